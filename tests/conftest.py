@@ -1,0 +1,34 @@
+"""Fixtures that every folder of tests may take, and how the tests are shared out among processes."""
+
+import os
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from atelier_service.testing.postgres import database_url, postgres_server
+from atelier_service.testing.s3 import s3_server
+
+__all__ = ["database_url", "postgres_server", "s3_server"]
+
+# Several processes test at once: torch must neither take all cores in each nor spin while it waits for one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+class _ByGroup(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests of one group run in one process: those that share a mesh, and else those of one file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file.rpartition("/")[0] if file.startswith("tests/mesh/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """Shares groups out in the order in which they were collected."""
+    config.option.loadscopereorder = False
+    return _ByGroup(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest, the meshes, first: nothing waits for them at the end."""
+    items.sort(key=lambda item: -item.nodeid.count("/") if item.nodeid.startswith("tests/mesh/") else 0)
