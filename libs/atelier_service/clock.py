@@ -1,0 +1,35 @@
+"""Time as a thing that is given."""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now_us(self) -> int:
+        """Microseconds since the epoch, UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_us(self) -> int:
+        """Microseconds since the epoch, UTC."""
+        return time.time_ns() // 1000
+
+
+class FakeClock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self, now_us: int = 1_700_000_000_000_000) -> None:
+        self._now_us = now_us
+
+    def now_us(self) -> int:
+        """Microseconds since the epoch, UTC."""
+        return self._now_us
+
+    def advance(self, seconds: float) -> None:
+        """Lets `seconds` pass."""
+        self._now_us += int(seconds * 1e6)

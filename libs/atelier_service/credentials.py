@@ -1,0 +1,80 @@
+"""A service's own credential, and tokens on behalf of those whose jobs it runs."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from pydantic import SecretStr
+
+from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
+from atelier_service.channel import open_channel
+from atelier_service.identity import JwksSource
+
+# A token is renewed while it still has this long to live.
+_MARGIN_S = 60.0
+_DEADLINE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    value: str
+    renew_at_s: float
+
+
+async def _no_token() -> str:
+    return ""
+
+
+class ServiceCredential:
+    """Tokens of one service, cached until shortly before they end.
+
+    Raises grpc.aio.AioRpcError when `auth` is away or refuses.
+    """
+
+    def __init__(self, auth_address: str, service: str, secret: SecretStr) -> None:
+        self._service = service
+        self._secret = secret
+        self._own: _Token | None = None
+        self._delegated: dict[str, _Token] = {}
+        self._public = open_channel(auth_address, token=_no_token)
+        self._channel = open_channel(auth_address, token=self.token)
+
+    async def token(self) -> str:
+        """A token of the service itself."""
+        if self._own is None or self._own.renew_at_s < time.monotonic():
+            stub = auth_pb2_grpc.AuthServiceStub(self._public)
+            request = auth_pb2.CreateServiceTokenRequest(service=self._service, secret=self._secret.get_secret_value())
+            answer = await stub.CreateServiceToken(request, timeout=_DEADLINE_S)
+            self._own = _Token(answer.access_token, time.monotonic() + answer.expires_in_s - _MARGIN_S)
+        return self._own.value
+
+    async def on_behalf_of(self, user_id: str) -> str:
+        """A token of `user_id` whose actor is this service."""
+        token = self._delegated.get(user_id)
+        if token is None or token.renew_at_s < time.monotonic():
+            stub = auth_pb2_grpc.AuthServiceStub(self._channel)
+            answer = await stub.CreateDelegatedToken(
+                auth_pb2.CreateDelegatedTokenRequest(user_id=user_id), timeout=_DEADLINE_S
+            )
+            token = _Token(answer.access_token, time.monotonic() + answer.expires_in_s - _MARGIN_S)
+            if len(self._delegated) >= 1024:
+                self._delegated.clear()
+            self._delegated[user_id] = token
+        return token.value
+
+    async def close(self) -> None:
+        """Closes the channels to `auth`."""
+        await self._channel.close()
+        await self._public.close()
+
+
+def jwks_from(auth_address: str) -> JwksSource:
+    """The key set as `auth` at `auth_address` serves it."""
+    stub = auth_pb2_grpc.AuthServiceStub(open_channel(auth_address, token=_no_token))
+
+    async def fetch() -> dict[str, Any]:
+        answer = await stub.GetJwks(auth_pb2.GetJwksRequest(), timeout=_DEADLINE_S, wait_for_ready=True)
+        return MessageToDict(answer, preserving_proto_field_name=True)
+
+    return fetch

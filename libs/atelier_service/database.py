@@ -1,0 +1,69 @@
+"""SQL engines: SQLite on one machine, PostgreSQL on many."""
+
+from typing import Any
+
+from opentelemetry import trace
+from sqlalchemy import MetaData, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from atelier_service.telemetry import tracer
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """An engine for `sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`, traced.
+
+    SQLite: write-ahead log, every commit synced to the disk, writers wait up to 10 s for one another, and each
+    transaction takes the write lock at its start, so that none fails half-way for having read first.
+    """
+    if url.startswith("sqlite"):
+        engine = create_async_engine(url, connect_args={"timeout": 10}, pool_size=4)
+        _set_up_sqlite(engine)
+    else:
+        engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+    _trace(engine)
+    return engine
+
+
+async def create_schema(engine: AsyncEngine, metadata: MetaData) -> None:
+    """Creates the tables of `metadata` that are not there yet."""
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+
+
+def _set_up_sqlite(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        readonly = connection.get_execution_options().get("readonly", False)
+        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+
+def _trace(engine: AsyncEngine) -> None:
+    """A client span for each statement inside a trace (the published instrumentation refuses SQLAlchemy 2.1)."""
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def _before(_c: Any, _cursor: Any, statement: str, _p: Any, context: Any, _many: bool) -> None:
+        if context is not None and trace.get_current_span().is_recording():
+            name = f"sql {statement.split(None, 1)[0]}"
+            attributes = {"db.system": engine.dialect.name, "db.statement": statement}
+            context.atelier_span = tracer().start_span(name, kind=trace.SpanKind.CLIENT, attributes=attributes)
+
+    @event.listens_for(engine.sync_engine, "after_cursor_execute")
+    def _after(_c: Any, _cursor: Any, _s: str, _p: Any, context: Any, _many: bool) -> None:
+        span = getattr(context, "atelier_span", None)
+        if span is not None:
+            span.end()
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def _error(error: Any) -> None:
+        span = getattr(error.execution_context, "atelier_span", None)
+        if span is not None:
+            span.set_status(trace.StatusCode.ERROR)
+            span.end()

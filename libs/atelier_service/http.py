@@ -1,0 +1,24 @@
+"""What a servicer says to HTTP callers behind the gateway."""
+
+from typing import Any
+
+import grpc.aio
+
+from atelier_service.metadata import metadata_value
+
+
+async def set_http(context: grpc.aio.ServicerContext[Any, Any], status: int | None = None, **headers: str) -> None:
+    """Sends the initial metadata: `status` becomes the HTTP status of the REST answer, `headers` its headers.
+
+    Underscores in names become dashes: `content_range="bytes 0-1/2"`. To be called once, before the first message;
+    callers over native gRPC see the pairs as metadata.
+    """
+    pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    if status is not None:
+        pairs.append(("x-http-code", str(status)))
+    await context.send_initial_metadata(tuple(pairs))
+
+
+def request_header(context: grpc.aio.ServicerContext[Any, Any], name: str) -> str | None:
+    """An HTTP header of the request, or the same as gRPC metadata; None when absent."""
+    return metadata_value(context.invocation_metadata(), name)

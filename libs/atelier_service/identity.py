@@ -1,0 +1,167 @@
+"""Who calls: a short-lived JWT, verified here again whatever the gateway did."""
+
+import asyncio
+import time
+import warnings
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError, SecurityWarning
+from joserfc.jwk import KeySet
+
+from atelier_service.errors import UnauthenticatedError
+
+# RFC 9864 renames the algorithm to Ed25519; Envoy and most verifiers still call it EdDSA.
+warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=SecurityWarning)
+
+ISSUER = "atelier"
+AUDIENCE = "atelier"
+# Clocks of two machines may differ by this much.
+LEEWAY_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller: `subject` is a user id, or `service:<name>`; `actor` is the service that acts on the user's behalf."""
+
+    subject: str
+    roles: frozenset[str] = frozenset({"user"})
+    key_id: str = ""
+    actor: str = ""
+    token: str = field(default="", repr=False)
+
+    @property
+    def is_admin(self) -> bool:
+        """May load models and make users."""
+        return "admin" in self.roles
+
+    @property
+    def is_service(self) -> bool:
+        """A part of the mesh, acting for itself."""
+        return "service" in self.roles
+
+
+_principal: ContextVar[Principal | None] = ContextVar("atelier_principal", default=None)
+
+
+def current_principal() -> Principal:
+    """The caller of the RPC that is being served.
+
+    Raises UnauthenticatedError outside of one, or in a public one.
+    """
+    principal = _principal.get()
+    if principal is None:
+        raise unauthenticated()
+    return principal
+
+
+def current_token() -> str:
+    """The caller's token, or the empty string when there is no caller."""
+    principal = _principal.get()
+    return principal.token if principal else ""
+
+
+def set_principal(principal: Principal | None) -> None:
+    """Says who calls, for the rest of this task's context."""
+    _principal.set(principal)
+
+
+def unauthenticated() -> UnauthenticatedError:
+    """The one answer to every bad credential: it does not say what was wrong with it."""
+    return UnauthenticatedError("UNAUTHENTICATED", "a valid API key or token is needed")
+
+
+# Fetches the key set as JSON (RFC 7517).
+JwksSource = Callable[[], Awaitable[dict[str, Any]]]
+
+
+class TokenVerifier:
+    """Verifies tokens against the key set of `auth`, which it fetches when it meets a key that it does not know.
+
+    Fetches are at least `min_refetch_s` apart, so that forged key ids cannot make it hammer `auth`; a key that left
+    the set is forgotten after `max_age_s`.
+    """
+
+    def __init__(self, source: JwksSource, *, min_refetch_s: float = 2.0, max_age_s: float = 300.0) -> None:
+        self._source = source
+        self._min_refetch_s = min_refetch_s
+        self._max_age_s = max_age_s
+        self._keys: KeySet | None = None
+        self._known: frozenset[str] = frozenset()
+        self._fetched_s = float("-inf")
+        self._lock = asyncio.Lock()
+        self._verified: dict[str, tuple[float, Principal]] = {}
+
+    async def verify(self, token: str) -> Principal:
+        """The principal that `token` names.
+
+        Raises UnauthenticatedError for anything else than a living token of ours, UnavailableError when the key set
+        cannot be fetched.
+        """
+        cached = self._verified.get(token)
+        if cached and cached[0] > time.time() - LEEWAY_S and self._age_s() < self._max_age_s:
+            return cached[1]
+        kid = _key_id(token)
+        if kid not in self._known or self._age_s() > self._max_age_s:
+            await self._fetch(kid)
+        if self._keys is None or kid not in self._known:
+            raise unauthenticated()
+        try:
+            decoded = jwt.decode(token, self._keys, algorithms=["EdDSA"])
+            jwt.JWTClaimsRegistry(
+                leeway=LEEWAY_S,
+                iss={"essential": True, "value": ISSUER},
+                aud={"essential": True, "value": AUDIENCE},
+                sub={"essential": True},
+                exp={"essential": True},
+            ).validate(decoded.claims)
+        except (JoseError, ValueError) as error:
+            raise unauthenticated() from error
+        claims = decoded.claims
+        principal = Principal(
+            subject=str(claims["sub"]),
+            roles=frozenset(map(str, claims.get("roles", ()))),
+            key_id=str(claims.get("key_id", "")),
+            actor=str((claims.get("act") or {}).get("sub", "")),
+            token=token,
+        )
+        self._remember(token, float(claims["exp"]), principal)
+        return principal
+
+    def _age_s(self) -> float:
+        return time.monotonic() - self._fetched_s
+
+    def _remember(self, token: str, expires_s: float, principal: Principal) -> None:
+        if len(self._verified) >= 4096:
+            self._verified.clear()
+        self._verified[token] = (expires_s, principal)
+
+    async def _fetch(self, kid: str) -> None:
+        async with self._lock:
+            fresh = self._age_s() < self._max_age_s
+            if self._age_s() < self._min_refetch_s or (kid in self._known and fresh):
+                return
+            keys = await self._source()
+            self._keys = KeySet.import_key_set(keys)  # type: ignore[arg-type]
+            self._known = frozenset(k["kid"] for k in keys["keys"])
+            self._fetched_s = time.monotonic()
+            self._verified.clear()
+
+
+def _key_id(token: str) -> str:
+    """The key id in a token's header; raises UnauthenticatedError for what is no JWT at all."""
+    from joserfc.jws import extract_compact
+
+    if len(token) > 4096:
+        raise unauthenticated()
+    try:
+        header = extract_compact(token.encode()).headers()
+    except (JoseError, ValueError, UnicodeError) as error:
+        raise unauthenticated() from error
+    kid = header.get("kid")
+    if not isinstance(kid, str) or header.get("alg") != "EdDSA":
+        raise unauthenticated()
+    return kid

@@ -1,0 +1,83 @@
+"""The shape that all our server interceptors share: something that stands around a call."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from atelier_service.metadata import metadata_value
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call being served. `request` is the message, or the iterator of messages of a client stream."""
+
+    method: str
+    request: Any
+    streams_requests: bool
+    context: grpc.aio.ServicerContext[Any, Any]
+
+    def header(self, name: str) -> str | None:
+        """A metadata value of the call, or None."""
+        return metadata_value(self.context.invocation_metadata(), name)
+
+
+class Around(grpc.aio.ServerInterceptor, ABC):
+    """Wraps all four kinds of handler alike, in an asynchronous context manager around the whole call.
+
+    Streams are served through `context.write` and not as a generator of our own: a generator that is closed from
+    another task would leave the span and the principal in the wrong context.
+    """
+
+    @abstractmethod
+    def around(self, call: Call) -> AbstractAsyncContextManager[None]:
+        """What stands around `call`."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Answers the handler with this interceptor around it."""
+        handler = await continuation(handler_call_details)
+        if handler is None:  # no such method: grpc answers UNIMPLEMENTED
+            return handler
+        method = handler_call_details.method
+
+        async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            behavior = handler.stream_unary if handler.request_streaming else handler.unary_unary
+            async with self.around(Call(method, request, handler.request_streaming, context)):
+                return await behavior(request, context)
+
+        async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            behavior = handler.stream_stream if handler.request_streaming else handler.unary_stream
+            async with self.around(Call(method, request, handler.request_streaming, context)):
+                if inspect.isasyncgenfunction(behavior):
+                    responses = behavior(request, context)
+                    try:
+                        async for response in responses:
+                            await context.write(response)
+                    finally:
+                        await responses.aclose()
+                else:
+                    await behavior(request, context)
+
+        make = {
+            (False, False): (grpc.unary_unary_rpc_method_handler, unary),
+            (True, False): (grpc.stream_unary_rpc_method_handler, unary),
+            (False, True): (grpc.unary_stream_rpc_method_handler, stream),
+            (True, True): (grpc.stream_stream_rpc_method_handler, stream),
+        }
+        factory, behavior = make[handler.request_streaming, handler.response_streaming]
+        return factory(behavior, handler.request_deserializer, handler.response_serializer)
+
+
+def status_number(context: grpc.aio.ServicerContext[Any, Any]) -> int:
+    """The status that a call ended with, as gRPC numbers it; 0 when the handler set none."""
+    code: Any = context.code()
+    return int(code.value[0]) if isinstance(code, grpc.StatusCode) else int(code or 0)

@@ -1,0 +1,34 @@
+"""No call without a principal, except to methods that are public by name."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+import structlog
+
+from atelier_service.identity import TokenVerifier, set_principal, unauthenticated
+from atelier_service.interceptors.around import Around, Call
+
+_ALWAYS_PUBLIC = ("/grpc.health.v1.Health/",)
+
+
+class IdentityInterceptor(Around):
+    """Verifies the bearer token of every call and fails closed; plain headers are never trusted."""
+
+    def __init__(self, verifier: TokenVerifier, public: Collection[str] = ()) -> None:
+        self._verifier = verifier
+        self._public = frozenset(public)
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Sets the current principal."""
+        if call.method in self._public or call.method.startswith(_ALWAYS_PUBLIC):
+            set_principal(None)
+            yield
+            return
+        scheme, _, token = (call.header("authorization") or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise unauthenticated()
+        principal = await self._verifier.verify(token.strip())
+        set_principal(principal)
+        structlog.contextvars.bind_contextvars(subject=principal.subject)
+        yield

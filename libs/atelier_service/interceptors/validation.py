@@ -1,0 +1,49 @@
+"""The field rules of the contracts, checked before a handler sees the request."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import protovalidate
+from google.protobuf.message import Message
+
+from atelier_service.errors import FieldViolation, InvalidArgumentError
+from atelier_service.interceptors.around import Around, Call
+
+
+def validate(request: Message) -> None:
+    """Raises InvalidArgumentError that names every field of `request` that breaks its rule."""
+    try:
+        protovalidate.validate(request)
+    except protovalidate.ValidationError as error:
+        broken: dict[str, list[str]] = {}
+        for violation in error.violations:
+            broken.setdefault(_path(violation), []).append(str(violation.proto.message))
+        fields = [FieldViolation(path, ", ".join(texts)) for path, texts in broken.items()]
+        text = "; ".join(f"{f.field}: {f.description}" for f in fields)
+        raise InvalidArgumentError("INVALID_FIELD", text, fields=fields) from error
+
+
+class ValidationInterceptor(Around):
+    """Innermost. Messages of a client stream are validated by the handler that reads them."""
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Validates, then calls."""
+        if not call.streams_requests:
+            validate(call.request)
+        yield
+
+
+def _path(violation: Any) -> str:
+    """The field as the caller wrote it: REST bodies are the `parameters` of their request."""
+    names: list[str] = []
+    for element in violation.proto.field.elements:
+        name = str(element.field_name)
+        if element.subscript is not None:
+            value = element.subscript.value
+            name += f"[{value}]" if isinstance(value, int) else f'["{value}"]'
+        names.append(name)
+    if len(names) > 1 and names[0] == "parameters":
+        names = names[1:]
+    return ".".join(names)

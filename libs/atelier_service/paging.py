@@ -1,0 +1,31 @@
+"""Pages: sizes that are coerced, tokens that are opaque."""
+
+import base64
+import binascii
+import json
+
+from atelier_service.errors import InvalidArgumentError
+
+
+def page_size(requested: int, default: int = 50, maximum: int = 100) -> int:
+    """The size to use: `default` for 0, at most `maximum`."""
+    return min(requested, maximum) if requested > 0 else default
+
+
+def encode_token(*values: str | int) -> str:
+    """A token that holds the key of the last row of a page."""
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def decode_token(token: str, length: int) -> list[str | int]:
+    """The `length` values of a token.
+
+    Raises InvalidArgumentError for anything that `encode_token` did not make.
+    """
+    try:
+        values = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except (binascii.Error, ValueError):
+        values = None
+    if not isinstance(values, list) or len(values) != length or not all(type(v) in (str, int) for v in values):
+        raise InvalidArgumentError.of_field("page_token", "is not one that a previous answer gave")
+    return values

@@ -1,0 +1,71 @@
+"""Named errors to `google.rpc.Status` and back."""
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from atelier_service import errors
+from atelier_service.errors import AtelierError, FieldViolation
+
+DOMAIN = "atelier"
+
+_BY_CODE: dict[str, type[AtelierError]] = {
+    e.code: e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, AtelierError)
+}
+
+
+def _packed(message: object) -> any_pb2.Any:
+    detail = any_pb2.Any()
+    detail.Pack(message)  # type: ignore[arg-type]
+    return detail
+
+
+def to_status(error: AtelierError) -> status_pb2.Status:
+    """The status of `error`: exactly one ErrorInfo, and BadRequest and RetryInfo where they apply."""
+    code = grpc.StatusCode[error.code].value[0]
+    status = status_pb2.Status(code=code, message=error.message)
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
+    status.details.append(_packed(info))
+    if error.fields:
+        violations = [
+            error_details_pb2.BadRequest.FieldViolation(field=f.field, description=f.description) for f in error.fields
+        ]
+        status.details.append(_packed(error_details_pb2.BadRequest(field_violations=violations)))
+    if error.retry_after_s is not None:
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(int(error.retry_after_s * 1e9))
+        status.details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
+    return status
+
+
+def from_rpc_error(error: grpc.RpcError) -> AtelierError:
+    """What another service answered, as the error that it raised there.
+
+    An answer without details (the peer is away, a deadline) keeps its code and says UPSTREAM_<CODE> as its reason.
+    """
+    code = error.code()
+    kind = _BY_CODE.get(
+        code.name,
+        errors.UnavailableError if code is grpc.StatusCode.DEADLINE_EXCEEDED else errors.InternalError,
+    )
+    status = rpc_status.from_call(error)
+    if status is None:
+        text = "a service that this needs is not available" if kind is errors.UnavailableError else "internal error"
+        retry = 1.0 if kind is errors.UnavailableError else None
+        return kind(f"UPSTREAM_{code.name}", text, retry_after_s=retry)
+    reason, metadata, retry_after_s = f"UPSTREAM_{code.name}", {}, None
+    fields: list[FieldViolation] = []
+    for detail in status.details:
+        info, bad, retry_info = (
+            error_details_pb2.ErrorInfo(),
+            error_details_pb2.BadRequest(),
+            error_details_pb2.RetryInfo(),
+        )
+        if detail.Unpack(info):
+            reason, metadata = info.reason, dict(info.metadata)
+        elif detail.Unpack(bad):
+            fields += [FieldViolation(v.field, v.description) for v in bad.field_violations]
+        elif detail.Unpack(retry_info):
+            retry_after_s = retry_info.retry_delay.ToNanoseconds() / 1e9
+    return kind(reason, status.message, metadata=metadata, fields=fields, retry_after_s=retry_after_s)

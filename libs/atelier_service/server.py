@@ -1,0 +1,80 @@
+"""A gRPC server as every service of the mesh runs it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+
+import grpc.aio
+import structlog
+
+from atelier_service.channel import MAX_MESSAGE_BYTES
+from atelier_service.health import Health
+from atelier_service.identity import TokenVerifier
+from atelier_service.interceptors.failures import FailuresInterceptor
+from atelier_service.interceptors.identity import IdentityInterceptor
+from atelier_service.interceptors.metrics import MetricsInterceptor
+from atelier_service.interceptors.tracing import TracingInterceptor
+from atelier_service.interceptors.validation import ValidationInterceptor
+from atelier_service.settings import ServiceSettings
+
+_log = structlog.get_logger(__name__)
+
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Two servers on one port would share its calls by chance.
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+]
+
+
+class RunningServer:
+    """A server that takes calls at `address`; `health` says whether it should be sent any."""
+
+    def __init__(self, address: str, port: int, health: Health) -> None:
+        self.address = address
+        self.port = port
+        self.health = health
+
+
+@asynccontextmanager
+async def run_server(
+    settings: ServiceSettings,
+    *,
+    register: Callable[[grpc.aio.Server], None],
+    verifier: TokenVerifier,
+    public: Collection[str] = (),
+) -> AsyncIterator[RunningServer]:
+    """Serves what `register` adds while the context is open, and says SERVING.
+
+    At the end it says NOT_SERVING, waits `drain_s` for whoever routes to notice, and stops with `shutdown_grace_s` for
+    calls that run. `public` names the methods that need no token. Raises OSError when the port is taken.
+    """
+    server = grpc.aio.server(
+        options=_OPTIONS,
+        interceptors=[
+            TracingInterceptor(),  # outermost: the span sees the status that the caller sees
+            MetricsInterceptor(),  # likewise
+            FailuresInterceptor(),  # maps what everything below raises
+            IdentityInterceptor(verifier, public),  # nobody unknown reaches a rule or a handler
+            ValidationInterceptor(),  # the handler sees only what the contract allows
+        ],
+    )
+    health = Health(server)
+    register(server)
+    host = settings.listen.rpartition(":")[0]
+    try:
+        port = server.add_insecure_port(settings.listen)
+    except RuntimeError as error:
+        raise OSError(f"{settings.listen} cannot be bound: is the port in use? ATELIER_LISTEN changes it") from error
+    await server.start()
+    await health.set_serving(True)
+    _log.info("serving", address=f"{host}:{port}")
+    try:
+        yield RunningServer(f"{host}:{port}", port, health)
+    finally:
+        await health.set_serving(False)
+        await asyncio.sleep(settings.drain_s)
+        await server.stop(settings.shutdown_grace_s)
+        _log.info("stopped")

@@ -1,0 +1,1 @@
+"""Real parts for tests: databases, tokens, conditions with deadlines."""

@@ -1,0 +1,52 @@
+"""A real PostgreSQL without root or Docker (the `pgserver` wheel), for port suites.
+
+Take the fixtures into a conftest: `from atelier_service.testing.postgres import database_url, postgres_server`.
+"""
+
+import asyncio
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+_names = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The socket folder of a server that lives as long as the test session."""
+    import pgserver.postgres_server
+
+    # Below /tmp by name: a socket's path may have 107 bytes, and pytest's folders are longer.
+    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        server = pgserver.postgres_server.get_server(Path(folder), cleanup_mode="stop")
+        # Nothing here has to survive a power cut; synced, the checkpoint at the end alone took 40 s.
+        server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+        yield server.get_postmaster_info().socket_dir.as_posix()
+        server.cleanup()
+
+
+async def _create_schema(socket_dir: str, name: str) -> None:
+    """A role and a schema of its name, which is where that role's tables go: PostgreSQL looks at "$user" first.
+
+    A database each would do too, but is a thousand files to copy and to remove.
+    """
+    connection = await asyncpg.connect(host=socket_dir, user="postgres", database="postgres")
+    try:
+        await connection.execute(f"CREATE ROLE {name} LOGIN; CREATE SCHEMA AUTHORIZATION {name}")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, on SQLite and on PostgreSQL: a test that takes it runs twice."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
+    socket_dir: str = request.getfixturevalue("postgres_server")
+    name = f"test_{next(_names)}"
+    asyncio.run(_create_schema(socket_dir, name))
+    return f"postgresql+asyncpg://{name}@/postgres?host={socket_dir}"

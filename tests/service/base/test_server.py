@@ -1,0 +1,234 @@
+"""What every service does alike, shown on a small one over a real channel."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from atelier.events.v1 import events_pb2
+from atelier.image.v1 import image_pb2, image_pb2_grpc
+from atelier_service.channel import open_channel
+from atelier_service.errors import NotFoundError, ResourceExhaustedError
+from atelier_service.http import request_header, set_http
+from atelier_service.identity import current_principal
+from atelier_service.rpc_errors import from_rpc_error
+from atelier_service.server import run_server
+from atelier_service.settings import ServiceSettings
+from atelier_service.testing.tokens import TestSigner
+from atelier_service.testing.wait import eventually
+
+_EXPORTER = InMemorySpanExporter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tracing() -> None:
+    """A process has one tracer provider, set once: the one of the test session, which collects here too."""
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        provider = TracerProvider()
+        trace.set_tracer_provider(provider)
+    provider.add_span_processor(SimpleSpanProcessor(_EXPORTER))
+
+
+class _Images(image_pb2_grpc.ImageServiceServicer):
+    """Does something wrong for every id."""
+
+    def __init__(self) -> None:
+        self.canceled = asyncio.Event()
+        self.downstream: image_pb2_grpc.ImageServiceStub | None = None
+
+    async def GetImage(
+        self, request: image_pb2.GetImageRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> image_pb2.Image:
+        match request.id:
+            case "missing":
+                raise NotFoundError("IMAGE_NOT_FOUND", "no such image")
+            case "full":
+                raise ResourceExhaustedError("QUEUE_FULL", "the queue is full", retry_after_s=2.5)
+            case "bug":
+                raise RuntimeError("secret detail: /etc/passwd")
+            case "slow":
+                try:
+                    await asyncio.sleep(60)
+                finally:
+                    self.canceled.set()
+            case "downstream":
+                assert self.downstream is not None
+                return await self.downstream.GetImage(image_pb2.GetImageRequest(id="missing"))
+        await set_http(context, 202, content_range=request_header(context, "range") or "")
+        return image_pb2.Image(id=request.id, trace_id=current_principal().subject)
+
+    async def WatchImage(
+        self, request: image_pb2.WatchImageRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[events_pb2.Event]:
+        try:
+            yield events_pb2.Event(job_id=request.id)
+            if request.id == "broken":
+                raise NotFoundError("IMAGE_NOT_FOUND", "gone half-way")
+            await asyncio.sleep(60)
+        finally:
+            self.canceled.set()
+
+
+class _Service:
+    def __init__(self, port: int, images: _Images, signer: TestSigner) -> None:
+        self.address = f"127.0.0.1:{port}"
+        self.images = images
+        self.signer = signer
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[_Service]:
+    signer = TestSigner()
+    images = _Images()  # type: ignore[abstract]  # the methods that no test calls are UNIMPLEMENTED
+    async with run_server(
+        ServiceSettings(listen="127.0.0.1:0", shutdown_grace_s=0),
+        register=lambda server: image_pb2_grpc.add_ImageServiceServicer_to_server(images, server),
+        verifier=signer.verifier(),
+    ) as running:
+        yield _Service(running.port, images, signer)
+
+
+@pytest.fixture
+async def stub(service: _Service) -> AsyncIterator[image_pb2_grpc.ImageServiceStub]:
+    async def token() -> str:
+        return service.signer.token("ada")
+
+    async with open_channel(service.address, token=token) as channel:
+        service.images.downstream = image_pb2_grpc.ImageServiceStub(channel)
+        yield image_pb2_grpc.ImageServiceStub(channel)
+
+
+async def _failure(call: Any) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value
+
+
+async def test_a_named_error_arrives_with_exactly_one_error_info(stub: image_pb2_grpc.ImageServiceStub) -> None:
+    error = await _failure(stub.GetImage(image_pb2.GetImageRequest(id="missing")))
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+    status = rpc_status.from_call(error)
+    infos = [d for d in status.details if d.Is(error_details_pb2.ErrorInfo.DESCRIPTOR)]
+    assert len(infos) == 1
+    named = from_rpc_error(error)
+    assert (named.reason, named.message) == ("IMAGE_NOT_FOUND", "no such image")
+
+
+async def test_retry_after_travels_as_detail_and_as_header(stub: image_pb2_grpc.ImageServiceStub) -> None:
+    error = await _failure(stub.GetImage(image_pb2.GetImageRequest(id="full")))
+    assert from_rpc_error(error).retry_after_s == 2.5
+    assert dict(error.trailing_metadata())["retry-after"] == "2"
+
+
+async def test_an_unexpected_exception_tells_nothing(stub: image_pb2_grpc.ImageServiceStub) -> None:
+    error = await _failure(stub.GetImage(image_pb2.GetImageRequest(id="bug")))
+    assert error.code() is grpc.StatusCode.INTERNAL
+    assert "secret" not in str(error)
+
+
+async def test_an_error_of_another_service_keeps_its_name(stub: image_pb2_grpc.ImageServiceStub) -> None:
+    error = await _failure(stub.GetImage(image_pb2.GetImageRequest(id="downstream")))
+    assert from_rpc_error(error).reason == "IMAGE_NOT_FOUND"
+
+
+async def test_a_field_rule_is_told_by_the_field_as_the_caller_wrote_it(
+    stub: image_pb2_grpc.ImageServiceStub,
+) -> None:
+    parameters = image_pb2.GenerationParameters(prompt="x", width_px=100, steps=150_000, guidance_scale=float("nan"))
+    parameters.metadata["k"] = "v" * 300
+    error = await _failure(stub.GenerateImage(image_pb2.GenerateImageRequest(parameters=parameters)))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    fields = [f.field for f in from_rpc_error(error).fields]
+    assert fields == ["width_px", "steps", "guidance_scale", 'metadata["k"]']
+
+
+@pytest.mark.parametrize("credential", [None, "Bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer " + "x" * 9000])
+async def test_without_a_good_token_nothing_is_served(service: _Service, credential: str | None) -> None:
+    metadata = () if credential is None else (("authorization", credential),)
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        stub = image_pb2_grpc.ImageServiceStub(channel)
+        for call in (
+            stub.GetImage(image_pb2.GetImageRequest(id="x"), metadata=metadata),
+            stub.WatchImage(image_pb2.WatchImageRequest(id="x"), metadata=metadata).read(),
+        ):
+            assert (await _failure(call)).code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_forged_expired_and_misdirected_tokens_are_refused(service: _Service) -> None:
+    forger = TestSigner()  # another key under the same id
+    bad = [
+        forger.token("ada"),
+        service.signer.token("ada", lifetime_s=-60),
+        service.signer.token("ada", aud=["elsewhere"]),
+        service.signer.token("ada", iss="elsewhere"),
+    ]
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        stub = image_pb2_grpc.ImageServiceStub(channel)
+        for token in bad:
+            call = stub.GetImage(image_pb2.GetImageRequest(id="x"), metadata=(("authorization", f"Bearer {token}"),))
+            assert (await _failure(call)).code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_http_status_and_headers_leave_as_initial_metadata(stub: image_pb2_grpc.ImageServiceStub) -> None:
+    call = stub.GetImage(image_pb2.GetImageRequest(id="fine"), metadata=(("range", "bytes=0-1"),))
+    metadata = dict(await call.initial_metadata())
+    assert (metadata["x-http-code"], metadata["content-range"]) == ("202", "bytes=0-1")
+    assert (await call).trace_id == "ada"
+
+
+async def test_a_client_that_leaves_cancels_the_handler(
+    service: _Service, stub: image_pb2_grpc.ImageServiceStub
+) -> None:
+    unary = stub.GetImage(image_pb2.GetImageRequest(id="slow"), timeout=0.2)
+    assert (await _failure(unary)).code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    await asyncio.wait_for(service.images.canceled.wait(), 5)
+
+    service.images.canceled.clear()
+    stream = stub.WatchImage(image_pb2.WatchImageRequest(id="x"))
+    assert (await stream.read()) == events_pb2.Event(job_id="x")
+    stream.cancel()
+    await asyncio.wait_for(service.images.canceled.wait(), 5)
+
+
+async def test_an_error_after_the_first_message_of_a_stream_is_still_named(
+    stub: image_pb2_grpc.ImageServiceStub,
+) -> None:
+    stream = stub.WatchImage(image_pb2.WatchImageRequest(id="broken"))
+    assert (await stream.read()) == events_pb2.Event(job_id="broken")
+    assert from_rpc_error(await _failure(stream.read())).message == "gone half-way"
+
+
+async def test_client_and_server_spans_share_the_callers_trace(stub: image_pb2_grpc.ImageServiceStub) -> None:
+    with trace.get_tracer("test").start_as_current_span("caller") as caller:
+        await _failure(stub.GetImage(image_pb2.GetImageRequest(id="missing")))
+    trace_id = caller.get_span_context().trace_id
+
+    def both() -> list[ReadableSpan]:
+        spans = [s for s in _EXPORTER.get_finished_spans() if s.context and s.context.trace_id == trace_id]
+        return spans if len(spans) == 3 else []
+
+    spans = {s.kind: s for s in await eventually(both)}
+    client, server = spans[trace.SpanKind.CLIENT], spans[trace.SpanKind.SERVER]
+    assert client.parent is not None
+    assert client.parent.span_id == caller.get_span_context().span_id
+    assert server.parent is not None
+    assert client.context is not None
+    assert server.parent.span_id == client.context.span_id
+    assert (server.attributes or {})["rpc.grpc.status_code"] == 5
+
+
+async def test_health_needs_no_credentials(service: _Service) -> None:
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
