@@ -1,0 +1,123 @@
+"""What a handler is given to run one attempt, and how it says what went wrong."""
+
+import threading
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol
+
+from opentelemetry.context import Context
+
+from atelier_jobs.job import Job
+from atelier_jobs.progress import ProgressReporter
+
+
+class JobFault(Exception):  # noqa: N818 - a fault is what it is, whoever's error
+    """The job's own fault: consumes an attempt, or ends the job at once when trying again cannot help.
+
+    `reason` and `message` are told to the owner: a stable upper-case name, and one sentence without path or trace.
+    """
+
+    def __init__(self, reason: str, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.retryable = retryable
+
+
+class InfrastructureFault(Exception):  # noqa: N818
+    """Something that the job needs is away: it goes back to the queue and no attempt is consumed."""
+
+
+class Stopped(Exception):  # noqa: N818
+    """The handler saw `stop_requested` and stopped."""
+
+
+class StopReason(StrEnum):
+    """Why an attempt is to stop."""
+
+    CANCELED = "canceled"  # the owner asked
+    LOST = "lost"  # the job is another worker's now, or gone
+    SHUTDOWN = "shutdown"  # this process ends
+    TIMEOUT = "timeout"  # the attempt took too long
+
+
+class Attempt:
+    """One run of a job under one claim. Everything here may be called from any thread and never blocks."""
+
+    def __init__(self, job: Job, reporter: ProgressReporter, span_context: Context) -> None:
+        self.job = job
+        self.span_context = span_context  # of `job.attempt`, for spans that are made in another thread
+        self._reporter = reporter
+        self._stop = threading.Event()
+        self._stop_reason: StopReason | None = None
+        self._when_stopped: list[Callable[[], object]] = []
+
+    @property
+    def epoch(self) -> int:
+        """The fence: part of every key under which this attempt stores bytes."""
+        return self.job.epoch
+
+    @property
+    def number(self) -> int:
+        """1 for the first attempt of this revision."""
+        return self.job.attempt
+
+    @property
+    def stop_requested(self) -> bool:
+        """True when going on is of no use: cancelled, lost, or the process ends. Look at it at every step."""
+        return self._stop.is_set()
+
+    @property
+    def stop_reason(self) -> StopReason | None:
+        """Why, when `stop_requested`."""
+        return self._stop_reason
+
+    @property
+    def lost(self) -> bool:
+        """True when another worker has the job now, or nobody: whatever this attempt makes is thrown away."""
+        return self._stop_reason is StopReason.LOST
+
+    def check(self) -> None:
+        """Raises Stopped when `stop_requested`."""
+        if self.stop_requested:
+            raise Stopped
+
+    def when_stopped(self, callback: Callable[[], object]) -> None:
+        """Calls `callback` in the event loop when `stop_requested` becomes true, at once if it is: for a handler that
+        waits and makes no steps. To be called in the event loop."""
+        self._when_stopped.append(callback)
+        if self.stop_requested:
+            callback()
+
+    def report(
+        self,
+        step: int,
+        steps: int,
+        *,
+        eta_s: float | None = None,
+        preview: bytes = b"",
+        preview_content_type: str = "image/jpeg",
+    ) -> None:
+        """`step` of `steps` are done. Told at most ten times a second, previews at most twice, never backwards."""
+        self._reporter.report(step, steps, eta_s=eta_s, preview=preview, preview_type=preview_content_type)
+
+    def stop(self, reason: StopReason) -> None:
+        """Asks the handler to stop. The first reason stays, but for LOST, which overrules every other."""
+        if self._stop_reason is None or reason is StopReason.LOST:
+            self._stop_reason = reason
+        if not self._stop.is_set():
+            self._stop.set()
+            for callback in self._when_stopped:
+                callback()
+
+
+class Handler(Protocol):
+    """What a service's worker does with a job."""
+
+    async def run(self, job: Job, attempt: Attempt) -> bytes:
+        """Makes the result; blobs are stored, under keys that hold the epoch, before it returns.
+
+        Raises JobFault, InfrastructureFault or Stopped; anything else counts as a JobFault INTERNAL. Several run at
+        once (`slots`), so that one prepares while another uploads: a handler serialises its device itself.
+        """
+        ...

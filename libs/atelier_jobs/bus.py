@@ -1,0 +1,227 @@
+"""One process's connection to NATS: comes up while the broker is down, and comes back whenever it does."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import nats.errors
+import nats.js.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription as NatsSubscription
+from nats.js import JetStreamContext
+
+from atelier_service.process import heed_cancellation
+
+logger = structlog.get_logger()
+
+_FLUSH_S = 1.0
+
+
+class BusUnavailableError(Exception):
+    """The broker is away, slow, full, or does not have the stream: try again later."""
+
+
+class BusRefusedError(BusUnavailableError):
+    """The broker is there and does not take this message: the stream is full, or the message too large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What came in."""
+
+    subject: str
+    data: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Subscription:
+    """Messages of some subjects from now on.
+
+    Lossy by design: the oldest are dropped when nobody reads (`capacity`), and so is what was sent while the broker
+    was away. After a new connection `next` answers None once, so that the reader can look elsewhere.
+    """
+
+    def __init__(self, subjects: tuple[str, ...], capacity: int) -> None:
+        self.subjects = subjects
+        self._messages: deque[Message] = deque(maxlen=capacity)
+        self._news = asyncio.Event()
+        self._reconnected = False
+
+    async def next(self, timeout_s: float | None = None) -> Message | None:
+        """The next message; None after `timeout_s`, or when messages may have been missed."""
+        if not self._messages and not self._reconnected:
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._news.wait()
+        if self._reconnected:
+            self._reconnected = False
+            return None
+        return self._messages.popleft() if self._messages else None
+
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        """Every message, until the task is cancelled."""
+        while True:
+            message = await self.next()
+            if message is not None:
+                yield message
+
+    async def deliver(self, message: Msg) -> None:
+        """Takes a message from the client."""
+        self._messages.append(Message(message.subject, message.data, message.headers or {}))
+        self._news.set()
+
+    def reconnected(self) -> None:
+        """Takes note of a new connection."""
+        self._reconnected = True
+        self._news.set()
+
+
+class Bus:
+    """See `open`. Nothing here waits for the broker unless it says so."""
+
+    def __init__(self) -> None:
+        self._client = Client()
+        self._subscriptions: dict[Subscription, list[NatsSubscription]] = {}
+        self._changed = asyncio.Condition()
+        self._on_connect: list[Callable[[], None]] = []
+        self.connections = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, *, name: str) -> AsyncIterator["Bus"]:
+        """A bus that connects in the background, for ever; `name` is how the broker's monitoring calls us."""
+        bus = cls()
+        connecting = asyncio.create_task(bus._connect(url, name), name="bus-connect")
+        connecting.add_done_callback(_log_failure)
+        try:
+            yield bus
+        finally:
+            connecting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await connecting
+            await bus._client.close()
+
+    @property
+    def connected(self) -> bool:
+        """True while the broker answers."""
+        return self._client.is_connected
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """JetStream of this connection; its calls fail while the broker is away."""
+        return self._client.jetstream(timeout=5.0)
+
+    async def connection_after(self, number: int) -> int:
+        """Waits for a connection later than the `number`-th and answers its number; 0 takes the present one."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.connections > number and self.connected)
+        return self.connections
+
+    def on_connect(self, callback: Callable[[], None]) -> None:
+        """Calls `callback` at each new connection from now on."""
+        self._on_connect.append(callback)
+
+    async def publish(self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None) -> bool:
+        """Core NATS: at most once. False, and dropped, while the broker is away."""
+        if not self.connected:
+            return False
+        try:
+            await self._client.publish(subject, payload, headers=dict(headers) if headers else None)
+        except (nats.errors.Error, OSError) as error:
+            logger.info("message dropped", subject=subject, error=str(error))
+            return False
+        return True
+
+    async def publish_durable(
+        self, subject: str, payload: bytes, *, message_id: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """JetStream: returns when the stream has it; a second one with this id is dropped by the broker.
+
+        Raises BusUnavailableError; the message may have got there all the same (but for BusRefusedError).
+        """
+        if not self.connected:
+            raise BusUnavailableError("not connected")
+        try:
+            await self.jetstream.publish(subject, payload, headers={**(headers or {}), "Nats-Msg-Id": message_id})
+        except (nats.js.errors.APIError, nats.errors.MaxPayloadError) as error:
+            raise BusRefusedError(str(error)) from error
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            raise BusUnavailableError(str(error) or type(error).__name__) from error
+        heed_cancellation()
+
+    @asynccontextmanager
+    async def subscribe(self, *names: str, capacity: int = 256) -> AsyncIterator[Subscription]:
+        """Messages of these subjects (wildcards allowed): from now on, or from when the broker is there."""
+        subscription = Subscription(names, capacity)
+        self._subscriptions[subscription] = []
+        try:
+            if self.connections:
+                await self._subscribe(subscription)
+            yield subscription
+        finally:
+            for nats_subscription in self._subscriptions.pop(subscription):
+                with contextlib.suppress(nats.errors.Error, OSError):
+                    await nats_subscription.unsubscribe()
+
+    async def _connect(self, url: str, name: str) -> None:
+        await self._client.connect(
+            url,
+            name=name,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_reconnected,
+            connect_timeout=2,
+            reconnect_time_wait=0.25,  # type: ignore[arg-type]  # annotated int, slept as a float
+            max_reconnect_attempts=-1,
+            ping_interval=5,
+            max_outstanding_pings=2,
+        )
+        self.connections = 1
+        for subscription in list(self._subscriptions):
+            await self._subscribe(subscription)
+            subscription.reconnected()
+        await self._tell()
+
+    async def _subscribe(self, subscription: Subscription) -> None:
+        with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
+            for subject in subscription.subjects:
+                made = await self._client.subscribe(subject, cb=subscription.deliver)
+                kept = self._subscriptions.get(subscription)
+                if kept is None:  # left in the meantime
+                    await made.unsubscribe()
+                    return
+                kept.append(made)
+            if self.connected:
+                # So that whatever happens after this call is heard.
+                await self._client.flush(timeout=_FLUSH_S)  # type: ignore[arg-type]
+
+    async def _on_error(self, error: Exception) -> None:
+        logger.info("broker connection", error=str(error) or type(error).__name__)
+
+    async def _on_disconnected(self) -> None:
+        logger.warning("broker is away")
+
+    async def _on_reconnected(self) -> None:
+        logger.info("broker is back")
+        self.connections += 1
+        for subscription in self._subscriptions:
+            subscription.reconnected()
+        await self._tell()
+
+    async def _tell(self) -> None:
+        for callback in self._on_connect:
+            callback()
+        async with self._changed:
+            self._changed.notify_all()
+
+
+def _log_failure(connecting: asyncio.Task[None]) -> None:
+    """A wrong address or password: nothing that waiting could mend."""
+    if not connecting.cancelled() and connecting.exception() is not None:
+        logger.error("the bus will never connect", exc_info=connecting.exception())

@@ -1,0 +1,240 @@
+"""One database that holds jobs: transactions that write a job, its events and its outbox rows together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, insert, select, update
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from atelier.jobs.v1 import job_pb2
+from atelier_jobs import schema, subjects
+from atelier_jobs.events import EventFactory
+from atelier_jobs.job import Failure, Job
+from atelier_jobs.outbox import Topic
+from atelier_jobs.sql_clock import now_us
+from atelier_jobs.states import State
+from atelier_jobs.transitions import Change
+from atelier_service.errors import UnavailableError
+
+# Connection lost, rolled back for another's sake, out of resources, starting up or shutting down.
+_AWAY_SQLSTATES = ("08", "40", "53", "57P")
+
+_JOB_FIELDS = tuple(name for name in Job.__dataclass_fields__ if name not in ("failure", "state"))
+
+
+class JobDatabase:
+    """Shared by the stores of one process.
+
+    `origin` names the process in outbox rows (unique per process: host and process id). `outbox_written` is set after
+    each commit that left something to publish: the relay of this process waits for it. A QUEUED job that nobody took
+    is put on the queue once more after `stale_after_s`, then after twice that, and so on: longer than the broker's
+    window of duplicates, so that a message which is still there stays the only one for that long.
+    """
+
+    def __init__(self, engine: AsyncEngine, events: EventFactory, *, origin: str, stale_after_s: float = 150.0) -> None:
+        self.engine = engine
+        self.events = events
+        self.origin = origin
+        self.stale_after_us = int(stale_after_s * 1e6)
+        self.outbox_written = asyncio.Event()
+        # SQLite has one writer: those of this process queue up here, in order, and not in its busy handler, which
+        # sleeps. Other databases take as many as there are connections.
+        self._writers = asyncio.Semaphore(1 if engine.dialect.name == "sqlite" else 1000)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads. Raises UnavailableError when the database is away."""
+        try:
+            async with self.engine.connect() as connection:
+                yield await connection.execution_options(readonly=True)
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            raise _named(error) from error
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator["Transaction"]:
+        """A transaction that commits at the end of the block. Raises UnavailableError when the database is away."""
+        transaction: Transaction | None = None
+        try:
+            async with self._writers, self.engine.begin() as connection:
+                transaction = Transaction(connection, self)
+                yield transaction
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            raise _named(error) from error
+        finally:
+            if transaction is not None and transaction.wrote_outbox:
+                self.outbox_written.set()
+
+
+class Transaction:
+    """A write transaction: rows are locked before they are looked at, so that what was read still holds at the end."""
+
+    def __init__(self, connection: AsyncConnection, database: JobDatabase) -> None:
+        self.connection = connection
+        self.wrote_outbox = False
+        self._database = database
+
+    async def now_us(self) -> int:
+        """The database's clock."""
+        return int((await self.connection.execute(select(now_us()))).scalar_one())
+
+    async def lock(self, job_id: str, owner: str | None = None) -> tuple[Job, int] | None:
+        """The job, held until the end of the transaction, and the time; with `owner` only if it is theirs."""
+        query = select(schema.jobs, now_us().label("now_us")).where(schema.jobs.c.id == job_id)
+        if owner is not None:
+            query = query.where(schema.jobs.c.owner == owner)
+        row = (await self.connection.execute(query.with_for_update(of=schema.jobs))).mappings().one_or_none()
+        return None if row is None else (job_of(row), int(row["now_us"]))
+
+    async def insert(self, job: Job) -> None:
+        """A new job with its first event; on the queue when it is QUEUED."""
+        queued = job.state is State.QUEUED
+        row = row_of(job) | {"redispatch_us": job.queue_us + self._database.stale_after_us, "redispatches": 0}
+        await self.connection.execute(insert(schema.jobs), row)
+        await self._tell(Change((job,), dispatch_delay_us=0 if queued else None), job.create_us)
+
+    async def apply(self, before: Job, change: Change, now_us: int) -> None:
+        """Writes a change of a job that `lock` answered, fenced by its epoch and state all the same."""
+        job, old, new = change.job, row_of(before), row_of(change.job)
+        values: dict[str, Any] = {name: new[name] for name in new if new[name] != old[name]}
+        if change.dispatch_delay_us is not None:
+            values |= {
+                "redispatch_us": now_us + change.dispatch_delay_us + self._database.stale_after_us,
+                "redispatches": 0,
+            }
+        fence = (
+            schema.jobs.c.id == job.id,
+            schema.jobs.c.epoch == before.epoch,
+            schema.jobs.c.state == int(before.state),
+        )
+        written = await self.connection.execute(update(schema.jobs).where(*fence).values(**values))
+        if written.rowcount != 1:
+            raise RuntimeError(f"job {job.id} changed under its lock")
+        await self._tell(change, now_us)
+
+    async def enqueue(self, topic: Topic, job: Job, due_us: int, **columns: Any) -> None:
+        """One outbox row."""
+        await self._write_outbox([self._outbox_row(topic, job, due_us, **columns)])
+
+    async def tell_deleted(self, last: Job, now_us: int, stop_generation: int | None) -> None:
+        """A last event for those who watch a live job that is deleted: published, and kept nowhere."""
+        event = self._database.events.changed(last, now_us)
+        rows = [self._event_row(last, now_us, event.SerializeToString())]
+        if stop_generation is not None:
+            rows.append(self._hint_row(last, now_us, stop_generation))
+        await self._write_outbox(rows)
+
+    async def dispatch_again(self, queued: Sequence[Job], now_us: int) -> None:
+        """The dispatch messages of these QUEUED jobs, once more."""
+        await self._write_outbox([self._dispatch_row(job, now_us) for job in queued])
+
+    async def _tell(self, change: Change, now_us: int) -> None:
+        """Events, and whatever has to go out: in one round trip each."""
+        events, job = self._database.events, change.job
+        kept: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
+        if change.stop_generation is not None:
+            rows.append(self._hint_row(job, now_us, change.stop_generation))
+        for step in change.told:
+            payload = events.changed(step, now_us).SerializeToString()
+            kept.append({
+                "job_id": step.id, "seq": step.seq, "revision": step.revision, "epoch": step.epoch,
+                "attempt": step.attempt, "state": int(step.state), "time_us": now_us, "payload": payload,
+            })  # fmt: skip
+            rows.append(self._event_row(step, now_us, payload))
+        if change.dispatch_delay_us is not None:
+            rows.append(self._dispatch_row(job, now_us + change.dispatch_delay_us))
+        if job.state is State.FAILED and job.failure is not None:
+            rows.append(self._error_row(job, now_us))
+            await self.connection.execute(insert(schema.dead_letters), {
+                "job_id": job.id, "owner": job.owner, "kind": job.kind, "revision": job.revision,
+                "attempt": job.attempt, "failure_reason": job.failure.reason, "failure_message": job.failure.message,
+                "spec": job.spec, "traceparent": job.traceparent, "create_us": now_us,
+            })  # fmt: skip
+        if job.state.terminal and _left_files(job):
+            rows.append(self._outbox_row(Topic.CLEANUP, job, now_us))
+        await self.connection.execute(insert(schema.job_events), kept)
+        await self._write_outbox(rows)
+
+    def _dispatch_row(self, job: Job, due_us: int) -> dict[str, Any]:
+        payload = job_pb2.Dispatch(job_id=job.id, generation=job.generation).SerializeToString()
+        return self._outbox_row(
+            Topic.DISPATCH, job, due_us, subject=subjects.dispatch(job.kind), payload=payload,
+            message_id=f"{job.id}:{job.generation}",
+        )  # fmt: skip
+
+    def _event_row(self, job: Job, due_us: int, payload: bytes) -> dict[str, Any]:
+        subject = subjects.event(job.owner, subjects.PROGRESS, job.id)
+        return self._outbox_row(
+            Topic.EVENT, job, due_us, subject=subject, payload=payload, message_id=f"{job.id}:e{job.seq}"
+        )
+
+    def _error_row(self, job: Job, now_us: int) -> dict[str, Any]:
+        return self._outbox_row(
+            Topic.EVENT, job, now_us, subject=subjects.event(job.owner, subjects.ERROR, job.id),
+            payload=self._database.events.failed(job, now_us).SerializeToString(),
+            message_id=f"{job.id}:e{job.seq}:error",
+        )  # fmt: skip
+
+    def _hint_row(self, job: Job, now_us: int, generation: int) -> dict[str, Any]:
+        payload = job_pb2.Dispatch(job_id=job.id, generation=generation).SerializeToString()
+        subject = subjects.cancel_hint(job.kind, job.id)
+        return self._outbox_row(Topic.HINT, job, now_us, subject=subject, payload=payload)
+
+    def _outbox_row(
+        self, topic: Topic, job: Job, due_us: int, *, subject: str = "", payload: bytes = b"", message_id: str = ""
+    ) -> dict[str, Any]:
+        return {
+            "topic": topic.value, "job_id": job.id, "owner": job.owner, "subject": subject, "message_id": message_id,
+            "payload": payload, "traceparent": job.traceparent, "origin": self._database.origin, "due_us": due_us,
+        }  # fmt: skip
+
+    async def _write_outbox(self, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        await self.connection.execute(insert(schema.outbox), rows)
+        self.wrote_outbox = True
+
+
+async def fetch_jobs(connection: AsyncConnection, query: Select[Any]) -> list[Job]:
+    """The jobs that `query` (of all columns of `jobs`) answers."""
+    return [job_of(row) for row in (await connection.execute(query)).mappings()]
+
+
+def job_of(row: RowMapping) -> Job:
+    """A row as a job."""
+    reason = row["failure_reason"]
+    return Job(
+        **{name: row[name] for name in _JOB_FIELDS},
+        state=State(row["state"]),
+        failure=None if reason is None else Failure(reason, row["failure_message"]),
+    )
+
+
+def row_of(job: Job) -> dict[str, Any]:
+    """A job as a row."""
+    row = {name: getattr(job, name) for name in _JOB_FIELDS}
+    row["state"] = int(job.state)
+    row["failure_reason"] = job.failure.reason if job.failure else None
+    row["failure_message"] = job.failure.message if job.failure else None
+    return row
+
+
+def _left_files(job: Job) -> bool:
+    """True unless it is the first revision, and had no attempt, or one, whose files the result names."""
+    one_attempt = job.epoch == 1 and job.state is State.SUCCEEDED and not job.cached
+    return job.revision > 1 or not (job.epoch == 0 or one_attempt)
+
+
+def _named(error: Exception) -> Exception:
+    """The error as those who ask should see it: a database that is away, or a bug of ours as it is."""
+    away = isinstance(error, OperationalError | InterfaceError | PoolTimeoutError | OSError)
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", "") or "")
+        away = away or error.connection_invalidated or state.startswith(_AWAY_SQLSTATES)
+    if away:
+        return UnavailableError("DATABASE_UNAVAILABLE", "The job database does not answer.", retry_after_s=1.0)
+    return error

@@ -1,0 +1,90 @@
+"""A job as the library knows it: what it makes is bytes that only its service understands."""
+
+from dataclasses import dataclass
+
+from atelier_jobs.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job ended badly: a stable upper-case name, and one sentence for a person (no path, no SQL, no trace)."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One row of `jobs`. Times are microseconds since the epoch by the database's clock; 0 means not yet.
+
+    `revision` counts what the owner asked for under this id, `attempt` the times that a worker took this revision
+    (1 for the first), `faults` those of them that count against `max_attempts`. `epoch` counts every claim and every
+    fence of the job's whole life: a worker whose epoch is not the row's writes nothing. `generation` counts the times
+    that the job was put on the queue: dispatch messages of an older one are dropped.
+    """
+
+    id: str
+    owner: str
+    kind: str
+    state: State
+    revision: int
+    spec: bytes
+    result: bytes | None
+    failure: Failure | None
+    attempt: int
+    faults: int
+    max_attempts: int
+    epoch: int
+    generation: int
+    worker: str
+    lease_until_us: int
+    step: int
+    steps: int
+    seq: int
+    traceparent: str
+    cached: bool
+    create_us: int
+    queue_us: int  # when it was last put on the queue
+    start_us: int  # when a worker first took this revision
+    finish_us: int
+
+    @property
+    def cancel_requested(self) -> bool:
+        """True from the request to stop until the worker has stopped."""
+        return self.state is State.CANCELING
+
+    @property
+    def fraction(self) -> float:
+        """How far it has come, 0 to 1."""
+        if self.state is State.SUCCEEDED:
+            return 1.0
+        return min(1.0, self.step / self.steps) if self.steps else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """One row of `job_events`: a kept event, and the columns that a checker needs without reading the message."""
+
+    job_id: str
+    seq: int
+    revision: int
+    epoch: int
+    attempt: int
+    state: State
+    time_us: int
+    payload: bytes  # atelier.events.v1.Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A revision that failed for good, kept with its spec for whoever looks into it."""
+
+    job_id: str
+    owner: str
+    kind: str
+    revision: int
+    attempt: int
+    failure: Failure
+    spec: bytes
+    traceparent: str
+    create_us: int

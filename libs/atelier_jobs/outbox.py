@@ -1,0 +1,73 @@
+"""What waits to be published, as the relay sees it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Topic(StrEnum):
+    """What an outbox row is for."""
+
+    DISPATCH = "dispatch"  # to the work queue, durable
+    EVENT = "event"  # to the event stream, durable
+    HINT = "hint"  # core NATS, lossy: the flag in SQL is the truth
+    CLEANUP = "cleanup"  # not for the bus: files of a job to be removed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """One message to be. `message_id` lets the broker drop a second copy."""
+
+    id: int
+    topic: Topic
+    job_id: str
+    owner: str
+    subject: str
+    message_id: str
+    payload: bytes
+    traceparent: str
+    due_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cleanup:
+    """Files of a job that nothing refers to any more: all but those of `keep_epoch` (0: all)."""
+
+    job_id: str
+    owner: str
+    keep_epoch: int
+
+
+class Outbox(Protocol):
+    """The relay's side of the store."""
+
+    @property
+    def written(self) -> asyncio.Event:
+        """Set after each commit of this process that left something to publish."""
+        ...
+
+    async def pending(self, topics: Sequence[Topic], limit: int) -> Sequence[OutboxRow]:
+        """Due rows in the order in which they were written: this process's own, and what others left lying."""
+        ...
+
+    async def next_due_in_s(self, topics: Sequence[Topic]) -> float | None:
+        """Seconds until the next row of this process is due; None when there is none."""
+        ...
+
+    async def mark_sent(self, ids: Sequence[int]) -> None:
+        """These went out."""
+        ...
+
+    async def postpone(self, row_id: int, delay_s: float) -> None:
+        """Not now: a clean-up failed, or the broker refused it."""
+        ...
+
+    async def cleanup_of(self, row: OutboxRow) -> Cleanup | None:
+        """What may be removed now; None while the job runs again, whose end will ask once more."""
+        ...
+
+    async def redispatch(self, kinds: Sequence[str]) -> int:
+        """The broker lost its queue: puts every QUEUED job of these kinds on it again. Answers how many."""
+        ...

@@ -1,0 +1,75 @@
+"""The slow tick that catches what notifications missed: expired leases, lost messages, old rows."""
+
+import asyncio
+from typing import Protocol
+
+import structlog
+
+from atelier_jobs.uninterrupted import uninterrupted
+from atelier_service.errors import UnavailableError
+
+logger = structlog.get_logger()
+
+
+class Upkeep(Protocol):
+    """The reconciler's side of the store; see SqlUpkeep."""
+
+    async def reap_expired(self, delay_s: float = 1.0) -> int:
+        """Ends attempts whose lease ran out. Answers how many."""
+        ...
+
+    async def redispatch_stale(self) -> int:
+        """Puts jobs on the queue once more that nobody took. Answers how many."""
+        ...
+
+    async def purge(self, *, sent_after_s: float, keys_after_s: float) -> None:
+        """Removes old rows."""
+        ...
+
+
+class Reconciler:
+    """Runs in every process that has the database: one is enough, several do no harm.
+
+    `tick_s` bounds how long after its lease a lost job waits. `retry_delay_s` is the first back-off after a lost
+    worker. Sent outbox rows stay an hour to be looked at, idempotency keys `keys_after_s`.
+    """
+
+    def __init__(
+        self,
+        upkeep: Upkeep,
+        *,
+        tick_s: float = 2.0,
+        retry_delay_s: float = 1.0,
+        purge_every_s: float = 60.0,
+        sent_after_s: float = 3600.0,
+        keys_after_s: float = 86_400.0,
+    ) -> None:
+        self._upkeep = upkeep
+        self._tick_s = tick_s
+        self._retry_delay_s = retry_delay_s
+        self._purge_every_s = purge_every_s
+        self._sent_after_s = sent_after_s
+        self._keys_after_s = keys_after_s
+
+    async def run(self) -> None:
+        """Until it is cancelled; the database may go away and come back."""
+        loop = asyncio.get_running_loop()
+        purged = loop.time()
+        while True:
+            try:
+                await uninterrupted(self.tick())
+                if loop.time() - purged >= self._purge_every_s:
+                    purged = loop.time()
+                    await uninterrupted(
+                        self._upkeep.purge(sent_after_s=self._sent_after_s, keys_after_s=self._keys_after_s)
+                    )
+            except UnavailableError as error:
+                logger.warning("reconciler waits for the database", reason=error.reason)
+            await asyncio.sleep(self._tick_s)
+
+    async def tick(self) -> None:
+        """Looks once. Raises UnavailableError when the database is away."""
+        reaped = await self._upkeep.reap_expired(self._retry_delay_s)
+        stale = await self._upkeep.redispatch_stale()
+        if reaped or stale:
+            logger.info("reconciled", expired_leases=reaped, stale_dispatches=stale)

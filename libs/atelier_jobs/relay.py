@@ -1,0 +1,197 @@
+"""Takes what was committed to the bus: the outbox's other end."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from opentelemetry.trace import SpanKind
+
+from atelier.jobs.v1 import job_pb2
+from atelier_jobs import metrics
+from atelier_jobs.bus import Bus, BusRefusedError, BusUnavailableError
+from atelier_jobs.outbox import Cleanup, Outbox, OutboxRow, Topic
+from atelier_jobs.streams import Streams
+from atelier_jobs.uninterrupted import uninterrupted
+from atelier_service.errors import AtelierError, UnavailableError
+from atelier_service.telemetry import context_from_traceparent, current_traceparent, tracer
+
+logger = structlog.get_logger()
+
+_TO_THE_BUS = (Topic.DISPATCH, Topic.EVENT, Topic.HINT)
+_BATCH = 256
+_MAX_BACKOFF_S = 5.0
+_REFUSED_S = 5.0
+
+
+class Relay:
+    """Publishes outbox rows: at once after a commit of this process, when a delayed one is due, when the broker is
+    back, and every `tick_s` for what other processes left lying. Any number of relays may run.
+
+    `cleanup` removes files of jobs (in the process that can; without one those rows are left to another). It may raise
+    an AtelierError and is asked again later.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        bus: Bus,
+        streams: Streams,
+        *,
+        cleanup: Callable[[Cleanup], Awaitable[None]] | None = None,
+        tick_s: float = 3.0,
+    ) -> None:
+        self._outbox = outbox
+        self._bus = bus
+        self._streams = streams
+        self._cleanup = cleanup
+        self._tick_s = tick_s
+        self._connection = 0  # whose streams were looked at
+        self._clean = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until it is cancelled; broker and database may go away and come back."""
+        self._bus.on_connect(self._outbox.written.set)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._publish_for_ever())
+            if self._cleanup is not None:
+                group.create_task(self._clean_for_ever(self._cleanup))
+
+    async def flush(self) -> None:
+        """Publishes what is due, once: for the last moments of a process. Raises BusUnavailableError."""
+        while await self._publish_due() == _BATCH:
+            pass
+
+    async def _publish_for_ever(self) -> None:
+        failures = 0
+        while True:
+            self._outbox.written.clear()
+            try:
+                full = await self._publish_due() == _BATCH
+                failures = 0
+                if not full:
+                    idle_s = await self._idle_s()
+                    await self._wait(self._outbox.written.wait(), idle_s)
+                self._clean.set()
+            except (BusUnavailableError, UnavailableError) as error:
+                failures += 1
+                self._connection = 0  # whatever it is: the streams are looked at again
+                pause_s = min(_MAX_BACKOFF_S, 0.1 * 2**failures) * random.uniform(0.5, 1.0)  # noqa: S311
+                logger.info("relay waits", error=str(error), pause_s=round(pause_s, 2))
+                # A new connection ends the pause.
+                await self._wait(self._bus.connection_after(self._bus.connections), pause_s)
+
+    async def _idle_s(self) -> float:
+        due_s = await uninterrupted(self._outbox.next_due_in_s(_TO_THE_BUS))
+        return self._tick_s if due_s is None else min(self._tick_s, due_s)
+
+    async def _wait(self, something: Awaitable[object], timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await something
+        except TimeoutError:
+            return
+
+    async def _publish_due(self) -> int:
+        """One batch. A row that the broker took is marked, also when another one of the batch failed."""
+        rows = await uninterrupted(self._outbox.pending(_TO_THE_BUS, _BATCH))
+        if not rows and self._connection == self._bus.connections:
+            return 0
+        await self._ensure_streams()
+        outcomes = await self._publish_all(rows)
+        sent = [row.id for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
+        if sent:
+            await uninterrupted(self._outbox.mark_sent(sent))
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if isinstance(outcome, BusRefusedError):
+                # Out of the way of those behind it, and of no others.
+                await uninterrupted(self._outbox.postpone(row.id, _REFUSED_S))
+        self._raise_first(rows, outcomes)
+        return len(rows)
+
+    async def _publish_all(self, rows: Sequence[OutboxRow]) -> Sequence[BaseException | None]:
+        """All at once and in order: there is one connection, so they also arrive in order.
+
+        Answers that a lost connection owes are not waited for: sent again, the broker drops what it has.
+        """
+        publishing = asyncio.gather(*map(self._publish, rows), return_exceptions=True)
+        lost = asyncio.create_task(self._bus.connection_after(self._connection))  # that is, a later one
+        try:
+            await asyncio.wait((publishing, lost), return_when=asyncio.FIRST_COMPLETED)
+            if publishing.done():
+                return await publishing
+        finally:
+            publishing.cancel()
+            lost.cancel()
+            await asyncio.wait((publishing, lost))
+        raise BusUnavailableError("the connection was lost")
+
+    def _raise_first(self, rows: Sequence[OutboxRow], outcomes: Sequence[BaseException | None]) -> None:
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if outcome is None:
+                metrics.PUBLISHED.labels(topic=row.topic.value).inc()
+            else:
+                metrics.PUBLISH_FAILED.labels(topic=row.topic.value).inc()
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+
+    async def _ensure_streams(self) -> None:
+        if not self._bus.connected:
+            raise BusUnavailableError("not connected")
+        connection = self._bus.connections
+        if connection == self._connection:
+            return
+        if await self._streams.ensure(self._bus):
+            # A new queue, or one that lost everything: SQL knows what has to be on it.
+            count = await uninterrupted(self._outbox.redispatch(self._streams.kinds))
+            if count:
+                logger.warning("the work queue was made anew", jobs=count)
+        self._connection = connection
+
+    async def _publish(self, row: OutboxRow) -> None:
+        if row.topic is Topic.HINT:
+            await self._bus.publish(row.subject, row.payload)
+            return
+        if row.topic is Topic.EVENT:
+            headers = {"traceparent": row.traceparent} if row.traceparent else {}
+            await self._bus.publish_durable(row.subject, row.payload, message_id=row.message_id, headers=headers)
+            return
+        with tracer().start_as_current_span(
+            "job.publish",
+            context=context_from_traceparent(row.traceparent),
+            kind=SpanKind.PRODUCER,
+            attributes={"job.id": row.job_id, "messaging.system": "nats", "messaging.destination": row.subject},
+        ):
+            message = job_pb2.Dispatch.FromString(row.payload)
+            message.traceparent = current_traceparent()
+            message.publish_time.FromMicroseconds(time.time_ns() // 1000)
+            await self._bus.publish_durable(
+                row.subject,
+                message.SerializeToString(),
+                message_id=row.message_id,
+                headers={"traceparent": message.traceparent},
+            )
+
+    async def _clean_for_ever(self, cleanup: Callable[[Cleanup], Awaitable[None]]) -> None:
+        while True:
+            self._clean.clear()
+            try:
+                await self._clean_due(cleanup)
+            except UnavailableError as error:
+                logger.info("clean-up waits", error=str(error))
+            await self._wait(self._clean.wait(), self._tick_s)
+
+    async def _clean_due(self, cleanup: Callable[[Cleanup], Awaitable[None]]) -> None:
+        for row in await uninterrupted(self._outbox.pending((Topic.CLEANUP,), _BATCH)):
+            what = await uninterrupted(self._outbox.cleanup_of(row))
+            try:
+                if what is not None:
+                    await cleanup(what)
+            except AtelierError as error:
+                logger.warning("files of a job not removed yet", job_id=row.job_id, reason=error.reason)
+                await uninterrupted(self._outbox.postpone(row.id, 30.0))
+            else:
+                await uninterrupted(self._outbox.mark_sent([row.id]))
+                metrics.PUBLISHED.labels(topic=row.topic.value).inc()

@@ -1,0 +1,124 @@
+"""The worker's side of the job store: claims and fenced writes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqlalchemy import case, update
+
+from atelier_jobs import metrics, schema, transitions
+from atelier_jobs.database import JobDatabase
+from atelier_jobs.job import Failure, Job
+from atelier_jobs.outbox import Topic
+from atelier_jobs.sql_clock import now_us
+from atelier_jobs.states import HELD, State
+from atelier_jobs.store import Claim, Renewal
+from atelier_jobs.transitions import Change
+
+_jobs = schema.jobs.c
+
+
+class SqlClaims:
+    """A ClaimStore."""
+
+    def __init__(self, database: JobDatabase) -> None:
+        self._database = database
+
+    async def claim(self, job_id: str, generation: int, worker: str, lease_s: float) -> Claim | None:
+        """See ClaimStore.claim."""
+        async with self._database.write() as transaction:
+            locked = await transaction.lock(job_id)
+            if locked is None:
+                return None
+            job, now = locked
+            change = transitions.claim(job, generation, worker, now, int(lease_s * 1e6))
+            if change is None:
+                return None
+            await transaction.apply(job, change, now)
+        metrics.WAIT.labels(kind=job.kind).observe(max(0, now - job.queue_us) / 1e6)
+        return Claim(change.job, lease_s)
+
+    async def renew(self, claim: Claim, *, step: int = 0, steps: int = 0) -> Renewal:
+        """See ClaimStore.renew."""
+        renewed = (
+            update(schema.jobs)
+            .where(
+                _jobs.id == claim.job.id,
+                _jobs.epoch == claim.epoch,
+                _jobs.state.in_([int(state) for state in HELD]),
+            )
+            .values(
+                lease_until_us=now_us() + int(claim.lease_s * 1e6),
+                step=case((_jobs.step < step, step), else_=_jobs.step),
+                steps=case((_jobs.steps < steps, steps), else_=_jobs.steps),
+            )
+            .returning(_jobs.state)
+        )
+        async with self._database.write() as transaction:
+            state = (await transaction.connection.execute(renewed)).scalar_one_or_none()
+        if state is None:
+            return Renewal(mine=False)
+        return Renewal(mine=True, cancel_requested=state == State.CANCELING)
+
+    async def succeed(self, claim: Claim, result: bytes) -> bool:
+        """See ClaimStore.succeed."""
+        return await self._finish(
+            claim,
+            lambda job, now: transitions.succeed(job, result, now),
+            # Said before, and only the answer was lost on its way.
+            done=lambda job: job.state is State.SUCCEEDED and job.result == result,
+        )
+
+    async def fail(self, claim: Claim, failure: Failure, *, retryable: bool = True, delay_s: float = 1.0) -> bool:
+        """See ClaimStore.fail."""
+        delay_us = int(delay_s * 1e6)
+        return await self._finish(
+            claim,
+            lambda job, now: transitions.fail(job, failure, now, retryable=retryable, delay_us=delay_us),
+        )
+
+    async def release(self, claim: Claim, *, delay_s: float = 0.0) -> bool:
+        """See ClaimStore.release."""
+        delay_us = int(delay_s * 1e6)
+        return await self._finish(claim, lambda job, now: transitions.release(job, now, delay_us=delay_us))
+
+    async def cancel_done(self, claim: Claim) -> bool:
+        """See ClaimStore.cancel_done."""
+        return await self._finish(claim, transitions.stopped, done=lambda job: job.state is State.CANCELED)
+
+    async def discard(self, claim: Claim) -> None:
+        """See ClaimStore.discard."""
+        async with self._database.write() as transaction:
+            await transaction.enqueue(Topic.CLEANUP, claim.job, await transaction.now_us())
+
+    async def _finish(
+        self,
+        claim: Claim,
+        decide: Callable[[Job, int], Change | None],
+        *,
+        done: Callable[[Job], bool] = lambda _job: False,
+    ) -> bool:
+        """Applies `decide` if the claim still holds; True also when the same was written before (`done`)."""
+        async with self._database.write() as transaction:
+            locked = await transaction.lock(claim.job.id)
+            if locked is None or locked[0].epoch != claim.epoch:
+                return False
+            job, now = locked
+            if not job.state.held:
+                return done(job)
+            came = replace(job, step=max(job.step, claim.step), steps=max(job.steps, claim.steps))
+            change = decide(came, now)
+            if change is None:
+                return False
+            await transaction.apply(job, change, now)
+        count_end(change.job)
+        return True
+
+
+def count_end(job: Job) -> None:
+    """Counts what an attempt came to."""
+    if job.state is State.QUEUED:
+        metrics.RETRIED.labels(kind=job.kind).inc()
+    else:
+        metrics.ENDED.labels(kind=job.kind, state=job.state.name).inc()
+    if job.failure is not None:
+        metrics.FAILED.labels(kind=job.kind, reason=job.failure.reason).inc()

@@ -1,0 +1,30 @@
+"""Reads a whole history out of a database, for the checker."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+
+from atelier_jobs import schema
+from atelier_jobs.database import JobDatabase, fetch_jobs
+from atelier_jobs.history import History, Output
+from atelier_jobs.job import EventRecord
+from atelier_jobs.states import State
+
+
+async def read_history(
+    database: JobDatabase,
+    *,
+    accepted: Sequence[str],
+    answers: Sequence[tuple[str, str, str]] = (),
+    outputs: Mapping[str, Sequence[Output]] | None = None,
+    expected: Mapping[str, str] | None = None,
+) -> History:
+    """Jobs and events as one transaction sees them, and what the caller knows from elsewhere."""
+    events = select(schema.job_events).order_by(schema.job_events.c.job_id, schema.job_events.c.seq)
+    async with database.read() as connection:
+        jobs = await fetch_jobs(connection, select(schema.jobs))
+        rows = (await connection.execute(events)).mappings().all()
+    records = [EventRecord(**{**row, "state": State(row["state"])}) for row in rows]
+    return History(
+        accepted=accepted, jobs=jobs, events=records, answers=answers, outputs=outputs or {}, expected=expected or {}
+    )

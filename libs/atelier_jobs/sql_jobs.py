@@ -1,0 +1,250 @@
+"""The owner's side of the job store, on SQLite and PostgreSQL."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Insert, delete, func, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from atelier_jobs import metrics, schema, transitions
+from atelier_jobs.database import JobDatabase, Transaction, fetch_jobs, job_of
+from atelier_jobs.job import EventRecord, Job
+from atelier_jobs.outbox import Topic
+from atelier_jobs.sql_clock import now_us
+from atelier_jobs.states import LIVE, State
+from atelier_jobs.store import NO_LIMITS, Limits, Page, QueueCounts, Submission, Submitted
+from atelier_service.errors import AlreadyExistsError, NotFoundError, ResourceExhaustedError
+from atelier_service.telemetry import current_traceparent, tracer
+
+_jobs = schema.jobs.c
+_keys = schema.idempotency_keys.c
+
+
+class SqlJobStore:
+    """A JobStore."""
+
+    def __init__(self, database: JobDatabase) -> None:
+        self._database = database
+
+    async def submit(self, submission: Submission, limits: Limits = NO_LIMITS) -> Submitted:
+        """See JobStore.submit."""
+        with tracer().start_as_current_span("job.submit", attributes={"job.kind": submission.kind}) as span:
+            async with self._database.write() as transaction:
+                if submission.idempotency_key:
+                    first = await self._claim_key(transaction, submission)
+                    if first is not None:
+                        span.set_attributes({"job.id": first.id, "job.repeated": True})
+                        return Submitted(first, repeated=True)
+                if submission.result is None:
+                    await self._check_limits(transaction, submission.owner, submission.kind, limits)
+                now = await transaction.now_us()
+                job = _born(submission, now, submission.traceparent or current_traceparent())
+                await transaction.insert(job)
+            span.set_attribute("job.id", job.id)
+        metrics.SUBMITTED.labels(kind=job.kind).inc()
+        return Submitted(job, repeated=False)
+
+    async def repeat_of(self, owner: str, key: str, request_hash: bytes) -> Job | None:
+        """See JobStore.repeat_of."""
+        query = select(_keys.request_hash, schema.jobs).join(schema.jobs, _jobs.id == _keys.job_id)
+        async with self._database.read() as connection:
+            row = (
+                await connection.execute(query.where(_keys.owner == owner, _keys.key == key))
+            ).mappings().one_or_none()  # fmt: skip
+        if row is None:
+            return None
+        _check_same_request(row["request_hash"], request_hash)
+        return job_of(row)
+
+    async def get(self, owner: str, job_id: str) -> Job:
+        """See JobStore.get."""
+        query = select(schema.jobs).where(_jobs.id == job_id, _jobs.owner == owner)
+        async with self._database.read() as connection:
+            found = await fetch_jobs(connection, query)
+        if not found:
+            raise _not_found(job_id)
+        return found[0]
+
+    async def list(
+        self, owner: str, *, kind: str, state: State | None = None, before: str = "", limit: int = 50
+    ) -> Page:
+        """See JobStore.list."""
+        query = select(schema.jobs).where(_jobs.owner == owner, _jobs.kind == kind)
+        if state is not None:
+            query = query.where(_jobs.state == int(state))
+        if before:
+            query = query.where(_jobs.id < before)
+        async with self._database.read() as connection:
+            found = await fetch_jobs(connection, query.order_by(_jobs.id.desc()).limit(limit + 1))
+        page = found[:limit]
+        return Page(page, next_before=page[-1].id if len(found) > limit else "")
+
+    async def restart(
+        self,
+        owner: str,
+        job_id: str,
+        spec: bytes,
+        *,
+        result: bytes | None = None,
+        limits: Limits = NO_LIMITS,
+        traceparent: str = "",
+    ) -> Job:
+        """See JobStore.restart."""
+        with tracer().start_as_current_span("job.restart", attributes={"job.id": job_id}):
+            async with self._database.write() as transaction:
+                # Limits before the row: the order in which `submit` locks.
+                kind = await self._kind_of(transaction, owner, job_id)
+                await self._lock_limits(transaction, kind, limits)
+                job, now = await self._lock(transaction, owner, job_id)
+                if result is None and job.state is not State.QUEUED:
+                    await self._check_limits(transaction, owner, kind, limits, already_live=job.state in LIVE)
+                parent = traceparent or current_traceparent()
+                change = transitions.restart(job, spec, parent, now, result)
+                await transaction.apply(job, change, now)
+        return change.job
+
+    async def cancel(self, owner: str, job_id: str) -> Job:
+        """See JobStore.cancel."""
+        async with self._database.write() as transaction:
+            job, now = await self._lock(transaction, owner, job_id)
+            change = transitions.cancel(job, now)
+            if change is None:
+                return job
+            await transaction.apply(job, change, now)
+        return change.job
+
+    async def delete(self, owner: str, job_id: str) -> None:
+        """See JobStore.delete."""
+        async with self._database.write() as transaction:
+            job, now = await self._lock(transaction, owner, job_id)
+            if not job.state.terminal:
+                last = transitions.supersede(job, now, transitions.DELETED)
+                stop = job.generation if job.state.held else None
+                await transaction.tell_deleted(last, now, stop)
+            if job.epoch or job.revision > 1 or job.cached:  # a cached result may refer to files of other jobs
+                await transaction.enqueue(Topic.CLEANUP, job, now)
+            for table in (schema.job_events, schema.idempotency_keys, schema.dead_letters):
+                await transaction.connection.execute(delete(table).where(table.c.job_id == job_id))
+            await transaction.connection.execute(delete(schema.jobs).where(_jobs.id == job_id))
+
+    async def events_after(self, job_id: str, seq: int) -> Sequence[EventRecord]:
+        """See JobStore.events_after."""
+        columns = schema.job_events.c
+        query = select(schema.job_events).where(columns.job_id == job_id, columns.seq > seq).order_by(columns.seq)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [EventRecord(**{**row, "state": State(row["state"])}) for row in rows]
+
+    async def queue_counts(self, kind: str) -> QueueCounts:
+        """See JobStore.queue_counts; also sets the gauges of this process."""
+        query = select(_jobs.state, func.count(), func.min(_jobs.queue_us), now_us())
+        query = query.where(_jobs.kind == kind, _jobs.state.in_([int(state) for state in LIVE]))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query.group_by(_jobs.state))).all()
+        queued, running, oldest_wait_s = 0, 0, 0.0
+        for state, count, oldest_us, now in rows:
+            if state == State.QUEUED:
+                queued, oldest_wait_s = count, max(0.0, (now - oldest_us) / 1e6)
+            else:
+                running += count
+        metrics.QUEUED.labels(kind=kind).set(queued)
+        metrics.RUNNING.labels(kind=kind).set(running)
+        metrics.OLDEST_WAIT.labels(kind=kind).set(oldest_wait_s)
+        return QueueCounts(queued, running, oldest_wait_s)
+
+    async def _lock(self, transaction: Transaction, owner: str, job_id: str) -> tuple[Job, int]:
+        locked = await transaction.lock(job_id, owner)
+        if locked is None:
+            raise _not_found(job_id)
+        return locked
+
+    async def _kind_of(self, transaction: Transaction, owner: str, job_id: str) -> str:
+        query = select(_jobs.kind).where(_jobs.id == job_id, _jobs.owner == owner)
+        kind: str | None = (await transaction.connection.execute(query)).scalar_one_or_none()
+        if kind is None:
+            raise _not_found(job_id)
+        return kind
+
+    async def _claim_key(self, transaction: Transaction, submission: Submission) -> Job | None:
+        """Takes the key for this job, or answers the job that has it.
+
+        Two at the same time: the second waits for the first to commit (PostgreSQL at the unique index, SQLite at the
+        write lock), and then sees its row.
+        """
+        values = {
+            "owner": submission.owner, "key": submission.idempotency_key, "request_hash": submission.request_hash,
+            "job_id": submission.job_id, "create_us": now_us(),
+        }  # fmt: skip
+        taken = await transaction.connection.execute(self._insert_if_new(values))
+        if taken.rowcount == 1:
+            return None
+        query = select(_keys.request_hash, _keys.job_id).where(
+            _keys.owner == submission.owner, _keys.key == submission.idempotency_key
+        )
+        row = (await transaction.connection.execute(query)).one()
+        _check_same_request(row.request_hash, submission.request_hash)
+        first = await fetch_jobs(transaction.connection, select(schema.jobs).where(_jobs.id == row.job_id))
+        return first[0]
+
+    def _insert_if_new(self, values: dict[str, Any]) -> Insert:
+        dialect = self._database.engine.dialect.name
+        if dialect == "postgresql":
+            return postgresql.insert(schema.idempotency_keys).values(**values).on_conflict_do_nothing()
+        return sqlite.insert(schema.idempotency_keys).values(**values).on_conflict_do_nothing()
+
+    async def _lock_limits(self, transaction: Transaction, kind: str, limits: Limits) -> None:
+        """One at a time counts, so that the last free place is given once. SQLite has one writer anyway."""
+        limited = limits.max_queued or limits.max_live_per_owner
+        if limited and self._database.engine.dialect.name == "postgresql":
+            lock = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
+            await transaction.connection.execute(lock, {"name": f"atelier.jobs.{kind}"})
+
+    async def _check_limits(
+        self, transaction: Transaction, owner: str, kind: str, limits: Limits, *, already_live: bool = False
+    ) -> None:
+        await self._lock_limits(transaction, kind, limits)
+        if limits.max_live_per_owner and not already_live:
+            live = _jobs.state.in_([int(state) for state in LIVE])
+            if await self._at_least(
+                transaction, limits.max_live_per_owner, _jobs.owner == owner, _jobs.kind == kind, live
+            ):
+                raise ResourceExhaustedError(
+                    "QUOTA_EXCEEDED",
+                    f"You have {limits.max_live_per_owner} unfinished jobs, which is as many as you may have.",
+                    metadata={"limit": str(limits.max_live_per_owner)},
+                    retry_after_s=limits.retry_after_s,
+                )
+        if limits.max_queued:
+            queued = _jobs.state == int(State.QUEUED)
+            if await self._at_least(transaction, limits.max_queued, _jobs.kind == kind, queued):
+                raise ResourceExhaustedError(
+                    "QUEUE_FULL",
+                    "The queue is full.",
+                    metadata={"limit": str(limits.max_queued)},
+                    retry_after_s=limits.retry_after_s,
+                )
+
+    async def _at_least(self, transaction: Transaction, limit: int, *where: ColumnElement[bool]) -> bool:
+        some = select(_jobs.id).where(*where).limit(limit).subquery()
+        count = (await transaction.connection.execute(select(func.count()).select_from(some))).scalar_one()
+        return count >= limit
+
+
+def _born(submission: Submission, now: int, traceparent: str) -> Job:
+    done = submission.result is not None
+    return Job(
+        id=submission.job_id, owner=submission.owner, kind=submission.kind,
+        state=State.SUCCEEDED if done else State.QUEUED, revision=1, spec=submission.spec, result=submission.result,
+        failure=None, attempt=0, faults=0, max_attempts=submission.max_attempts, epoch=0, generation=1, worker="",
+        lease_until_us=0, step=0, steps=0, seq=1, traceparent=traceparent, cached=done, create_us=now, queue_us=now,
+        start_us=0, finish_us=now if done else 0,
+    )  # fmt: skip
+
+
+def _check_same_request(first: bytes, second: bytes) -> None:
+    if first != second:
+        raise AlreadyExistsError("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used before, for another request.")
+
+
+def _not_found(job_id: str) -> NotFoundError:
+    return NotFoundError("JOB_NOT_FOUND", "There is no such job.", metadata={"job_id": job_id})

@@ -1,0 +1,96 @@
+"""The relay's side of the job store."""
+
+import asyncio
+from collections.abc import Sequence
+
+from sqlalchemy import func, or_, select, update
+
+from atelier_jobs import schema
+from atelier_jobs.database import JobDatabase, fetch_jobs
+from atelier_jobs.outbox import Cleanup, OutboxRow, Topic
+from atelier_jobs.sql_clock import now_us
+from atelier_jobs.states import State
+
+_rows = schema.outbox.c
+_COLUMNS = [column for column in _rows if column.name not in ("origin", "sent_us")]
+
+
+class SqlOutbox:
+    """An Outbox.
+
+    What this process wrote is published at once, what others wrote only when it was left lying for `grace_s`: two
+    relays would do no harm, for the broker drops second copies, but twice the work.
+    """
+
+    def __init__(self, database: JobDatabase, *, grace_s: float = 2.0) -> None:
+        self._database = database
+        self._grace_us = int(grace_s * 1e6)
+
+    @property
+    def written(self) -> asyncio.Event:
+        """See Outbox.written."""
+        return self._database.outbox_written
+
+    async def pending(self, topics: Sequence[Topic], limit: int) -> Sequence[OutboxRow]:
+        """See Outbox.pending."""
+        mine_or_left = or_(_rows.origin == self._database.origin, _rows.due_us <= now_us() - self._grace_us)
+        query = (
+            select(*_COLUMNS)
+            .where(_rows.sent_us.is_(None), _rows.due_us <= now_us(), mine_or_left)
+            .where(_rows.topic.in_([topic.value for topic in topics]))
+            .order_by(_rows.id)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [OutboxRow(**{**row, "topic": Topic(row["topic"])}) for row in rows]
+
+    async def next_due_in_s(self, topics: Sequence[Topic]) -> float | None:
+        """See Outbox.next_due_in_s."""
+        query = select(func.min(_rows.due_us), now_us()).where(
+            _rows.sent_us.is_(None),
+            _rows.origin == self._database.origin,
+            _rows.topic.in_([topic.value for topic in topics]),
+        )
+        async with self._database.read() as connection:
+            due, now = (await connection.execute(query)).one()
+        return None if due is None else max(0.0, (due - now) / 1e6)
+
+    async def mark_sent(self, ids: Sequence[int]) -> None:
+        """See Outbox.mark_sent."""
+        async with self._database.write() as transaction:
+            sent = update(schema.outbox).where(_rows.id.in_(ids)).values(sent_us=now_us())
+            await transaction.connection.execute(sent)
+
+    async def postpone(self, row_id: int, delay_s: float) -> None:
+        """See Outbox.postpone."""
+        async with self._database.write() as transaction:
+            later = update(schema.outbox).where(_rows.id == row_id)
+            await transaction.connection.execute(later.values(due_us=now_us() + int(delay_s * 1e6)))
+
+    async def cleanup_of(self, row: OutboxRow) -> Cleanup | None:
+        """See Outbox.cleanup_of."""
+        async with self._database.read() as connection:
+            found = await fetch_jobs(connection, select(schema.jobs).where(schema.jobs.c.id == row.job_id))
+        if not found:
+            return Cleanup(row.job_id, row.owner, keep_epoch=0)
+        job = found[0]
+        if not job.state.terminal:
+            return None
+        keep = job.epoch if job.state is State.SUCCEEDED and not job.cached else 0
+        return Cleanup(row.job_id, row.owner, keep_epoch=keep)
+
+    async def redispatch(self, kinds: Sequence[str]) -> int:
+        """See Outbox.redispatch."""
+        jobs = schema.jobs.c
+        on_its_way = select(_rows.job_id).where(_rows.sent_us.is_(None), _rows.topic == Topic.DISPATCH.value)
+        waiting = (
+            select(schema.jobs)
+            .where(jobs.kind.in_(kinds), jobs.state == int(State.QUEUED), jobs.id.not_in(on_its_way))
+            .order_by(jobs.queue_us)
+        )
+        async with self._database.write() as transaction:
+            now = await transaction.now_us()
+            queued = await fetch_jobs(transaction.connection, waiting)
+            await transaction.dispatch_again(queued, now)
+        return len(queued)

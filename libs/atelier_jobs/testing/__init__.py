@@ -1,0 +1,1 @@
+"""Real parts for tests of the job plane: a NATS server that can be killed."""

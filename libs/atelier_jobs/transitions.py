@@ -1,0 +1,136 @@
+"""What each move does to a job: pure functions of plain values, applied by the store inside a transaction."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from atelier_jobs.job import Failure, Job
+from atelier_jobs.states import Move, State, after
+
+WORKER_LOST = Failure("WORKER_LOST", "The worker was lost in the middle of the job.")
+SUPERSEDED = Failure("SUPERSEDED", "The job was made anew with other parameters.")
+DELETED = Failure("DELETED", "The job was deleted.")
+
+MAX_DELAY_US = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the store has to write.
+
+    `told` are the steps that led to `job`, its last: each becomes one kept event. `dispatch_delay_us` puts the job on
+    the queue that much later (None: not). `stop_generation` tells a worker that runs this generation to look up.
+    """
+
+    told: tuple[Job, ...]
+    dispatch_delay_us: int | None = None
+    stop_generation: int | None = None
+
+    @property
+    def job(self) -> Job:
+        """The job as it stands after the change."""
+        return self.told[-1]
+
+
+def _move(job: Job, move: Move, **fields: Any) -> Job:
+    """`job` after `move`, one event further."""
+    return replace(job, state=after(job.state, move), seq=job.seq + 1, **fields)
+
+
+def _ended(job: Job, move: Move, now_us: int, **fields: Any) -> Job:
+    return _move(job, move, finish_us=now_us, lease_until_us=0, worker="", **fields)
+
+
+def _requeued(job: Job, now_us: int, delay_us: int, faults: int) -> Change:
+    queued = _move(
+        job, Move.RETRY, faults=faults, generation=job.generation + 1, queue_us=now_us, lease_until_us=0, worker="",
+        step=0, steps=0,
+    )  # fmt: skip
+    return Change((queued,), dispatch_delay_us=delay_us)
+
+
+def claim(job: Job, generation: int, worker: str, now_us: int, lease_us: int) -> Change | None:
+    """A worker takes a QUEUED job; None for a job that is held, ended, or was queued again since."""
+    if job.state is not State.QUEUED or job.generation != generation:
+        return None
+    running = _move(
+        job, Move.CLAIM, epoch=job.epoch + 1, attempt=job.attempt + 1, worker=worker, lease_until_us=now_us + lease_us,
+        start_us=job.start_us or now_us, step=0, steps=0,
+    )  # fmt: skip
+    return Change((running,))
+
+
+def succeed(job: Job, result: bytes, now_us: int) -> Change | None:
+    """The result is stored; None for a job that is being cancelled, which then ends as CANCELED."""
+    if job.state is not State.RUNNING:
+        return None
+    return Change((_ended(job, Move.SUCCEED, now_us, result=result, step=job.steps),))
+
+
+def stopped(job: Job, now_us: int) -> Change | None:
+    """The worker stopped as it was asked to; None when nobody asked."""
+    if job.state is not State.CANCELING:
+        return None
+    return Change((_ended(job, Move.STOPPED, now_us),))
+
+
+def fail(job: Job, failure: Failure, now_us: int, *, retryable: bool, delay_us: int) -> Change:
+    """One fault more: made again after a delay that doubles with each, or FAILED."""
+    if job.state is State.CANCELING:
+        return Change((_ended(job, Move.STOPPED, now_us),))
+    faults = job.faults + 1
+    if retryable and faults < job.max_attempts:
+        return _requeued(job, now_us, min(delay_us << (faults - 1), MAX_DELAY_US), faults)
+    return Change((_ended(job, Move.FAIL, now_us, faults=faults, failure=failure),))
+
+
+def release(job: Job, now_us: int, *, delay_us: int) -> Change:
+    """Back on the queue without a fault."""
+    if job.state is State.CANCELING:
+        return Change((_ended(job, Move.STOPPED, now_us),))
+    return _requeued(job, now_us, delay_us, job.faults)
+
+
+def expire(job: Job, now_us: int, *, delay_us: int) -> Change | None:
+    """The lease ran out: that counts as a fault, for the job may be what killed its worker. None while it runs."""
+    if not job.state.held or job.lease_until_us >= now_us:
+        return None
+    return fail(job, WORKER_LOST, now_us, retryable=True, delay_us=delay_us)
+
+
+def cancel(job: Job, now_us: int) -> Change | None:
+    """The owner asks to stop; None when there is nothing to stop."""
+    if job.state is State.QUEUED:
+        return Change((_ended(job, Move.CANCEL, now_us),))
+    if job.state is State.RUNNING:
+        return Change((_move(job, Move.CANCEL),), stop_generation=job.generation)
+    return None
+
+
+def supersede(job: Job, now_us: int, why: Failure) -> Job:
+    """The end of a live revision that the owner no longer wants; its attempt is fenced."""
+    return _ended(job, Move.SUPERSEDE, now_us, epoch=job.epoch + 1, failure=why)
+
+
+def restart(job: Job, spec: bytes, traceparent: str, now_us: int, result: bytes | None) -> Change:
+    """Another spec: in place while no worker has seen the job, else as the next revision."""
+    fresh = job.state is State.QUEUED and job.attempt == 0
+    told: tuple[Job, ...] = ()
+    stop = job.generation if job.state.held else None
+    if not fresh:
+        if not job.state.terminal:
+            job = supersede(job, now_us, SUPERSEDED)
+            told = (job,)
+        job = replace(job, revision=job.revision + 1, attempt=0, faults=0)
+    changed: dict[str, Any] = {
+        "spec": spec, "traceparent": traceparent, "result": None, "failure": None, "cached": False,
+        "step": 0, "steps": 0, "start_us": 0, "finish_us": 0, "queue_us": now_us,
+    }  # fmt: skip
+    if fresh:
+        queued = _move(job, Move.RESPEC, **changed)
+    else:
+        queued = _move(job, Move.RESTART, generation=job.generation + 1, **changed)
+    if result is not None:
+        # Not told on its own: to a watcher the revision is born with its result.
+        born = _ended(queued, Move.ANSWER, now_us, result=result, cached=True)
+        return Change((*told, replace(born, seq=queued.seq)), stop_generation=stop)
+    return Change((*told, queued), dispatch_delay_us=None if fresh else 0, stop_generation=stop)

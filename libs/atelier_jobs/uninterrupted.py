@@ -1,0 +1,22 @@
+"""Cancellation that waits for the statement that runs."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Runs `work` to its end also when the caller is cancelled, who hears of it only then.
+
+    For short database work of background tasks: a statement that is dropped half-way costs its connection, and with
+    SQLite leaves a thread behind that answers to a loop which may be closed by then.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        # An error of the work's own is not told any more: nobody is there to hear it.
+        await asyncio.gather(task, return_exceptions=True)
+        raise

@@ -1,0 +1,106 @@
+"""Processes of a service in one: stores, bus, relay, reconciler, and a worker with a handler of the test's own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from atelier_jobs.attempt import Attempt
+from atelier_jobs.bus import Bus
+from atelier_jobs.dispatch import JetStreamQueue
+from atelier_jobs.job import Job
+from atelier_jobs.outbox import Cleanup
+from atelier_jobs.reconciler import Reconciler
+from atelier_jobs.relay import Relay
+from atelier_jobs.streams import Streams
+from atelier_jobs.worker import Worker, WorkerSettings
+from tests.ports.jobs.plane import Plane, open_plane
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process that takes part."""
+
+    plane: Plane
+    bus: Bus
+    relay: Relay
+    cleanups: list[Cleanup]
+
+
+@asynccontextmanager
+async def open_process(
+    database_url: str,
+    nats_url: str,
+    *,
+    origin: str = "api",
+    reconciles: bool = True,
+    cleans: bool = False,
+    max_messages: int = 1000,
+) -> AsyncIterator[Process]:
+    """A process with a relay and, unless told otherwise, a reconciler that looks often."""
+    cleanups: list[Cleanup] = []
+
+    async def clean(cleanup: Cleanup) -> None:
+        cleanups.append(cleanup)
+
+    async with open_plane(database_url, origin=origin) as plane, Bus.open(nats_url, name=origin) as bus:
+        streams = Streams(("image",), max_messages=max_messages)
+        relay = Relay(plane.outbox, bus, streams, cleanup=clean if cleans else None, tick_s=0.5)
+        tasks = [asyncio.create_task(relay.run())]
+        if reconciles:
+            tasks.append(asyncio.create_task(Reconciler(plane.upkeep, tick_s=0.1, retry_delay_s=0.05).run()))
+        try:
+            yield Process(plane, bus, relay, cleanups)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+
+Behaviour = Callable[[Job, Attempt], Awaitable[bytes]]
+
+
+class ScriptedHandler:
+    """Runs what the test says, and keeps note of what ran."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+        self.ran: list[tuple[str, int]] = []
+
+    async def run(self, job: Job, attempt: Attempt) -> bytes:
+        """See Handler.run."""
+        self.ran.append((job.id, attempt.epoch))
+        return await self._behaviour(job, attempt)
+
+
+async def make_result(job: Job, attempt: Attempt) -> bytes:
+    """What a good handler answers."""
+    return b"made of " + job.spec
+
+
+@asynccontextmanager
+async def open_worker(
+    process: Process,
+    behaviour: Behaviour = make_result,
+    *,
+    worker_id: str = "w1",
+    slots: int = 2,
+    lease_s: float = 5.0,
+    grace_s: float = 5.0,
+    attempt_timeout_s: float = 0.0,
+) -> AsyncIterator[tuple[Worker, ScriptedHandler]]:
+    """A worker that runs until the end of the block, and then winds up."""
+    handler = ScriptedHandler(behaviour)
+    settings = WorkerSettings(
+        kind="image", worker_id=worker_id, slots=slots, lease_s=lease_s, grace_s=grace_s, stop_s=1.0,
+        attempt_timeout_s=attempt_timeout_s, retry_delay_s=0.05,
+    )  # fmt: skip
+    queue = JetStreamQueue(process.bus, kind="image", ack_wait_s=lease_s)
+    worker = Worker(process.plane.claims, queue, process.bus, process.plane.events, handler, settings)
+    stopping = asyncio.Event()
+    running = asyncio.create_task(worker.run(stopping))
+    try:
+        yield worker, handler
+    finally:
+        stopping.set()
+        await running

@@ -1,0 +1,86 @@
+"""What a process of a service has of the job plane, and shorthands for stories about it."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from atelier.events.v1 import events_pb2
+from atelier_jobs import schema
+from atelier_jobs.database import JobDatabase
+from atelier_jobs.events import EventFactory
+from atelier_jobs.job import Job
+from atelier_jobs.sql_claims import SqlClaims
+from atelier_jobs.sql_jobs import SqlJobStore
+from atelier_jobs.sql_outbox import SqlOutbox
+from atelier_jobs.sql_upkeep import SqlUpkeep
+from atelier_jobs.states import State
+from atelier_jobs.store import NO_LIMITS, Claim, Limits, Submission
+from atelier_service.database import create_engine, create_schema
+from atelier_service.ids import uuid7
+
+LEASE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The stores of one process."""
+
+    database: JobDatabase
+    events: EventFactory
+    jobs: SqlJobStore
+    claims: SqlClaims
+    outbox: SqlOutbox
+    upkeep: SqlUpkeep
+
+    async def submit(self, owner: str = "ada", *, limits: Limits = NO_LIMITS, **fields: Any) -> Job:
+        """A new job of `owner`."""
+        submission = {"job_id": uuid7(), "owner": owner, "kind": "image", "spec": b"spec", **fields}
+        return (await self.jobs.submit(Submission(**submission), limits)).job
+
+    async def claim(self, job: Job, *, worker: str = "w1", lease_s: float = LEASE_S) -> Claim:
+        """The job, claimed."""
+        claim = await self.claims.claim(job.id, job.generation, worker, lease_s)
+        assert claim is not None
+        return claim
+
+    async def again(self, job: Job) -> Job:
+        """The job as it stands now."""
+        return await self.jobs.get(job.owner, job.id)
+
+    async def states(self, job: Job) -> list[State]:
+        """The states that its kept events tell."""
+        return [event.state for event in await self.jobs.events_after(job.id, 0)]
+
+    async def told(self, job: Job) -> list[events_pb2.Event]:
+        """Its kept events."""
+        records = await self.jobs.events_after(job.id, 0)
+        return [events_pb2.Event.FromString(record.payload) for record in records]
+
+    async def rows(self, table: Any) -> Sequence[Any]:
+        """Every row of a table."""
+        async with self.database.read() as connection:
+            return (await connection.execute(select(table))).mappings().all()
+
+    async def outbox_messages(self) -> list[tuple[str, str]]:
+        """Topic and message id of everything that was ever put in the outbox."""
+        return [(row["topic"], row["message_id"]) for row in await self.rows(schema.outbox)]
+
+
+@asynccontextmanager
+async def open_plane(
+    url: str, *, origin: str = "test", events: EventFactory | None = None, stale_after_s: float = 150.0
+) -> AsyncIterator[Plane]:
+    """The stores on this database, with its tables."""
+    engine = create_engine(url)
+    events = events or EventFactory(lambda job: [f"/content/{job.id}"])
+    try:
+        await create_schema(engine, schema.metadata)
+        database = JobDatabase(engine, events, origin=origin, stale_after_s=stale_after_s)
+        yield Plane(
+            database, events, SqlJobStore(database), SqlClaims(database), SqlOutbox(database), SqlUpkeep(database)
+        )
+    finally:
+        await engine.dispose()

@@ -1,0 +1,241 @@
+"""The owner's side of the job store, on SQLite and on PostgreSQL."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from atelier_jobs import schema
+from atelier_jobs.job import Failure
+from atelier_jobs.states import State
+from atelier_jobs.store import Limits, Submission
+from atelier_service.errors import AlreadyExistsError, NotFoundError, ResourceExhaustedError, UnavailableError
+from atelier_service.ids import uuid7
+from tests.ports.jobs.plane import Plane, open_plane
+
+
+def _keyed(job_id: str, request_hash: bytes = b"hash") -> Submission:
+    return Submission(
+        job_id=job_id, owner="ada", kind="image", spec=b"spec", idempotency_key="key", request_hash=request_hash
+    )
+
+
+async def test_a_submit_records_the_job_its_first_event_and_its_dispatch_together(plane: Plane) -> None:
+    job = await plane.submit(traceparent="00-" + "ab" * 16 + "-" + "cd" * 8 + "-01")
+    assert job == await plane.again(job)
+    assert (job.state, job.revision, job.attempt, job.seq) == (State.QUEUED, 1, 0, 1)
+    [event] = await plane.told(job)
+    assert event.seq == 1
+    assert event.trace_id == "ab" * 16
+    assert not event.generation_progress.terminal
+    assert await plane.outbox_messages() == [("event", f"{job.id}:e1"), ("dispatch", f"{job.id}:1")]
+
+
+async def test_a_second_submit_with_the_same_key_answers_the_first_job(plane: Plane) -> None:
+    first = await plane.jobs.submit(_keyed(uuid7()))
+    second = await plane.jobs.submit(_keyed(uuid7()))
+    assert (first.repeated, second.repeated) == (False, True)
+    assert second.job == first.job
+    assert await plane.jobs.repeat_of("ada", "key", b"hash") == first.job
+    assert len(await plane.rows(schema.jobs)) == 1
+
+
+async def test_another_request_under_the_same_key_is_refused(plane: Plane) -> None:
+    await plane.jobs.submit(_keyed(uuid7()))
+    with pytest.raises(AlreadyExistsError) as caught:
+        await plane.jobs.submit(_keyed(uuid7(), b"other"))
+    assert caught.value.reason == "IDEMPOTENCY_KEY_REUSED"
+    with pytest.raises(AlreadyExistsError):
+        await plane.jobs.repeat_of("ada", "key", b"other")
+    assert len(await plane.rows(schema.jobs)) == 1
+
+
+async def test_sixteen_submits_under_one_key_at_the_same_time_make_one_job(plane: Plane) -> None:
+    answers = await asyncio.gather(*(plane.jobs.submit(_keyed(uuid7())) for _ in range(16)))
+    assert len({answer.job.id for answer in answers}) == 1
+    assert [answer.repeated for answer in answers].count(False) == 1
+    assert len(await plane.rows(schema.jobs)) == 1
+    assert len(await plane.rows(schema.outbox)) == 2
+
+
+async def test_a_key_belongs_to_its_owner(plane: Plane) -> None:
+    mine = await plane.submit("ada", idempotency_key="key", request_hash=b"1")
+    theirs = await plane.submit("bob", idempotency_key="key", request_hash=b"2")
+    assert mine.id != theirs.id
+
+
+async def test_a_full_queue_refuses_and_writes_nothing(plane: Plane) -> None:
+    limits = Limits(max_queued=2, retry_after_s=7)
+    for _ in range(2):
+        await plane.submit(limits=limits)
+    before = [len(await plane.rows(table)) for table in schema.metadata.sorted_tables]
+    with pytest.raises(ResourceExhaustedError) as caught:
+        await plane.submit("bob", limits=limits, idempotency_key="key")
+    assert (caught.value.reason, caught.value.retry_after_s) == ("QUEUE_FULL", 7)
+    assert [len(await plane.rows(table)) for table in schema.metadata.sorted_tables] == before
+
+
+async def test_an_owner_over_the_quota_is_refused_and_others_are_not(plane: Plane) -> None:
+    limits = Limits(max_live_per_owner=1)
+    first = await plane.submit("ada", limits=limits)
+    with pytest.raises(ResourceExhaustedError) as caught:
+        await plane.submit("ada", limits=limits)
+    assert caught.value.reason == "QUOTA_EXCEEDED"
+    await plane.submit("bob", limits=limits)
+    await plane.jobs.cancel("ada", first.id)
+    await plane.submit("ada", limits=limits)
+
+
+async def test_the_last_free_place_is_given_once(plane: Plane) -> None:
+    limits = Limits(max_queued=3)
+    answers = await asyncio.gather(*(plane.submit(limits=limits) for _ in range(12)), return_exceptions=True)
+    assert sum(isinstance(answer, ResourceExhaustedError) for answer in answers) == 9
+    assert len(await plane.rows(schema.jobs)) == 3
+
+
+async def test_a_cache_hit_is_born_done_even_when_the_queue_is_full(plane: Plane) -> None:
+    await plane.submit()
+    job = await plane.submit(result=b"result", limits=Limits(max_queued=1))
+    assert (job.state, job.cached, job.result, job.fraction) == (State.SUCCEEDED, True, b"result", 1.0)
+    [event] = await plane.told(job)
+    assert event.generation_progress.terminal
+    assert event.generation_progress.cached
+    assert list(event.generation_progress.content_urls) == [f"/content/{job.id}"]
+    assert ("dispatch", f"{job.id}:1") not in await plane.outbox_messages()
+
+
+async def test_somebody_elses_job_answers_exactly_like_one_that_never_was(plane: Plane) -> None:
+    job = await plane.submit("ada")
+    for act in (
+        plane.jobs.get("bob", job.id),
+        plane.jobs.cancel("bob", job.id),
+        plane.jobs.delete("bob", job.id),
+        plane.jobs.restart("bob", job.id, b"x"),
+        plane.jobs.get("ada", "none"),
+    ):
+        with pytest.raises(NotFoundError) as caught:
+            await act
+        assert caught.value.reason == "JOB_NOT_FOUND"
+        assert caught.value.message == "There is no such job."
+    assert await plane.again(job) == job
+
+
+async def test_lists_are_newest_first_and_page_to_the_end_without_gaps(plane: Plane) -> None:
+    jobs = [await plane.submit() for _ in range(5)]
+    await plane.submit("bob")
+    await plane.submit(kind="video")
+    await plane.jobs.cancel("ada", jobs[2].id)
+    newest_first = [job.id for job in sorted(jobs, key=lambda job: job.id, reverse=True)]
+    seen: list[str] = []
+    before = ""
+    while True:
+        page = await plane.jobs.list("ada", kind="image", before=before, limit=2)
+        seen += [job.id for job in page.jobs]
+        before = page.next_before
+        if not before:
+            break
+    assert seen == newest_first
+    canceled = await plane.jobs.list("ada", kind="image", state=State.CANCELED)
+    assert [job.id for job in canceled.jobs] == [jobs[2].id]
+    assert (await plane.jobs.list("ada", kind="image", limit=5)).next_before == ""
+
+
+async def test_a_queued_job_takes_a_new_spec_in_place(plane: Plane) -> None:
+    job = await plane.submit()
+    changed = await plane.jobs.restart("ada", job.id, b"new")
+    assert (changed.state, changed.revision, changed.spec, changed.generation) == (State.QUEUED, 1, b"new", 1)
+    assert (await plane.claim(job)).job.spec == b"new"
+
+
+async def test_a_running_job_is_made_anew_and_the_running_attempt_is_fenced(plane: Plane) -> None:
+    claim = await plane.claim(await plane.submit())
+    changed = await plane.jobs.restart("ada", claim.job.id, b"new")
+    assert (changed.state, changed.revision, changed.attempt, changed.spec) == (State.QUEUED, 2, 0, b"new")
+    assert not (await plane.claims.renew(claim)).mine
+    assert not await plane.claims.succeed(claim, b"old result")
+    story = [(e.revision, e.state) for e in await plane.jobs.events_after(changed.id, 0)]
+    assert story == [(1, State.QUEUED), (1, State.RUNNING), (1, State.CANCELED), (2, State.QUEUED)]
+    assert (await plane.told(changed))[2].generation_progress.error.reason == "SUPERSEDED"
+    assert ("hint", "") in await plane.outbox_messages()
+    again = await plane.claim(changed)
+    assert again.epoch > claim.epoch
+    assert await plane.claims.succeed(again, b"new result")
+    assert (await plane.again(changed)).result == b"new result"
+
+
+async def test_a_finished_job_is_made_anew_as_the_next_revision_with_fresh_attempts(plane: Plane) -> None:
+    job = await plane.submit(max_attempts=1)
+    await plane.claims.fail(await plane.claim(job), Failure("BROKEN", "It broke."))
+    assert (await plane.again(job)).state is State.FAILED
+    changed = await plane.jobs.restart("ada", job.id, b"new")
+    assert (changed.revision, changed.state, changed.failure, changed.faults) == (2, State.QUEUED, None, 0)
+    assert (changed.start_us, changed.finish_us) == (0, 0)
+    assert await plane.claims.succeed(await plane.claim(changed), b"fine")
+
+
+async def test_a_job_made_anew_from_the_cache_is_done_at_once(plane: Plane) -> None:
+    job = await plane.submit()
+    await plane.claims.succeed(await plane.claim(job), b"first")
+    changed = await plane.jobs.restart("ada", job.id, b"new", result=b"cached")
+    assert (changed.state, changed.revision, changed.cached) == (State.SUCCEEDED, 2, True)
+    assert [event.seq for event in await plane.told(changed)] == [1, 2, 3, 4]
+    in_place = await plane.submit()
+    done = await plane.jobs.restart("ada", in_place.id, b"new", result=b"cached")
+    assert (done.state, done.revision) == (State.SUCCEEDED, 1)
+    assert await plane.claims.claim(in_place.id, in_place.generation, "w1", 30) is None
+
+
+async def test_a_queued_job_is_canceled_at_once_and_never_claimed(plane: Plane) -> None:
+    job = await plane.submit()
+    canceled = await plane.jobs.cancel("ada", job.id)
+    assert canceled.state is State.CANCELED
+    assert await plane.jobs.cancel("ada", job.id) == canceled
+    assert await plane.claims.claim(job.id, job.generation, "w1", 30) is None
+
+
+async def test_a_running_job_is_canceling_until_its_worker_has_stopped(plane: Plane) -> None:
+    claim = await plane.claim(await plane.submit())
+    canceling = await plane.jobs.cancel("ada", claim.job.id)
+    assert canceling.cancel_requested
+    assert await plane.jobs.cancel("ada", claim.job.id) == canceling
+    renewal = await plane.claims.renew(claim)
+    assert (renewal.mine, renewal.cancel_requested) == (True, True)
+    assert not await plane.claims.succeed(claim, b"too late")
+    assert await plane.claims.cancel_done(claim)
+    done = await plane.again(claim.job)
+    assert (done.state, done.result) == (State.CANCELED, None)
+    assert await plane.jobs.cancel("ada", claim.job.id) == done
+
+
+async def test_a_deleted_job_leaves_no_row_fences_its_worker_and_has_its_files_removed(plane: Plane) -> None:
+    claim = await plane.claim(await plane.submit(idempotency_key="key"))
+    await plane.jobs.delete("ada", claim.job.id)
+    assert not await plane.claims.succeed(claim, b"too late")
+    for table in (schema.jobs, schema.job_events, schema.idempotency_keys, schema.dead_letters):
+        assert not await plane.rows(table)
+    topics = [topic for topic, _ in await plane.outbox_messages()]
+    assert topics[-3:] == ["event", "hint", "cleanup"]
+    assert (await plane.submit(idempotency_key="key")).id != claim.job.id
+
+
+async def test_queue_counts_tell_length_and_oldest_wait(plane: Plane) -> None:
+    await plane.submit()
+    await plane.submit(kind="video")
+    await plane.claim(await plane.submit())
+    counts = await plane.jobs.queue_counts("image")
+    assert (counts.queued, counts.running) == (1, 1)
+    assert 0 <= counts.oldest_wait_s < 60
+    assert (await plane.jobs.queue_counts("none")).queued == 0
+
+
+async def test_a_database_that_is_away_is_named_and_nothing_of_it_is_told(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}"
+    async with open_plane(url) as plane:
+        await plane.database.engine.dispose()
+        os.rename(tmp_path, f"{tmp_path}-moved")
+        for act in (plane.submit(), plane.jobs.get("ada", "job"), plane.upkeep.reap_expired()):
+            with pytest.raises(UnavailableError) as caught:
+                await act
+            assert caught.value.reason == "DATABASE_UNAVAILABLE"
+            assert "sqlite" not in caught.value.message.lower()

@@ -1,0 +1,176 @@
+"""From the outbox to the real broker, also when it dies in the middle."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from nats.js.errors import NotFoundError
+
+from atelier.events.v1 import events_pb2
+from atelier.jobs.v1 import job_pb2
+from atelier_jobs import schema
+from atelier_jobs.bus import Bus, Message
+from atelier_jobs.job import Failure
+from atelier_jobs.subjects import EVENTS_STREAM, JOBS_STREAM
+from atelier_jobs.testing.nats import NatsServer
+from atelier_service.testing.wait import eventually
+from tests.ports.jobs.mesh import Process, open_process
+from tests.ports.jobs.plane import open_plane
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A database that several processes may write."""
+    return f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}"
+
+
+async def _count(bus: Bus, stream: str) -> int:
+    """Messages that a stream holds; 0 when it is not there."""
+    try:
+        return (await bus.jetstream.stream_info(stream)).state.messages
+    except NotFoundError:
+        return 0
+
+
+async def _sent(process: Process) -> bool:
+    rows = await process.plane.rows(schema.outbox)
+    return bool(rows) and all(row["sent_us"] for row in rows if row["topic"] != "cleanup")
+
+
+async def test_what_is_committed_goes_out_at_once_under_its_id(database_url: str, nats_server: NatsServer) -> None:
+    async with open_process(database_url, nats_server.url) as api, api.bus.subscribe("jobs.*", "events.>") as heard:
+        await api.bus.connection_after(0)
+        job = await api.plane.submit("a.da", traceparent="00-" + "ab" * 16 + "-" + "cd" * 8 + "-01")
+        messages: dict[str, Message] = {}
+        while len(messages) < 2:
+            message = await heard.next(5)
+            if message is not None:
+                messages[message.subject] = message
+        dispatch = job_pb2.Dispatch.FromString(messages["jobs.image"].data)
+        assert (dispatch.job_id, dispatch.generation) == (job.id, 1)
+        assert dispatch.traceparent.split("-")[1] == "ab" * 16
+        assert messages["jobs.image"].headers["Nats-Msg-Id"] == f"{job.id}:1"
+        event = events_pb2.Event.FromString(messages[f"events.a%2Eda.generation_progress.{job.id}"].data)
+        assert (event.job_id, event.seq) == (job.id, 1)
+        await eventually(lambda: _sent(api))
+
+
+async def test_a_submit_is_recorded_while_the_broker_is_down_and_goes_out_when_it_comes(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
+    nats_server.kill()
+    async with open_process(sqlite_url, nats_server.url) as api:
+        for _ in range(3):
+            await api.plane.submit()
+        assert not api.bus.connected
+        nats_server.start()
+        await eventually(lambda: _sent(api))
+        assert await _count(api.bus, JOBS_STREAM) == 3
+        assert await _count(api.bus, EVENTS_STREAM) == 3
+
+
+async def test_everything_arrives_once_though_the_broker_is_killed_in_the_middle(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        await api.bus.connection_after(0)
+        submitting = asyncio.create_task(_submit_many(api, 120))
+        for _ in range(2):
+            await eventually(lambda: not submitting.done() and api.bus.connected)
+            nats_server.kill()
+            nats_server.start()
+        jobs = await submitting
+        await eventually(lambda: _sent(api), timeout_s=30)
+        assert await _count(api.bus, JOBS_STREAM) == len(jobs)
+        assert await _count(api.bus, EVENTS_STREAM) == len(jobs)
+
+
+async def _submit_many(api: Process, count: int) -> list[str]:
+    return [(await api.plane.submit()).id for _ in range(count)]
+
+
+async def test_two_relays_publish_nothing_twice_and_one_takes_over_what_the_other_left(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
+    async with open_plane(sqlite_url, origin="died") as dead:
+        job_ids = {(await dead.submit()).id for _ in range(20)}
+    async with (
+        open_process(sqlite_url, nats_server.url, origin="one") as one,
+        open_process(sqlite_url, nats_server.url, origin="two") as two,
+    ):
+        await asyncio.gather(_submit_many(one, 20), _submit_many(two, 20))
+        await eventually(lambda: _sent(one), timeout_s=15)
+        assert await _count(one.bus, JOBS_STREAM) == 60
+        assert await _count(one.bus, EVENTS_STREAM) == 60
+        assert job_ids
+
+
+async def test_a_broker_that_lost_its_disk_is_told_of_every_waiting_job_again(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        for _ in range(5):
+            await api.plane.submit()
+        await eventually(lambda: _sent(api))
+        nats_server.kill()
+        nats_server.forget()
+        nats_server.start()
+        await eventually(lambda: api.bus.connections >= 2)
+
+        async def all_back() -> bool:
+            return await _sent(api) and await _count(api.bus, JOBS_STREAM) == 5
+
+        await eventually(all_back)
+
+
+async def test_a_delayed_dispatch_goes_out_when_it_is_due(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        job = await api.plane.submit()
+        claim = await api.plane.claim(job)
+        await api.plane.claims.fail(claim, Failure("BROKEN", "It broke."), delay_s=0.4)
+        again = await api.plane.again(job)
+        await eventually(lambda: _sent(api))
+        row = next(r for r in await api.plane.rows(schema.outbox) if r["message_id"] == f"{job.id}:2")
+        assert 0.4 <= (row["sent_us"] - again.queue_us) / 1e6 < 3
+
+
+async def test_files_of_an_ended_job_are_removed_by_the_process_that_can(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
+    async with (
+        open_process(sqlite_url, nats_server.url, origin="worker") as worker,
+        open_process(sqlite_url, nats_server.url, origin="api", cleans=True) as api,
+    ):
+        job = await worker.plane.submit(max_attempts=1)
+        await worker.plane.claims.fail(await worker.plane.claim(job), Failure("BROKEN", "It broke."))
+        await eventually(lambda: api.cleanups)
+        assert [(c.job_id, c.owner, c.keep_epoch) for c in api.cleanups] == [(job.id, "ada", 0)]
+
+
+async def test_a_full_queue_of_the_broker_keeps_dispatches_waiting_and_no_events(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
+    async with open_process(sqlite_url, nats_server.url, max_messages=2) as api:
+        for _ in range(5):
+            await api.plane.submit()
+
+        async def only_dispatches_wait() -> bool:
+            waiting = [row["topic"] for row in await api.plane.rows(schema.outbox) if row["sent_us"] is None]
+            return waiting == ["dispatch"] * 3
+
+        await eventually(only_dispatches_wait)
+        assert await _count(api.bus, EVENTS_STREAM) == 5
+        assert await _count(api.bus, JOBS_STREAM) == 2
+
+
+async def test_a_stream_that_somebody_removed_is_made_again(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        await api.plane.submit()
+        await eventually(lambda: _sent(api))
+        await api.bus.jetstream.delete_stream(JOBS_STREAM)
+        await api.plane.submit()
+
+        async def both_are_back() -> bool:
+            return await _count(api.bus, JOBS_STREAM) == 2
+
+        await eventually(both_are_back)

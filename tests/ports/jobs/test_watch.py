@@ -1,0 +1,205 @@
+"""Streams of one job: nothing missed, nothing twice, one end."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from atelier_jobs.attempt import Attempt
+from atelier_jobs.job import Failure, Job
+from atelier_jobs.states import State
+from atelier_jobs.testing.nats import NatsServer
+from atelier_jobs.watch import Event, wait_for_end, watch
+from atelier_service.errors import NotFoundError
+from atelier_service.testing.wait import eventually
+from tests.ports.jobs.mesh import Process, make_result, open_process, open_worker
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A database that several processes may write."""
+    return f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}"
+
+
+class Watcher:
+    """Collects a stream in the background."""
+
+    def __init__(self, api: Process, job: Job, *, after_seq: int | None = None, heartbeat_s: float = 15.0) -> None:
+        self.events: list[Event] = []
+        self._stream = watch(
+            api.plane.jobs, api.bus, api.plane.events, owner=job.owner, job_id=job.id, after_seq=after_seq,
+            heartbeat_s=heartbeat_s,
+        )  # fmt: skip
+        self._task = asyncio.create_task(self._collect())
+
+    async def _collect(self) -> None:
+        async for event in self._stream:
+            self.events.append(event)
+
+    async def end(self, timeout_s: float = 10) -> list[Event]:
+        """Every event, when the stream has ended."""
+        async with asyncio.timeout(timeout_s):
+            await self._task
+        return self.events
+
+    async def saw(self, condition: Callable[[Event], bool]) -> None:
+        """Waits for an event."""
+        await eventually(lambda: any(condition(event) for event in self.events))
+
+
+def _states(events: list[Event]) -> list[tuple[int, State]]:
+    """Number and state of every kept event, without steps."""
+    kept = [e for e in events if e.type == "generation.progress" and not e.generation_progress.progress.step]
+    return [(e.seq, State(e.generation_progress.state)) for e in kept]
+
+
+def _is_story(events: list[Event]) -> bool:
+    """One end, at the end; seq and steps never go back."""
+    progress = [e.snapshot if e.HasField("snapshot") else e.generation_progress for e in events if e.seq]
+    ends = [p.terminal for p in progress]
+    seqs = [e.seq for e in events if e.seq]
+    steps = [(e.seq, p.progress.step) for e, p in zip([e for e in events if e.seq], progress, strict=True)]
+    return ends[-1] and sum(ends) == 1 and seqs == sorted(seqs) and steps == sorted(steps)
+
+
+async def _with_steps(job: Job, attempt: Attempt) -> bytes:
+    for step in range(1, 21):
+        attempt.report(step, 20, eta_s=0.1, preview=b"jpeg %d" % step)
+        attempt.check()
+        await asyncio.sleep(0.03)
+    return await make_result(job, attempt)
+
+
+async def test_a_stream_tells_snapshot_steps_previews_and_one_end(database_url: str, nats_server: NatsServer) -> None:
+    async with open_process(database_url, nats_server.url) as api:
+        job = await api.plane.submit()
+        watcher = Watcher(api, job)
+        await watcher.saw(lambda event: event.HasField("snapshot"))
+        async with open_worker(api, _with_steps):
+            events = await watcher.end()
+        assert _is_story(events)
+        assert (events[0].type, events[0].seq, State(events[0].snapshot.state)) == (
+            "generation.snapshot",
+            1,
+            State.QUEUED,
+        )
+        assert _states(events)[0] == (2, State.RUNNING)
+        assert (events[-1].seq, State(events[-1].generation_progress.state)) == (3, State.SUCCEEDED)
+        assert list(events[-1].generation_progress.content_urls) == [f"/content/{job.id}"]
+        steps = [e for e in events if e.generation_progress.progress.step and not e.generation_progress.terminal]
+        assert 3 <= len(steps) <= 12, "at most ten a second, over 0.6 s"
+        previews = [e for e in steps if e.generation_progress.preview]
+        assert 1 <= len(previews) <= 3, "at most two a second"
+        assert {e.generation_progress.preview_content_type for e in previews} == {"image/jpeg"}
+
+
+async def test_whenever_a_watcher_comes_it_sees_one_end(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api, open_worker(api, _with_steps):
+        job = await api.plane.submit()
+        watchers = []
+        for _ in range(20):
+            watchers.append(Watcher(api, job))
+            await asyncio.sleep(0.05)  # so that they come at different moments of the job's life
+        for watcher in watchers:
+            assert _is_story(await watcher.end())
+        [late] = await Watcher(api, job).end()
+        assert late.snapshot.terminal
+
+
+async def test_resuming_after_a_number_misses_nothing_and_repeats_nothing(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        job = await api.plane.submit(max_attempts=2)
+        await api.plane.claims.fail(await api.plane.claim(job), Failure("BROKEN", "It broke."), delay_s=0)
+        await api.plane.claims.succeed(await api.plane.claim(await api.plane.again(job)), b"result")
+        whole = [(1, State.QUEUED), (2, State.RUNNING), (3, State.QUEUED), (4, State.RUNNING), (5, State.SUCCEEDED)]
+        for after in range(5):
+            events = await Watcher(api, job, after_seq=after).end()
+            assert _states(events) == whole[after:]
+        [ended] = await Watcher(api, job, after_seq=5).end()
+        assert ended.snapshot.terminal
+
+
+async def test_a_resumed_stream_goes_on_live(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        job = await api.plane.submit()
+        watcher = Watcher(api, job, after_seq=1)
+        async with open_worker(api):
+            assert _states(await watcher.end()) == [(2, State.RUNNING), (3, State.SUCCEEDED)]
+
+
+async def test_a_lost_message_hangs_nobody_the_next_heartbeat_tells(sqlite_url: str, nats_server: NatsServer) -> None:
+    nats_server.kill()
+    async with open_process(sqlite_url, nats_server.url) as api:
+        job = await api.plane.submit()
+        watcher = Watcher(api, job, heartbeat_s=0.2)
+        await watcher.saw(lambda event: event.HasField("heartbeat"))
+        await api.plane.claims.succeed(await api.plane.claim(job), b"result")
+        events = await watcher.end()
+        assert _is_story(events)
+        assert _states(events) == [(2, State.RUNNING), (3, State.SUCCEEDED)]
+
+
+async def test_a_stream_outlives_a_killed_broker(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        await api.bus.connection_after(0)
+        job = await api.plane.submit()
+        watcher = Watcher(api, job)
+        await watcher.saw(lambda event: event.HasField("snapshot"))
+        nats_server.kill()
+        claim = await api.plane.claim(job)
+        nats_server.start()
+        await watcher.saw(lambda event: State(event.generation_progress.state or 1) is State.RUNNING)
+        await api.plane.claims.succeed(claim, b"result")
+        assert _states(await watcher.end()) == [(2, State.RUNNING), (3, State.SUCCEEDED)]
+
+
+async def test_a_job_made_anew_ends_the_stream_of_its_old_revision(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        claim = await api.plane.claim(await api.plane.submit())
+        watcher = Watcher(api, claim.job)
+        await watcher.saw(lambda event: event.HasField("snapshot"))
+        anew = await api.plane.jobs.restart("ada", claim.job.id, b"new")
+        last = (await watcher.end())[-1].generation_progress
+        assert (last.revision, State(last.state), last.error.reason) == (1, State.CANCELED, "SUPERSEDED")
+        next_one = Watcher(api, anew)
+        await api.plane.claims.succeed(await api.plane.claim(anew), b"result")
+        assert (await next_one.end())[-1].generation_progress.revision == 2
+
+
+@pytest.mark.parametrize("broker", ["up", "down"])
+async def test_a_deleted_job_ends_its_streams(sqlite_url: str, nats_server: NatsServer, broker: str) -> None:
+    if broker == "down":
+        nats_server.kill()
+    async with open_process(sqlite_url, nats_server.url) as api:
+        job = await api.plane.submit()
+        watcher = Watcher(api, job, heartbeat_s=0.2 if broker == "down" else 15.0)
+        await watcher.saw(lambda event: event.HasField("snapshot"))
+        await api.plane.jobs.delete("ada", job.id)
+        last = (await watcher.end())[-1]
+        assert (last.seq, State(last.generation_progress.state)) == (2, State.CANCELED)
+        assert last.generation_progress.error.reason == "DELETED"
+        assert last.generation_progress.terminal
+
+
+async def test_somebody_elses_job_cannot_be_watched(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        job = await api.plane.submit("ada")
+        with pytest.raises(NotFoundError):
+            await anext(watch(api.plane.jobs, api.bus, api.plane.events, owner="bob", job_id=job.id))
+
+
+async def test_waiting_answers_the_end_or_the_job_as_it_stands(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        job = await api.plane.submit()
+
+        async def wait(timeout_s: float) -> Job:
+            return await wait_for_end(
+                api.plane.jobs, api.bus, api.plane.events, owner="ada", job_id=job.id, timeout_s=timeout_s
+            )
+
+        assert (await wait(0.1)).state is State.QUEUED
+        async with open_worker(api):
+            assert (await wait(10)).state is State.SUCCEEDED

@@ -1,0 +1,87 @@
+"""Steps from a thread to the bus."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from atelier_jobs.bus import Bus
+from atelier_jobs.events import EventFactory
+from atelier_jobs.progress import ProgressReporter
+from atelier_jobs.states import State
+from atelier_jobs.testing.nats import NatsServer
+from atelier_jobs.watch import Event
+from atelier_service.clock import FakeClock
+from tests.unit.jobs.test_states import NEW
+
+RUNNING = replace(NEW, state=State.RUNNING, attempt=1, epoch=1, seq=2)
+
+
+@asynccontextmanager
+async def _reporting(server: NatsServer) -> AsyncIterator[tuple[ProgressReporter, asyncio.Queue[Event]]]:
+    """A reporter, and what a listener hears of it."""
+    heard: asyncio.Queue[Event] = asyncio.Queue()
+    async with Bus.open(server.url, name="test") as bus, bus.subscribe("live.ada.job") as subscription:
+        await bus.connection_after(0)
+        reporter = ProgressReporter(bus, EventFactory(), RUNNING, FakeClock())
+
+        async def listen() -> None:
+            async for message in subscription:
+                heard.put_nowait(Event.FromString(message.data))
+
+        tasks = [asyncio.create_task(reporter.run()), asyncio.create_task(listen())]
+        yield reporter, heard
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+def _report(reporter: ProgressReporter, step: int, preview: bytes = b"") -> None:
+    reporter.report(step, 1000, eta_s=1.5, preview=preview, preview_type="image/jpeg")
+
+
+async def test_a_thread_that_reports_a_thousand_steps_is_heard_now_and_then_and_at_the_end(
+    nats_server: NatsServer,
+) -> None:
+    async with _reporting(nats_server) as (reporter, heard):
+
+        def run() -> None:
+            for step in range(1, 1001):
+                _report(reporter, step)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        steps: list[int] = []
+        while not steps or steps[-1] != 1000:
+            event = await asyncio.wait_for(heard.get(), 5)
+            assert (event.seq, event.generation_progress.attempt) == (2, 1)
+            assert event.generation_progress.progress.eta_s == 1.5
+            steps.append(event.generation_progress.progress.step)
+        thread.join()
+        assert steps == sorted(steps)
+        assert len(steps) < 20
+
+
+async def test_a_step_that_comes_late_is_not_told(nats_server: NatsServer) -> None:
+    async with _reporting(nats_server) as (reporter, heard):
+        _report(reporter, 5)
+        _report(reporter, 3)
+        assert (await asyncio.wait_for(heard.get(), 5)).generation_progress.progress.step == 5
+        assert reporter.latest == (5, 1000)
+
+
+async def test_a_preview_that_came_too_soon_is_replaced_by_a_later_one(nats_server: NatsServer) -> None:
+    async with _reporting(nats_server) as (reporter, heard):
+        _report(reporter, 1, b"first")
+        assert (await asyncio.wait_for(heard.get(), 5)).generation_progress.preview == b"first"
+        _report(reporter, 2, b"second")
+        assert (await asyncio.wait_for(heard.get(), 5)).generation_progress.preview == b""
+        _report(reporter, 3, b"third")
+        event = await asyncio.wait_for(heard.get(), 5)
+        step = 4
+        while not event.generation_progress.preview:
+            _report(reporter, step)
+            step += 1
+            event = await asyncio.wait_for(heard.get(), 5)
+        assert event.generation_progress.preview == b"third"
