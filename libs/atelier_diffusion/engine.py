@@ -1,0 +1,163 @@
+"""The engine: asks the cache for a model and takes a request through its denoising steps.
+
+Policy only: it owns no torch, so that it is tested with a loop of plain numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from opentelemetry import trace
+
+from atelier_diffusion.catalogue import Catalogue
+from atelier_diffusion.denoise import DenoisingLoop, Picture, Pixels
+from atelier_diffusion.errors import CanceledError, EngineError
+from atelier_diffusion.hardware import MemoryReading
+from atelier_diffusion.model_cache import ModelCache, ModelStatus
+from atelier_diffusion.model_card import DtypeName
+from atelier_diffusion.request import ImageRequest
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """Told after every denoising step, and once with step 0 before the first.
+
+    `step` and `steps` count over all pictures of the request and never go back. `preview` draws a small picture of
+    picture `picture_index` when it is called; it is None at step 0, and only good until the callback returns.
+    """
+
+    step: int
+    steps: int
+    picture_index: int
+    preview: Callable[[], Pixels] | None
+
+
+class EngineDevice(Protocol):
+    """What the engine tells of its device."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str:
+        """`cpu`, `cuda` or `cuda:0`."""
+        ...
+
+    @property
+    def dtype(self) -> DtypeName:
+        """Number format of the weights, unless a model's card says otherwise."""
+        ...
+
+    def memory(self) -> MemoryReading: ...
+
+
+class ImageEngine:
+    """Draws pictures with the models of a catalogue. Synchronous: call it from a worker thread.
+
+    `generate` is for one thread at a time; the other methods may be called meanwhile.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        cache: ModelCache[DenoisingLoop[Any]],
+        device: EngineDevice,
+        tracer: trace.Tracer | None = None,
+    ) -> None:
+        """`tracer` makes the spans of the steps; None means the process's own."""
+        self._catalogue = catalogue
+        self._cache = cache
+        self.device = device
+        self._tracer = tracer or trace.get_tracer("atelier_diffusion")
+
+    def generate(
+        self, request: ImageRequest, model_id: str = "", *, on_step: Callable[[StepReport], bool] = lambda _: True
+    ) -> list[Picture]:
+        """Draws the request's pictures, one after the other. An empty model id means the catalogue's default.
+
+        `on_step` answers False to stop: `CanceledError` is raised before another step is made. Raises `EngineError`
+        (see `errors`); after OUT_OF_MEMORY all models have been dropped and the next request may succeed.
+        """
+        card = self._catalogue.get(model_id)
+        card.check(request)
+        try:
+            with self._cache.using(card) as (loop, revision):
+                return [
+                    Picture(state.index, state.seed, pixels, card.id, revision)
+                    for state, pixels in self._draw(loop, request, on_step)
+                ]
+        except EngineError as error:
+            if error.reason == "OUT_OF_MEMORY":
+                self._cache.clear()
+            raise
+
+    def load(self, model_id: str) -> ModelStatus:
+        """Loads a model. Raises `EngineError` UNKNOWN_MODEL, `ModelLoadError`."""
+        return self._cache.load(self._catalogue.get(model_id))
+
+    def unload(self, model_id: str) -> ModelStatus:
+        """Drops a model, or marks it to be dropped when the request that uses it ends."""
+        return self._cache.unload(self._catalogue.get(model_id))
+
+    def warm_up(self, model_id: str = "") -> ModelStatus:
+        """Loads a model and draws one throw-away picture, so that the first request pays for nothing."""
+        card = self._catalogue.get(model_id)
+        request = ImageRequest(
+            prompt="",
+            negative_prompt="",
+            width_px=card.defaults.width_px,
+            height_px=card.defaults.height_px,
+            steps=1,
+            guidance_scale=card.defaults.guidance_scale,
+            seed=0,
+            scheduler=card.defaults.scheduler,
+        )
+        self.generate(request, card.id)
+        return self.status(card.id)
+
+    def status(self, model_id: str) -> ModelStatus:
+        """Where a model stands. Raises `EngineError` UNKNOWN_MODEL."""
+        return self._cache.status(self._catalogue.get(model_id))
+
+    def statuses(self) -> list[ModelStatus]:
+        """Where every model of the catalogue stands, the default first."""
+        return [self._cache.status(card) for card in self._catalogue.cards]
+
+    def memory(self) -> MemoryReading:
+        """Memory of the device."""
+        return self.device.memory()
+
+    def close(self) -> None:
+        """Drops every model that is not in use."""
+        self._cache.clear()
+
+    def _draw(
+        self, loop: DenoisingLoop[Any], request: ImageRequest, on_step: Callable[[StepReport], bool]
+    ) -> Iterator[tuple[Any, Pixels]]:
+        states = loop.prepare(request)
+        steps = sum(state.steps for state in states)
+        _report(on_step, StepReport(0, steps, 0, None))
+        done = 0
+        while states:
+            state = states.pop(0)
+            while state.step < state.steps:
+                self._step(loop, state, request.scheduler)
+                done += 1
+                _report(on_step, StepReport(done, steps, state.index, partial(loop.preview, state)))
+            yield state, loop.decode(state)
+
+    def _step(self, loop: DenoisingLoop[Any], state: Any, scheduler: str) -> None:
+        if not trace.get_current_span().is_recording():
+            loop.step([state])
+            return
+        attributes = {"step": state.step + 1, "picture": state.index, "scheduler": scheduler}
+        with self._tracer.start_as_current_span("denoise.step", attributes=attributes):
+            loop.step([state])
+
+
+def _report(on_step: Callable[[StepReport], bool], report: StepReport) -> None:
+    if not on_step(report):
+        raise CanceledError(f"stopped after step {report.step} of {report.steps}")

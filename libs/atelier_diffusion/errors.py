@@ -1,0 +1,34 @@
+"""What can go wrong in the engine. Reasons are stable, upper-case names; messages hold no path and no stack trace."""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """A picture could not be made.
+
+    Reasons: INVALID_SIZE, INVALID_REQUEST, UNKNOWN_MODEL, OUT_OF_MEMORY, NUMERICAL_FAILURE, and those of
+    `ModelLoadError`.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message
+
+
+class ModelLoadError(EngineError):
+    """A model could not be made ready.
+
+    Reasons: MODEL_NOT_FOUND (no such folder or repository), MODEL_DOWNLOAD_FAILED (hub not reached),
+    MODEL_UNSAFE_FORMAT (pickled weights), MODEL_UNSUPPORTED (a pipeline that the engine cannot run),
+    MODEL_TOO_LARGE (can never fit the memory budget), MODEL_MEMORY_BUSY (would fit once running work ends),
+    MODEL_LOAD_FAILED (anything else).
+    """
+
+
+class CatalogueError(Exception):
+    """A catalogue file cannot be read; the message names the entry and the field."""
+
+
+class CanceledError(Exception):
+    """The caller asked to stop; raised within one denoising step of the request."""

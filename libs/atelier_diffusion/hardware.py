@@ -1,0 +1,54 @@
+"""What the machine has: memory readings and cores, without torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryReading:
+    """Memory of a device in bytes."""
+
+    used_bytes: int
+    total_bytes: int
+
+    @property
+    def free_bytes(self) -> int:
+        return self.total_bytes - self.used_bytes
+
+
+def physical_cores() -> int:
+    """Cores that this process may use, not counting hyper-threads twice; at least 1."""
+    allowed = len(os.sched_getaffinity(0))
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def host_memory() -> MemoryReading:
+    """The machine's memory; what the kernel can free at once counts as free."""
+    reading = psutil.virtual_memory()
+    return MemoryReading(used_bytes=reading.total - reading.available, total_bytes=reading.total)
+
+
+def process_memory_bytes() -> int:
+    """Resident memory of this process."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def gpu_memory(index: int = 0) -> MemoryReading | None:
+    """Memory of an NVIDIA GPU as its driver tells it; None without a driver or such a GPU."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    try:
+        reading = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(index))
+        return MemoryReading(used_bytes=int(reading.used), total_bytes=int(reading.total))
+    except pynvml.NVMLError:
+        return None
+    finally:
+        pynvml.nvmlShutdown()

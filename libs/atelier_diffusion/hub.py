@@ -1,0 +1,83 @@
+"""Downloads models from Hugging Face and ModelScope. The hubs' packages are imported when they are needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from atelier_diffusion.errors import ModelLoadError
+from atelier_diffusion.model_folder import WEIGHTED
+from atelier_diffusion.source import ModelSource
+
+_PARTS = (*WEIGHTED, "scheduler", "tokenizer", "tokenizer_2")
+
+
+class Hub:
+    """Fetches the files that the engine reads, and no others: configuration, tokenizers, safetensors."""
+
+    def __init__(self, cache_folder: Path | None = None, hf_endpoint: str = "", modelscope_endpoint: str = "") -> None:
+        """Without a cache folder or an endpoint, the hubs' own defaults (and environment variables) hold."""
+        self._cache_folder = cache_folder
+        self._hf_endpoint = hf_endpoint
+        self._modelscope_endpoint = modelscope_endpoint
+
+    def download(self, source: ModelSource, variant: str = "") -> tuple[Path, str]:
+        """The folder with the model's files, and the revision that they are.
+
+        What was downloaded before is used when the hub cannot be reached. Raises `ModelLoadError`
+        MODEL_DOWNLOAD_FAILED or MODEL_NOT_FOUND.
+        """
+        fetch = self._from_hugging_face if source.kind == "hf" else self._from_modelscope
+        return fetch(source, _wanted(variant))
+
+    def _from_hugging_face(self, source: ModelSource, patterns: list[str]) -> tuple[Path, str]:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import (
+            HfHubHTTPError,
+            LocalEntryNotFoundError,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
+
+        try:
+            folder = snapshot_download(
+                source.location,
+                revision=source.revision or None,
+                cache_dir=self._cache_folder,
+                endpoint=self._hf_endpoint or None,
+                allow_patterns=patterns,
+            )
+        except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+            raise ModelLoadError("MODEL_NOT_FOUND", f"Hugging Face has no {source}, or it is not public") from error
+        except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+            raise ModelLoadError("MODEL_DOWNLOAD_FAILED", f"{source} could not be downloaded") from error
+        return Path(folder), Path(folder).name  # the last part of a snapshot's path is its commit
+
+    def _from_modelscope(self, source: ModelSource, patterns: list[str]) -> tuple[Path, str]:
+        # Not `modelscope` itself, whose import takes seconds.
+        from modelscope_hub.compat.snapshot_download import snapshot_download
+        from modelscope_hub.errors import HubError, NotExistError, NotFoundError
+
+        try:
+            folder = snapshot_download(
+                source.location,
+                revision=source.revision or None,
+                cache_dir=str(self._cache_folder) if self._cache_folder else None,
+                endpoint=self._modelscope_endpoint or None,
+                allow_patterns=patterns,
+            )
+        except (NotFoundError, NotExistError) as error:
+            raise ModelLoadError("MODEL_NOT_FOUND", f"ModelScope has no {source}, or it is not public") from error
+        except (HubError, OSError) as error:
+            raise ModelLoadError("MODEL_DOWNLOAD_FAILED", f"{source} could not be downloaded") from error
+        return Path(folder), source.revision or "master"
+
+
+def _wanted(variant: str) -> list[str]:
+    """Patterns of the files to fetch: no pickles, no other precision, no code."""
+    infix = f".{variant}" if variant else ""
+    files = ["*.json", "*.txt", "*.model"]
+    for name in ("model", "diffusion_pytorch_model"):
+        # A hub names the shards of a variant in either way.
+        shards = {f"{name}{infix}-*-of-*.safetensors", f"{name}-*-of-*{infix}.safetensors"}
+        files += [f"{name}{infix}.safetensors", *sorted(shards)]
+    return ["model_index.json"] + [f"{part}/{file}" for part in _PARTS for file in files]

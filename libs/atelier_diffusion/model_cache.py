@@ -1,0 +1,213 @@
+"""Which models stay in memory: least recently used goes first, within a budget. Knows no torch."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+from atelier_diffusion.errors import ModelLoadError
+from atelier_diffusion.model_card import ModelCard
+
+GIB = 2**30
+
+
+class ModelState(StrEnum):
+    """Where a model stands in this process."""
+
+    UNLOADED = "UNLOADED"
+    LOADING = "LOADING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """State of one model. `memory_bytes` is what its weights hold; `reason` and `message` are set when FAILED."""
+
+    model_id: str
+    state: ModelState
+    revision: str = ""
+    memory_bytes: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+class LoadedModel(Protocol):
+    """A model in memory."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """What its weights really hold."""
+        ...
+
+    def close(self) -> None:
+        """Gives the memory back."""
+        ...
+
+
+ModelT = TypeVar("ModelT", bound=LoadedModel)
+ModelT_co = TypeVar("ModelT_co", bound=LoadedModel, covariant=True)
+
+
+class LocatedModel(Protocol[ModelT_co]):
+    """A model whose files are on this machine. All three are cheap but `load`."""
+
+    @property
+    def revision(self) -> str: ...
+
+    @property
+    def needed_bytes(self) -> int:
+        """Memory that its weights will take."""
+        ...
+
+    def load(self) -> ModelT_co:
+        """Reads the weights. Raises `ModelLoadError`."""
+        ...
+
+
+class ModelStore(Protocol[ModelT_co]):
+    """Where models come from."""
+
+    def locate(self, card: ModelCard) -> LocatedModel[ModelT_co]:
+        """Finds or downloads the model's files. Raises `ModelLoadError`."""
+        ...
+
+
+class _Entry(Generic[ModelT]):
+    def __init__(self, model: ModelT, revision: str) -> None:
+        self.model = model
+        self.revision = revision
+        self.memory_bytes = model.memory_bytes
+        self.users = 0
+        self.doomed = False
+
+
+class ModelCache(Generic[ModelT]):
+    """Models in memory, at most `budget_bytes` of weights. Safe to call from several threads.
+
+    A model in use is never dropped. The listener hears every change of state, in the thread that caused it and
+    under the cache's lock: it must only pass the news on.
+    """
+
+    def __init__(self, store: ModelStore[ModelT], budget_bytes: int, listener: Callable[[ModelStatus], None]) -> None:
+        self._store = store
+        self._budget_bytes = budget_bytes
+        self._listener = listener
+        self._entries: OrderedDict[str, _Entry[ModelT]] = OrderedDict()  # least recently used first
+        self._statuses: dict[str, ModelStatus] = {}
+        self._lock = threading.RLock()
+        self._one_load = threading.Lock()
+
+    @property
+    def held_bytes(self) -> int:
+        """What all loaded models hold together."""
+        with self._lock:
+            return sum(entry.memory_bytes for entry in self._entries.values())
+
+    def status(self, card: ModelCard) -> ModelStatus:
+        """Where the model stands; UNLOADED with the catalogue's revision if it was never asked for."""
+        with self._lock:
+            return self._statuses.get(card.id) or ModelStatus(card.id, ModelState.UNLOADED, card.revision)
+
+    @contextmanager
+    def using(self, card: ModelCard) -> Iterator[tuple[ModelT, str]]:
+        """The model and its revision, loaded if need be, kept in memory until the block ends.
+
+        Raises `ModelLoadError`.
+        """
+        entry = self._acquire(card)
+        try:
+            yield entry.model, entry.revision
+        finally:
+            with self._lock:
+                entry.users -= 1
+                if entry.doomed and not entry.users:
+                    self._drop(card.id)
+
+    def load(self, card: ModelCard) -> ModelStatus:
+        """Loads the model unless it is loaded. Raises `ModelLoadError`."""
+        with self.using(card):
+            return self.status(card)
+
+    def unload(self, card: ModelCard) -> ModelStatus:
+        """Drops the model, or marks it to be dropped when the work that uses it ends."""
+        with self._lock:
+            entry = self._entries.get(card.id)
+            if entry is not None and entry.users:
+                entry.doomed = True
+            elif entry is not None:
+                self._drop(card.id)
+            return self.status(card)
+
+    def clear(self) -> None:
+        """Drops every model that is not in use."""
+        with self._lock:
+            for model_id in [key for key, entry in self._entries.items() if not entry.users]:
+                self._drop(model_id)
+
+    def _acquire(self, card: ModelCard) -> _Entry[ModelT]:
+        entry = self._pin(card.id)
+        if entry is not None:
+            return entry
+        with self._one_load:
+            entry = self._pin(card.id)  # another thread may have loaded it while this one waited
+            return entry if entry is not None else self._load(card)
+
+    def _pin(self, model_id: str) -> _Entry[ModelT] | None:
+        with self._lock:
+            entry = self._entries.get(model_id)
+            if entry is not None:
+                entry.users += 1
+                entry.doomed = False
+                self._entries.move_to_end(model_id)
+            return entry
+
+    def _load(self, card: ModelCard) -> _Entry[ModelT]:
+        self._tell(ModelStatus(card.id, ModelState.LOADING, card.revision))
+        try:
+            located = self._store.locate(card)
+            self._make_room(card, located.needed_bytes)
+            model = located.load()
+        except BaseException as error:
+            reason, message = "MODEL_LOAD_FAILED", f"model {card.id} could not be loaded"
+            if isinstance(error, ModelLoadError):
+                reason, message = error.reason, error.message
+            self._tell(ModelStatus(card.id, ModelState.FAILED, card.revision, reason=reason, message=message))
+            if isinstance(error, ModelLoadError) or not isinstance(error, Exception):
+                raise
+            raise ModelLoadError(reason, message) from error
+        entry = _Entry(model, located.revision)
+        entry.users = 1
+        with self._lock:
+            self._entries[card.id] = entry
+            self._tell(ModelStatus(card.id, ModelState.READY, entry.revision, entry.memory_bytes))
+        return entry
+
+    def _make_room(self, card: ModelCard, needed_bytes: int) -> None:
+        """Drops idle models, oldest first, until `needed_bytes` fit; refuses before anything is dropped in vain."""
+        with self._lock:
+            in_use = sum(entry.memory_bytes for entry in self._entries.values() if entry.users)
+            free = self._budget_bytes - in_use
+            if needed_bytes > free:
+                reason = "MODEL_TOO_LARGE" if needed_bytes > self._budget_bytes else "MODEL_MEMORY_BUSY"
+                needs = f"needs about {needed_bytes / GIB:.1f} GiB, {max(free, 0) / GIB:.1f} GiB are free"
+                raise ModelLoadError(reason, f"model {card.id} {needs}")
+            for model_id in [key for key, entry in self._entries.items() if not entry.users]:
+                if self.held_bytes + needed_bytes <= self._budget_bytes:
+                    return
+                self._drop(model_id)
+
+    def _drop(self, model_id: str) -> None:
+        entry = self._entries.pop(model_id)
+        entry.model.close()
+        self._tell(ModelStatus(model_id, ModelState.UNLOADED, entry.revision))
+
+    def _tell(self, status: ModelStatus) -> None:
+        with self._lock:
+            self._statuses[status.model_id] = status
+            self._listener(status)

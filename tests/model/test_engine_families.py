@@ -1,0 +1,150 @@
+"""Stable Diffusion and Stable Diffusion XL in their own layout, as small random models made here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from atelier_diffusion.catalogue import Catalogue
+from atelier_diffusion.denoise import Pixels
+from atelier_diffusion.engine import ImageEngine, StepReport
+from atelier_diffusion.local import open_engine
+from atelier_diffusion.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.source import ModelSource
+
+REQUEST = ImageRequest("a green star", "a boat", 64, 96, 4, 5.0, 3, "EULER")
+VOCABULARY = 756  # of the demo model's tokenizer, which these models share
+
+
+def text_config(width: int, projection: int) -> Any:
+    from transformers import CLIPTextConfig
+
+    return CLIPTextConfig(
+        vocab_size=VOCABULARY, hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2,
+        num_attention_heads=2, max_position_embeddings=32, projection_dim=projection,
+        bos_token_id=754, eos_token_id=755, pad_token_id=755,
+    )  # fmt: skip
+
+
+def parts(demo: Path) -> dict[str, Any]:
+    import torch
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+    from transformers import CLIPTokenizer
+
+    torch.manual_seed(0)
+    scheduler: Any = EulerDiscreteScheduler
+    vae: Any = AutoencoderKL
+    return {
+        "tokenizer": CLIPTokenizer.from_pretrained(demo / "tokenizer"),
+        "scheduler": scheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, steps_offset=1),
+        "vae": vae(
+            block_out_channels=(8, 8, 8, 8), norm_num_groups=4, latent_channels=4, scaling_factor=0.18,
+            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+        ),
+    }  # fmt: skip
+
+
+def unet(**options: Any) -> Any:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+    made: Any = UNet2DConditionModel
+    return made(
+        sample_size=8, block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=8, attention_head_dim=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), **options,
+    )  # fmt: skip
+
+
+def stable_diffusion(demo: Path) -> Any:
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+    from transformers import CLIPTextModel
+
+    made: Any = StableDiffusionPipeline
+    return made(
+        **parts(demo), unet=unet(cross_attention_dim=32), text_encoder=CLIPTextModel(text_config(32, 32)),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+
+
+def stable_diffusion_xl(demo: Path) -> Any:
+    from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+    shared = parts(demo)
+    added = 6 * 8 + 24
+    network = unet(
+        cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=added,
+    )  # fmt: skip
+    made: Any = StableDiffusionXLPipeline
+    return made(
+        **shared, unet=network, tokenizer_2=shared["tokenizer"], text_encoder=CLIPTextModel(text_config(32, 32)),
+        text_encoder_2=CLIPTextModelWithProjection(text_config(32, 24)), add_watermarker=False,
+    )  # fmt: skip
+
+
+@contextmanager
+def engine_on(folder: Path) -> Iterator[ImageEngine]:
+    defaults = ModelDefaults(64, 64, 2, 5.0, "EULER")
+    card = ModelCard("m", "M", ModelSource("path", str(folder)), "r", folder, defaults)
+    opened = open_engine(Catalogue([card], "m"), device="cpu", threads=1)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("family", [stable_diffusion, stable_diffusion_xl])
+@pytest.mark.parametrize(
+    "request_", [REQUEST, replace(REQUEST, negative_prompt=""), replace(REQUEST, guidance_scale=1)]
+)
+def test_the_picture_is_the_pipelines_own(
+    engine: ImageEngine, demo_catalogue: Catalogue, tmp_path: Path, family: Any, request_: ImageRequest
+) -> None:
+    import torch
+
+    demo = demo_catalogue.default.folder
+    assert demo is not None
+    pipe = family(demo)
+    pipe.save_pretrained(tmp_path)
+    pipe.set_progress_bar_config(disable=True)
+    (image,) = pipe(
+        request_.prompt,
+        negative_prompt=request_.negative_prompt or None,
+        width=request_.width_px,
+        height=request_.height_px,
+        num_inference_steps=request_.steps,
+        guidance_scale=request_.guidance_scale,
+        generator=torch.Generator("cpu").manual_seed(request_.seed),
+    ).images
+    previews: list[Pixels] = []
+
+    def keep(report: StepReport) -> bool:
+        if report.preview is not None:
+            previews.append(report.preview())
+        return True
+
+    with engine_on(tmp_path) as opened:
+        (picture,) = opened.generate(request_, on_step=keep)
+    assert picture.pixels.shape == (96, 64, 3)
+    assert np.abs(picture.pixels.astype(int) - np.asarray(image).astype(int)).max() <= 1
+    assert [preview.shape for preview in previews] == [(96, 64, 3)] * 4
+
+
+def test_a_model_that_needs_more_than_a_prompt_is_unsupported(
+    engine: ImageEngine, demo_catalogue: Catalogue, tmp_path: Path
+) -> None:
+    from atelier_diffusion.errors import ModelLoadError
+
+    demo = demo_catalogue.default.folder
+    assert demo is not None
+    pipe = stable_diffusion(demo)
+    pipe.register_modules(unet=unet(cross_attention_dim=32, in_channels=9))
+    pipe.save_pretrained(tmp_path)
+    with engine_on(tmp_path) as opened, pytest.raises(ModelLoadError) as refused:
+        opened.load("m")
+    assert refused.value.reason == "MODEL_UNSUPPORTED"

@@ -1,0 +1,117 @@
+"""A model of a hub, served here by a few lines of HTTP that speak Hugging Face's protocol."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from atelier_diffusion.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.engine import ImageEngine
+from atelier_diffusion.errors import ModelLoadError
+from atelier_diffusion.local import open_engine
+from atelier_diffusion.request import ImageRequest
+
+COMMIT = "a" * 40
+REQUEST = ImageRequest("a red circle", "", 256, 256, 2, 3.0, 7, "DDIM")
+
+
+@dataclass
+class SmallHub:
+    """Serves one folder as repository `atelier/demo`."""
+
+    folder: Path
+    fetched: list[str] = field(default_factory=list)
+    url: str = ""
+
+    def answer(self, path: str) -> tuple[int, bytes, dict[str, str]]:
+        if path.startswith("/api/models/atelier/demo/"):
+            files = [file for file in sorted(self.folder.rglob("*")) if file.is_file()]
+            names = [str(file.relative_to(self.folder)) for file in files]
+            if "/tree/" in path:
+                tree = [
+                    {"type": "file", "path": name, "size": file.stat().st_size, "oid": "0" * 40}
+                    for name, file in zip(names, files, strict=True)
+                ]
+                return 200, json.dumps(tree).encode(), {}
+            siblings = [{"rfilename": name} for name in names]
+            return 200, json.dumps({"id": "atelier/demo", "sha": COMMIT, "siblings": siblings}).encode(), {}
+        prefix = f"/atelier/demo/resolve/{COMMIT}/"
+        if path.startswith(prefix):
+            name = path.removeprefix(prefix)
+            data = (self.folder / name).read_bytes()
+            etag = f'"{hashlib.sha256(data).hexdigest()}"'
+            return 200, data, {"ETag": etag, "X-Repo-Commit": COMMIT}
+        return 404, b"{}", {"X-Error-Code": "RepoNotFound"}
+
+
+@pytest.fixture
+def hub(demo_catalogue: Catalogue, tmp_path: Path) -> Iterator[SmallHub]:
+    demo = demo_catalogue.default.folder
+    assert demo is not None
+    served = SmallHub(shutil.copytree(demo, tmp_path / "repository"))
+    (served.folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"a pickle")
+    (served.folder / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"another precision")
+    (served.folder / "setup.py").write_text("raise SystemExit")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, data, headers = served.answer(self.path.partition("?")[0])
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(data)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command == "GET":
+                served.fetched.append(self.path)
+                self.wfile.write(data)
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        served.url = f"http://127.0.0.1:{server.server_port}"
+        yield served
+        server.shutdown()
+        thread.join(10)
+
+
+def engine_on(source: str, tmp_path: Path, endpoint: str) -> ImageEngine:
+    file = tmp_path / "catalogue.yaml"
+    entry = {"source": source, "preview": "pixel_shuffle"}
+    file.write_text(json.dumps({"default": "m", "models": {"m": entry}}))
+    catalogue = read_catalogue(file, root=tmp_path)
+    return open_engine(
+        catalogue, device="cpu", threads=1, cache_folder=tmp_path / "downloads", hf_endpoint=endpoint
+    )  # fmt: skip
+
+
+def test_a_model_is_downloaded_drawn_with_and_found_again_without_the_hub(
+    engine: ImageEngine, hub: SmallHub, tmp_path: Path
+) -> None:
+    first = engine_on("hf:atelier/demo", tmp_path, hub.url)
+    assert first.status("m").revision == ""
+    (picture,) = first.generate(REQUEST)
+    assert (picture.model_revision, first.status("m").revision) == (COMMIT, COMMIT)
+    fetched = " ".join(hub.fetched)
+    assert "unet/diffusion_pytorch_model.safetensors" in fetched
+    assert not any(unwanted in fetched for unwanted in (".bin", "fp16", "setup.py"))
+
+    offline = engine_on("hf:atelier/demo", tmp_path, "http://127.0.0.1:9")
+    (again,) = offline.generate(REQUEST)
+    assert again.model_revision == COMMIT
+    assert (again.pixels == picture.pixels).all()
+
+
+def test_a_repository_that_is_not_there_is_not_found(engine: ImageEngine, hub: SmallHub, tmp_path: Path) -> None:
+    with pytest.raises(ModelLoadError) as refused:
+        engine_on("hf:atelier/other", tmp_path, hub.url).load("m")
+    assert refused.value.reason == "MODEL_NOT_FOUND"

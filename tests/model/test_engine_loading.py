@@ -1,0 +1,117 @@
+"""Models that load, and models that do not."""
+
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from atelier_diffusion.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.engine import ImageEngine
+from atelier_diffusion.errors import EngineError, ModelLoadError
+from atelier_diffusion.local import open_engine
+from atelier_diffusion.model_cache import ModelStatus
+from atelier_diffusion.request import ImageRequest
+
+REQUEST = ImageRequest("a red circle", "", 256, 256, 2, 3.0, 7, "DDIM")
+OpenWith = Callable[..., ImageEngine]
+
+
+@pytest.fixture
+def open_with(engine: ImageEngine, demo_catalogue: Catalogue, tmp_path: Path) -> OpenWith:
+    """Opens a second engine on a catalogue whose default is `source`; `engine` has imported torch already."""
+
+    def opened(source: str, **options: object) -> ImageEngine:
+        file = tmp_path / "catalogue.yaml"
+        file.write_text(json.dumps({"default": "m", "models": {"m": {"source": source}}}))
+        catalogue = read_catalogue(file, root=tmp_path)
+        return open_engine(catalogue, device="cpu", threads=1, **options)  # type: ignore[arg-type]
+
+    return opened
+
+
+@pytest.fixture
+def copied(demo_catalogue: Catalogue, tmp_path: Path) -> Path:
+    """A copy of the demo model that may be spoilt."""
+    folder = demo_catalogue.default.folder
+    assert folder is not None
+    return shutil.copytree(folder, tmp_path / "copy")
+
+
+def refusal(engine: ImageEngine) -> ModelLoadError:
+    with pytest.raises(ModelLoadError) as refused:
+        engine.generate(REQUEST)
+    assert " /" not in refused.value.message  # no path leaks
+    assert engine.status("").reason == refused.value.reason
+    return refused.value
+
+
+class Bomb:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return (Path.touch, (self.target,))
+
+
+def test_loading_and_unloading_are_told(open_with: OpenWith, copied: Path) -> None:
+    heard: list[ModelStatus] = []
+    engine = open_with(f"path:{copied}", listener=heard.append)
+    assert engine.load("m").memory_bytes > 10e6
+    engine.unload("m")
+    assert [status.state for status in heard] == ["LOADING", "READY", "UNLOADED"]
+
+
+def test_a_pickle_is_refused_and_never_opened(open_with: OpenWith, copied: Path, tmp_path: Path) -> None:
+    (copied / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    bomb = pickle.dumps(Bomb(tmp_path / "exploded"))
+    (copied / "unet" / "diffusion_pytorch_model.bin").write_bytes(bomb)
+    assert refusal(open_with(f"path:{copied}")).reason == "MODEL_UNSAFE_FORMAT"
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_pickle_renamed_to_safetensors_is_refused_and_never_opened(
+    open_with: OpenWith, copied: Path, tmp_path: Path
+) -> None:
+    bomb = pickle.dumps(Bomb(tmp_path / "exploded"))
+    (copied / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(bomb)
+    assert refusal(open_with(f"path:{copied}")).reason == "MODEL_LOAD_FAILED"
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_missing_folder_is_not_found(open_with: OpenWith) -> None:
+    assert refusal(open_with("path:nowhere")).reason == "MODEL_NOT_FOUND"
+
+
+def test_files_that_do_not_fit_together_are_a_failure_and_other_models_go_on(
+    open_with: OpenWith, copied: Path, engine: ImageEngine
+) -> None:
+    config = copied / "unet" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "cross_attention_dim": 64}))
+    assert refusal(open_with(f"path:{copied}")).reason == "MODEL_LOAD_FAILED"
+    assert engine.generate(REQUEST)
+
+
+def test_a_model_over_the_budget_is_refused_before_it_is_loaded(open_with: OpenWith, copied: Path) -> None:
+    told = refusal(open_with(f"path:{copied}", memory_budget_bytes=10_000_000))
+    assert told.reason == "MODEL_TOO_LARGE"
+    assert told.message == "model m needs about 0.0 GiB, 0.0 GiB are free"
+
+
+@pytest.mark.parametrize("source", ["hf:nobody/nothing", "modelscope:nobody/nothing"])
+def test_a_hub_that_cannot_be_reached_is_said_so(open_with: OpenWith, source: str, tmp_path: Path) -> None:
+    nobody_listens = "http://127.0.0.1:9"
+    engine = open_with(
+        source, cache_folder=tmp_path / "hub", hf_endpoint=nobody_listens, modelscope_endpoint=nobody_listens
+    )
+    assert refusal(engine).reason == "MODEL_DOWNLOAD_FAILED"
+
+
+def test_a_device_that_is_not_there_is_said_so(demo_catalogue: Catalogue, engine: ImageEngine) -> None:
+    with pytest.raises(EngineError) as refused:
+        open_engine(demo_catalogue, device="cuda:99", threads=1)
+    assert refused.value.reason == "INVALID_REQUEST"

@@ -1,0 +1,52 @@
+"""The loop behind the port: strangers' pictures may share a step."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from atelier_diffusion.catalogue import Catalogue
+from atelier_diffusion.engine import ImageEngine
+from atelier_diffusion.request import ImageRequest
+
+FIRST = ImageRequest("a red circle on a blue background", "", 256, 256, 4, 3.0, 7, "DDIM")
+SECOND = replace(FIRST, prompt="a green star", steps=6, seed=8, scheduler="EULER_ANCESTRAL", guidance_scale=1.0)
+
+
+@pytest.fixture
+def loop(engine: ImageEngine, demo_catalogue: Catalogue) -> Iterator[object]:
+    from atelier_diffusion.device import Device
+    from atelier_diffusion.hub import Hub
+    from atelier_diffusion.loader import DiffusersStore
+
+    loaded = DiffusersStore(Device.choose("cpu"), Hub()).locate(demo_catalogue.default).load()
+    yield loaded
+    loaded.close()
+
+
+def test_pictures_of_two_requests_share_steps_and_stay_what_they_are_alone(loop: object, engine: ImageEngine) -> None:
+    from atelier_diffusion.pipeline import DiffusersLoop
+
+    assert isinstance(loop, DiffusersLoop)
+    (first,), (second,) = loop.prepare(FIRST), loop.prepare(SECOND)
+    loop.step([second])
+    while first.step < first.steps:
+        loop.step([first, second])
+    while second.step < second.steps:
+        loop.step([second])
+    for state, request in ((first, FIRST), (second, SECOND)):
+        alone = engine.generate(request)[0].pixels.astype(int)
+        assert np.abs(loop.decode(state).astype(int) - alone).max() <= 2
+
+
+def test_numbers_that_overflowed_are_no_picture(loop: object) -> None:
+    from atelier_diffusion.errors import EngineError
+    from atelier_diffusion.pipeline import DiffusersLoop
+
+    assert isinstance(loop, DiffusersLoop)
+    (state,) = loop.prepare(FIRST)
+    state.latents = state.latents * float("nan")
+    with pytest.raises(EngineError) as refused:
+        loop.decode(state)
+    assert refused.value.reason == "NUMERICAL_FAILURE"

@@ -1,0 +1,135 @@
+"""The models that can be asked for."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from tests.unit.diffusion.model_files import write_model
+
+from atelier_diffusion.catalogue import Catalogue, fingerprint, read_catalogue
+from atelier_diffusion.errors import CatalogueError, EngineError
+from atelier_diffusion.model_card import ModelDefaults
+
+ROOT = Path(__file__).parents[3]
+
+
+def read(root: Path, shipped: str, user: str | None = None) -> Catalogue:
+    (root / "catalogue.yaml").write_text(dedent(shipped))
+    if user is not None:
+        (root / "models.yaml").write_text(dedent(user))
+    return read_catalogue(root / "catalogue.yaml", root / "models.yaml", root=root)
+
+
+SHIPPED = """
+    default: demo
+    models:
+      demo:
+        source: path:models/demo
+        defaults: {steps: 30}
+"""
+
+
+def test_the_shipped_catalogue_has_the_demo_model_as_default() -> None:
+    catalogue = read_catalogue(ROOT / "models" / "catalogue.yaml", root=ROOT)
+    assert catalogue.default.id == "demo-image"
+    assert catalogue.default.revision
+    assert catalogue.default.folder == ROOT / "models" / "demo-image"
+
+
+def test_what_an_entry_leaves_out_comes_from_the_card_in_its_folder(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "models" / "demo")
+    card = {
+        "display_name": "Demo",
+        "revision": "abc",
+        "defaults": {"width_px": 256, "height_px": 192, "steps": 20, "guidance_scale": 3.0, "scheduler": "DDIM"},
+        "size_multiple_px": 32,
+        "max_width_px": 512,
+        "max_height_px": 448,
+    }
+    (folder / "card.json").write_text(json.dumps(card))
+    demo = read(tmp_path, SHIPPED).default
+    assert (demo.display_name, demo.revision, demo.folder) == ("Demo", "abc", folder)
+    assert demo.defaults == ModelDefaults(256, 192, 30, 3.0, "DDIM")  # steps from the entry
+    assert (demo.size_multiple_px, demo.max_size_px) == (32, 448)
+
+
+def test_a_folder_without_a_card_is_named_by_its_files(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "models" / "demo")
+    before = read(tmp_path, SHIPPED).default.revision
+    assert before == fingerprint(folder) != ""
+    write_model(folder, "StableDiffusionXLPipeline")
+    assert read(tmp_path, SHIPPED).default.revision != before
+
+
+def test_a_missing_folder_does_not_stop_the_others(tmp_path: Path) -> None:
+    demo = read(tmp_path, SHIPPED).default
+    assert (demo.revision, demo.defaults.steps, demo.size_multiple_px) == ("", 30, 8)
+
+
+def test_the_users_file_is_laid_over_the_shipped_one_field_by_field(tmp_path: Path) -> None:
+    user = """
+        default: sd
+        models:
+          sd: {source: "hf:owner/sd@main", display_name: SD, max_size_px: 1024}
+          demo: {display_name: Mine, defaults: {guidance_scale: 2}}
+    """
+    catalogue = read(tmp_path, SHIPPED, user)
+    assert [card.id for card in catalogue.cards] == ["sd", "demo"]
+    assert (catalogue.default.id, catalogue.default.revision, catalogue.default.folder) == ("sd", "main", None)
+    demo = catalogue.get("demo")
+    assert (demo.display_name, demo.defaults.steps, demo.defaults.guidance_scale) == ("Mine", 30, 2)
+    assert not demo.is_default
+
+
+def test_an_empty_id_means_the_default_and_an_unknown_one_is_refused(tmp_path: Path) -> None:
+    catalogue = read(tmp_path, SHIPPED)
+    assert catalogue.get("") is catalogue.default
+    with pytest.raises(EngineError) as refused:
+        catalogue.get("other")
+    assert refused.value.reason == "UNKNOWN_MODEL"
+
+
+@pytest.mark.parametrize(
+    ("entry", "named"),
+    [
+        ("{source: 'path:x', stepz: 3}", "stepz"),
+        ("{source: 3}", "source"),
+        ("{}", "source"),
+        ("{source: 'path:x', dtype: int4}", "dtype"),
+        ("{source: 'path:x', defaults: {scheduler: PLMS}}", "scheduler"),
+        ("{source: 'path:x', defaults: {steps: true}}", "steps"),
+        ("[]", "mapping"),
+    ],
+)
+def test_a_wrong_entry_is_named(tmp_path: Path, entry: str, named: str) -> None:
+    with pytest.raises(CatalogueError, match=named):
+        read(tmp_path, f"default: demo\nmodels:\n  demo: {entry}\n")
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "models: [1]", "a: b: c", "models: {}"])
+def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(CatalogueError):
+        read(tmp_path, text)
+
+
+def test_a_size_must_suit_the_model(tmp_path: Path) -> None:
+    user = "models: {demo: {size_multiple_px: 32, max_size_px: 512}}"
+    demo = read(tmp_path, SHIPPED, user).default
+    demo.check_size(512, 64)
+    for width_px, height_px, named in ((264, 256, "width_px"), (256, 544, "height_px"), (0, 256, "width_px")):
+        with pytest.raises(EngineError, match=named) as refused:
+            demo.check_size(width_px, height_px)
+        assert refused.value.reason == "INVALID_SIZE"
+
+
+def test_the_parts_without_torch_import_none() -> None:
+    modules = "catalogue model_cache model_folder memory hardware encode engine local hub"
+    program = "import sys\n" + "".join(f"import atelier_diffusion.{name}\n" for name in modules.split())
+    program += (
+        "print(sorted({'torch', 'diffusers', 'transformers', 'huggingface_hub', 'modelscope'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert answer.stdout.strip() == "[]"
