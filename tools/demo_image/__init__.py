@@ -1,0 +1,1 @@
+"""The demo image model: its drawn world, its training, its packaging and its measurement."""
