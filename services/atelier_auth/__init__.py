@@ -1,0 +1,1 @@
+"""atelier-auth: users, API keys, the tokens made from them, and the gateway's question who somebody is."""

@@ -1,0 +1,1 @@
+"""The rim: SQL, Ed25519 and Prometheus."""

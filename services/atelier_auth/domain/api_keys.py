@@ -1,0 +1,123 @@
+"""Who may have which keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from atelier_auth.domain.api_key import ApiKey, KeyText
+from atelier_auth.domain.key_exchange import KeyExchange
+from atelier_auth.domain.ports import KeyStore
+from atelier_service.clock import Clock
+from atelier_service.errors import (
+    AlreadyExistsError,
+    FailedPreconditionError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+
+logger = structlog.get_logger(__name__)
+
+MAX_KEYS_PER_USER = 100
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was just made: its record, and the text that nobody can show again."""
+
+    record: ApiKey
+    text: str = field(repr=False)
+
+
+class ApiKeys:
+    """Makes, lists and revokes keys by the rules of the contract."""
+
+    def __init__(self, store: KeyStore, exchange: KeyExchange, clock: Clock) -> None:
+        self._store = store
+        self._exchange = exchange
+        self._clock = clock
+
+    async def caller(self, key_id: str) -> ApiKey:
+        """The living key behind the caller's token.
+
+        A token outlives its key by up to its own lifetime, but with a revoked key nobody may make new tokens or keys. A
+        service's token or a delegated one has no key and manages none.
+        Errors: UnauthenticatedError.
+        """
+        key = await self._store.key(key_id) if key_id else None
+        if key is None or not key.lives(self._clock.now_us()):
+            raise UnauthenticatedError(
+                "API_KEY_REQUIRED", "this needs an API key that still lives, or a token made from one"
+            )
+        return key
+
+    async def create(
+        self, caller: ApiKey, *, display_name: str, expires_in_s: int, user_id: str, admin: bool
+    ) -> NewKey:
+        """A new key for the caller, or by an administrator for anybody. `expires_in_s` 0 means never.
+
+        Errors: PermissionDeniedError, ResourceExhaustedError (100 keys).
+        """
+        owner = user_id or caller.user_id
+        if not caller.admin and (owner != caller.user_id or admin):
+            raise PermissionDeniedError(
+                "ADMIN_REQUIRED", "only an administrator gives keys to others or the administrator's role"
+            )
+        now_us = self._clock.now_us()
+        text = KeyText.mint()
+        record = ApiKey(
+            id=text.id,
+            user_id=owner,
+            display_name=display_name,
+            admin=admin,
+            digest=text.digest,
+            create_us=now_us,
+            expire_us=now_us + expires_in_s * 1_000_000 if expires_in_s else None,
+        )
+        await self._store.add_key(record, limit=MAX_KEYS_PER_USER, create_user=caller.admin)
+        return NewKey(record, text.text)
+
+    async def page(self, caller: ApiKey, *, limit: int, before: tuple[int, str] | None) -> list[ApiKey]:
+        """The caller's keys that nobody revoked, newest first, after the key at (create_us, id) `before`."""
+        return list(await self._store.keys_of(caller.user_id, limit=limit, before=before))
+
+    async def revoke(self, caller: ApiKey, key_id: str) -> None:
+        """Ends one of the caller's keys at once.
+
+        Errors: NotFoundError (no such key, or somebody else's: the same answer).
+        """
+        revoked = await self._store.revoke_key(key_id, user_id=caller.user_id, now_us=self._clock.now_us())
+        if not revoked:
+            raise NotFoundError("API_KEY_NOT_FOUND", "there is no such API key")
+        self._exchange.forget(key_id)
+
+    async def ensure(self, text: KeyText, *, user_id: str, display_name: str) -> None:
+        """Sees to it that this administrator's key exists: the development key that the launcher wrote.
+
+        It never brings a revoked key back and never revokes an earlier one.
+        Errors: FailedPreconditionError (the id is taken by a key with another secret).
+        """
+        record = ApiKey(
+            id=text.id,
+            user_id=user_id,
+            display_name=display_name,
+            admin=True,
+            digest=text.digest,
+            create_us=self._clock.now_us(),
+        )
+        known = await self._store.key(text.id)
+        if known is None:
+            try:
+                await self._store.add_key(record, limit=MAX_KEYS_PER_USER, create_user=True)
+            except AlreadyExistsError:  # another replica starts at the same moment
+                known = await self._store.key(text.id)
+        if known is None:
+            return
+        if not known.matches(text.digest) or known.user_id != user_id:
+            raise FailedPreconditionError(
+                "BOOTSTRAP_KEY_TAKEN", f"API key {text.id} exists with another secret or owner"
+            )
+        if not known.lives(self._clock.now_us()):
+            logger.warning("the development key is revoked and stays so; set another one", key_id=text.id)

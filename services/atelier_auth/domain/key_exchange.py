@@ -1,0 +1,114 @@
+"""An API key becomes a token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from atelier_auth.domain.api_key import MAX_KEY_LENGTH, ApiKey, KeyText, digest_of
+from atelier_auth.domain.key_cache import CachedToken, KeyCache
+from atelier_auth.domain.last_use import LastUse
+from atelier_auth.domain.ports import KeyStore
+from atelier_auth.domain.token_issuer import TokenIssuer
+from atelier_service.clock import Clock
+
+
+class Refusal(Enum):
+    """Why a credential opens nothing. For metrics only: the caller is never told which of them it was."""
+
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    UNKNOWN = "unknown"
+    WRONG_SECRET = "wrong_secret"  # noqa: S105 - a label
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Who the caller is, and the token that says so."""
+
+    subject: str
+    token: str = field(repr=False)
+
+
+class KeyExchange:
+    """Answers from memory while it may, else from the database.
+
+    Revocation: at this replica at once (`forget`); a key revoked at another replica is refused here at most `recheck_s`
+    later, because after that long the database is asked again. While the database is away, known keys work for at most
+    `recheck_s` and then nothing does: it fails closed.
+    """
+
+    def __init__(
+        self,
+        store: KeyStore,
+        issuer: TokenIssuer,
+        clock: Clock,
+        cache: KeyCache,
+        last_use: LastUse,
+        *,
+        recheck_s: float,
+        reserve_s: float,
+    ) -> None:
+        """`reserve_s`: a token is used again only while it has at least so long to live."""
+        self._store = store
+        self._issuer = issuer
+        self._clock = clock
+        self._cache = cache
+        self._last_use = last_use
+        self._recheck_us = int(recheck_s * 1_000_000)
+        self._reserve_us = int(reserve_s * 1_000_000)
+
+    async def exchange(self, text: str) -> Grant | Refusal:
+        """The grant for a key's text, or why there is none.
+
+        Errors: UnavailableError (the database is away and memory does not know).
+        """
+        if not text:
+            return Refusal.MISSING
+        if len(text) > MAX_KEY_LENGTH or not text.isascii():
+            return Refusal.MALFORMED
+        # A lookup by digest tells nothing through its timing: nobody can choose a SHA-256 value that is almost right.
+        digest = digest_of(text)
+        entry = self._cache.get(digest)
+        now_us = self._clock.now_us()
+        if entry is None or now_us >= min(entry.reuse_until_us, entry.checked_us + self._recheck_us):
+            answer = await self._ask(text, digest, entry)
+            if isinstance(answer, Refusal):
+                return answer
+            entry = answer
+        self._last_use.note(entry.key_id)
+        return Grant(subject=entry.subject, token=entry.token)
+
+    async def _ask(self, text: str, digest: bytes, known: CachedToken | None) -> CachedToken | Refusal:
+        parsed = KeyText.parse(text)
+        if parsed is None:
+            return Refusal.MALFORMED
+        generation = self._cache.generation
+        key = await self._store.key(parsed.id)
+        if key is None:
+            return Refusal.UNKNOWN
+        if not key.matches(digest):
+            return Refusal.WRONG_SECRET
+        now_us = self._clock.now_us()
+        if not key.lives(now_us):
+            self._cache.forget(key.id)
+            return Refusal.ENDED
+        entry = await self._entry(key, known, now_us)
+        self._cache.put(digest, entry, generation=generation)
+        return entry
+
+    async def _entry(self, key: ApiKey, known: CachedToken | None, now_us: int) -> CachedToken:
+        if known is not None and now_us < known.reuse_until_us:
+            text, reuse_until_us = known.token, known.reuse_until_us
+        else:
+            token = await self._issuer.for_key(key)
+            text = token.text
+            reuse_until_us = min(token.expire_us - self._reserve_us, key.expire_us or token.expire_us)
+        return CachedToken(
+            key_id=key.id, subject=key.user_id, token=text, reuse_until_us=reuse_until_us, checked_us=now_us
+        )
+
+    def forget(self, key_id: str) -> None:
+        """Refuses the key from now on. Call it after the revocation is committed and before it is acknowledged."""
+        self._cache.forget(key_id)

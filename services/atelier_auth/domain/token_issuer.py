@@ -1,0 +1,55 @@
+"""Makes tokens."""
+
+from __future__ import annotations
+
+import uuid
+
+from atelier_auth.domain.api_key import ApiKey
+from atelier_auth.domain.claims import ROLE_ADMIN, ROLE_SERVICE, ROLE_USER, Claims, Token
+from atelier_auth.domain.ports import Signer
+from atelier_auth.domain.signing_keys import SigningKeys
+from atelier_service.clock import Clock
+
+
+class TokenIssuer:
+    """Signs short-lived tokens with the active key. Decides nothing: who may have a token is asked before."""
+
+    def __init__(self, keys: SigningKeys, signer: Signer, clock: Clock, *, lifetime_s: int) -> None:
+        self._keys = keys
+        self._signer = signer
+        self._clock = clock
+        self._lifetime_s = lifetime_s
+
+    async def for_key(self, key: ApiKey) -> Token:
+        """A token of the key's owner. It never outlives the key's own end by more than the rounding to a second."""
+        roles = (ROLE_USER, ROLE_ADMIN) if key.admin else (ROLE_USER,)
+        return await self._issue(key.user_id, roles, key_id=key.id, end_us=key.expire_us)
+
+    async def for_service(self, service: str) -> Token:
+        """A token of a service of the mesh."""
+        return await self._issue(f"service:{service}", (ROLE_SERVICE,))
+
+    async def on_behalf_of(self, user_id: str, *, actor: str) -> Token:
+        """A token of a user for the service `actor` (`service:<name>`). It carries no administrator's role."""
+        return await self._issue(user_id, (ROLE_USER,), actor=actor)
+
+    async def _issue(
+        self, subject: str, roles: tuple[str, ...], *, key_id: str = "", actor: str = "", end_us: int | None = None
+    ) -> Token:
+        ring = await self._keys.ring()
+        now_us = self._clock.now_us()
+        issue_s = now_us // 1_000_000
+        expire_s = issue_s + self._lifetime_s
+        if end_us is not None:
+            expire_s = min(expire_s, max(-(-end_us // 1_000_000), issue_s + 1))
+        claims = Claims(
+            subject=subject,
+            roles=roles,
+            key_id=key_id,
+            actor=actor,
+            issue_s=issue_s,
+            expire_s=expire_s,
+            token_id=uuid.uuid4().hex,
+        )
+        text = self._signer.sign(claims, ring.active(now_us))
+        return Token(text=text, lifetime_s=expire_s - issue_s, expire_us=expire_s * 1_000_000)

@@ -1,0 +1,123 @@
+"""The process atelier-auth: everything is put together here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc.aio
+
+from atelier.auth.v1 import auth_pb2_grpc
+from atelier_auth.adapters.ed25519_signer import Ed25519Signer
+from atelier_auth.adapters.private_file import make_private
+from atelier_auth.adapters.seal import Seal
+from atelier_auth.adapters.sql_guard import database
+from atelier_auth.adapters.sql_key_store import SqlKeyStore
+from atelier_auth.adapters.sql_signing_key_store import SqlSigningKeyStore
+from atelier_auth.adapters.tables import METADATA
+from atelier_auth.domain.api_key import KeyText
+from atelier_auth.domain.api_keys import ApiKeys
+from atelier_auth.domain.key_cache import KeyCache
+from atelier_auth.domain.key_exchange import KeyExchange
+from atelier_auth.domain.key_set import KeySet
+from atelier_auth.domain.last_use import LastUse
+from atelier_auth.domain.mesh_tokens import MeshTokens
+from atelier_auth.domain.service_secrets import ServiceSecrets
+from atelier_auth.domain.signing_key import RotationPolicy
+from atelier_auth.domain.signing_keys import SigningKeys
+from atelier_auth.domain.token_issuer import TokenIssuer
+from atelier_auth.ext_authz import ExtAuthz
+from atelier_auth.servicer import AuthServicer
+from atelier_auth.settings import AuthSettings
+from atelier_service.clock import Clock, SystemClock
+from atelier_service.database import create_engine, create_schema
+from atelier_service.identity import TokenVerifier
+from atelier_service.process import background, run
+from atelier_service.server import RunningServer, run_server
+from atelier_service.telemetry import start_telemetry
+from envoy_api.service.auth.v3 import external_auth_pb2_grpc
+
+SERVICE = "atelier-auth"
+
+# Who calls these has no token yet, or asks for somebody who has none.
+PUBLIC = (
+    "/atelier.auth.v1.AuthService/GetJwks",
+    "/atelier.auth.v1.AuthService/CreateServiceToken",
+    "/envoy.service.auth.v3.Authorization/Check",
+)
+
+
+@asynccontextmanager
+async def serve(settings: AuthSettings, clock: Clock | None = None) -> AsyncIterator[RunningServer]:
+    """The whole service while the context is open.
+
+    Errors: UnavailableError (no database), FailedPreconditionError (the bootstrap key's id is taken, the signing keys
+    are sealed), OSError (the port is taken).
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        make_private(settings.database_url)
+        engine = create_engine(settings.database_url)
+        stack.push_async_callback(engine.dispose)
+        async with database():
+            await create_schema(engine, METADATA)
+        store = SqlKeyStore(engine)
+
+        signer = Ed25519Signer()
+        policy = RotationPolicy(
+            max_age_s=settings.signing_key_max_age_s,
+            publish_ahead_s=settings.signing_key_publish_ahead_s,
+            token_lifetime_s=settings.token_lifetime_s,
+        )
+        seal = Seal(settings.signing_key_secret.get_secret_value())
+        signing_keys = SigningKeys(SqlSigningKeyStore(engine, seal), signer, clock, policy)
+        key_set = KeySet(signing_keys, signer, clock)
+        issuer = TokenIssuer(signing_keys, signer, clock, lifetime_s=settings.token_lifetime_s)
+        await signing_keys.ring()  # the first key is made before anybody asks, and a wrong seal is told at once
+
+        last_use = LastUse(store, clock, collect_s=settings.last_use_collect_s)
+        exchange = KeyExchange(
+            store,
+            issuer,
+            clock,
+            KeyCache(settings.key_cache_size),
+            last_use,
+            recheck_s=settings.key_recheck_s,
+            reserve_s=settings.token_reserve_s,
+        )
+        keys = ApiKeys(store, exchange, clock)
+        if settings.bootstrap_api_key is not None:
+            text = KeyText.parse(settings.bootstrap_api_key.get_secret_value())
+            assert text is not None  # the settings have checked it
+            await keys.ensure(text, user_id=settings.bootstrap_user, display_name="development key")
+        own = {name: secret.get_secret_value() for name, secret in settings.service_secrets.items()}
+        mesh = MeshTokens(store, issuer, ServiceSecrets(own, settings.service_secret.get_secret_value()))
+
+        def register(server: grpc.aio.Server) -> None:
+            auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(keys, issuer, mesh, key_set), server)
+            external_auth_pb2_grpc.add_AuthorizationServicer_to_server(ExtAuthz(exchange), server)
+
+        stack.push_async_callback(last_use.flush)  # after the last call has ended
+        await stack.enter_async_context(background(last_use.run()))
+        verifier = TokenVerifier(key_set.jwks)
+        yield await stack.enter_async_context(run_server(settings, register=register, verifier=verifier, public=PUBLIC))
+
+
+async def _main(stopping: asyncio.Event) -> None:
+    settings = AuthSettings()
+    telemetry = start_telemetry(settings, SERVICE)
+    try:
+        async with serve(settings):
+            await stopping.wait()
+    finally:
+        telemetry.shutdown()
+
+
+def main() -> None:
+    """Entry point of `atelier-auth`."""
+    run(_main)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""atelier.auth.v1.AuthService."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc.aio
+from google.protobuf import empty_pb2, timestamp_pb2
+
+from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
+from atelier_auth.domain.api_key import ApiKey
+from atelier_auth.domain.api_keys import ApiKeys
+from atelier_auth.domain.key_set import KeySet
+from atelier_auth.domain.mesh_tokens import MeshTokens
+from atelier_auth.domain.token_issuer import TokenIssuer
+from atelier_service.errors import InvalidArgumentError
+from atelier_service.http import set_http
+from atelier_service.identity import current_principal
+from atelier_service.paging import decode_token, encode_token, page_size
+
+_BEARER = "Bearer"
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
+    """Reads, asks the domain, writes. The errors of each method stand in the contract."""
+
+    def __init__(self, keys: ApiKeys, issuer: TokenIssuer, mesh: MeshTokens, key_set: KeySet) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._mesh = mesh
+        self._key_set = key_set
+
+    async def CreateToken(self, request: auth_pb2.CreateTokenRequest, context: Context) -> auth_pb2.CreateTokenResponse:
+        """A fresh token for the key behind the caller's."""
+        token = await self._issuer.for_key(await self._caller())
+        await set_http(context, cache_control="no-store")
+        return auth_pb2.CreateTokenResponse(access_token=token.text, token_type=_BEARER, expires_in_s=token.lifetime_s)
+
+    async def ListApiKeys(self, request: auth_pb2.ListApiKeysRequest, context: Context) -> auth_pb2.ListApiKeysResponse:
+        """A page of the caller's keys."""
+        caller = await self._caller()
+        size = page_size(request.page_size)
+        keys = await self._keys.page(caller, limit=size + 1, before=_position(request.page_token))
+        more = len(keys) > size
+        return auth_pb2.ListApiKeysResponse(
+            keys=[_to_message(key) for key in keys[:size]],
+            next_page_token=encode_token(keys[size - 1].create_us, keys[size - 1].id) if more else "",
+        )
+
+    async def CreateApiKey(
+        self, request: auth_pb2.CreateApiKeyRequest, context: Context
+    ) -> auth_pb2.CreateApiKeyResponse:
+        """A new key, shown this once."""
+        new = await self._keys.create(
+            await self._caller(),
+            display_name=request.display_name,
+            expires_in_s=request.expires_in_s,
+            user_id=request.user_id,
+            admin=request.admin,
+        )
+        await set_http(context, cache_control="no-store")
+        return auth_pb2.CreateApiKeyResponse(key=_to_message(new.record), api_key=new.text)
+
+    async def DeleteApiKey(self, request: auth_pb2.DeleteApiKeyRequest, context: Context) -> empty_pb2.Empty:
+        """Ends a key at once."""
+        await self._keys.revoke(await self._caller(), request.id)
+        return empty_pb2.Empty()
+
+    async def GetJwks(self, request: auth_pb2.GetJwksRequest, context: Context) -> auth_pb2.GetJwksResponse:
+        """The public keys."""
+        keys = await self._key_set.public_keys()
+        await set_http(context, cache_control="public, max-age=300")
+        return auth_pb2.GetJwksResponse(keys=[auth_pb2.JsonWebKey(**key) for key in keys])
+
+    async def CreateServiceToken(
+        self, request: auth_pb2.CreateServiceTokenRequest, context: Context
+    ) -> auth_pb2.CreateServiceTokenResponse:
+        """A service's own token."""
+        token = await self._mesh.for_service(request.service, request.secret)
+        return auth_pb2.CreateServiceTokenResponse(access_token=token.text, expires_in_s=token.lifetime_s)
+
+    async def CreateDelegatedToken(
+        self, request: auth_pb2.CreateDelegatedTokenRequest, context: Context
+    ) -> auth_pb2.CreateDelegatedTokenResponse:
+        """A token with which a service acts for a user."""
+        principal = current_principal()
+        token = await self._mesh.on_behalf_of(request.user_id, actor=principal.subject, is_service=principal.is_service)
+        return auth_pb2.CreateDelegatedTokenResponse(access_token=token.text, expires_in_s=token.lifetime_s)
+
+    async def _caller(self) -> ApiKey:
+        return await self._keys.caller(current_principal().key_id)
+
+
+def _position(page_token: str) -> tuple[int, str] | None:
+    if not page_token:
+        return None
+    create_us, key_id = decode_token(page_token, 2)
+    if not isinstance(create_us, int) or not isinstance(key_id, str) or not 0 <= create_us < 2**63:
+        raise InvalidArgumentError.of_field("page_token", "is not one that a previous answer gave")
+    return create_us, key_id
+
+
+def _to_message(key: ApiKey) -> auth_pb2.ApiKey:
+    return auth_pb2.ApiKey(
+        id=key.id,
+        display_name=key.display_name,
+        prefix=key.prefix,
+        user_id=key.user_id,
+        admin=key.admin,
+        create_time=_time(key.create_us),
+        expire_time=_time(key.expire_us),
+        last_use_time=_time(key.last_use_us),
+    )
+
+
+def _time(us: int | None) -> timestamp_pb2.Timestamp | None:
+    if us is None:
+        return None
+    return timestamp_pb2.Timestamp(seconds=us // 1_000_000, nanos=us % 1_000_000 * 1_000)
