@@ -1,0 +1,1 @@
+"""The outer world: SQL, S3 and the spool folder."""

@@ -1,0 +1,1 @@
+"""One module a file format: its size in pixels and its structure, read without decoding a pixel."""

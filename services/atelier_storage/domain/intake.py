@@ -1,0 +1,30 @@
+"""Taking in the bytes of an upload: refused as early as they can be."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+from atelier_storage.domain.limits import Extent, Limits, empty_file
+from atelier_storage.domain.ports import Spooled
+from atelier_storage.domain.probe import check_head, measure
+from atelier_storage.domain.sniff import HEAD_BYTES, ContentType
+
+
+async def receive(chunks: AsyncIterator[bytes], spooled: Spooled, limits: Limits) -> tuple[ContentType, Extent]:
+    """Spools `chunks`, and answers what they are.
+
+    Raises InvalidArgumentError for what is empty or no picture (as soon as the first HEAD_BYTES say so), and
+    ResourceExhaustedError at the chunk that goes over the size limit.
+    """
+    head, content_type = b"", None
+    async for chunk in chunks:
+        limits.check_bytes(spooled.size_bytes + len(chunk))
+        if content_type is None:
+            head += chunk[: HEAD_BYTES - len(head)]
+            if len(head) == HEAD_BYTES:
+                content_type = check_head(head, limits)
+        await spooled.append(chunk)
+    if not spooled.size_bytes:
+        raise empty_file()
+    content_type = content_type or check_head(head, limits)
+    look = partial(measure, size_bytes=spooled.size_bytes, content_type=content_type, limits=limits)
+    return content_type, await spooled.inspect(look)

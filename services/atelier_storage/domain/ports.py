@@ -1,0 +1,141 @@
+"""What the library of assets needs of the world.
+
+Every method may raise UnavailableError when what stands behind it is away; none leaves anything half-done then.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol, TypeVar
+
+from atelier_storage.domain.asset import Asset, Blob, Origin, Source
+
+T = TypeVar("T")
+
+
+class BlobMissingError(Exception):
+    """There are no bytes under this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An asset to be: everything but its blob."""
+
+    id: str
+    origin: Origin
+    create_time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What a removal took away: how many assets, and the keys of blobs that nobody has any more."""
+
+    count: int
+    freed_keys: tuple[str, ...]
+
+
+class Spooled(Protocol):
+    """A temporary file that grows."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes so far."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Digest so far, hex."""
+        ...
+
+    @property
+    def file(self) -> BinaryIO:
+        """The file itself, for blocking work in a thread."""
+        ...
+
+    async def append(self, data: bytes) -> None:
+        """Adds bytes."""
+        ...
+
+    async def inspect(self, look: Callable[[BinaryIO], T]) -> T:
+        """Runs `look` on the file, from its start, in a thread."""
+        ...
+
+
+class Spool(Protocol):
+    """Room for files under way."""
+
+    def open(self) -> AbstractAsyncContextManager[Spooled]:
+        """A new temporary file that is gone when the context is, also when the process is killed."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Bytes under keys that are written once and never again."""
+
+    async def put(self, key: str, file: BinaryIO, size_bytes: int, content_type: str) -> None:
+        """Stores `file` from its start, all or nothing."""
+        ...
+
+    def read(self, key: str, offset: int, length: int) -> AsyncGenerator[bytes, None]:
+        """Streams a part in chunks of at most 512 KiB; raises BlobMissingError. Close it with `aclose`."""
+        ...
+
+    async def delete(self, keys: Collection[str]) -> None:
+        """Removes blobs; those that are not there are no error."""
+        ...
+
+    def older_than(self, time_us: int) -> AsyncIterator[Sequence[str]]:
+        """All keys last written before `time_us`, in batches."""
+        ...
+
+    async def prepare(self) -> None:
+        """Makes sure that the store answers and is ready to take blobs."""
+        ...
+
+
+class Catalogue(Protocol):
+    """The truth about which assets there are."""
+
+    async def find(self, owner: str, asset_id: str) -> Asset | None:
+        """The asset, if it is the owner's."""
+        ...
+
+    async def find_written_once(self, owner: str, key: str) -> Asset | None:
+        """The owner's asset under a write-once key."""
+        ...
+
+    async def add_sharing(self, draft: Draft, sha256: str) -> Asset | None:
+        """Adds an asset upon the owner's blob of this content; None when there is no such blob.
+
+        Answers the asset that is there instead when its write-once key is taken.
+        """
+        ...
+
+    async def add(self, draft: Draft, blob: Blob) -> Asset:
+        """Adds an asset upon `blob`, whose bytes are stored, or upon the owner's blob of the same content if another
+        one came first (compare the keys). Answers the asset that is there instead when its write-once key is taken.
+        """
+        ...
+
+    async def page(
+        self, owner: str, source: Source | None, before: tuple[int, str] | None, limit: int
+    ) -> Sequence[Asset]:
+        """Up to `limit` assets, newest first, from after `before` = (create_time_us, id) on."""
+        ...
+
+    async def remove(self, owner: str, asset_id: str) -> Removed:
+        """Removes one asset of the owner."""
+        ...
+
+    async def remove_job(self, owner: str | None, job_id: str, keep_epoch: int, up_to_epoch: int = 0) -> Removed:
+        """Removes the assets of a job but those of `keep_epoch` (0 keeps none) and of epochs after `up_to_epoch` (0: no
+        such bound), of one owner or (None) whoever's."""
+        ...
+
+    async def known(self, keys: Collection[str]) -> frozenset[str]:
+        """Those of the blob keys that have a row."""
+        ...
+
+    async def check(self) -> None:
+        """Makes sure that the catalogue answers."""
+        ...

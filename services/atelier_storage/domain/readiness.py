@@ -1,0 +1,55 @@
+"""Whether this service can do its work: the catalogue and the blob store both answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from atelier_service.errors import UnavailableError
+from atelier_storage.domain.ports import BlobStore, Catalogue
+
+_log = structlog.get_logger(__name__)
+
+# S3 tells nobody that it went away or came back, so it is asked: seldom while all is well, often while it is not.
+_ASK_WELL_S = 10.0
+_ASK_ILL_S = 0.5
+# What takes longer to answer counts as away.
+_PATIENCE_S = 5.0
+
+
+class Readiness:
+    """`ready` is set while the catalogue and the blob store answer."""
+
+    def __init__(self, catalogue: Catalogue, blobs: BlobStore) -> None:
+        self._catalogue = catalogue
+        self._blobs = blobs
+        self._known: bool | None = None
+        self.ready = asyncio.Event()
+
+    async def look(self) -> bool:
+        """Asks both once, and prepares the blob store if it needs that; raises nothing when they are away."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._catalogue.check()
+                await self._blobs.prepare()
+        except (UnavailableError, TimeoutError) as error:
+            if self._known is not False:
+                _log.warning("not ready", error=repr(error))
+            self.ready.clear()
+            self._known = False
+        else:
+            if not self._known:
+                _log.info("ready")
+            self.ready.set()
+            self._known = True
+        return self._known
+
+    async def watch(self, tell: Callable[[bool], Awaitable[None]]) -> None:
+        """Tells `tell` how it stands, now and at every change, until it is cancelled."""
+        told: bool | None = None
+        while True:
+            if self._known is not None and self._known != told:
+                await tell(self._known)
+                told = self._known
+            await asyncio.sleep(_ASK_WELL_S if self._known else _ASK_ILL_S)
+            await self.look()

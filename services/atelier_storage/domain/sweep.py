@@ -1,0 +1,45 @@
+"""Bytes without a row: left by a crash between S3 and SQL, taken away when they are old enough."""
+
+import asyncio
+
+import structlog
+
+from atelier_service.clock import Clock
+from atelier_service.errors import UnavailableError
+from atelier_storage.domain.ports import BlobStore, Catalogue
+
+_log = structlog.get_logger(__name__)
+
+# A sweep that met a store that is away tries again after this.
+_AGAIN_S = 30.0
+
+
+class Sweep:
+    """Removes blobs that nobody has. Young ones are spared: their row may be on its way."""
+
+    def __init__(self, catalogue: Catalogue, blobs: BlobStore, clock: Clock, min_age_s: float) -> None:
+        self._catalogue = catalogue
+        self._blobs = blobs
+        self._clock = clock
+        self._min_age_s = min_age_s
+
+    async def run(self) -> int:
+        """Walks over the whole store once, and answers how many blobs it removed."""
+        removed = 0
+        async for keys in self._blobs.older_than(self._clock.now_us() - int(self._min_age_s * 1e6)):
+            orphans = set(keys) - await self._catalogue.known(keys)
+            await self._blobs.delete(orphans)
+            removed += len(orphans)
+        return removed
+
+    async def keep(self, interval_s: float, ready: asyncio.Event) -> None:
+        """Runs when `ready` is set, and every `interval_s` seconds after, until it is cancelled."""
+        while True:
+            await ready.wait()
+            try:
+                removed = await self.run()
+                _log.info("swept", removed=removed)
+                await asyncio.sleep(interval_s)
+            except UnavailableError as error:
+                _log.info("sweep put off", reason=error.reason)
+                await asyncio.sleep(min(interval_s, _AGAIN_S))

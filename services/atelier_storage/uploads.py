@@ -1,0 +1,60 @@
+"""The messages of an upload: the first carries the fields, all may carry bytes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from atelier.storage.v1 import storage_pb2
+from atelier_service.errors import AbortedError, InvalidArgumentError, PermissionDeniedError
+from atelier_service.identity import Principal
+from atelier_service.interceptors.validation import validate
+from atelier_storage.domain.asset import Origin, clean_filename
+
+
+class IncomingUpload:
+    """One client stream. `open` first, then read `chunks` to their end."""
+
+    def __init__(self, requests: AsyncIterator[storage_pb2.CreateAssetRequest], idle_s: float) -> None:
+        self._requests = requests
+        self._idle_s = idle_s
+        self._first = b""
+
+    async def open(self, principal: Principal) -> Origin:
+        """Reads the first message, and answers what it says of the file to come.
+
+        Raises InvalidArgumentError for fields that break the contract's rules, and PermissionDeniedError for fields of
+        services in the hands of a user.
+        """
+        request = await self._next()
+        if request is None:
+            raise InvalidArgumentError.of_field("file", "is missing", reason="EMPTY_FILE")
+        validate(request)
+        if (request.job_id or request.epoch or request.write_once_key) and not principal.actor:
+            text = "only services may set job_id, epoch and write_once_key"
+            raise PermissionDeniedError("SERVICES_ONLY", text)
+        self._first = request.file.data
+        return Origin(
+            owner=principal.subject,
+            filename=clean_filename(request.filename),
+            job_id=request.job_id,
+            epoch=request.epoch,
+            write_once_key=request.write_once_key,
+        )
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes as they come; raises AbortedError when nothing comes for too long."""
+        chunk, self._first = self._first, b""
+        while True:
+            if chunk:
+                yield chunk
+            request = await self._next()
+            if request is None:
+                return
+            chunk = request.file.data
+
+    async def _next(self) -> storage_pb2.CreateAssetRequest | None:
+        try:
+            async with asyncio.timeout(self._idle_s):
+                return await anext(self._requests, None)
+        except TimeoutError as error:
+            text = f"nothing came for {self._idle_s:g} seconds; send the file again"
+            raise AbortedError("UPLOAD_STALLED", text) from error

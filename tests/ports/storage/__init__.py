@@ -1,0 +1,1 @@
+"""One suite for each port of storage, against every adapter."""

@@ -1,0 +1,32 @@
+"""Real adapters for the ports of storage."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from atelier_service.database import create_engine, create_schema
+from atelier_service.testing.s3 import S3Server
+from atelier_storage.adapters.s3 import S3BlobStore
+from atelier_storage.adapters.sql import SqlCatalogue
+from atelier_storage.adapters.tables import metadata
+
+
+@pytest.fixture
+async def catalogue(database_url: str) -> AsyncIterator[SqlCatalogue]:
+    engine = create_engine(database_url)
+    await create_schema(engine, metadata)
+    yield SqlCatalogue(engine, batch=10)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def blobs(s3_server: S3Server) -> AsyncIterator[S3BlobStore]:
+    store = S3BlobStore(
+        s3_server.endpoint,
+        access_key=s3_server.access_key,
+        secret_key=s3_server.secret_key,
+        bucket=s3_server.new_bucket(),
+    )
+    await store.prepare()
+    yield store
+    store.close()
