@@ -1,0 +1,1 @@
+"""Images: the API process, which brings no torch, and the worker process, which draws."""

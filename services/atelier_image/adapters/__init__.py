@@ -1,0 +1,1 @@
+"""The rim: storage over gRPC, tables in SQL, commands on the bus."""

@@ -1,0 +1,31 @@
+"""The database of both processes."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from atelier_image.adapters.tables import metadata
+from atelier_jobs import schema
+from atelier_jobs.database import JobDatabase
+from atelier_jobs.events import EventFactory
+from atelier_jobs.job import Job
+from atelier_service.database import create_engine, create_schema
+
+
+@asynccontextmanager
+async def open_database(
+    url: str, *, origin: str, content_urls: Callable[[Job], Sequence[str]]
+) -> AsyncIterator[JobDatabase]:
+    """The database with all tables; `origin` names this process (see JobDatabase)."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    try:
+        for tables in (schema.metadata, metadata):
+            await create_schema(engine, tables)
+        yield JobDatabase(engine, EventFactory(content_urls), origin=origin)
+    finally:
+        await engine.dispose()

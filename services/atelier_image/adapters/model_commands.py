@@ -1,0 +1,24 @@
+"""Commands about models, on the bus."""
+
+from atelier.image.v1 import image_pb2
+from atelier_jobs import subjects
+from atelier_jobs.bus import Bus
+from atelier_service.errors import UnavailableError
+from atelier_service.telemetry import current_traceparent
+
+
+class BusModelCommands:
+    """ModelCommands over core NATS: whoever is there hears it, and nobody else later."""
+
+    def __init__(self, bus: Bus, kind: str) -> None:
+        self._bus = bus
+        self._kind = kind
+
+    async def send(self, model_id: str, *, load: bool) -> None:
+        """See ModelCommands.send."""
+        command = image_pb2.ModelCommand(model_id=model_id, load=load)
+        headers = {"traceparent": current_traceparent()}
+        if not await self._bus.publish(
+            subjects.model_commands(self._kind), command.SerializeToString(), headers=headers
+        ):
+            raise UnavailableError("BROKER_UNAVAILABLE", "the workers cannot be reached", retry_after_s=1.0)

@@ -1,0 +1,105 @@
+"""Storage over gRPC."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+from google.api import httpbody_pb2
+
+from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
+from atelier_service.credentials import ServiceCredential
+from atelier_service.rpc_errors import from_rpc_error
+
+CHUNK_BYTES = 1024 * 1024
+_DEADLINE_S = 5.0
+_UPLOAD_DEADLINE_S = 60.0
+
+
+class StorageAssets:
+    """Assets. `caller` is a channel that speaks for the caller being served, `service` one that speaks for us."""
+
+    def __init__(self, caller: grpc.aio.Channel, service: grpc.aio.Channel) -> None:
+        self._caller = storage_pb2_grpc.StorageServiceStub(caller)
+        self._service = storage_pb2_grpc.StorageServiceStub(service)
+
+    async def all_there(self, asset_ids: Sequence[str]) -> bool:
+        """See Assets.all_there."""
+        asked = (
+            self._caller.GetAsset(storage_pb2.GetAssetRequest(id=asset_id), timeout=_DEADLINE_S)
+            for asset_id in asset_ids
+        )
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, grpc.aio.AioRpcError):
+                raise answer
+        return not any(isinstance(answer, BaseException) for answer in answers)
+
+    async def delete_of_job(self, job_id: str, *, keep_epoch: int, up_to_epoch: int) -> None:
+        """See Assets.delete_of_job."""
+        request = storage_pb2.DeleteJobAssetsRequest(job_id=job_id, keep_epoch=keep_epoch, up_to_epoch=up_to_epoch)
+        try:
+            await self._service.DeleteJobAssets(request, timeout=_UPLOAD_DEADLINE_S)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+
+    def content(
+        self, asset_id: str, headers: Sequence[tuple[str, str]]
+    ) -> grpc.aio.UnaryStreamCall[storage_pb2.GetAssetContentRequest, httpbody_pb2.HttpBody]:
+        """The bytes of an asset of the caller; `headers` as an HTTP client sends them (`range`, `if-none-match`, …)."""
+        request = storage_pb2.GetAssetContentRequest(id=asset_id)
+        return self._caller.GetAssetContent(request, metadata=tuple(headers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A picture to be stored. The same `write_once_key` with the same bytes answers the first asset."""
+
+    owner: str
+    job_id: str
+    epoch: int
+    write_once_key: str
+    filename: str
+    content_type: str
+    data: bytes
+
+
+class StorageUploads:
+    """Stores pictures on behalf of their owners."""
+
+    def __init__(self, channel: grpc.aio.Channel, credential: ServiceCredential) -> None:
+        """`channel` may speak for whom it likes: every upload brings its own token."""
+        self._stub = storage_pb2_grpc.StorageServiceStub(channel)
+        self._credential = credential
+
+    async def store(self, upload: Upload) -> storage_pb2.Asset:
+        """The stored asset.
+
+        Raises AtelierError: UnavailableError and ResourceExhaustedError when another try may succeed.
+        """
+        try:
+            token = await self._credential.on_behalf_of(upload.owner)
+            metadata = (("authorization", f"Bearer {token}"),)
+            return await self._stub.CreateAsset(_messages(upload), timeout=_UPLOAD_DEADLINE_S, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+
+
+async def _messages(upload: Upload) -> AsyncIterator[storage_pb2.CreateAssetRequest]:
+    """The fields and the first chunk, then the other chunks."""
+    first, view = True, memoryview(upload.data)
+    for start in range(0, max(1, len(view)), CHUNK_BYTES):
+        file = httpbody_pb2.HttpBody(data=bytes(view[start : start + CHUNK_BYTES]))
+        if first:
+            file.content_type = upload.content_type
+            yield storage_pb2.CreateAssetRequest(
+                file=file,
+                filename=upload.filename,
+                job_id=upload.job_id,
+                epoch=upload.epoch,
+                write_once_key=upload.write_once_key,
+            )
+            first = False
+        else:
+            yield storage_pb2.CreateAssetRequest(file=file)

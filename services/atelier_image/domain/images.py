@@ -1,0 +1,162 @@
+"""What a caller can do with images."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from atelier_diffusion.catalogue import Catalogue
+from atelier_diffusion.errors import EngineError
+from atelier_diffusion.model_card import ModelCard
+from atelier_image.domain.cache_key import cache_key
+from atelier_image.domain.model_view import engines
+from atelier_image.domain.parameters import Asked, Parameters, resolve
+from atelier_image.domain.ports import Assets, Hit, ModelReports, ResultCache
+from atelier_image.domain.result import Output, Result
+from atelier_jobs.job import Job
+from atelier_jobs.states import State
+from atelier_jobs.store import JobStore, Limits, Page, Submission, Submitted
+from atelier_service.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
+from atelier_service.ids import uuid7
+
+KIND = "image"
+
+
+def random_seed() -> int:
+    """A seed nobody asked for: 32 random bits."""
+    return secrets.randbits(32)
+
+
+class Images:
+    """Images of an owner. Somebody else's answers like one that never was: NotFoundError IMAGE_NOT_FOUND."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        catalogue: Catalogue,
+        reports: ModelReports,
+        cache: ResultCache,
+        assets: Assets,
+        *,
+        limits: Limits,
+        max_attempts: int,
+        draw_seed: Callable[[], int] = random_seed,
+    ) -> None:
+        self._jobs = jobs
+        self._catalogue = catalogue
+        self._reports = reports
+        self._cache = cache
+        self._assets = assets
+        self._limits = limits
+        self._max_attempts = max_attempts
+        self._draw_seed = draw_seed
+
+    async def generate(self, owner: str, asked: Asked, *, key: str = "", request_hash: bytes = b"") -> Submitted:
+        """Records an image to be made, or one that is made already; a repeat under `key` answers the first.
+
+        Raises InvalidArgumentError, AlreadyExistsError and ResourceExhaustedError.
+        """
+        if key:
+            first = await self._jobs.repeat_of(owner, key, request_hash)
+            if first is not None:
+                return Submitted(first, repeated=True)
+        parameters = self._resolve(asked)
+        job_id = uuid7()
+        hit = await self._cached(owner, asked, parameters, job_id)
+        submission = Submission(
+            job_id=job_id,
+            owner=owner,
+            kind=KIND,
+            spec=parameters.to_bytes(),
+            max_attempts=self._max_attempts,
+            idempotency_key=key,
+            request_hash=request_hash,
+            result=hit.result.to_bytes() if hit else None,
+        )
+        return await self._jobs.submit(submission, self._limits)
+
+    async def update(self, owner: str, image_id: str, asked: Asked) -> Job:
+        """New parameters, in place or as the next revision. Raises also NotFoundError and ResourceExhaustedError."""
+        parameters = self._resolve(asked)
+        await self.get(owner, image_id)  # nothing is looked up for an image that is not there
+        hit = await self._cached(owner, asked, parameters, image_id)
+        with _image_errors(image_id):
+            job = await self._jobs.restart(
+                owner,
+                image_id,
+                parameters.to_bytes(),
+                result=hit.result.to_bytes() if hit else None,
+                limits=self._limits,
+            )
+        if hit is not None:
+            # Once more: an end of the revision before may have been tidied up after since the first time.
+            await self._cache.add(owner, image_id, hit.key, hit.result)
+        return job
+
+    async def get(self, owner: str, image_id: str) -> Job:
+        """One image."""
+        with _image_errors(image_id):
+            return await self._jobs.get(owner, image_id)
+
+    async def page(self, owner: str, *, state: State | None, before: str, limit: int) -> Page:
+        """Images with an id below `before`, newest first."""
+        return await self._jobs.list(owner, kind=KIND, state=state, before=before, limit=limit)
+
+    async def cancel(self, owner: str, image_id: str) -> Job:
+        """Asks to stop; a finished image stands as it is."""
+        with _image_errors(image_id):
+            return await self._jobs.cancel(owner, image_id)
+
+    async def delete(self, owner: str, image_id: str) -> None:
+        """Stops it if it runs and removes it; its files follow."""
+        with _image_errors(image_id):
+            await self._jobs.delete(owner, image_id)
+
+    async def output(self, owner: str, image_id: str, index: int) -> Output:
+        """One picture of a finished image.
+
+        Raises NotFoundError (no such image, or index past the end) and FailedPreconditionError (IMAGE_NOT_READY).
+        """
+        job = await self.get(owner, image_id)
+        if job.state is not State.SUCCEEDED or job.result is None:
+            text = f"the image is {job.state.name}: it has content once it is SUCCEEDED"
+            raise FailedPreconditionError("IMAGE_NOT_READY", text, metadata={"state": job.state.name})
+        outputs = Result.from_bytes(job.result).outputs
+        if index >= len(outputs):
+            text = f"the image has {len(outputs)} picture(s), counted from 0"
+            raise NotFoundError("PICTURE_NOT_FOUND", text, metadata={"index": str(index)})
+        return outputs[index]
+
+    def _card(self, model_id: str) -> ModelCard:
+        try:
+            return self._catalogue.get(model_id)
+        except EngineError as error:
+            text = "is no model of the catalogue"
+            raise InvalidArgumentError.of_field("model", text, reason="UNKNOWN_MODEL") from error
+
+    def _resolve(self, asked: Asked) -> Parameters:
+        return resolve(asked, self._card(asked.model), self._draw_seed)
+
+    async def _cached(self, owner: str, asked: Asked, parameters: Parameters, job_id: str) -> Hit | None:
+        """An earlier result of the same request, whose files are still there; `job_id` refers to them from now on.
+
+        When the job is not recorded after all, its reference is let go of by `Tidying`.
+        """
+        if asked.seed is None:
+            return None  # a fresh seed was never drawn before
+        drawing = engines(parameters.model, await self._reports.all())
+        if not drawing:
+            return None
+        keys = [cache_key(parameters, engine) for engine in drawing]
+        hit = await self._cache.adopt(owner, keys, job_id)
+        if hit is None or await self._assets.all_there([output.asset_id for output in hit.result.outputs]):
+            return hit
+        await self._cache.retire(owner, hit.result.source)
+        return None
+
+
+@contextmanager
+def _image_errors(image_id: str) -> Iterator[None]:
+    try:
+        yield
+    except NotFoundError as error:
+        raise NotFoundError("IMAGE_NOT_FOUND", "there is no such image", metadata={"image_id": image_id}) from error

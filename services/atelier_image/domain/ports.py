@@ -1,0 +1,95 @@
+"""What the domain asks of the world."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from atelier_image.domain.model_view import ModelReport
+from atelier_image.domain.result import Result, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What is still referred to. `kept_epochs` are those of the job whose files stay; `released` are files of other
+    jobs that this one no longer refers to."""
+
+    kept_epochs: frozenset[int]
+    released: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A result that answers `key`."""
+
+    key: str
+    result: Result
+
+
+class ResultCache(Protocol):
+    """Which images of an owner refer to which files, and what those files answer.
+
+    One row for each image and the files that it refers to: the row is the reference that keeps the files, and as long
+    as it is there a request with its key is answered by them.
+    """
+
+    async def add(self, owner: str, job_id: str, key: str, result: Result) -> None:
+        """The image refers to files that answer `key`. Adding the same again changes nothing."""
+        ...
+
+    async def adopt(self, owner: str, keys: Sequence[str], job_id: str) -> Hit | None:
+        """The newest result under one of `keys`, to which `job_id` refers from now on; None when there is none."""
+        ...
+
+    async def retire(self, owner: str, source: Source) -> None:
+        """These files answer no request any more: some of them are gone."""
+        ...
+
+    async def settle(self, job_id: str, current: Source | None) -> Settled:
+        """Lets go of all that the job referred to but for `current`, and tells what is referred to now.
+
+        What was let go is told again and again until `forget` is called for it.
+        """
+        ...
+
+    async def forget(self, job_id: str, source: Source) -> None:
+        """Drops what was let go of; a reference that was taken up again meanwhile stays."""
+        ...
+
+    async def unowned(self, min_age_s: float) -> Sequence[tuple[str, str]]:
+        """(owner, job id) of rows older than `min_age_s` whose job is none, or none any more."""
+        ...
+
+
+class Assets(Protocol):
+    """Files in storage, as far as the API process asks."""
+
+    async def all_there(self, asset_ids: Sequence[str]) -> bool:
+        """Whether the caller has all these assets; False also when storage does not answer."""
+        ...
+
+    async def delete_of_job(self, job_id: str, *, keep_epoch: int, up_to_epoch: int) -> None:
+        """Removes what a job stored but for one epoch (0 keeps none) and those after `up_to_epoch` (0: no such bound).
+
+        Raises UnavailableError.
+        """
+        ...
+
+
+class ModelReports(Protocol):
+    """What the workers say of their models."""
+
+    async def all(self) -> Sequence[ModelReport]:
+        """Every report, also of workers that were not heard of lately."""
+        ...
+
+    async def workers_alive(self) -> bool:
+        """Whether any worker was heard of lately."""
+        ...
+
+
+class ModelCommands(Protocol):
+    """What the workers are told about models."""
+
+    async def send(self, model_id: str, *, load: bool) -> None:
+        """Tells every worker. Raises UnavailableError while the broker is away."""
+        ...

@@ -1,0 +1,40 @@
+"""The API process at rest."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import psutil
+
+from atelier_jobs.testing.nats import NatsServer
+from atelier_service.testing.s3 import free_ports
+
+
+async def test_the_api_process_is_small(nats_server: NatsServer, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "atelier_image.main",
+        stdout=asyncio.subprocess.PIPE,
+        env={
+            "ATELIER_LISTEN": f"127.0.0.1:{port}",
+            "ATELIER_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path / 'image.db'}",
+            "ATELIER_NATS_URL": nats_server.url,
+            "ATELIER_QUEUE_STATUS_S": "0.1",
+        },
+    )
+    try:
+        assert process.stdout is not None
+        said = b""
+        while b"serving" not in said:
+            said = await asyncio.wait_for(process.stdout.readline(), 30)
+            assert said, "it ended"
+        resident_bytes = psutil.Process(process.pid).memory_info().rss
+        assert resident_bytes < 150_000_000
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,30 @@
+"""Attempts without a job plane around them."""
+
+from dataclasses import replace
+from typing import Any
+
+from opentelemetry.context import Context
+
+from atelier_jobs.attempt import Attempt
+from atelier_jobs.states import State
+from tests.unit.image.test_image_messages import QUEUED
+
+RUNNING = replace(QUEUED, state=State.RUNNING, epoch=4, attempt=1)
+
+
+class Reports:
+    """Stands where steps are published, and keeps them."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.previews: list[bytes] = []
+
+    def report(self, step: int, steps: int, *, eta_s: float | None, preview: bytes, preview_type: str) -> None:
+        self.steps.append(step)
+        if preview:
+            self.previews.append(preview)
+
+
+def an_attempt(reports: Reports | None = None) -> Attempt:
+    reporter: Any = reports or Reports()
+    return Attempt(RUNNING, reporter, Context())

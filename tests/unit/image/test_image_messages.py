@@ -1,0 +1,82 @@
+"""Messages of the contract."""
+
+from dataclasses import replace
+
+from atelier.image.v1 import image_pb2
+from atelier.jobs.v1 import job_pb2
+from atelier_image.domain.parameters import Asked, resolve
+from atelier_image.domain.result import Output, Result, Source
+from atelier_image.image_messages import asked_from, content_paths, image_message, parameters_message, request_hash
+from atelier_jobs.job import Failure, Job
+from atelier_jobs.states import State
+from tests.unit.image.cards import DEMO
+
+PARAMETERS = resolve(Asked(prompt="a cat", metadata={"a": "b"}), DEMO, lambda: 7)
+QUEUED = Job(
+    id="0197", owner="ada", kind="image", state=State.QUEUED, revision=1, spec=PARAMETERS.to_bytes(), result=None,
+    failure=None, attempt=0, faults=0, max_attempts=3, epoch=0, generation=1, worker="", lease_until_us=0, step=0,
+    steps=0, seq=1, traceparent=f"00-{'a' * 32}-{'b' * 16}-01", cached=False, create_us=1_000_000, queue_us=1_000_000,
+    start_us=0, finish_us=0,
+)  # fmt: skip
+RESULT = Result(
+    model_revision="r1",
+    source=Source("0197", 1),
+    outputs=(
+        Output(
+            index=0, seed=7, asset_id="a0", content_type="image/png", width_px=256, height_px=128, size_bytes=9,
+            sha256="00",
+        ),
+    ),
+)  # fmt: skip
+
+
+def test_zero_is_not_absent() -> None:
+    message = image_pb2.GenerationParameters(prompt="a cat", seed=0)
+    assert asked_from(message).seed == 0
+    assert asked_from(image_pb2.GenerationParameters(prompt="a cat")).seed is None
+
+
+def test_unspecified_choices_are_absent() -> None:
+    asked = asked_from(image_pb2.GenerationParameters(prompt="a cat"))
+    assert (asked.scheduler, asked.output_format) == (None, None)
+
+
+def test_the_echo_asks_for_the_same() -> None:
+    echo = asked_from(parameters_message(PARAMETERS))
+    assert resolve(echo, DEMO, lambda: 0) == PARAMETERS
+
+
+def test_requests_are_the_same_when_all_they_say_is_the_same() -> None:
+    one = image_pb2.GenerationParameters(prompt="a cat", metadata={"a": "1", "b": "2"})
+    other = image_pb2.GenerationParameters(prompt="a cat", metadata={"b": "2", "a": "1"})
+    assert request_hash(one) == request_hash(other)
+    assert request_hash(one) != request_hash(image_pb2.GenerationParameters(prompt="a cat"))
+
+
+def test_an_image_that_waits_has_times_and_paths_only_where_there_are_some() -> None:
+    image = image_message(QUEUED)
+    assert image.state == job_pb2.QUEUED
+    assert image.create_time.seconds == 1
+    assert not image.HasField("start_time")
+    assert not image.HasField("finish_time")
+    assert not image.HasField("error")
+    assert image.trace_id == "a" * 32
+    assert image.links.events == "/api/v1/images/0197/events"
+    assert content_paths(QUEUED) == []
+
+
+def test_a_finished_image_tells_where_its_pictures_are() -> None:
+    job = replace(QUEUED, state=State.SUCCEEDED, result=RESULT.to_bytes())
+    image = image_message(job)
+    assert image.model_revision == "r1"
+    assert [output.content_url for output in image.outputs] == content_paths(job)
+    assert content_paths(job) == ["/api/v1/images/0197/content?index=0"]
+
+
+def test_a_failed_image_tells_why() -> None:
+    image = image_message(replace(QUEUED, state=State.FAILED, failure=Failure("MODEL_TOO_LARGE", "too large")))
+    assert (image.error.reason, image.error.message) == ("MODEL_TOO_LARGE", "too large")
+
+
+def test_a_result_is_kept_as_it_is() -> None:
+    assert Result.from_bytes(RESULT.to_bytes()) == RESULT
