@@ -1,0 +1,179 @@
+"""One reader of the event stream for all watchers of this process, and a replay for each who asks."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+
+import nats.errors
+import nats.js.errors
+import structlog
+from nats.aio.msg import Msg
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from atelier.events.v1 import events_pb2
+from atelier_events.watcher import Watcher
+from atelier_jobs import subjects
+from atelier_jobs.bus import Bus, BusUnavailableError
+from atelier_jobs.streams import Streams
+from atelier_service.errors import OutOfRangeError, UnavailableError
+from atelier_service.process import heed_cancellation
+
+_log = structlog.get_logger(__name__)
+
+# How long one pull waits at the broker for the next event; a new pull follows at once.
+_PULL_S = 60.0
+_TRY_AGAIN_S = 0.5
+_BROKER_ERRORS = (nats.errors.Error, nats.js.errors.Error, BusUnavailableError, OSError, TimeoutError)
+
+
+class EventFeed:
+    """Hands what is published on the bus to the watchers that it concerns.
+
+    Kept events (stream EVENTS) are read once per process, by an ephemeral consumer that is made anew, from the last
+    sequence read, on every new connection to the broker; live ones (step progress, previews) come over core NATS.
+    """
+
+    def __init__(self, bus: Bus, streams: Streams, backlog: int) -> None:
+        self._bus = bus
+        self._streams = streams
+        self._backlog = backlog
+        self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
+        self._last: int | None = None
+        self._reading = asyncio.Event()
+
+    async def run(self) -> None:
+        """Reads until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._read_live())
+            group.create_task(self._read_kept())
+
+    async def _read_live(self) -> None:
+        async with self._bus.subscribe("live.>", capacity=4096) as live:
+            async for message in live:
+                self._hand_out(message.subject, message.data, "")
+
+    async def _read_kept(self) -> None:
+        seen = 0
+        while True:
+            number = await self._bus.connection_after(seen)
+            reading = asyncio.create_task(self._read_connection())
+            renewed = asyncio.create_task(self._bus.connection_after(number))
+            try:
+                await asyncio.wait({reading, renewed}, return_when=asyncio.FIRST_COMPLETED)
+                if renewed.done():
+                    seen = number
+                    continue
+                _log.warning("the event stream cannot be read; trying again", error=str(reading.exception()))
+                await asyncio.sleep(_TRY_AGAIN_S)
+            finally:
+                for task in (reading, renewed):
+                    task.cancel()
+                await asyncio.gather(reading, renewed, return_exceptions=True)
+
+    async def _read_connection(self) -> None:
+        await self._streams.ensure(self._bus)
+        jetstream = self._bus.jetstream
+        if self._last is None:
+            self._last = (await jetstream.stream_info(subjects.EVENTS_STREAM)).state.last_seq
+            self._reading.set()
+        config = _consumer(self._last + 1, ["events.>"], 2 * _PULL_S)
+        consumer = await jetstream.pull_subscribe("", stream=subjects.EVENTS_STREAM, config=config)
+        while True:
+            try:
+                # One at a time: a pull for more waits until it has them all.
+                messages = await consumer.fetch(1, timeout=_PULL_S, heartbeat=5.0)
+            except nats.errors.TimeoutError:
+                heed_cancellation()
+                continue
+            heed_cancellation()
+            for message in messages:
+                self._on_kept(message)
+
+    def _on_kept(self, message: Msg) -> None:
+        self._last = message.metadata.sequence.stream
+        self._hand_out(message.subject, message.data, str(self._last))
+
+    def _hand_out(self, subject: str, data: bytes, cursor: str) -> None:
+        owner = subject.split(".", 2)[1]
+        everybody = owner == subjects.EVERYBODY
+        watchers = [w for s in self._watchers.values() for w in s] if everybody else self._watchers.get(owner)
+        if not watchers:
+            return
+        event = _event(data, cursor)
+        for watcher in list(watchers):
+            watcher.offer(event)
+
+    async def until_reading(self, timeout_s: float) -> str:
+        """Waits until every kept event from now on will be handed out, also those of a broker that falls later.
+
+        Answers the cursor after which they come. Raises UnavailableError after `timeout_s`.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._reading.wait()
+        except TimeoutError:
+            raise UnavailableError("BROKER_UNAVAILABLE", "events cannot be followed now", retry_after_s=1) from None
+        return str(self._last)
+
+    def broadcast(self, event: events_pb2.Event) -> None:
+        """Gives an event of this process's own making to every watcher."""
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.offer(event)
+
+    @contextlib.contextmanager
+    def watching(self, owner: str) -> Iterator[Watcher]:
+        """A watcher of `owner`'s events (a user id), fed while the context is open."""
+        watcher = Watcher(self._backlog)
+        token = subjects.token(owner)
+        self._watchers[token].add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers[token].discard(watcher)
+            if not self._watchers[token]:
+                del self._watchers[token]
+
+    async def replay(self, owner: str, after: int) -> AsyncIterator[events_pb2.Event]:
+        """The kept events of `owner` after stream sequence `after`, up to now.
+
+        Raises OutOfRangeError when some of them are gone, UnavailableError when the broker is away.
+        """
+        try:
+            await self._streams.ensure(self._bus)
+            jetstream = self._bus.jetstream
+            state = (await jetstream.stream_info(subjects.EVENTS_STREAM)).state
+            if after > state.last_seq or after + 1 < state.first_seq:
+                raise OutOfRangeError(
+                    "CURSOR_EXPIRED", "events after this cursor are no longer kept; start without one"
+                )
+            filters = [subjects.events_of(owner), subjects.events_of(subjects.EVERYBODY)]
+            config = _consumer(after + 1, filters, 30.0)
+            consumer = await jetstream.pull_subscribe("", stream=subjects.EVENTS_STREAM, config=config)
+            pending = (await consumer.consumer_info()).num_pending or 0
+            while pending:
+                for message in await consumer.fetch(min(pending, 256), timeout=5.0):
+                    pending = message.metadata.num_pending or 0
+                    yield _event(message.data, str(message.metadata.sequence.stream))
+            await consumer.unsubscribe()
+        except _BROKER_ERRORS as error:
+            raise UnavailableError("BROKER_UNAVAILABLE", "events cannot be replayed now", retry_after_s=1) from error
+
+
+def _consumer(start: int, filters: list[str], inactive_s: float) -> ConsumerConfig:
+    """An ephemeral consumer of the event stream, from stream sequence `start` on."""
+    return ConsumerConfig(
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+        opt_start_seq=start,
+        ack_policy=AckPolicy.NONE,
+        filter_subjects=filters,
+        inactive_threshold=inactive_s,
+        mem_storage=True,
+    )
+
+
+def _event(data: bytes, cursor: str) -> events_pb2.Event:
+    event = events_pb2.Event.FromString(data)
+    event.cursor = cursor
+    return event

@@ -1,0 +1,52 @@
+"""EventService and SystemService over gRPC."""
+
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from typing import Any
+
+import grpc.aio
+import psutil
+
+from atelier.events.v1 import events_pb2, events_pb2_grpc
+from atelier_events.board import StatusBoard
+from atelier_events.subscription import Subscriptions
+from atelier_service.identity import current_principal
+
+
+class EventServicer(events_pb2_grpc.EventServiceServicer):
+    """The caller's events as a server stream."""
+
+    def __init__(self, subscriptions: Subscriptions) -> None:
+        self._subscriptions = subscriptions
+
+    async def Subscribe(
+        self, request: events_pb2.SubscribeRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[events_pb2.Event]:
+        """See the contract."""
+        owner = current_principal().subject
+        async for event in self._subscriptions.follow(owner, request.after, request.types, request.job_id):
+            yield event
+
+
+class SystemServicer(events_pb2_grpc.SystemServiceServicer):
+    """How the mesh is doing."""
+
+    def __init__(self, board: StatusBoard, state_dir: str) -> None:
+        self._board = board
+        self._state_dir = state_dir
+
+    async def GetSystemStatus(
+        self, request: events_pb2.GetSystemStatusRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> events_pb2.GetSystemStatusResponse:
+        """See the contract."""
+        memory = psutil.virtual_memory()
+        disk = psutil.disk_usage(self._state_dir)
+        return events_pb2.GetSystemStatusResponse(
+            version=version("atelier-mesh"),
+            workers=self._board.workers(),
+            queues=self._board.queues(),
+            host_memory_used_bytes=memory.total - memory.available,
+            host_memory_total_bytes=memory.total,
+            disk_used_bytes=disk.used,
+            disk_total_bytes=disk.total,
+        )

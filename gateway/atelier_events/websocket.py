@@ -1,0 +1,97 @@
+"""The WebSocket door: the same events as EventService, one JSON message each."""
+
+import asyncio
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import structlog
+from google.protobuf.json_format import MessageToDict
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from atelier.events.v1 import events_pb2
+from atelier_events.subscription import Subscriptions
+from atelier_service.errors import AtelierError, InvalidArgumentError
+from atelier_service.identity import Principal, TokenVerifier
+from atelier_service.interceptors.validation import validate
+from atelier_service.rpc_errors import to_status
+
+_log = structlog.get_logger(__name__)
+
+PATH = "/ws/v1/events"
+_PARAMETERS = frozenset({"after", "types", "job_id", "access_token"})
+# RFC 6455 close codes: 1008 policy (the request was wrong), 1013 try again later.
+_CLOSE_CODES = {"UNAVAILABLE": 1013, "ABORTED": 1013}
+
+
+class EventSocket:
+    """Serves one socket after another; what clients send is read and ignored, but for pings and closes."""
+
+    def __init__(self, subscriptions: Subscriptions, verifier: TokenVerifier) -> None:
+        self._subscriptions = subscriptions
+        self._verifier = verifier
+
+    async def authorise(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Before the upgrade: who is it, and is the request right? Answers a refusal, or None to go on."""
+        url = urlsplit(request.path)
+        query = parse_qs(url.query, keep_blank_values=True)
+        if url.path != PATH:
+            return connection.respond(404, "not found\n")  # the gateway sends nothing else here
+        unknown = sorted(set(query) - _PARAMETERS)
+        if unknown:
+            return _refuse(connection, 400, InvalidArgumentError.of_field(unknown[0], "unknown query parameter"))
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ") or query.get("access_token", [""])[0]
+        try:
+            principal = await self._verifier.verify(token)
+            subscribe = events_pb2.SubscribeRequest(
+                after=query.get("after", [""])[0],
+                types=query.get("types", []),
+                job_id=query.get("job_id", [""])[0],
+            )
+            validate(subscribe)
+        except AtelierError as error:
+            http = {"UNAUTHENTICATED": 401, "INVALID_ARGUMENT": 400}.get(error.code, 503)
+            return _refuse(connection, http, error)
+        connection.atelier = (principal, subscribe)  # type: ignore[attr-defined]
+        return None
+
+    async def serve(self, connection: ServerConnection) -> None:
+        """Sends events until either side ends it; an error is the last message, then a close that says why."""
+        principal: Principal
+        subscribe: events_pb2.SubscribeRequest
+        principal, subscribe = connection.atelier  # type: ignore[attr-defined]
+        drain = asyncio.create_task(_drain(connection))
+        try:
+            async for event in self._subscriptions.follow(
+                principal.subject, subscribe.after, subscribe.types, subscribe.job_id
+            ):
+                await connection.send(to_json(event))
+        except AtelierError as error:
+            await connection.close(_CLOSE_CODES.get(error.code, 1008), error.message[:120])
+        except ConnectionClosed:
+            _log.debug("the watcher left")
+        finally:
+            drain.cancel()
+
+
+def to_json(event: events_pb2.Event) -> str:
+    """The event as the gateway's transcoder would print it."""
+    return json.dumps(
+        MessageToDict(event, preserving_proto_field_name=True, always_print_fields_with_no_presence=True),
+        separators=(",", ":"),
+    )
+
+
+async def _drain(connection: ServerConnection) -> None:
+    async for _ in connection:
+        pass
+
+
+def _refuse(connection: ServerConnection, http: int, error: AtelierError) -> Response:
+    """The refusal as every other door words it: `google.rpc.Status` as JSON."""
+    status = MessageToDict(to_status(error), preserving_proto_field_name=True)
+    response = connection.respond(http, json.dumps(status) + "\n")
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = "application/json"
+    return response
