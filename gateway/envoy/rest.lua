@@ -1,0 +1,141 @@
+-- Makes REST of what is left of gRPC after the transcoder, and of HTTP what the other filters expect.
+
+local WEBSOCKET = "/ws/v1/events"
+
+-- A browser cannot set headers on a WebSocket: its token comes in the query, and goes on as a header.
+local function move_token(headers)
+  local path = headers:get(":path")
+  local query = path:match("^" .. WEBSOCKET .. "%?(.*)$")
+  if not query then return end
+  local rest = {}
+  for pair in query:gmatch("[^&]+") do
+    local token = pair:match("^access_token=(.*)$")
+    if not token then
+      rest[#rest + 1] = pair
+    elseif not headers:get("authorization") then
+      headers:add("authorization", "Bearer " .. token)
+    end
+  end
+  headers:replace(":path", WEBSOCKET .. (#rest > 0 and "?" .. table.concat(rest, "&") or ""))
+end
+
+-- Every request has a trace, also when nobody listens to spans: the id is in answers, events and logs.
+local function ensure_trace(handle, headers)
+  local parent = headers:get("traceparent") or ""
+  local trace_id = parent:match("^%x%x%-(%x+)%-%x+%-%x%x$")
+  if not trace_id or #trace_id ~= 32 then
+    trace_id = (headers:get("x-request-id") or ""):gsub("-", ""):lower()
+    if not trace_id:match("^%x+$") or #trace_id ~= 32 then return end
+    headers:replace("traceparent", "00-" .. trace_id .. "-" .. trace_id:sub(17) .. "-01")
+  end
+  handle:streamInfo():dynamicMetadata():set("envoy.filters.http.lua", "trace_id", trace_id)
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  move_token(headers)
+  ensure_trace(handle, headers)
+end
+
+-- What the messages of the transcoder's JSON parser call a type.
+local TYPES = {
+  TYPE_INT32 = "a whole number", TYPE_UINT32 = "a whole number, 0 or more", TYPE_INT64 = "a whole number",
+  TYPE_UINT64 = "a whole number, 0 or more", TYPE_DOUBLE = "a number", TYPE_FLOAT = "a number",
+  TYPE_BOOL = "true or false", TYPE_STRING = "a string", TYPE_BYTES = "base64",
+}
+
+local function status(code, reason, message, more)
+  return '{"code":' .. code .. ',"message":"' .. message
+    .. '","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"' .. reason
+    .. '","domain":"atelier","metadata":{}}' .. (more or "") .. "]}\n"
+end
+
+-- The message of an answer that Envoy made itself, as it stands in JSON; nil for an answer of a service.
+local function local_message(body)
+  return body:match('^{"code":%d+,"details":%[.-%],"message":"malformed request: (.*)"}%s*$')
+end
+
+local function invalid(field, problem)
+  local violation = ',{"@type":"type.googleapis.com/google.rpc.BadRequest","field_violations":[{"field":"' .. field
+    .. '","description":"' .. problem .. '"}]}'
+  return 400, status(3, "INVALID_REQUEST", field .. ": " .. problem, violation)
+end
+
+local function plain(message)
+  return 400, status(3, "INVALID_REQUEST", message)
+end
+
+-- "invalid value <value> for type <type>", where a structure in the wrong place has its field's name for a type.
+local function invalid_value(field, value, kind)
+  if value:find("^Starting an object on a scalar field") then return invalid(kind, "an object is not wanted here") end
+  local map = value:match("^Cannot bind a list to map for field '(.-)'")
+  if map then return invalid(map, "a list is not wanted here") end
+  if field == "" or field == "parameters" then return plain("the body is not a JSON object") end
+  if #value > 64 then value = "the value" end
+  return invalid(field, value .. " is not " .. (TYPES[kind] or "a known " .. kind:match("[^%.]*$")))
+end
+
+-- 400 of the transcoder: names the field as the request has it. `message` is escaped for JSON.
+local function invalid_request(message)
+  local unknown = message:match('^Could not find field \\"(.-)\\"')
+  if unknown then return invalid(unknown, "unknown query parameter") end
+  local field, problem = message:match("^([%w_%.%[%]]*): (.+)$")
+  if field then
+    field = field:gsub("^parameters%.", "")
+    local value, kind = problem:match("^invalid value (.+) for type (%S+)$")
+    if value then return invalid_value(field, value, kind) end
+    if problem:find("cannot start list") or problem:find("must be a message") then
+      return plain("a list stands where one value or an object is wanted")
+    end
+    return invalid(field, problem)
+  end
+  -- "Unexpected token.\nNaN}\n^": what follows the first line quotes the body.
+  local syntax = message:match("^(.-)\\n") or message:match("^(.-)\\u000a")
+  if syntax then return plain("the body is not JSON: " .. syntax) end
+  return plain(message == "" and "malformed request" or message)
+end
+
+-- 401 of jwt_authn, whose texts are for its operators, or of auth.
+local function unauthenticated(message)
+  if message == "Jwt is expired" then
+    return 401, status(16, "TOKEN_EXPIRED", "the token has expired")
+  elseif message:find("^Jw") or message:find("^Audiences") then
+    return 401, status(16, "TOKEN_INVALID", "the token is not valid")
+  elseif message ~= "" then
+    return 401, status(16, "UNAUTHENTICATED", message)
+  end
+  return 401, status(16, "UNAUTHENTICATED", "send Authorization: Bearer <token> or X-Api-Key: <key>")
+end
+
+local REFINE = { ["400"] = invalid_request, ["401"] = unauthenticated }
+
+local function refine(handle, how)
+  local buffer = handle:body()
+  if not buffer then return end
+  local message = local_message(buffer:getBytes(0, buffer:length()))
+  if not message then return end
+  local http, body = how(message)
+  -- Asked for again: body() waited, and what was held before does not outlive a wait.
+  local headers = handle:headers()
+  headers:replace(":status", tostring(http))
+  headers:replace("content-length", tostring(buffer:setBytes(body)))
+end
+
+local GRPC_HEADERS = { "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-accept-encoding", "grpc-encoding" }
+
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local code, length = headers:get("x-http-code"), headers:get("x-http-content-length")
+  headers:remove("x-http-code")
+  headers:remove("x-http-content-length")
+  if (headers:get("content-type") or ""):find("^application/grpc") then return end
+  for _, name in ipairs(GRPC_HEADERS) do headers:remove(name) end
+  if length then headers:replace("content-length", length) end
+  if code and code:find("^[2-5]%d%d$") then
+    headers:replace(":status", code)
+    if code == "204" or code == "304" then headers:remove("content-type") end
+    return
+  end
+  local how = REFINE[headers:get(":status")]
+  if how then refine(handle, how) end
+end

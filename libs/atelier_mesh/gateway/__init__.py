@@ -1,0 +1,1 @@
+"""Envoy's configuration, built from one settings object and the contracts."""

@@ -1,0 +1,37 @@
+"""Envoy's whole configuration."""
+
+from atelier_mesh.gateway.clusters import build_clusters
+from atelier_mesh.gateway.config import Config, socket_address, typed
+from atelier_mesh.gateway.contract import read_methods
+from atelier_mesh.gateway.listeners import build_internal_listener, build_public_listener
+from atelier_mesh.gateway.settings import GatewaySettings
+
+
+def render(settings: GatewaySettings) -> Config:
+    """The bootstrap that `envoy --config-path` takes, as JSON. Reads the descriptor set for the public RPCs."""
+    methods = read_methods(settings.descriptor_set)
+    connections = {
+        "name": "envoy.resource_monitors.global_downstream_max_connections",
+        "typed_config": typed(
+            "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+            max_active_downstream_connections=settings.max_connections,
+        ),
+    }
+    return {
+        "node": {"id": "gateway", "cluster": "atelier"},
+        "admin": {"address": socket_address("127.0.0.1", settings.admin_port), "ignore_global_conn_limit": True},
+        "layered_runtime": {
+            "layers": [
+                # Spans are sent after a second, not after five.
+                {"name": "static", "static_layer": {"tracing.opentelemetry.flush_interval_ms": 1000}}
+            ]
+        },
+        "overload_manager": {"resource_monitors": [connections]},
+        "static_resources": {
+            "listeners": [
+                build_public_listener(settings, methods),
+                build_internal_listener(settings, methods),
+            ],
+            "clusters": build_clusters(settings),
+        },
+    }

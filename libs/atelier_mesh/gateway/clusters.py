@@ -1,0 +1,109 @@
+"""Where requests go: one cluster per service for calls, one for streams, and those that Envoy itself needs."""
+
+import ipaddress
+
+from atelier_mesh.gateway.config import Config, seconds, socket_address, split_address, typed
+from atelier_mesh.gateway.settings import GatewaySettings
+
+CLUSTER_OF = {
+    "atelier.auth.v1.AuthService": "auth",
+    "atelier.storage.v1.StorageService": "storage",
+    "atelier.image.v1.ImageService": "image",
+    "atelier.image.v1.ModelService": "image",
+    "atelier.events.v1.EventService": "events",
+    "atelier.events.v1.SystemService": "events",
+}
+"""Which process serves which service of the contracts."""
+
+NOWHERE = "nowhere"
+"""A cluster without hosts, for routes that only stand until the request is transcoded."""
+
+SERVICE_CLUSTERS = tuple(sorted(set(CLUSTER_OF.values())))
+
+_HEALTH_INTERVAL_S = 1.0
+_CONNECTION_BUFFER_BYTES = 1 << 20
+
+
+def streams(cluster: str) -> str:
+    """The cluster for long answers: each watcher is one active request against the circuit breaker."""
+    return f"{cluster}_streams"
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _own(host: str) -> str:
+    """Where to reach what binds `host`."""
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+
+
+def _cluster(name: str, address: str, *, http2: bool, max_requests: int = 1024) -> Config:
+    host, port = split_address(address)
+    protocol: Config = {"http2_protocol_options": {}} if http2 else {"http_protocol_options": {}}
+    return {
+        "name": name,
+        "type": "STATIC" if _is_ip(host) else "STRICT_DNS",
+        "connect_timeout": "1s",
+        "per_connection_buffer_limit_bytes": _CONNECTION_BUFFER_BYTES,
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket_address(host, port)}}]}],
+        },
+        "circuit_breakers": {
+            "thresholds": [
+                {"max_connections": max_requests, "max_requests": max_requests,
+                 "max_pending_requests": max_requests, "max_retries": max_requests}
+            ]
+        },
+        # No HTTP/2 pings: gRPC servers answer frequent ones with GOAWAY.
+        "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": 30, "keepalive_interval": 5}},
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
+                "extensions.upstreams.http.v3.HttpProtocolOptions", explicit_http_config=protocol
+            )
+        },
+    }  # fmt: skip
+
+
+def _checked(cluster: Config) -> Config:
+    """Asks the service whether it is SERVING; `/healthz` tells. Alone, a service is called whatever it says (Envoy's
+    panic threshold), so that one that comes back is reached at once; of several, only the healthy ones are called."""
+    check = {
+        "timeout": seconds(_HEALTH_INTERVAL_S),
+        "interval": seconds(_HEALTH_INTERVAL_S),
+        "no_traffic_interval": seconds(_HEALTH_INTERVAL_S),
+        "unhealthy_interval": seconds(_HEALTH_INTERVAL_S / 2),
+        "unhealthy_threshold": 2,
+        "healthy_threshold": 1,
+        "grpc_health_check": {},
+    }
+    return cluster | {"health_checks": [check]}
+
+
+def build_clusters(settings: GatewaySettings) -> list[Config]:
+    """All clusters."""
+    addresses = {
+        "auth": settings.auth,
+        "storage": settings.storage,
+        "image": settings.image,
+        "events": settings.events,
+    }
+    found = [_checked(_cluster(name, addresses[name], http2=True)) for name in SERVICE_CLUSTERS]
+    found += [
+        _cluster(streams(name), addresses[name], http2=True, max_requests=settings.max_streams)
+        for name in SERVICE_CLUSTERS
+    ]
+    found += [
+        _cluster("events_http", settings.events_http, http2=False, max_requests=settings.max_streams),
+        _cluster("internal", f"{_own(settings.internal_host)}:{settings.internal_port}", http2=False),
+        _cluster("admin", f"127.0.0.1:{settings.admin_port}", http2=False),
+        {"name": NOWHERE, "type": "STATIC"},
+    ]
+    if settings.otlp_endpoint:
+        found.append(_cluster("otlp", settings.otlp_endpoint, http2=True))
+    return found

@@ -1,0 +1,96 @@
+"""What the gateway needs to know of the contracts: which RPCs are public, and where REST reaches them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.api import annotations_pb2, http_pb2
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+_VERBS = ("get", "put", "post", "delete", "patch")
+_HTTP_BODY = ".google.api.HttpBody"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One REST route of an RPC."""
+
+    verb: str
+    """GET, POST, …"""
+    template: str
+    """Path with variables, such as `/api/v1/images/{id}`."""
+    body: str
+    """Field that the body fills, `*` for the whole message, empty for no body."""
+
+    @property
+    def is_literal(self) -> bool:
+        """True when the path holds no variable."""
+        return "{" not in self.template
+
+    @property
+    def pattern(self) -> str:
+        """A regular expression that matches the whole path."""
+        parts = re.split(r"\{[^}]+\}", self.template)
+        return "[^/]+".join(re.escape(part) for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One public RPC: one that has an HTTP annotation."""
+
+    service: str
+    """Full name of the service, such as `atelier.image.v1.ImageService`."""
+    name: str
+    bindings: tuple[Binding, ...]
+    streams_in: bool
+    streams_out: bool
+    takes_bytes: bool
+    """True when the body of the REST request is a file."""
+
+    @property
+    def path(self) -> str:
+        """The gRPC path."""
+        return f"/{self.service}/{self.name}"
+
+    @property
+    def is_read(self) -> bool:
+        """True when asking twice does no harm."""
+        return all(binding.verb == "GET" for binding in self.bindings)
+
+
+def _bindings(rule: http_pb2.HttpRule) -> Iterator[Binding]:
+    for verb in _VERBS:
+        if template := getattr(rule, verb):
+            yield Binding(verb.upper(), template, rule.body)
+    for additional in rule.additional_bindings:
+        yield from _bindings(additional)
+
+
+def read_methods(descriptor_set: Path) -> tuple[Method, ...]:
+    """All public RPCs, in the order of the contracts. An RPC without an HTTP annotation is internal."""
+    files = FileDescriptorSet.FromString(descriptor_set.read_bytes())
+    fields = {
+        f".{file.package}.{message.name}": {field.name: field.type_name for field in message.field}
+        for file in files.file
+        for message in file.message_type
+    }
+    found = []
+    for file in files.file:
+        for service in file.service:
+            for method in service.method:
+                bindings = tuple(_bindings(method.options.Extensions[annotations_pb2.http]))
+                if not bindings:
+                    continue
+                takes_bytes = any(fields[method.input_type].get(binding.body) == _HTTP_BODY for binding in bindings)
+                found.append(
+                    Method(
+                        service=f"{file.package}.{service.name}",
+                        name=method.name,
+                        bindings=bindings,
+                        streams_in=method.client_streaming,
+                        streams_out=method.server_streaming,
+                        takes_bytes=takes_bytes,
+                    )
+                )
+    return tuple(found)

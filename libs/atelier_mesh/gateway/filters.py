@@ -1,0 +1,162 @@
+"""The HTTP filters of the public port, in the order in which a request meets them."""
+
+from atelier_mesh.gateway.clusters import SERVICE_CLUSTERS
+from atelier_mesh.gateway.config import Config, seconds, typed
+from atelier_mesh.gateway.contract import Method
+from atelier_mesh.gateway.settings import GatewaySettings
+
+SUBJECT_HEADER = "x-atelier-subject"
+"""Who calls, as jwt_authn or ext_authz found out; what a client sends under this name is dropped."""
+
+JWT_PAYLOAD = "jwt_payload"
+_JWT_METADATA = "envoy.filters.http.jwt_authn"
+_EVERY = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+
+
+def named(name: str, kind: str, **fields: object) -> Config:
+    """A filter."""
+    return {"name": f"envoy.filters.http.{name}", "typed_config": typed(f"extensions.filters.http.{kind}", **fields)}
+
+
+def _health() -> Config:
+    """`/healthz`: 200 when every service is SERVING, 503 otherwise. Needs no credentials."""
+    return named(
+        "health_check", "health_check.v3.HealthCheck",
+        pass_through_mode=False,
+        headers=[{"name": ":path", "string_match": {"exact": "/healthz"}}],
+        cluster_min_healthy_percentages={name: {"value": 1} for name in SERVICE_CLUSTERS},
+    )  # fmt: skip
+
+
+def _jwt(settings: GatewaySettings) -> Config:
+    """Verifies a token where there is one. Without one the request goes on, to ext_authz."""
+    provider = {
+        "issuer": "atelier",
+        "audiences": ["atelier"],
+        "forward": True,
+        "payload_in_metadata": JWT_PAYLOAD,
+        "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
+        "clock_skew_seconds": 5,
+        "jwt_cache_config": {"jwt_cache_size": 1000},
+        "claim_to_headers": [{"header_name": SUBJECT_HEADER, "claim_name": "sub"}],
+        "remote_jwks": {
+            "http_uri": {
+                "uri": "http://internal/.well-known/jwks.json",
+                "cluster": "internal",
+                "timeout": "2s",
+            },
+            "cache_duration": seconds(settings.jwks_cache_s),
+            # Envoy starts before auth may be up: go on, and ask again until it is.
+            "async_fetch": {"fast_listener": True, "failed_refetch_duration": "0.25s"},
+        },
+    }
+    either = {"requires_any": {"requirements": [{"provider_name": "atelier"}, {"allow_missing": {}}]}}
+    return named(
+        "jwt_authn", "jwt_authn.v3.JwtAuthentication",
+        providers={"atelier": provider},
+        rules=[{"match": {"prefix": "/"}, "requires": either}],
+    )  # fmt: skip
+
+
+def _ext_authz() -> Config:
+    """Asks auth about every request that holds no valid token: an API key becomes a token, anything else is 401."""
+    return named(
+        "ext_authz", "ext_authz.v3.ExtAuthz",
+        transport_api_version="V3",
+        grpc_service={"envoy_grpc": {"cluster_name": "auth"}, "timeout": "2s"},
+        failure_mode_allow=False,
+        status_on_error={"code": "ServiceUnavailable"},
+        filter_enabled_metadata={
+            "filter": _JWT_METADATA,
+            "path": [{"key": JWT_PAYLOAD}, {"key": "sub"}],
+            "value": {"present_match": True},
+            "invert": True,
+        },
+        allowed_headers={"patterns": [
+            {"exact": "x-api-key"}, {"exact": "authorization"}, {"exact": "traceparent"}, {"exact": "x-request-id"},
+        ]},
+    )  # fmt: skip
+
+
+def _rate_limit(settings: GatewaySettings) -> Config:
+    """A token bucket per caller. Requests without a caller (public routes) share one that is as large as all others."""
+    per_caller = {
+        "max_tokens": settings.request_burst,
+        "tokens_per_fill": settings.requests_per_s,
+        "fill_interval": "1s",
+    }
+    everybody = {"max_tokens": 100_000, "tokens_per_fill": 100_000, "fill_interval": "1s"}
+    caller = {"request_headers": {"header_name": SUBJECT_HEADER, "descriptor_key": "caller"}}
+    return named(
+        "local_ratelimit", "local_ratelimit.v3.LocalRateLimit",
+        stat_prefix="caller",
+        token_bucket=everybody,
+        filter_enabled=_EVERY,
+        filter_enforced=_EVERY,
+        rate_limits=[{"actions": [caller]}],
+        # A descriptor without a value stands for every value: each caller gets a bucket.
+        descriptors=[{"entries": [{"key": "caller"}], "token_bucket": per_caller}],
+        max_dynamic_descriptors=settings.max_callers,
+        always_consume_default_token_bucket=False,
+        enable_x_ratelimit_headers="DRAFT_VERSION_03",
+        rate_limited_as_resource_exhausted=True,
+        response_headers_to_add=[{"header": {"key": "retry-after", "value": "1"}}],
+    )  # fmt: skip
+
+
+def transcoder(settings: GatewaySettings, methods: tuple[Method, ...], *, sse: bool = False) -> Config:
+    """REST to gRPC. A stream is one JSON object a line, or server-sent events."""
+    framing = "stream_sse_style_delimited" if sse else "stream_newline_delimited"
+    return typed(
+        "extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
+        proto_descriptor=str(settings.descriptor_set),
+        services=sorted({method.service for method in methods}),
+        convert_grpc_status=True,
+        max_request_body_size=settings.max_json_bytes,
+        max_response_body_size=settings.max_answer_bytes,
+        request_validation_options={
+            "reject_unknown_method": True,
+            "reject_unknown_query_parameters": True,
+            "reject_binding_body_field_collisions": True,
+        },
+        print_options={
+            "always_print_primitive_fields": True,
+            "preserve_proto_field_names": True,
+            framing: True,
+        },
+    )
+
+
+def _trace_header(settings: GatewaySettings) -> Config:
+    """Tells every caller the trace id: Envoy's own when it traces, otherwise the one of rest.lua."""
+    value = "%TRACE_ID%" if settings.otlp_endpoint else "%DYNAMIC_METADATA(envoy.filters.http.lua:trace_id)%"
+    header = {"header": {"key": "x-trace-id", "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    return named(
+        "header_mutation", "header_mutation.v3.HeaderMutation",
+        mutations={"response_mutations": [
+            {"append": header}, {"remove": "x-envoy-upstream-healthchecked-cluster"},
+        ]},
+    )  # fmt: skip
+
+
+def build_filters(settings: GatewaySettings, methods: tuple[Method, ...]) -> list[Config]:
+    """All filters. An answer meets them from the last to the first."""
+    return [
+        _trace_header(settings),
+        _health(),
+        # Before authentication: a browser sends no credentials with a preflight.
+        named("cors", "cors.v3.Cors"),
+        # Before authentication, so that a refusal has the shape that a gRPC-Web client understands.
+        named("grpc_web", "grpc_web.v3.GrpcWeb"),
+        # Before jwt_authn, since it moves a WebSocket's token to where jwt_authn looks; on the way back it comes after
+        # the transcoder and sees JSON.
+        named("lua", "lua.v3.Lua", default_source_code={"filename": str(settings.lua)}),
+        _jwt(settings),
+        _ext_authz(),
+        # After authentication: it counts by caller.
+        _rate_limit(settings),
+        # Off but for the routes that take JSON: the transcoder bounds what it holds, not what passes through it.
+        {**named("buffer", "buffer.v3.Buffer", max_request_bytes=settings.max_json_bytes), "disabled": True},
+        {"name": "envoy.filters.http.grpc_json_transcoder", "typed_config": transcoder(settings, methods)},
+        named("router", "router.v3.Router", suppress_envoy_headers=True),
+    ]

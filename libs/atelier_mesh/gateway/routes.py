@@ -1,0 +1,252 @@
+"""The routes of the public port.
+
+Every REST request meets the table twice: first with its own path, which decides about credentials, framing and what is
+refused at once, and after transcoding with the RPC's path, which decides about cluster, timeout and retries.
+"""
+
+import re
+from collections import defaultdict
+
+from atelier_mesh.gateway.clusters import CLUSTER_OF, NOWHERE, streams
+from atelier_mesh.gateway.config import Config, seconds, typed
+from atelier_mesh.gateway.contract import Binding, Method
+from atelier_mesh.gateway.filters import transcoder
+from atelier_mesh.gateway.settings import GatewaySettings
+
+_TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+_WAITING = frozenset({"GenerateImage", "UpdateImage"})
+"""Calls that `Prefer: wait` may hold up."""
+_LARGEST_LENGTH = 1 << 62
+
+_NO_CREDENTIALS: Config = {
+    "envoy.filters.http.jwt_authn": typed("extensions.filters.http.jwt_authn.v3.PerRouteConfig", disabled=True),
+    "envoy.filters.http.ext_authz": typed("extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute", disabled=True),
+}
+_NO_TRANSCODING: Config = {_TRANSCODER: typed("config.route.v3.FilterConfig", disabled=True, config={})}
+_PUBLIC_REST = ("/.well-known/jwks.json", "/api/v1/.well-known/jwks.json")
+
+
+def _refuse(name: str, match: Config, http: int, message: str = "", **fields: object) -> Config:
+    """A route that answers with a status; its body comes from the local replies (and for 400 from `message`)."""
+    return {
+        "name": name,
+        "match": match,
+        "direct_response": {"status": http, "body": {"inline_string": message}},
+        "typed_per_filter_config": _NO_TRANSCODING,
+        **fields,
+    }
+
+
+def _rest(name: str, match: Config, **filters: Config) -> Config:
+    """A route for requests that are transcoded before anything goes anywhere. It names a cluster, though one without
+    hosts, since the CORS filter passes over routes that answer directly."""
+    return {"name": name, "match": match, "route": {"cluster": NOWHERE}, "typed_per_filter_config": dict(filters)}
+
+
+def _preflight() -> Config:
+    """What a browser asks before it calls; the CORS filter answers. From a strange origin it goes on, and is 401."""
+    asked = {"name": "access-control-request-method", "present_match": True}
+    options = {"name": ":method", "string_match": {"exact": "OPTIONS"}}
+    return _rest("preflight", {"prefix": "/", "headers": [options, asked]})
+
+
+def _method_is_not(verbs: set[str]) -> Config:
+    return {
+        "name": ":method",
+        "string_match": {"safe_regex": {"regex": "|".join(sorted(verbs))}},
+        "invert_match": True,
+    }
+
+
+def _path_match(binding: Binding) -> Config:
+    return {"path": binding.template} if binding.is_literal else {"safe_regex": {"regex": binding.pattern}}
+
+
+def _path_is_not(template: str) -> Config:
+    regex = re.escape(template) + r"(\?.*)?"
+    return {"name": ":path", "string_match": {"safe_regex": {"regex": regex}}, "invert_match": True}
+
+
+def _method_not_allowed(methods: tuple[Method, ...]) -> list[Config]:
+    """405 with `Allow` for a known path and an unknown verb; the transcoder would say 404."""
+    verbs: dict[str, set[str]] = defaultdict(set)
+    bindings = {b.template: b for m in methods for b in m.bindings}
+    for method in methods:
+        for binding in method.bindings:
+            verbs[binding.template].add(binding.verb)
+    # `/images/generate` is an `/images/{id}` too: it knows the verbs of both, and is refused by its own route only.
+    wider = {
+        template: [w for w in bindings.values() if not w.is_literal and re.fullmatch(w.pattern, template)]
+        for template, binding in bindings.items()
+        if binding.is_literal
+    }
+    found = []
+    for template, binding in sorted(bindings.items()):
+        allowed = verbs[template].union(*(verbs[other.template] for other in wider.get(template, [])))
+        narrower = [literal for literal, others in wider.items() if binding in others]
+        match = {
+            **_path_match(binding),
+            "headers": [_method_is_not(allowed), *(_path_is_not(literal) for literal in narrower)],
+        }
+        allow = [{"header": {"key": "allow", "value": ", ".join(sorted(allowed))}}]
+        found.append(_refuse(f"405 {template}", match, 405, response_headers_to_add=allow))
+    return found
+
+
+def _ambiguous(methods: tuple[Method, ...]) -> list[Config]:
+    """400 for a query parameter that is a variable of the path; the transcoder would believe the query."""
+    templates = {b.template: b for m in methods for b in m.bindings}
+    return [
+        _refuse(
+            f"400 {template} {variable}",
+            {**_path_match(binding), "query_parameters": [{"name": variable, "present_match": True}]},
+            400,
+            f"{variable}: it is part of the path",
+        )
+        for template, binding in sorted(templates.items())
+        for variable in re.findall(r"\{(\w+)", template)
+    ]
+
+
+def _not_json(methods: tuple[Method, ...]) -> list[Config]:
+    """415 for a body that says that it is no JSON, where JSON is wanted."""
+    bindings = {(b.template, b.verb): b for m in methods if not m.takes_bytes for b in m.bindings if b.body}
+    not_json = [
+        {"name": "content-type", "present_match": True},
+        {"name": "content-type", "string_match": {"prefix": "application/json", "ignore_case": True},
+         "invert_match": True},
+    ]  # fmt: skip
+    return [
+        _refuse(
+            f"415 {verb} {template}",
+            {
+                **_path_match(binding),
+                "headers": [{"name": ":method", "string_match": {"exact": verb}}, *not_json],
+            },
+            415,
+        )
+        for (template, verb), binding in sorted(bindings.items())
+    ]
+
+
+def _uploads(settings: GatewaySettings, methods: tuple[Method, ...]) -> list[Config]:
+    """Files, which are streamed; 413 before the first byte of one that says that it is too large."""
+    paths = sorted(b.template for m in methods if m.takes_bytes for b in m.bindings)
+    length = {"start": settings.max_upload_bytes + 1, "end": _LARGEST_LENGTH}
+    too_long = {"name": "content-length", "range_match": length}
+    return [
+        *(_refuse(f"413 {path}", {"path": path, "headers": [too_long]}, 413) for path in paths),
+        *(_rest(f"upload {path}", {"path": path}) for path in paths),
+    ]
+
+
+def _rpc(settings: GatewaySettings, method: Method) -> Config:
+    """The route of one RPC, for gRPC, gRPC-Web and what was transcoded."""
+    cluster = CLUSTER_OF[method.service]
+    # Both mean that the service has not seen the request. A read may have been seen.
+    retry_on = "connect-failure,refused-stream"
+    if method.is_read:
+        retry_on += ",reset"
+    streaming = method.streams_in or method.streams_out
+    timeout = settings.submit_timeout_s if method.name in _WAITING else settings.call_timeout_s
+    return {
+        "name": f"{method.service}/{method.name}",
+        "match": {"path": method.path},
+        "route": {
+            "cluster": streams(cluster) if streaming else cluster,
+            "timeout": "0s" if streaming else seconds(timeout),
+            "idle_timeout": seconds(settings.idle_timeout_s),
+            "retry_policy": {
+                "retry_on": retry_on,
+                "num_retries": 5,
+                "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
+            },
+        },
+    }
+
+
+def _websocket(settings: GatewaySettings) -> Config:
+    return {
+        "name": "websocket",
+        "match": {"path": "/ws/v1/events"},
+        "route": {
+            "cluster": "events_http",
+            "timeout": "0s",
+            "idle_timeout": seconds(settings.idle_timeout_s),
+            "upgrade_configs": [{"upgrade_type": "websocket"}],
+        },
+        "typed_per_filter_config": _NO_TRANSCODING,
+    }
+
+
+def _openapi(settings: GatewaySettings) -> Config:
+    return {
+        "name": "openapi",
+        "match": {"path": "/api/v1/openapi.json", "headers": [{"name": ":method", "string_match": {"exact": "GET"}}]},
+        "direct_response": {"status": 200, "body": {"filename": str(settings.openapi)}},
+        "response_headers_to_add": [
+            {"header": {"key": "content-type", "value": "application/json"},
+             "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        ],
+        "typed_per_filter_config": {**_NO_CREDENTIALS, **_NO_TRANSCODING},
+    }  # fmt: skip
+
+
+def _cors(settings: GatewaySettings) -> Config:
+    origins = [
+        {"safe_regex": {"regex": ".*"}} if origin == "*" else {"exact": origin} for origin in settings.cors_origins
+    ]
+    policy = typed(
+        "extensions.filters.http.cors.v3.CorsPolicy",
+        allow_origin_string_match=origins,
+        allow_methods="GET, POST, PUT, DELETE",
+        allow_headers=(
+            "authorization, content-type, x-api-key, x-grpc-web, x-user-agent, grpc-timeout, traceparent, "
+            "idempotency-key, prefer, range, if-none-match, if-range, last-event-id"
+        ),
+        expose_headers=(
+            "grpc-status, grpc-message, grpc-status-details-bin, retry-after, x-ratelimit-limit, "
+            "x-ratelimit-remaining, x-ratelimit-reset, x-trace-id, etag, content-range, accept-ranges, location, "
+            "preference-applied"
+        ),
+        max_age="600",
+    )
+    return {"envoy.filters.http.cors": policy}
+
+
+def build_routes(settings: GatewaySettings, methods: tuple[Method, ...]) -> Config:
+    """The route table. What is not in it is 404, or UNIMPLEMENTED for gRPC: internal RPCs, reflection, health."""
+    sse = {_TRANSCODER: transcoder(settings, methods, sse=True)}
+    bounded = {
+        "envoy.filters.http.buffer": typed(
+            "extensions.filters.http.buffer.v3.BufferPerRoute", buffer={"max_request_bytes": settings.max_json_bytes}
+        )
+    }
+    accepts_sse = {"name": "accept", "string_match": {"contains": "text/event-stream"}}
+    return {
+        "name": "public",
+        "max_direct_response_body_size_bytes": 4 << 20,
+        "virtual_hosts": [
+            {
+                "name": "public",
+                "domains": ["*"],
+                "request_headers_to_remove": ["x-api-key"],
+                "typed_per_filter_config": _cors(settings),
+                "routes": [
+                    *([_preflight()] if settings.cors_origins else []),
+                    _websocket(settings),
+                    _openapi(settings),
+                    *_method_not_allowed(methods),
+                    *_ambiguous(methods),
+                    *_not_json(methods),
+                    *_uploads(settings, methods),
+                    *(_rest(f"public {path}", {"path": path}, **_NO_CREDENTIALS) for path in _PUBLIC_REST),
+                    _rest("sse", {"prefix": "/api/", "headers": [accepts_sse]}, **bounded, **sse),
+                    _rest("rest", {"prefix": "/api/"}, **bounded),
+                    *(_rpc(settings, method) for method in methods),
+                    # Never no route at all: ext_authz lets a request without a route pass unasked.
+                    _refuse("nowhere", {"prefix": "/"}, 404),
+                ],
+            }
+        ],
+    }

@@ -1,0 +1,173 @@
+"""Starts the servers and the real Envoy in front of them."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import grpc.aio
+import httpx2
+import websockets
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health import aio as health
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+
+from atelier.auth.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
+from atelier.events.v1.events_pb2_grpc import (
+    add_EventServiceServicer_to_server,
+    add_SystemServiceServicer_to_server,
+)
+from atelier.image.v1.image_pb2_grpc import add_ImageServiceServicer_to_server
+from atelier.storage.v1.storage_pb2_grpc import add_StorageServiceServicer_to_server
+from atelier_mesh.gateway.bootstrap import render
+from atelier_mesh.gateway.command import envoy_command
+from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_service.testing.tokens import TestSigner
+from atelier_service.testing.wait import eventually
+from envoy_api.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
+from tests.gateway.services import Auth, Events, Images, Storage, System
+
+FOLDER = Path(__file__).resolve().parents[2] / "gateway/envoy"
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The services, on one gRPC port and one for WebSockets."""
+
+    signer: TestSigner
+    images: Images
+    storage: Storage
+    auth: Auth
+    port: int
+    websocket_port: int
+
+
+async def _echo(connection: websockets.ServerConnection) -> None:
+    """Tells who it is as the services see it, then repeats what it hears."""
+    assert connection.request is not None
+    headers = connection.request.headers
+    await connection.send(json.dumps({"path": connection.request.path, **dict(headers.raw_items())}))
+    async for message in connection:
+        await connection.send(message)
+
+
+@asynccontextmanager
+async def serve(signer: TestSigner, port: int = 0) -> AsyncIterator[Upstream]:
+    """The services, serving."""
+    server = grpc.aio.server()
+    images, storage, auth = Images(), Storage(), Auth(signer)  # type: ignore[abstract]  # the rest is not asked
+    add_ImageServiceServicer_to_server(images, server)
+    add_StorageServiceServicer_to_server(storage, server)
+    add_AuthServiceServicer_to_server(auth, server)
+    add_AuthorizationServicer_to_server(auth, server)
+    add_SystemServiceServicer_to_server(System(), server)
+    add_EventServiceServicer_to_server(Events(), server)
+    checks = health.HealthServicer()
+    await checks.set("", health_pb2.HealthCheckResponse.SERVING)
+    add_HealthServicer_to_server(checks, server)
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    try:
+        async with websockets.serve(_echo, "127.0.0.1", 0) as sockets:
+            websocket_port = next(iter(sockets.sockets)).getsockname()[1]
+            yield Upstream(signer, images, storage, auth, port, websocket_port)
+    finally:
+        images.release.set()
+        await server.stop(0.2)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A running Envoy."""
+
+    settings: GatewaySettings
+    process: asyncio.subprocess.Process
+    rest: httpx2.AsyncClient
+    channel: grpc.aio.Channel
+
+    @property
+    def url(self) -> str:
+        """Where REST is."""
+        return f"http://127.0.0.1:{self.settings.port}"
+
+    def access_log(self) -> list[dict[str, object]]:
+        """What was logged so far."""
+        return [json.loads(line) for line in self.settings.access_log.read_text().splitlines()]
+
+
+def settings_for(upstream: Upstream, folder: Path) -> GatewaySettings:
+    """Settings with free ports, before the services of `upstream`."""
+    address = f"127.0.0.1:{upstream.port}"
+    return GatewaySettings(
+        folder=FOLDER,
+        access_log=folder / "access.jsonl",
+        auth=address, storage=address, image=address, events=address,
+        events_http=f"127.0.0.1:{upstream.websocket_port}",
+        port=free_port(), internal_port=free_port(), admin_port=free_port(),
+    )  # fmt: skip
+
+
+async def _answers(url: str) -> bool:
+    async with httpx2.AsyncClient(timeout=1) as client:
+        try:
+            await client.get(url)
+        except httpx2.TransportError:
+            return False
+    return True
+
+
+@asynccontextmanager
+async def run_envoy(settings: GatewaySettings, folder: Path) -> AsyncIterator[Gateway]:
+    """Envoy, listening; its services may not be there."""
+    configuration = folder / f"envoy-{settings.port}.json"
+    configuration.write_text(json.dumps(render(settings)))
+    log = folder / f"envoy-{settings.port}.log"
+    async with AsyncExitStack() as stack:
+        process = await asyncio.create_subprocess_exec(*envoy_command(configuration, log=log, concurrency=1))
+
+        async def stop() -> None:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+
+        stack.push_async_callback(stop)
+        base = f"http://127.0.0.1:{settings.port}"
+        await eventually(lambda: process.returncode is not None or _answers(f"{base}/healthz"), 20, "envoy listens")
+        assert process.returncode is None, log.read_text()[-2000:]
+        rest = await stack.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=20))
+        channel = grpc.aio.insecure_channel(f"127.0.0.1:{settings.port}")
+        stack.push_async_callback(channel.close)
+        yield Gateway(settings, process, rest, channel)
+
+
+async def is_healthy(gateway: Gateway) -> bool:
+    """True when `/healthz` says so."""
+    return (await gateway.rest.get("/healthz")).status_code == 200
+
+
+async def knows_keys(gateway: Gateway, signer: TestSigner) -> bool:
+    """True when tokens of `signer` are accepted."""
+    headers = {"authorization": f"Bearer {signer.token('probe')}"}
+    return (await gateway.rest.get("/api/v1/system/status", headers=headers)).status_code == 200
+
+
+@asynccontextmanager
+async def run_mesh(folder: Path, **changes: object) -> AsyncIterator[tuple[Gateway, Upstream]]:
+    """The services behind an Envoy whose settings are changed by `changes`; ready."""
+    async with serve(TestSigner()) as upstream:
+        settings = replace(settings_for(upstream, folder), **changes)  # type: ignore[arg-type]
+        async with run_envoy(settings, folder) as gateway:
+            await eventually(lambda: is_healthy(gateway), 20, "/healthz says 200")
+            await eventually(lambda: knows_keys(gateway, upstream.signer), 20, "tokens are accepted")
+            yield gateway, upstream

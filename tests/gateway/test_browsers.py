@@ -1,0 +1,138 @@
+"""What a page needs: CORS, gRPC-Web, WebSockets."""
+
+import base64
+import json
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+import websockets
+
+from atelier.image.v1 import image_pb2
+from tests.gateway.mesh import Gateway, Upstream, run_mesh
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+APP = "https://app.example"
+PREFLIGHT = {"origin": APP, "access-control-request-method": "POST", "access-control-request-headers": "x-api-key"}
+
+
+def framed(message: bytes) -> bytes:
+    """A gRPC data frame."""
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def open_gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Gateway, Upstream]]:
+    """A gateway that lets pages of one origin call."""
+    async with run_mesh(tmp_path_factory.mktemp("cors"), cors_origins=(APP,)) as running:
+        yield running
+
+
+async def test_a_preflight_of_an_allowed_origin_needs_no_credentials(
+    open_gateway: tuple[Gateway, Upstream],
+) -> None:
+    answer = await open_gateway[0].rest.options("/api/v1/images/generate", headers=PREFLIGHT)
+
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == APP
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    assert "x-api-key" in answer.headers["access-control-allow-headers"]
+
+
+async def test_an_allowed_page_may_read_answers_and_refusals(open_gateway: tuple[Gateway, Upstream]) -> None:
+    rest = open_gateway[0].rest
+
+    answer = await rest.get("/api/v1/images/1", headers={"origin": APP, "x-api-key": "atl_ada_secret"})
+    refusal = await rest.get("/api/v1/images/1", headers={"origin": APP})
+
+    assert answer.headers["access-control-allow-origin"] == APP
+    assert "x-trace-id" in answer.headers["access-control-expose-headers"]
+    assert (refusal.status_code, refusal.headers["access-control-allow-origin"]) == (401, APP)
+
+
+async def test_other_origins_get_no_permission(
+    open_gateway: tuple[Gateway, Upstream], gateway: Gateway, ada: dict[str, str]
+) -> None:
+    strange = await open_gateway[0].rest.options(
+        "/api/v1/images/generate", headers={**PREFLIGHT, "origin": "https://evil.example"}
+    )
+    closed = await gateway.rest.get("/api/v1/images/1", headers={**ada, "origin": APP})
+
+    assert "access-control-allow-origin" not in strange.headers
+    assert "access-control-allow-origin" not in closed.headers
+
+
+@pytest.mark.parametrize("text", [False, True], ids=["binary", "text"])
+async def test_a_page_calls_an_rpc_through_grpc_web(gateway: Gateway, ada: dict[str, str], text: bool) -> None:
+    kind = "application/grpc-web-text" if text else "application/grpc-web+proto"
+    request = framed(image_pb2.GetImageRequest(id="7").SerializeToString())
+
+    answer = await gateway.rest.post(
+        "/atelier.image.v1.ImageService/GetImage",
+        headers={**ada, "content-type": kind, "accept": kind, "x-grpc-web": "1"},
+        content=base64.b64encode(request) if text else request,
+    )
+
+    # Each frame is encoded, and padded, for itself.
+    frames = (
+        [base64.b64decode(piece) for piece in re.findall(rb"[^=]+=*", answer.content)] if text else [answer.content]
+    )
+    body = b"".join(frames)
+    length = int.from_bytes(body[1:5], "big")
+    assert image_pb2.Image.FromString(body[5 : 5 + length]).id == "7"
+    assert b"grpc-status:0" in body[5 + length :]
+    assert answer.headers["content-type"].startswith("application/grpc-web")
+
+
+async def test_grpc_web_tells_an_error_of_a_service(gateway: Gateway, ada: dict[str, str]) -> None:
+    answer = await gateway.rest.post(
+        "/atelier.image.v1.ImageService/GetImage",
+        headers={**ada, "content-type": "application/grpc-web+proto"},
+        content=framed(image_pb2.GetImageRequest(id="none").SerializeToString()),
+    )
+
+    assert answer.headers.get("grpc-status") == "5" or b"grpc-status:5" in answer.content
+
+
+async def test_a_websocket_passes_both_ways_with_the_callers_token(
+    gateway: Gateway, upstream: Upstream, ada: dict[str, str]
+) -> None:
+    url = f"ws://127.0.0.1:{gateway.settings.port}/ws/v1/events?after=5"
+    async with websockets.connect(url, additional_headers=ada) as socket:
+        seen = json.loads(await socket.recv())
+        await socket.send("hello")
+
+        assert await socket.recv() == "hello"
+        assert seen["path"] == "/ws/v1/events?after=5"
+        assert seen["authorization"] == ada["authorization"]
+        assert seen["x-atelier-subject"] == "ada"
+
+
+async def test_a_websocket_takes_an_api_key(gateway: Gateway, upstream: Upstream) -> None:
+    url = f"ws://127.0.0.1:{gateway.settings.port}/ws/v1/events"
+    async with websockets.connect(url, additional_headers={"x-api-key": "atl_bob_secret"}) as socket:
+        seen = json.loads(await socket.recv())
+
+        assert seen["x-atelier-subject"] == "bob"
+        assert "x-api-key" not in seen
+
+
+async def test_a_page_gives_its_token_in_the_query_and_the_gateway_takes_it_out(
+    gateway: Gateway, upstream: Upstream
+) -> None:
+    token = upstream.signer.token("eve")
+    url = f"ws://127.0.0.1:{gateway.settings.port}/ws/v1/events?types=a&access_token={token}&after=5"
+    async with websockets.connect(url) as socket:
+        seen = json.loads(await socket.recv())
+
+        assert seen["path"] == "/ws/v1/events?types=a&after=5"
+        assert seen["authorization"] == f"Bearer {token}"
+        assert token not in json.dumps({name: value for name, value in seen.items() if name != "authorization"})
+
+
+async def test_only_the_websocket_takes_a_token_in_its_query(gateway: Gateway, upstream: Upstream) -> None:
+    answer = await gateway.rest.get(f"/api/v1/images/1?access_token={upstream.signer.token()}")
+
+    assert answer.status_code == 401

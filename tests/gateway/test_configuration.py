@@ -1,0 +1,63 @@
+"""What is rendered is what Envoy takes."""
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from atelier_mesh.gateway.bootstrap import render
+from atelier_mesh.gateway.clusters import CLUSTER_OF
+from atelier_mesh.gateway.command import envoy_executable
+from atelier_mesh.gateway.contract import read_methods
+from atelier_mesh.gateway.settings import GatewaySettings
+from tests.gateway.mesh import FOLDER
+
+SETTINGS = GatewaySettings(
+    folder=FOLDER,
+    auth="127.0.0.1:1", storage="127.0.0.1:2", image="127.0.0.1:3", events="127.0.0.1:4", events_http="127.0.0.1:5",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SETTINGS,
+        replace(SETTINGS, otlp_endpoint="http://127.0.0.1:4317"),
+        replace(SETTINGS, port=18080, internal_port=19902, admin_port=19901, image="image.example:50051"),
+        replace(SETTINGS, cors_origins=("https://app.example", "*"), host="0.0.0.0"),  # noqa: S104 - validated, not run
+    ],
+    ids=["plain", "traced", "moved", "open"],
+)
+def test_envoy_accepts_the_configuration(settings: GatewaySettings, tmp_path: Path) -> None:
+    configuration = tmp_path / "envoy.json"
+    configuration.write_text(json.dumps(render(settings)))
+
+    validated = subprocess.run(
+        [str(envoy_executable()), "--mode", "validate", "-c", str(configuration)], capture_output=True, text=True
+    )
+
+    assert validated.returncode == 0, validated.stderr[-2000:]
+
+
+def test_everything_listens_on_loopback_unless_told_otherwise() -> None:
+    rendered = render(SETTINGS)
+
+    addresses = [listener["address"] for listener in rendered["static_resources"]["listeners"]]
+    addresses.append(rendered["admin"]["address"])
+
+    assert {address["socket_address"]["address"] for address in addresses} == {"127.0.0.1"}
+
+
+def test_every_public_service_has_a_cluster() -> None:
+    methods = read_methods(SETTINGS.descriptor_set)
+
+    assert {method.service for method in methods} == set(CLUSTER_OF)
+
+
+def test_internal_rpcs_are_no_routes() -> None:
+    text = json.dumps(render(SETTINGS))
+
+    for name in ("CreateServiceToken", "CreateDelegatedToken", "DeleteJobAssets", "grpc.health", "reflection"):
+        assert name not in text

@@ -1,0 +1,66 @@
+"""Each caller has a bucket of their own."""
+
+from pathlib import Path
+
+import grpc.aio
+import httpx2
+import pytest
+
+from atelier.image.v1 import image_pb2, image_pb2_grpc
+from tests.gateway.mesh import Upstream, run_mesh
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def bearer(upstream: Upstream, subject: str) -> dict[str, str]:
+    """Headers of a caller."""
+    return {"authorization": f"Bearer {upstream.signer.token(subject)}"}
+
+
+async def test_who_asks_too_often_is_told_to_wait_and_nobody_else_is(tmp_path: Path) -> None:
+    async with run_mesh(tmp_path, requests_per_s=1, request_burst=3) as (gateway, upstream):
+        ada, bob = bearer(upstream, "ada"), bearer(upstream, "bob")
+
+        answers = [await gateway.rest.get("/api/v1/images/1", headers=ada) for _ in range(5)]
+        refused = answers[-1]
+
+        assert [answer.status_code for answer in answers][:3] == [200, 200, 200]
+        assert refused.status_code == 429
+        assert refused.json()["code"] == 8
+        assert refused.json()["details"][0]["reason"] == "RATE_LIMITED"
+        assert refused.headers["retry-after"] == "1"
+        assert refused.headers["x-ratelimit-limit"] == "3"
+        assert refused.headers["x-ratelimit-remaining"] == "0"
+        assert (await gateway.rest.get("/api/v1/images/1", headers=bob)).status_code == 200
+        by_key = await gateway.rest.get("/api/v1/images/1", headers={"x-api-key": "atl_ada_secret"})
+        assert by_key.status_code == 429
+
+        stub = image_pb2_grpc.ImageServiceStub(gateway.channel)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await stub.GetImage(image_pb2.GetImageRequest(id="1"), metadata=tuple(ada.items()))
+        assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_a_client_cannot_borrow_somebody_elses_bucket(tmp_path: Path) -> None:
+    async with run_mesh(tmp_path, requests_per_s=1, request_burst=2) as (gateway, upstream):
+        ada = bearer(upstream, "ada")
+
+        answers = [
+            await gateway.rest.get("/api/v1/images/1", headers={**ada, "x-atelier-subject": f"other{number}"})
+            for number in range(4)
+        ]
+
+        assert answers[-1].status_code == 429
+
+
+async def test_more_connections_than_allowed_are_refused(tmp_path: Path) -> None:
+    async with run_mesh(tmp_path, max_connections=2) as (gateway, upstream):
+        quiet = "/api/v1/images/quiet/events"
+        headers = bearer(upstream, "ada")
+        async with (
+            gateway.rest.stream("GET", quiet, headers=headers),
+            gateway.rest.stream("GET", quiet, headers=headers),
+            httpx2.AsyncClient(base_url=gateway.url) as third,
+        ):
+            with pytest.raises(httpx2.TransportError):
+                await third.get("/healthz")
