@@ -1,0 +1,51 @@
+"""The public Python client of Atelier, sync and async, over REST or gRPC, and the `atelier` command.
+
+    from atelier_client import Client
+
+    with Client() as client:
+        client.generate("a red circle on a blue background", seed=1).save("out.png")
+
+The names below are loaded when they are first used, so that `atelier --help` does not wait for an HTTP client.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from atelier_client.async_client import AsyncClient as AsyncClient
+    from atelier_client.client import Client as Client
+    from atelier_client.client import Image as Image
+    from atelier_client.errors import AtelierApiError as AtelierApiError
+    from atelier_client.errors import CannotReachError as CannotReachError
+    from atelier_client.errors import JobFailedError as JobFailedError
+    from atelier_client.image import AsyncImage as AsyncImage
+    from atelier_client.retry import RetryPolicy as RetryPolicy
+
+_HOMES = {
+    "AsyncClient": "async_client",
+    "AsyncImage": "image",
+    "AtelierApiError": "errors",
+    "CannotReachError": "errors",
+    "Client": "client",
+    "Image": "client",
+    "JobFailedError": "errors",
+    "RetryPolicy": "retry",
+}
+
+__all__ = [
+    "AsyncClient",
+    "AsyncImage",
+    "AtelierApiError",
+    "CannotReachError",
+    "Client",
+    "Image",
+    "JobFailedError",
+    "RetryPolicy",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)

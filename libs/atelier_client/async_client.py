@@ -1,0 +1,210 @@
+"""The client for asyncio programs. `client.py` is its blocking face."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Self, Unpack
+
+from atelier.auth.v1 import auth_pb2
+from atelier.auth.v1.auth_pb2 import CreateTokenRequest, CreateTokenResponse
+from atelier.events.v1 import events_pb2
+from atelier.events.v1.events_pb2 import (
+    Event,
+    GetSystemStatusRequest,
+    GetSystemStatusResponse,
+    SubscribeRequest,
+)
+from atelier.image.v1 import image_pb2
+from atelier.image.v1.image_pb2 import (
+    GenerateImageRequest,
+    GetModelRequest,
+    ListModelsRequest,
+    ListModelsResponse,
+    LoadModelRequest,
+    Model,
+    UnloadModelRequest,
+)
+from atelier.storage.v1.storage_pb2 import Asset
+from atelier_client.assets import AsyncAssets
+from atelier_client.connection import CALL_TIMEOUT_S, Connection
+from atelier_client.image import AsyncImage
+from atelier_client.images import AsyncImages
+from atelier_client.keys import AsyncKeys
+from atelier_client.paging import pages
+from atelier_client.parameters import Parameters, to_message
+from atelier_client.rest_transport import RestTransport
+from atelier_client.retry import RetryPolicy
+from atelier_client.rpc import rpc
+from atelier_client.settings import ClientSettings
+from atelier_client.transport import Transport
+
+_IMAGE = image_pb2.DESCRIPTOR
+_GENERATE = rpc(_IMAGE, "ImageService.GenerateImage", GenerateImageRequest, image_pb2.Image, repeatable=True)
+_LIST_MODELS = rpc(_IMAGE, "ModelService.ListModels", ListModelsRequest, ListModelsResponse)
+_GET_MODEL = rpc(_IMAGE, "ModelService.GetModel", GetModelRequest, Model)
+_LOAD_MODEL = rpc(_IMAGE, "ModelService.LoadModel", LoadModelRequest, Model)
+_UNLOAD_MODEL = rpc(_IMAGE, "ModelService.UnloadModel", UnloadModelRequest, Model)
+_TOKEN = rpc(auth_pb2.DESCRIPTOR, "AuthService.CreateToken", CreateTokenRequest, CreateTokenResponse)
+_STATUS = rpc(events_pb2.DESCRIPTOR, "SystemService.GetSystemStatus", GetSystemStatusRequest, GetSystemStatusResponse)
+
+# The gateway holds a call back for at most this long.
+_LONGEST_PREFER_S = 60
+
+
+class AsyncClient:
+    """Pictures from prompts.
+
+        async with AsyncClient() as client:
+            image = await client.generate("a red circle on a blue background", steps=20, seed=1)
+            await image.save("out.png")
+
+    `url` and `api_key` default to `ATELIER_URL` and `ATELIER_API_KEY`. Every method raises AtelierApiError (and its
+    kinds CannotReachError, JobFailedError); calls that may be repeated are repeated by `retry`.
+    """
+
+    def __init__(self, url: str | None = None, api_key: str | None = None, *, retry: RetryPolicy | None = None) -> None:
+        settings = ClientSettings.read()
+        key = settings.api_key if api_key is None else api_key
+        self._start(RestTransport(url or settings.url, _header_safe(key)), retry)
+
+    @classmethod
+    def over_grpc(
+        cls,
+        address: str | None = None,
+        api_key: str | None = None,
+        *,
+        tls: bool = False,
+        retry: RetryPolicy | None = None,
+    ) -> Self:
+        """A client over gRPC at `address` (`host:port`; by default `ATELIER_GRPC`), with TLS if asked."""
+        from atelier_client.grpc_transport import GrpcTransport  # grpc is loaded by those who use it
+
+        settings = ClientSettings.read()
+        key = settings.api_key if api_key is None else api_key
+        return cls.over(GrpcTransport(address or settings.grpc, _header_safe(key), tls=tls), retry=retry)
+
+    @classmethod
+    def over(cls, transport: Transport, *, retry: RetryPolicy | None = None) -> Self:
+        """A client over a transport of your own; closing the client closes it."""
+        client = cls.__new__(cls)
+        client._start(transport, retry)
+        return client
+
+    def _start(self, transport: Transport, retry: RetryPolicy | None) -> None:
+        self._connection = Connection(transport, retry or RetryPolicy())
+        self.images = AsyncImages(self._connection)
+        self.keys = AsyncKeys(self._connection)
+        self.assets = AsyncAssets(self._connection)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Gives the connections back."""
+        await self._connection.close()
+
+    async def generate(
+        self,
+        prompt: str,
+        *,
+        wait: bool | float = True,
+        idempotency_key: str | None = None,
+        **parameters: Unpack[Parameters],
+    ) -> AsyncImage:
+        """Makes a picture, or several.
+
+        `wait`: True waits for the end, a number for so many seconds at most, False not at all (the image is then QUEUED
+        and recorded for good). `idempotency_key`: a repeat with the same key answers the same image; one of its own is
+        made when none is given, so that repeats by this client are safe.
+
+        Raises TypeError for a parameter that does not exist, AtelierApiError INVALID_ARGUMENT with `fields` for values
+        that the mesh refuses, JobFailedError when the image ended without pictures while it was waited for.
+        """
+        request = GenerateImageRequest(parameters=to_message(prompt, parameters))
+        timeout_s = None if wait is True else float(wait)
+        loop = asyncio.get_running_loop()
+        end = None if timeout_s is None else loop.time() + timeout_s
+        prefer_s = _LONGEST_PREFER_S if timeout_s is None else min(int(timeout_s), _LONGEST_PREFER_S)
+        metadata = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
+        if prefer_s > 0:
+            metadata["prefer"] = f"wait={prefer_s}"
+        message = await self._connection.call(
+            _GENERATE, request, metadata=metadata, timeout_s=CALL_TIMEOUT_S + prefer_s
+        )
+        image = AsyncImage(message, self._connection)
+        if wait is False:
+            return image
+        if not image.finished:
+            return await image.wait(None if end is None else max(0.0, end - loop.time()))
+        image.raise_for_state()
+        return image
+
+    def watch(self, image_id: str, *, after_seq: int | None = None) -> AsyncIterator[Event]:
+        """What happens to one image until its end: typed events (`atelier.events.v1.Event`).
+
+        A snapshot comes first, or with `after_seq` every kept event after that number; then progress and previews; the
+        last one is terminal. A connection that breaks is opened again where it broke.
+        """
+        return self._connection.watch(image_id, after_seq)
+
+    def events(
+        self, *, after: str = "", types: Iterable[str] = (), job_id: str = "", heartbeats: bool = False
+    ) -> AsyncIterator[Event]:
+        """Every event of the caller, without end: from now on, or from the `cursor` in `after` on.
+
+        `types`: only these of `generation.progress`, `model.status`, `error.notification`, `system.status`.
+        `heartbeats`: tell them too; the first one says that from here on nothing is missed.
+        """
+        request = SubscribeRequest(after=after, types=list(types), job_id=job_id)
+        return self._connection.events(request, heartbeats=heartbeats)
+
+    async def content(self, image_id: str, index: int = 0) -> bytes:
+        """The bytes of one picture of an image that is finished."""
+        return await (await self.images.get(image_id)).content(index)
+
+    async def cancel(self, image_id: str) -> AsyncImage:
+        """Stops an image within one denoising step. A finished one is answered as it stands."""
+        return await self.images.cancel(image_id)
+
+    def models(self) -> AsyncIterator[Model]:
+        """The catalogue, the default model first."""
+        return pages(
+            lambda token: self._connection.call(_LIST_MODELS, ListModelsRequest(page_token=token)),
+            lambda page: page.models,
+        )
+
+    async def model(self, model_id: str) -> Model:
+        """One model."""
+        return await self._connection.call(_GET_MODEL, GetModelRequest(id=model_id))
+
+    async def load_model(self, model_id: str) -> Model:
+        """Asks the workers to load a model (administrators only). `events` tells when it is READY."""
+        return await self._connection.call(_LOAD_MODEL, LoadModelRequest(id=model_id))
+
+    async def unload_model(self, model_id: str) -> Model:
+        """Asks the workers to drop a model (administrators only)."""
+        return await self._connection.call(_UNLOAD_MODEL, UnloadModelRequest(id=model_id))
+
+    async def upload(self, path: str | os.PathLike[str], *, filename: str | None = None) -> Asset:
+        """Stores a picture or film. Raises OSError when `path` cannot be read."""
+        return await self.assets.upload(Path(path), filename)
+
+    async def token(self) -> CreateTokenResponse:
+        """A short-lived JWT for `Authorization: Bearer`, for programs that should not hold the key."""
+        return await self._connection.call(_TOKEN, CreateTokenRequest())
+
+    async def status(self) -> GetSystemStatusResponse:
+        """Workers, queues, devices, memory and disk."""
+        return await self._connection.call(_STATUS, GetSystemStatusRequest())
+
+
+def _header_safe(api_key: str) -> str:
+    """`api_key`, or ValueError (that does not show it) when no header can carry it."""
+    if not all("!" <= character <= "~" for character in api_key):
+        raise ValueError("the API key holds blanks or characters that no key has")
+    return api_key

@@ -1,0 +1,149 @@
+"""How an asynchronous method becomes a blocking one: written once, typed, no second copy of the surface.
+
+A façade owns an asynchronous object and the thread on which its event loop runs:
+
+    class Keys(Facade[AsyncKeys]):
+        list = iterating(AsyncKeys.list)
+        revoke = blocking(AsyncKeys.revoke)
+"""
+
+import asyncio
+import concurrent.futures
+import functools
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+
+A = TypeVar("A")
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+class LoopThread:
+    """An event loop on a thread of its own, for programs that have none."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="atelier-client", daemon=True)
+        self._thread.start()
+
+    @property
+    def closed(self) -> bool:
+        """True after `close`."""
+        return self._loop.is_closed()
+
+    def run(self, work: Coroutine[Any, Any, R]) -> R:
+        """The result of `work`, or what it raised. Ctrl-C while waiting cancels it."""
+        if self._loop.is_closed() or threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError(
+                "the client is closed" if self._loop.is_closed() else "called from the client's own loop"
+            )
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError:
+            raise RuntimeError("the client was closed meanwhile") from None
+        except BaseException:
+            future.cancel()
+            raise
+
+    def iterate(self, source: AsyncIterator[R]) -> Iterator[R]:
+        """The items of `source`, one at a time; it is closed when the iteration ends or is abandoned."""
+        try:
+            while True:
+                try:
+                    item = self.run(_next(source))
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            if not self._loop.is_closed():
+                self.run(_close(source))
+
+    def close(self) -> None:
+        """Ends what still runs for other threads, the loop and its thread. Idempotent."""
+        if self._loop.is_closed():
+            return
+        self.run(_end_other_tasks())
+        self.run(self._loop.shutdown_asyncgens())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Facade(Generic[A]):
+    """Something blocking in front of something asynchronous."""
+
+    def __init__(self, asynchronous: A, loop: LoopThread) -> None:
+        self._asynchronous = asynchronous
+        self._loop = loop
+
+
+class Blocking(Generic[A, P, S]):
+    """A method of a façade: calls `method` of the asynchronous object and gives what `adapt` makes of the outcome."""
+
+    def __init__(self, method: Callable[Concatenate[A, P], R], adapt: Callable[[R, LoopThread], S]) -> None:
+        self._method = method
+        self._adapt: Callable[[Any, LoopThread], S] = adapt
+        # Signature and docstring for `help` and editors.
+        functools.update_wrapper(self, method)  # type: ignore[arg-type]
+
+    @overload
+    def __get__(self, instance: None, owner: type[Facade[A]]) -> Self: ...
+
+    @overload
+    def __get__(self, instance: Facade[A], owner: type[Facade[A]]) -> Callable[P, S]: ...
+
+    def __get__(self, instance: Facade[A] | None, owner: type[Facade[A]]) -> "Self | Callable[P, S]":
+        if instance is None:
+            return self
+        facade = instance
+
+        @functools.wraps(self._method)
+        def call(*args: P.args, **kwargs: P.kwargs) -> S:
+            return self._adapt(self._method(facade._asynchronous, *args, **kwargs), facade._loop)
+
+        return call
+
+
+def blocking(method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]]) -> Blocking[A, P, R]:
+    """`method`, waited for."""
+    return Blocking(method, lambda work, loop: loop.run(work))
+
+
+def blocking_into(
+    method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]], facade: Callable[[R, LoopThread], S]
+) -> Blocking[A, P, S]:
+    """`method`, waited for; its result behind `facade`."""
+    return Blocking(method, lambda work, loop: facade(loop.run(work), loop))
+
+
+def iterating(method: Callable[Concatenate[A, P], AsyncIterator[R]]) -> Blocking[A, P, Iterator[R]]:
+    """`method`, iterated."""
+    return Blocking(method, lambda source, loop: loop.iterate(source))
+
+
+def iterating_into(
+    method: Callable[Concatenate[A, P], AsyncIterator[R]], facade: Callable[[R, LoopThread], S]
+) -> Blocking[A, P, Iterator[S]]:
+    """`method`, iterated; its items behind `facade`."""
+    return Blocking(method, lambda source, loop: (facade(item, loop) for item in loop.iterate(source)))
+
+
+async def _end_other_tasks() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def _next(source: AsyncIterator[R]) -> R:
+    return await anext(source)
+
+
+async def _close(source: AsyncIterator[Any]) -> None:
+    close = getattr(source, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,128 @@
+"""The client for programs without an event loop: the methods of `async_client.py`, waited for."""
+
+from typing import Self
+
+from atelier_client.assets import AsyncAssets
+from atelier_client.async_client import AsyncClient
+from atelier_client.blocking import Facade, LoopThread, blocking, blocking_into, iterating, iterating_into
+from atelier_client.image import AsyncImage, ImageRecord
+from atelier_client.images import AsyncImages
+from atelier_client.keys import AsyncKeys
+from atelier_client.retry import RetryPolicy
+from atelier_client.transport import Transport
+
+
+class Image(ImageRecord, Facade[AsyncImage]):
+    """An image of a `Client`. The record never changes: methods that change the image answer a new one."""
+
+    def __init__(self, asynchronous: AsyncImage, loop: LoopThread) -> None:
+        ImageRecord.__init__(self, asynchronous.message)
+        Facade.__init__(self, asynchronous, loop)
+
+    # Behind lambdas: a class cannot name itself in its own body.
+    refresh = blocking_into(AsyncImage.refresh, lambda image, loop: Image(image, loop))
+    wait = blocking_into(AsyncImage.wait, lambda image, loop: Image(image, loop))
+    cancel = blocking_into(AsyncImage.cancel, lambda image, loop: Image(image, loop))
+    watch = iterating(AsyncImage.watch)
+    content = blocking(AsyncImage.content)
+    save = blocking(AsyncImage.save)
+    save_all = blocking(AsyncImage.save_all)
+    delete = blocking(AsyncImage.delete)
+
+
+class Images(Facade[AsyncImages]):
+    """`client.images`."""
+
+    list = iterating_into(AsyncImages.list, Image)
+    get = blocking_into(AsyncImages.get, Image)
+    update = blocking_into(AsyncImages.update, Image)
+    cancel = blocking_into(AsyncImages.cancel, Image)
+    delete = blocking(AsyncImages.delete)
+
+
+class Keys(Facade[AsyncKeys]):
+    """`client.keys`."""
+
+    list = iterating(AsyncKeys.list)
+    create = blocking(AsyncKeys.create)
+    revoke = blocking(AsyncKeys.revoke)
+
+
+class Assets(Facade[AsyncAssets]):
+    """`client.assets`."""
+
+    upload = blocking(AsyncAssets.upload)
+    list = iterating(AsyncAssets.list)
+    get = blocking(AsyncAssets.get)
+    content = blocking(AsyncAssets.content)
+    delete = blocking(AsyncAssets.delete)
+
+
+class Client(Facade[AsyncClient]):
+    """Pictures from prompts.
+
+        with Client() as client:
+            image = client.generate("a red circle on a blue background", steps=20, seed=1)
+            image.save("out.png")
+
+    `url` and `api_key` default to `ATELIER_URL` and `ATELIER_API_KEY`. Every method raises AtelierApiError (and its
+    kinds CannotReachError, JobFailedError); calls that may be repeated are repeated by `retry`. Safe to share between
+    threads.
+    """
+
+    def __init__(self, url: str | None = None, api_key: str | None = None, *, retry: RetryPolicy | None = None) -> None:
+        self._start(AsyncClient(url, api_key, retry=retry))
+
+    @classmethod
+    def over_grpc(
+        cls,
+        address: str | None = None,
+        api_key: str | None = None,
+        *,
+        tls: bool = False,
+        retry: RetryPolicy | None = None,
+    ) -> Self:
+        """A client over gRPC at `address` (`host:port`; by default `ATELIER_GRPC`), with TLS if asked."""
+        return cls._of(AsyncClient.over_grpc(address, api_key, tls=tls, retry=retry))
+
+    @classmethod
+    def over(cls, transport: Transport, *, retry: RetryPolicy | None = None) -> Self:
+        """A client over a transport of your own; closing the client closes it."""
+        return cls._of(AsyncClient.over(transport, retry=retry))
+
+    @classmethod
+    def _of(cls, asynchronous: AsyncClient) -> Self:
+        client = cls.__new__(cls)
+        client._start(asynchronous)
+        return client
+
+    def _start(self, asynchronous: AsyncClient) -> None:
+        Facade.__init__(self, asynchronous, LoopThread())
+        self.images = Images(asynchronous.images, self._loop)
+        self.keys = Keys(asynchronous.keys, self._loop)
+        self.assets = Assets(asynchronous.assets, self._loop)
+
+    generate = blocking_into(AsyncClient.generate, Image)
+    watch = iterating(AsyncClient.watch)
+    events = iterating(AsyncClient.events)
+    content = blocking(AsyncClient.content)
+    cancel = blocking_into(AsyncClient.cancel, Image)
+    models = iterating(AsyncClient.models)
+    model = blocking(AsyncClient.model)
+    load_model = blocking(AsyncClient.load_model)
+    unload_model = blocking(AsyncClient.unload_model)
+    upload = blocking(AsyncClient.upload)
+    token = blocking(AsyncClient.token)
+    status = blocking(AsyncClient.status)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the connections back and ends the thread. Idempotent."""
+        if not self._loop.closed:
+            self._loop.run(self._asynchronous.close())
+            self._loop.close()

@@ -1,0 +1,1 @@
+"""What the `atelier` command can do, one noun a file."""

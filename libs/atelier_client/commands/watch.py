@@ -1,0 +1,72 @@
+"""`atelier watch`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from atelier_client.command import Json
+from atelier_client.console import as_dict, clean, moment, result, result_json, say
+
+if TYPE_CHECKING:
+    from atelier.events.v1.events_pb2 import Event, GenerationProgress
+    from atelier_client.async_client import AsyncClient
+
+
+async def watch(
+    client: "AsyncClient",
+    image_id: Annotated[
+        str | None, Argument(metavar="[ID]", help="One image, to its end; everything otherwise.")
+    ] = None,
+    after_seq: Annotated[int | None, Option(min=0, help="With an ID: everything after this event.")] = None,
+    after: Annotated[str, Option(help="Without an ID: everything after this cursor.")] = "",
+    json: Json = False,
+) -> None:
+    """Tells what happens, as it happens. Ends with the image, or with Ctrl-C."""
+    events = client.watch(image_id, after_seq=after_seq) if image_id else client.events(after=after, heartbeats=True)
+    listening = False
+    async for event in events:
+        if event.HasField("heartbeat"):
+            if not listening:
+                say("listening; Ctrl-C ends it")
+            listening = True
+        elif json:
+            result_json(as_dict(event), lines=True)
+        else:
+            result(f"{moment(event.time)}  {event.type:<20}  {clean(_told(event))}")
+
+
+def _told(event: "Event") -> str:
+    """One event as half a line."""
+    match event.WhichOneof("payload"):
+        case "snapshot":
+            return f"{event.job_id} {_progress(event.snapshot)}"
+        case "generation_progress":
+            return f"{event.job_id} {_progress(event.generation_progress)}"
+        case "model_status":
+            status = event.model_status
+            why = f" {status.error.reason}: {status.error.message}" if status.HasField("error") else ""
+            return f"{status.model_id} {status.state} on {status.worker_id}{why}"
+        case "error_notification":
+            error = event.error_notification.error
+            return f"{event.job_id} {error.reason}: {error.message}".strip()
+        case "system_status":
+            status_now = event.system_status
+            queues = ", ".join(f"{queue.kind}: {queue.queued} waiting" for queue in status_now.queues)
+            return f"{len(status_now.workers)} workers; {queues or 'no queues'}"
+        case _:
+            return event.job_id
+
+
+def _progress(progress: "GenerationProgress") -> str:
+    from atelier.jobs.v1 import job_pb2
+
+    words = [job_pb2.State.Name(progress.state)]
+    if progress.progress.steps:
+        words.append(f"step {progress.progress.step} of {progress.progress.steps}")
+    if progress.preview:
+        words.append("(preview)")
+    if progress.cached:
+        words.append("(cached)")
+    if progress.HasField("error"):
+        words.append(f"{progress.error.reason}: {progress.error.message}")
+    return " ".join([*words, *progress.content_urls])

@@ -1,0 +1,152 @@
+"""A transport with patience: repeats calls where that is safe, and resumes streams that broke."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+
+from google.api.httpbody_pb2 import HttpBody
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+
+from atelier.events.v1 import events_pb2
+from atelier.events.v1.events_pb2 import Event, SubscribeRequest
+from atelier.image.v1 import image_pb2
+from atelier.image.v1.image_pb2 import GetImageRequest, Image, WatchImageRequest
+from atelier_client.errors import AtelierApiError, CannotReachError, IncompleteError
+from atelier_client.retry import RetryPolicy
+from atelier_client.rpc import Req, Res, Rpc, rpc
+from atelier_client.states import TERMINAL_STATES
+from atelier_client.transport import Transport
+
+_GET = rpc(image_pb2.DESCRIPTOR, "ImageService.GetImage", GetImageRequest, Image)
+_WATCH = rpc(image_pb2.DESCRIPTOR, "ImageService.WatchImage", WatchImageRequest, events_pb2.Event)
+
+# Streams carry a heartbeat every 15 s: after three missed ones nobody is there.
+IDLE_S = 45.0
+CALL_TIMEOUT_S = 30.0
+
+
+class Connection:
+    """Everything that the surface asks of the mesh goes through here. Owns `transport`: `close` closes it."""
+
+    def __init__(self, transport: Transport, policy: RetryPolicy) -> None:
+        self._transport = transport
+        self._policy = policy
+
+    async def call(
+        self,
+        rpc: Rpc[Req, Res],
+        request: Req,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        timeout_s: float = CALL_TIMEOUT_S,
+        repeatable: bool | None = None,
+    ) -> Res:
+        """The answer to `request`, asked for again by the policy. `timeout_s` bounds one attempt."""
+        safe = rpc.repeatable if repeatable is None else repeatable
+        async for attempt in self._attempts(safe):
+            with attempt:
+                return await self._transport.call(rpc, request, metadata=metadata or {}, timeout_s=timeout_s)
+        raise AssertionError("tenacity ends with an answer or an error")
+
+    async def content(self, rpc: Rpc[Req, HttpBody], request: Req, *, size_bytes: int) -> bytes:
+        """The whole body of a file of `size_bytes` bytes; IncompleteError when another number came, also in repeats."""
+        async for attempt in self._attempts(True):
+            with attempt:
+                chunks = [part.data async for part in self._transport.stream(rpc, request, idle_s=CALL_TIMEOUT_S)]
+                data = b"".join(chunks)
+                if len(data) != size_bytes:
+                    raise IncompleteError(f"{len(data)} of {size_bytes} bytes came")
+                return data
+        raise AssertionError("tenacity ends with an answer or an error")
+
+    async def upload(
+        self, rpc: Rpc[Req, Res], first: Req, chunks: AsyncIterator[bytes], *, timeout_s: float = 120.0
+    ) -> Res:
+        """Sends a file once: half a file cannot be taken back, so nothing is repeated."""
+        return await self._transport.upload(rpc, first, chunks, timeout_s=timeout_s)
+
+    async def watch(self, image_id: str, after_seq: int | None = None) -> AsyncIterator[Event]:
+        """What happens to one image until its end, no kept event twice, heartbeats left out.
+
+        A snapshot comes first, or with `after_seq` every kept event after that number. A connection that breaks is
+        opened again behind the last event that arrived. Raises CannotReachError after `attempts` vain tries in a row.
+        """
+        failures = 0
+        while True:
+            before = after_seq
+            try:
+                request = WatchImageRequest(id=image_id, after_seq=after_seq)
+                async with aclosing(self._transport.stream(_WATCH, request, idle_s=IDLE_S)) as events:
+                    async for event in events:
+                        failures = 0
+                        if event.HasField("heartbeat"):
+                            continue
+                        after_seq = max(after_seq or 0, event.seq)
+                        yield event
+                        if event.snapshot.terminal or event.generation_progress.terminal:
+                            return
+                if after_seq is not None and after_seq == before and await self._has_ended(image_id, after_seq):
+                    return
+                broken: AtelierApiError = CannotReachError("the stream ended before the image did", delivered=True)
+            except AtelierApiError as error:
+                if not _broke(error):
+                    raise
+                broken = error
+            failures += 1
+            await self._pause(failures, broken)
+
+    async def events(self, request: SubscribeRequest, *, heartbeats: bool = False) -> AsyncIterator[Event]:
+        """Every event of the caller without end; resumes behind the last `cursor` that came."""
+        asked = SubscribeRequest()
+        asked.CopyFrom(request)
+        failures = 0
+        while True:
+            try:
+                async with aclosing(self._transport.events(asked, idle_s=IDLE_S)) as events:
+                    async for event in events:
+                        failures = 0
+                        if event.cursor:
+                            asked.after = event.cursor
+                        if heartbeats or not event.HasField("heartbeat"):
+                            yield event
+                broken: AtelierApiError = CannotReachError("the gateway ended the stream", delivered=True)
+            except AtelierApiError as error:
+                if not _broke(error):
+                    raise
+                broken = error
+            failures += 1
+            await self._pause(failures, broken)
+
+    async def close(self) -> None:
+        """Closes the transport."""
+        await self._transport.close()
+
+    def _attempts(self, repeatable: bool) -> AsyncRetrying:
+        def allowed(error: BaseException) -> bool:
+            return isinstance(error, IncompleteError) or self._policy.allows(error, repeatable=repeatable)
+
+        return AsyncRetrying(
+            retry=retry_if_exception(allowed),
+            stop=stop_after_attempt(self._policy.attempts),
+            wait=self._policy.wait(),
+            reraise=True,
+        )
+
+    async def _pause(self, failures: int, error: AtelierApiError) -> None:
+        """Waits before the stream is opened again; raises `error` when it has failed too often in a row."""
+        if failures >= self._policy.attempts:
+            raise error
+        wait_s = self._policy.first_wait_s * 2 ** (failures - 1)
+        await asyncio.sleep(min(max(wait_s, error.retry_after_s or 0.0), self._policy.longest_wait_s))
+
+    async def _has_ended(self, image_id: str, seq: int) -> bool:
+        """Whether the image ended with the last event that the caller saw, so that nothing will follow."""
+        image = await self.call(_GET, GetImageRequest(id=image_id))
+        return image.seq <= seq and image.state in TERMINAL_STATES
+
+
+def _broke(error: AtelierApiError) -> bool:
+    """Whether the connection is at fault. A service always names a reason: what has none was made on the way."""
+    if isinstance(error, CannotReachError) or error.code in ("UNAVAILABLE", "ABORTED"):
+        return True  # ABORTED: we read too slowly, and are asked to go on behind the last event
+    return not error.reason and error.code in ("INTERNAL", "UNKNOWN", "CANCELLED", "DEADLINE_EXCEEDED")

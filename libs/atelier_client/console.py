@@ -1,0 +1,122 @@
+"""What the command line shows: results on stdout, everything else on stderr, a bar only on a terminal."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+
+def result(line: str) -> None:
+    """A line of the result."""
+    print(line, flush=True)
+
+
+def say(line: str) -> None:
+    """A line for the person who waits."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def as_dict(message: "Message") -> dict[str, Any]:
+    """`message` as its JSON form, as the REST API writes it."""
+    from google.protobuf import json_format
+
+    return json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+
+
+def result_json(value: Any, *, lines: bool = False) -> None:
+    """`value` as JSON, on one line for streams."""
+    result(json.dumps(value, ensure_ascii=False, indent=None if lines else 2))
+
+
+def clean(text: str) -> str:
+    """`text` without what would move a terminal's cursor."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on a terminal; tab-separated lines without headings anywhere else, for `cut` and `awk`."""
+    cleaned = [[clean(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in cleaned:
+            result("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False)
+    for heading in headings:
+        drawn.add_column(heading, overflow="fold")
+    for row in cleaned:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console().print(drawn)
+
+
+def pairs(values: Iterable[tuple[str, str]]) -> None:
+    """Names and values, aligned; what is empty is left out."""
+    shown = [(name, clean(value)) for name, value in values if value]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        result(f"{name:<{width}}  {value}")
+
+
+def moment(time: "Timestamp") -> str:
+    """A time in UTC to the second; empty when there is none."""
+    return time.ToDatetime().strftime("%Y-%m-%d %H:%M:%SZ") if time.seconds else ""
+
+
+def size(count_bytes: int) -> str:
+    """Bytes for a person."""
+    amount, units = float(count_bytes), ["B", "kB", "MB", "GB", "TB"]
+    while amount >= 1000 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.0f} {units[0]}" if amount >= 100 or units[0] == "B" else f"{amount:.1f} {units[0]}"
+
+
+class ProgressLines:
+    """Progress as plain lines, one for every state and every tenth of the way."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def show(self, state: str, step: int, steps: int) -> None:
+        """Says so when there is news."""
+        tenth = 10 * step // steps if steps else 0
+        line = f"{state} {tenth}" if state == "RUNNING" else state
+        if line != self._last:
+            self._last = line
+            say(f"{state.lower()} · step {step} of {steps}" if state == "RUNNING" and steps else state.lower())
+
+
+class ProgressBar:
+    """Progress as a bar."""
+
+    def __init__(self, progress: Any) -> None:
+        self._progress = progress
+        self._task = progress.add_task("queued", total=None)
+
+    def show(self, state: str, step: int, steps: int) -> None:
+        """Draws it."""
+        total = steps if steps and state in ("RUNNING", "SUCCEEDED") else None
+        self._progress.update(self._task, description=state.lower(), completed=step, total=total)
+
+
+@contextmanager
+def progress() -> Iterator[ProgressLines | ProgressBar]:
+    """A bar when stderr is a terminal, lines otherwise."""
+    if not sys.stderr.isatty():
+        yield ProgressLines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as drawn:
+        yield ProgressBar(drawn)

@@ -1,0 +1,79 @@
+"""What can go wrong, as the caller of the client sees it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from atelier.image.v1.image_pb2 import Image
+
+
+class AtelierApiError(Exception):
+    """The mesh said no.
+
+    Attributes:
+        code: name of the gRPC status code, such as `NOT_FOUND`; the same over REST and gRPC.
+        reason: stable upper-case name of the cause, listed in docs/contracts.md; empty when the answer held none.
+        message: one sentence for a person.
+        fields: field of the request → what is wrong with it.
+        trace_id: 32 hex digits that find the call in traces and logs; empty when unknown.
+        retry_after_s: seconds after which a repeat makes sense; None when the mesh did not say.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        reason: str,
+        message: str,
+        *,
+        fields: Mapping[str, str] | None = None,
+        trace_id: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.fields: Mapping[str, str] = MappingProxyType(dict(fields or {}))
+        self.trace_id = trace_id
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        """One line: the message, the fields that it does not name yet, and where to look."""
+        parts = [self.message or self.reason or self.code]
+        parts += [f"{field}: {text}" for field, text in self.fields.items() if field not in self.message]
+        line = "; ".join(parts) + f" ({self.reason or self.code})"
+        return f"{line} [trace {self.trace_id}]" if self.trace_id else line
+
+
+class CannotReachError(AtelierApiError):
+    """No answer came, or it broke off.
+
+    `delivered` is False when the request certainly never left, so that anything may be repeated.
+    """
+
+    def __init__(self, message: str, *, delivered: bool) -> None:
+        super().__init__("UNAVAILABLE", "CANNOT_REACH", message)
+        self.delivered = delivered
+
+
+class IncompleteError(AtelierApiError):
+    """The bytes that came are not those that were promised: the stream broke in a way that looked like its end."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("DATA_LOSS", "CONTENT_INCOMPLETE", message)
+
+
+class JobFailedError(AtelierApiError):
+    """The image that was waited for ended without pictures: it failed, or somebody cancelled it.
+
+    `image` is the image (a protobuf message) as it ended.
+    """
+
+    def __init__(self, image: "Image", *, canceled: bool) -> None:
+        if canceled:
+            super().__init__("CANCELLED", "JOB_CANCELED", "the image was cancelled", trace_id=image.trace_id)
+        else:
+            failure = image.error
+            super().__init__("ABORTED", failure.reason, failure.message, trace_id=image.trace_id)
+        self.image = image

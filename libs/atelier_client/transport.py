@@ -1,0 +1,34 @@
+"""The port between the client's surface and the wire."""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from typing import Protocol
+
+from atelier.events.v1.events_pb2 import Event, SubscribeRequest
+from atelier_client.rpc import Req, Res, Rpc
+
+
+class Transport(Protocol):
+    """Carries calls. Every method raises AtelierApiError, and CannotReachError when no answer came.
+
+    Nothing is repeated here: that is `Connection`'s business.
+    """
+
+    async def call(self, rpc: Rpc[Req, Res], request: Req, *, metadata: Mapping[str, str], timeout_s: float) -> Res:
+        """One request, one answer. `metadata` travels as HTTP headers or gRPC metadata; names in lower case."""
+        ...
+
+    def stream(self, rpc: Rpc[Req, Res], request: Req, *, idle_s: float) -> AsyncGenerator[Res]:
+        """One request, many answers; broken off when none comes for `idle_s` seconds."""
+        ...
+
+    async def upload(self, rpc: Rpc[Req, Res], first: Req, chunks: AsyncIterable[bytes], *, timeout_s: float) -> Res:
+        """Streams `chunks` (at most 1 MiB each) into the RPC's body field; `first` holds the other fields."""
+        ...
+
+    def events(self, request: SubscribeRequest, *, idle_s: float) -> AsyncGenerator[Event]:
+        """Every event of the caller, heartbeats among them; ends only when the other side ends it."""
+        ...
+
+    async def close(self) -> None:
+        """Gives the connections back. Idempotent."""
+        ...
