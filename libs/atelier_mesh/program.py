@@ -1,0 +1,20 @@
+"""A process of the mesh, as data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to start, and how to know that it is ready.
+
+    `ready` is `grpc:<port>` (says SERVING), `http:<port>/<path>` (answers 2xx or 403), `tcp:<port>` (accepts), or the
+    empty string when nothing asks it.
+    """
+
+    name: str
+    argv: Sequence[str]
+    ready: str = ""
+    stops: int = 0
+    """Programs with the smallest number are stopped first; the next ones when these have ended."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)

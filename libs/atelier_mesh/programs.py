@@ -1,0 +1,155 @@
+"""Every process of a mesh on one machine: what it is called, how it is started, when it is ready."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from atelier_mesh.gateway.bootstrap import render
+from atelier_mesh.gateway.command import envoy_command
+from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_mesh.ports import Ports
+from atelier_mesh.program import Program
+from atelier_mesh.secrets import Secrets
+from atelier_mesh.settings import MeshSettings
+
+LOOPBACK = "127.0.0.1"
+BUCKET = "atelier"
+_SCRIPTS = Path(sys.executable).parent
+# Who stops when: the door and the workers first, so that jobs are given back while there is somebody to take them.
+_FIRST, _SERVICES, _LAST = range(3)
+
+
+def _address(port: int) -> str:
+    return f"{LOOPBACK}:{port}"
+
+
+def nats_program(ports: Ports, state_dir: Path) -> Program:
+    """NATS with JetStream, which syncs every message to the disk (its own default is two minutes)."""
+    folder = state_dir / "nats"
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "nats.conf"
+    config.write_text(
+        f"server_name: atelier\nlisten: {_address(ports.nats)}\nhttp: {_address(ports.nats_monitor)}\n"
+        f"jetstream {{ store_dir: {json.dumps(str(folder))}, sync_interval: always }}\n"
+    )
+    return Program(
+        "nats",
+        [str(_SCRIPTS / "nats-server"), "-c", str(config)],
+        ready=f"http:{ports.nats_monitor}/healthz",
+        stops=_LAST,
+    )
+
+
+def s3_program(ports: Ports, secrets: Secrets, state_dir: Path) -> Program:
+    """SeaweedFS as an S3 server, on loopback, without its user interfaces."""
+    folder = state_dir / "s3"
+    folder.mkdir(parents=True, exist_ok=True)
+    options = {
+        "dir": folder, "ip": LOOPBACK, "ip.bind": LOOPBACK, "bucket": BUCKET, "admin.ui": "false", "webdav": "false",
+        "admin.port": ports.s3_admin, "admin.port.grpc": ports.s3_admin_grpc,
+        "master.port": ports.s3_master, "master.port.grpc": ports.s3_master_grpc,
+        "volume.port": ports.s3_volume, "volume.port.grpc": ports.s3_volume_grpc,
+        "filer.port": ports.s3_filer, "filer.port.grpc": ports.s3_filer_grpc,
+        "s3.port": ports.s3, "s3.port.grpc": ports.s3_grpc, "s3.port.iceberg": 0, "s3.port.lance": 0,
+        "filer.localSocket": folder / "filer.sock", "s3.localSocket": folder / "s3.sock",
+        "s3.allowDeleteBucketNotEmpty": "false", "master.telemetry": "false", "s3.iam": "false",
+    }  # fmt: skip
+    return Program(
+        "s3",
+        [str(_SCRIPTS / "weed"), "mini", *(f"-{name}={value}" for name, value in options.items())],
+        ready=f"http:{ports.s3}/healthz",
+        stops=_LAST,
+        environment={"AWS_ACCESS_KEY_ID": secrets.s3_access_key, "AWS_SECRET_ACCESS_KEY": secrets.s3_secret_key},
+    )
+
+
+def gateway_program(settings: MeshSettings, ports: Ports) -> Program:
+    """Envoy, with its configuration rendered into the state folder."""
+    folder = settings.state_dir / "gateway"
+    folder.mkdir(parents=True, exist_ok=True)
+    gateway = GatewaySettings(
+        folder=settings.project_dir / "gateway" / "envoy",
+        access_log=settings.state_dir / "logs" / "access.jsonl",
+        auth=_address(ports.auth),
+        storage=_address(ports.storage),
+        image=_address(ports.image),
+        events=_address(ports.events),
+        events_http=_address(ports.websocket),
+        otlp_endpoint=settings.otlp_endpoint,
+        host=settings.host,
+        port=ports.gateway,
+        internal_port=ports.gateway_metrics,
+        admin_port=ports.gateway_admin,
+        cors_origins=tuple(o.strip() for o in settings.cors_origins.split(",") if o.strip()),
+        requests_per_s=settings.requests_per_s,
+        request_burst=settings.request_burst,
+    )
+    config = folder / "envoy.json"
+    config.write_text(json.dumps(render(gateway), indent=1))
+    return Program("gateway", envoy_command(config), ready=f"http:{ports.gateway_admin}/ready")
+
+
+def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> list[Program]:
+    """Our own processes."""
+    state = settings.state_dir
+    shared = {
+        "ATELIER_AUTH_ADDRESS": _address(ports.auth),
+        "ATELIER_STORAGE_ADDRESS": _address(ports.storage),
+        "ATELIER_NATS_URL": f"nats://{_address(ports.nats)}",
+        "ATELIER_LOG_LEVEL": settings.log_level,
+        "ATELIER_OTLP_ENDPOINT": settings.otlp_endpoint,
+        "ATELIER_SERVICE_SECRET": secrets.service_secret,
+    }
+
+    def program(name: str, metrics: int, ready: str, stops: int = _SERVICES, **own: str) -> Program:
+        environment = {**shared, "ATELIER_METRICS_PORT": str(metrics), **own}
+        script = name.rstrip("-0123456789")  # the second worker is the same program as the first
+        return Program(name, [str(_SCRIPTS / script)], ready=ready, stops=stops, environment=environment)
+
+    def database(name: str) -> str:
+        return f"sqlite+aiosqlite:///{(state / name).resolve()}.db"
+
+    models = os.pathsep.join(map(str, (settings.project_dir / "models" / "catalogue.yaml", state / "models.yaml")))
+    return [
+        program(
+            "atelier-auth", ports.auth_metrics, f"grpc:{ports.auth}",
+            ATELIER_LISTEN=_address(ports.auth), ATELIER_DATABASE_URL=database("auth"),
+            ATELIER_BOOTSTRAP_API_KEY=secrets.api_key,
+        ),
+        program(
+            "atelier-storage", ports.storage_metrics, f"grpc:{ports.storage}",
+            ATELIER_LISTEN=_address(ports.storage), ATELIER_DATABASE_URL=database("storage"),
+            ATELIER_S3_ENDPOINT=_address(ports.s3), ATELIER_S3_BUCKET=BUCKET,
+            ATELIER_S3_ACCESS_KEY=secrets.s3_access_key, ATELIER_S3_SECRET_KEY=secrets.s3_secret_key,
+            ATELIER_SPOOL_DIR=str((state / "spool").resolve()),
+        ),
+        program(
+            "atelier-events", ports.events_metrics, f"grpc:{ports.events}",
+            ATELIER_LISTEN=_address(ports.events), ATELIER_WEBSOCKET_LISTEN=_address(ports.websocket),
+            ATELIER_STATE_DIR=str(state.resolve()),
+        ),
+        program(
+            "atelier-image", ports.image_metrics, f"grpc:{ports.image}",
+            ATELIER_LISTEN=_address(ports.image), ATELIER_DATABASE_URL=database("image"), ATELIER_MODELS=models,
+        ),
+        *(
+            program(
+                "atelier-image-worker" if k == 0 else f"atelier-image-worker-{k + 1}",
+                ports.image_worker_metrics + 2 * k, f"grpc:{ports.image_worker + 2 * k}", _FIRST,
+                ATELIER_LISTEN=_address(ports.image_worker + 2 * k),
+                ATELIER_DATABASE_URL=database("image"), ATELIER_MODELS=models, ATELIER_JOB_GRACE_S="2",
+            )
+            for k in range(settings.image_workers)
+        ),
+    ]  # fmt: skip
+
+
+def all_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> list[Program]:
+    """In the order in which they are started; nothing waits for another: each finds the others when they are up."""
+    return [
+        nats_program(ports, settings.state_dir),
+        s3_program(ports, secrets, settings.state_dir),
+        *service_programs(settings, ports, secrets),
+        gateway_program(settings, ports),
+    ]

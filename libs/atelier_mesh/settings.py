@@ -1,0 +1,27 @@
+"""Settings of the mesh on one machine."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class MeshSettings(BaseSettings):
+    """Read from the environment, `ATELIER_<FIELD>`. `ATELIER_PORT` moves all ports at once."""
+
+    model_config = SettingsConfigDict(env_prefix="ATELIER_", frozen=True, extra="ignore")
+
+    host: str = Field(default="127.0.0.1", description="address that the gateway binds; all else stays on loopback")
+    port: int = Field(default=8080, ge=1024, le=65000, description="the gateway's port; the others follow it")
+    state_dir: Path = Field(default=Path("var"), description="folder of everything that is kept")
+    project_dir: Path = Field(
+        default=Path(__file__).resolve().parents[2], description="folder that holds gateway/ and models/"
+    )
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="least level logged")
+    otlp_endpoint: str = Field(default="", description="host:port that takes OTLP over gRPC; empty sends nothing")
+    cors_origins: str = Field(default="", description="origins, separated by commas, whose pages may call; * for all")
+    image_workers: int = Field(default=1, ge=1, le=8, description="worker processes; more than one needs the memory")
+    requests_per_s: int = Field(default=50, ge=1, description="requests per second of each caller in the long run")
+    request_burst: int = Field(default=100, ge=1, description="requests that a caller may make at once")
+    ready_timeout_s: float = Field(default=90.0, gt=0, description="seconds that the mesh gets to become ready")
+    first_picture: bool = Field(default=True, description="make a first picture when everything is up")

@@ -1,0 +1,37 @@
+"""One mesh for all tests that leave it standing."""
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from tests.mesh.running_mesh import RunningMesh, start_mesh
+from tests.mesh.trace_receiver import TraceReceiver, receiving
+
+
+@pytest.fixture(scope="session")
+def traces() -> Iterator[TraceReceiver]:
+    """Where the mesh sends its spans."""
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory, traces: TraceReceiver) -> Iterator[RunningMesh]:
+    """A mesh that lives as long as the test session, with limits wide enough for a test suite."""
+    running = start_mesh(
+        tmp_path_factory.mktemp("mesh"),
+        ATELIER_OTLP_ENDPOINT=traces.address,
+        ATELIER_REQUESTS_PER_S="500",
+        ATELIER_REQUEST_BURST="1000",
+        ATELIER_CORS_ORIGINS="https://app.example",
+    )
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def client(mesh: RunningMesh) -> Iterator[httpx2.Client]:
+    """A REST client with the administrator's key."""
+    with mesh.client() as client:
+        yield client

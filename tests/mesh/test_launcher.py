@@ -1,0 +1,68 @@
+"""What the launcher says and leaves behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from tests.mesh.running_mesh import RunningMesh, free_base_port, start_mesh
+
+
+def _refused(state_dir: Path, port: int) -> str:
+    """What a launcher says that cannot start."""
+    environment = {**os.environ, "ATELIER_STATE_DIR": str(state_dir), "ATELIER_PORT": str(port)}
+    script = Path(sys.executable).parent / "atelier-mesh"
+    done = subprocess.run(
+        [str(script), "run"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_port_in_use_is_named_with_the_setting_that_moves_it(tmp_path: Path) -> None:
+    base = free_base_port()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", base + 3))
+        taken.listen()
+        said = _refused(tmp_path, base)
+    assert str(base + 3) in said
+    assert "ATELIER_PORT" in said
+
+
+def test_a_second_mesh_on_the_same_folder_is_refused(mesh: RunningMesh) -> None:
+    assert "ATELIER_STATE_DIR" in _refused(mesh.state_dir, free_base_port())
+
+
+def test_ctrl_c_leaves_no_process_and_what_was_made_is_there_after_a_restart(tmp_path: Path) -> None:
+    first = start_mesh(tmp_path, ATELIER_FIRST_PICTURE="true")
+    children = psutil.Process(first.launcher.pid).children(recursive=True)
+    listening = {c.laddr for p in children for c in p.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+    assert {address.ip for address in listening} <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    first.launcher.send_signal(signal.SIGINT)
+    first.launcher.wait(40)
+    first.stop()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+    assert first.launcher.returncode == 0
+    assert (tmp_path / "first-picture.png").read_bytes().startswith(b"\x89PNG")
+    assert "Its trace id" in first.output
+
+    second = start_mesh(tmp_path, port=first.ports.gateway)
+    try:
+        assert second.api_key == first.api_key
+        with second.client() as client:
+            (image,) = client.get("/api/v1/images").json()["images"]
+            picture = client.get(image["outputs"][0]["content_url"]).content
+        assert picture == (tmp_path / "first-picture.png").read_bytes()
+    finally:
+        second.stop()
+
+
+def test_what_is_kept_is_readable_by_its_owner_alone(mesh: RunningMesh) -> None:
+    for name in ("secrets.json", "dev.env", "auth.db", "image.db", "storage.db"):
+        assert (mesh.state_dir / name).stat().st_mode & 0o077 == 0, name
