@@ -1,0 +1,89 @@
+"""`make bench`: measures, prints a table, writes var/bench/<time>.json. Changes nothing outside var/bench."""
+
+import argparse
+import asyncio
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from atelier_diffusion.hardware import physical_cores
+from tests.bench.box import busy_programs, describe_box
+from tests.bench.cache_hit import measure_cache_hit
+from tests.bench.job_plane import measure_job_plane
+from tests.bench.memory import measure_memory
+from tests.bench.overhead import measure_overhead
+from tests.bench.rows import Row, table
+from tests.bench.start import Starts
+from tests.bench.submits import measure_submits
+
+FOLDER = Path("var/bench")
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long to measure."""
+
+    rounds: int
+    jobs: int
+    """Pictures per round of the overhead."""
+    submit_s: float
+    """Seconds per round and way of submitting."""
+    plane_jobs: int
+
+
+FULL = Length(rounds=5, jobs=12, submit_s=3.0, plane_jobs=100)
+QUICK = Length(rounds=2, jobs=6, submit_s=1.0, plane_jobs=20)
+
+
+def measure(folder: Path, length: Length) -> list[Row]:
+    """Everything, in the order of the table."""
+    starts = Starts(folder)
+    overhead: list[Row] = []
+    cores = physical_cores()
+    for threads in sorted({cores, 1}, reverse=True):  # as it comes, and with a core for what is not torch
+        with starts.mesh("mesh", ATELIER_TORCH_THREADS=str(threads)) as mesh:
+            key = mesh.key_of("bench")
+            overhead += _told(measure_overhead(mesh, key, threads=threads, rounds=length.rounds, jobs=length.jobs))
+    with starts.mesh("mesh") as mesh:
+        key = mesh.key_of("bench")
+        cache = _told([measure_cache_hit(mesh, key, rounds=length.rounds)])
+        memory = _told(measure_memory(mesh))
+        submits = _told(measure_submits(mesh, key, rounds=length.rounds, seconds=length.submit_s))
+    start = _told([starts.row()])
+    plane = _told(asyncio.run(measure_job_plane(folder, rounds=length.rounds, jobs=length.plane_jobs)))
+    return [*overhead, *cache, *submits, *start, *memory, *plane]
+
+
+def _told(rows: list[Row]) -> list[Row]:
+    """Says that something is done, for whoever waits."""
+    for row in rows:
+        print(f"  {row.name}: {row.value.median:.3f} {row.unit}", flush=True)  # noqa: T201 - it talks to a person
+    return rows
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="shorter, to see that it works; the numbers mean little")
+    length = QUICK if parser.parse_args().quick else FULL
+    started = time.monotonic()
+    folder = FOLDER / "scratch"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    box = describe_box()
+    rows = measure(folder.resolve(), length)
+    shutil.rmtree(folder)  # kept when something went wrong: it holds the logs
+    box["also_running_at_the_end"] = busy_programs()
+    target = FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    target.write_text(json.dumps({"box": box, "rows": [row.as_json() for row in rows]}, indent=1) + "\n")
+    others = "; ".join(box["also_running"]) or "nothing else"
+    print(f"\n{table(rows)}\n")  # noqa: T201
+    print(f"{box['processor']}, {box['cores']} cores, load {box['load_average']}; running beside: {others}")  # noqa: T201
+    print(f"{time.monotonic() - started:.0f} s; written to {target}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
