@@ -1,0 +1,59 @@
+"""Every RPC is reachable through the gateway and documented, or named as internal; and the other way round."""
+
+import json
+import re
+
+from google.api import annotations_pb2
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from atelier_mesh.gateway.contract import read_methods
+from tests.docs.page import ROOT, Page
+
+PAGE = Page("docs/contracts.md")
+DESCRIPTORS = ROOT / "gateway/envoy/atelier.binpb"
+OPENAPI = json.loads((ROOT / "gateway/envoy/openapi.json").read_text("utf-8"))
+VERBS = {"get", "put", "post", "delete", "patch"}
+
+
+def described() -> set[str]:
+    """Every route of the OpenAPI document."""
+    return {f"{verb.upper()} {path}" for path, item in OPENAPI["paths"].items() for verb in item if verb in VERBS}
+
+
+def documented() -> set[str]:
+    """Every route of the table in the contracts."""
+    return set(PAGE.named("Routes"))
+
+
+def internal() -> set[str]:
+    """Every RPC of ours that has no route."""
+    files = FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file
+    return {
+        f"{file.package}.{service.name}/{method.name}"
+        for file in files
+        if file.package.startswith("atelier.")
+        for service in file.service
+        for method in service.method
+        if not method.options.HasExtension(annotations_pb2.http)
+    }
+
+
+def test_every_annotated_rpc_is_in_the_openapi_document() -> None:
+    annotated = {f"{b.verb} {b.template}" for method in read_methods(DESCRIPTORS) for b in method.bindings}
+    assert annotated == described()
+
+
+def test_every_route_is_in_the_table_and_every_row_is_a_route() -> None:
+    assert documented() == described()
+
+
+def test_every_other_rpc_is_named_as_internal() -> None:
+    assert set(PAGE.named("Internal methods")) == internal()
+
+
+def test_routes_that_other_pages_name_exist() -> None:
+    templates = [re.sub(r"\{[^}]+\}", "[^/]+", route.split()[1]) for route in described()]
+    for page in (Page("README.md"), PAGE, Page("docs/architecture.md"), Page("docs/operations.md")):
+        named = re.findall(r"`(?:GET|PUT|POST|DELETE) (/[^`?]+)[^`]*`", page.text)
+        known = [*templates, "/healthz", "/ws/v1/events", "/api/v1/openapi.json"]
+        assert [path for path in named if not any(re.fullmatch(t, path) for t in known)] == []
