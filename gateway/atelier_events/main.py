@@ -20,9 +20,9 @@ from atelier_jobs.bus import Bus
 from atelier_jobs.streams import Streams
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import TokenVerifier
-from atelier_service.process import background, run
+from atelier_service.process import background
 from atelier_service.server import run_server
-from atelier_service.telemetry import start_telemetry
+from atelier_service.service import run_service
 
 _LOOK_EVERY_S = 5.0
 _TELL_EVERY = 6
@@ -79,12 +79,5 @@ async def serve(settings: EventsSettings) -> AsyncIterator[RunningEvents]:
 
 def main() -> None:
     """Entry point of `atelier-events`."""
-
-    async def _main(stopping: asyncio.Event) -> None:
-        settings = EventsSettings()
-        provider = start_telemetry(settings, "atelier-events")
-        async with serve(settings):
-            await stopping.wait()
-        provider.shutdown()
-
-    run(_main)
+    settings = EventsSettings()
+    run_service(settings, "atelier-events", lambda: serve(settings))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 class Program:
     """What to start, and how to know that it is ready.
 
-    `ready` is `grpc:<port>` (says SERVING), `http:<port>/<path>` (answers 2xx or 403), `tcp:<port>` (accepts), or the
-    empty string when nothing asks it.
+    `ready` is `grpc:<port>` (says SERVING), `http:<port>/<path>` (answers 2xx or 403), or the empty string when nothing
+    asks it.
     """
 
     name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -33,9 +32,9 @@ from atelier_auth.settings import AuthSettings
 from atelier_service.clock import Clock, SystemClock
 from atelier_service.database import create_engine, create_schema
 from atelier_service.identity import TokenVerifier
-from atelier_service.process import background, run
+from atelier_service.process import background
 from atelier_service.server import RunningServer, run_server
-from atelier_service.telemetry import start_telemetry
+from atelier_service.service import run_service
 from envoy_api.service.auth.v3 import external_auth_pb2_grpc
 
 SERVICE = "atelier-auth"
@@ -104,19 +103,10 @@ async def serve(settings: AuthSettings, clock: Clock | None = None) -> AsyncIter
         yield await stack.enter_async_context(run_server(settings, register=register, verifier=verifier, public=PUBLIC))
 
 
-async def _main(stopping: asyncio.Event) -> None:
-    settings = AuthSettings()
-    telemetry = start_telemetry(settings, SERVICE)
-    try:
-        async with serve(settings):
-            await stopping.wait()
-    finally:
-        telemetry.shutdown()
-
-
 def main() -> None:
     """Entry point of `atelier-auth`."""
-    run(_main)
+    settings = AuthSettings()
+    run_service(settings, SERVICE, lambda: serve(settings))
 
 
 if __name__ == "__main__":

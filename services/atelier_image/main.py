@@ -1,6 +1,5 @@
 """atelier-image: what it is made of, and how it starts. It brings no torch."""
 
-import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -38,7 +37,7 @@ from atelier_service.channel import open_channel
 from atelier_service.credentials import ServiceCredential, jwks_from
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.server import RunningServer, run_server
-from atelier_service.telemetry import start_telemetry
+from atelier_service.service import run_service
 
 SERVICE = "atelier-image"
 
@@ -98,19 +97,10 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
         yield await stack.enter_async_context(run_server(settings, register=register, verifier=TokenVerifier(jwks)))
 
 
-async def _main(stopping: asyncio.Event) -> None:
-    settings = ImageSettings()
-    telemetry = start_telemetry(settings, SERVICE)
-    try:
-        async with serve(settings, jwks_from(settings.auth_address)):
-            await stopping.wait()
-    finally:
-        telemetry.shutdown()
-
-
 def main() -> None:
     """Entry point of `atelier-image`."""
-    process.run(_main)
+    settings = ImageSettings()
+    run_service(settings, SERVICE, lambda: serve(settings, jwks_from(settings.auth_address)))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ from atelier_service.credentials import ServiceCredential, jwks_from
 from atelier_service.errors import UnavailableError
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.server import run_server
-from atelier_service.telemetry import start_telemetry
+from atelier_service.service import run_service
 
 SERVICE = "atelier-image-worker"
 
@@ -158,19 +158,10 @@ async def _say_goodbye(relay: Relay, reports: SqlModelReports, worker_id: str) -
         _log.info("left without a word", error=str(error))
 
 
-async def _main(stopping: asyncio.Event) -> None:
-    settings = ImageWorkerSettings()
-    telemetry = start_telemetry(settings, SERVICE)
-    try:
-        async with serve(settings, jwks_from(settings.auth_address)):
-            await stopping.wait()
-    finally:
-        telemetry.shutdown()
-
-
 def main() -> None:
     """Entry point of `atelier-image-worker`."""
-    process.run(_main)
+    settings = ImageWorkerSettings()
+    run_service(settings, SERVICE, lambda: serve(settings, jwks_from(settings.auth_address)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """atelier-storage: what it is made of, and how it starts."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -16,7 +15,7 @@ from atelier_service.database import create_engine, create_schema
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.ids import uuid7
 from atelier_service.server import RunningServer, run_server
-from atelier_service.telemetry import start_telemetry
+from atelier_service.service import run_service
 from atelier_storage.adapters.s3 import S3BlobStore
 from atelier_storage.adapters.spool import FileSpool
 from atelier_storage.adapters.sql import SqlCatalogue
@@ -71,16 +70,7 @@ async def serve(settings: StorageSettings, jwks: JwksSource) -> AsyncIterator[Ru
 def main() -> None:
     """The `atelier-storage` command."""
     settings = StorageSettings()
-
-    async def _run(stopping: asyncio.Event) -> None:
-        async with serve(settings, jwks_from(settings.auth_address)):
-            await stopping.wait()
-
-    telemetry = start_telemetry(settings, "atelier-storage")
-    try:
-        process.run(_run)
-    finally:
-        telemetry.shutdown()
+    run_service(settings, "atelier-storage", lambda: serve(settings, jwks_from(settings.auth_address)))
 
 
 def _make_folders(settings: StorageSettings) -> None:
