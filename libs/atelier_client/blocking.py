@@ -26,21 +26,20 @@ class LoopThread:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="atelier-client", daemon=True)
+        self._door = threading.Lock()  # what came in before `close` shut it is ended by `close`; nothing comes after
+        self._closed = False
         self._thread.start()
-
-    @property
-    def closed(self) -> bool:
-        """True after `close`."""
-        return self._loop.is_closed()
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
         """The result of `work`, or what it raised. Ctrl-C while waiting cancels it."""
-        if self._loop.is_closed() or threading.current_thread() is self._thread:
+        if threading.current_thread() is self._thread:
             work.close()
-            raise RuntimeError(
-                "the client is closed" if self._loop.is_closed() else "called from the client's own loop"
-            )
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+            raise RuntimeError("called from the client's own loop")
+        with self._door:
+            if self._closed:
+                work.close()
+                raise RuntimeError("the client is closed")
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
         except concurrent.futures.CancelledError:
@@ -59,18 +58,28 @@ class LoopThread:
                     return
                 yield item
         finally:
-            if not self._loop.is_closed():
+            if not self._closed:
                 self.run(_close(source))
 
-    def close(self) -> None:
-        """Ends what still runs for other threads, the loop and its thread. Idempotent."""
-        if self._loop.is_closed():
-            return
-        self.run(_end_other_tasks())
-        self.run(self._loop.shutdown_asyncgens())
+    def close(self, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+        """Ends what still runs for other threads, does `last`, and ends the loop and its thread. Idempotent."""
+        with self._door:
+            if self._closed:
+                return
+            self._closed = True
+        asyncio.run_coroutine_threadsafe(self._end(last), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _end(self, last: Callable[[], Coroutine[Any, Any, None]] | None) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        if last is not None:
+            await last()
+        await self._loop.shutdown_asyncgens()
 
 
 class Facade(Generic[A]):
@@ -130,13 +139,6 @@ def iterating_into(
 ) -> Blocking[A, P, Iterator[S]]:
     """`method`, iterated; its items behind `facade`."""
     return Blocking(method, lambda source, loop: (facade(item, loop) for item in loop.iterate(source)))
-
-
-async def _end_other_tasks() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _next(source: AsyncIterator[R]) -> R:

@@ -123,6 +123,4 @@ class Client(Facade[AsyncClient]):
 
     def close(self) -> None:
         """Gives the connections back and ends the thread. Idempotent."""
-        if not self._loop.closed:
-            self._loop.run(self._asynchronous.close())
-            self._loop.close()
+        self._loop.close(self._asynchronous.close)
