@@ -108,7 +108,7 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
         return Program(name, [str(_SCRIPTS / script)], ready=ready, stops=stops, environment=environment)
 
     def database(name: str) -> str:
-        return f"sqlite+aiosqlite:///{(state / name).resolve()}.db"
+        return f"sqlite:///{(state / name).resolve()}.db"
 
     models = os.pathsep.join(map(str, (settings.project_dir / "models" / "catalogue.yaml", state / "models.yaml")))
     return [

@@ -3,20 +3,31 @@
 from typing import Any
 
 from opentelemetry import trace
-from sqlalchemy import MetaData, event
+from sqlalchemy import AsyncAdaptedQueuePool, MetaData, event, make_url
+from sqlalchemy.dialects import registry
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from atelier_service.sqlite import BEGIN_TO_WRITE, CONNECTIONS, LoopSqlite
 from atelier_service.telemetry import tracer
+
+registry.register("sqlite.loop", LoopSqlite.__module__, LoopSqlite.__name__)
 
 
 def create_engine(url: str) -> AsyncEngine:
-    """An engine for `sqlite+aiosqlite:///…` or `postgresql+asyncpg://…`, traced.
+    """An engine for `sqlite:///…` or `postgresql+asyncpg://…`, traced.
 
     SQLite: write-ahead log, every commit synced to the disk, writers wait up to 10 s for one another, and each
     transaction takes the write lock at its start, so that none fails half-way for having read first.
     """
-    if url.startswith("sqlite"):
-        engine = create_async_engine(url, connect_args={"timeout": 10}, pool_size=4)
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_async_engine(
+            parsed.set(drivername="sqlite+loop"),
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=4,
+            max_overflow=CONNECTIONS - 4,
+            connect_args={"timeout": 10, "check_same_thread": False},
+        )
         _set_up_sqlite(engine)
     else:
         engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
@@ -42,7 +53,7 @@ def _set_up_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
         readonly = connection.get_execution_options().get("readonly", False)
-        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if readonly else BEGIN_TO_WRITE)
 
 
 def _trace(engine: AsyncEngine) -> None:

@@ -19,7 +19,7 @@ class AuthSettings(ServiceSettings):
 
     listen: str = Field(default="127.0.0.1:8101", description="host:port of the gRPC server; port 0 takes a free one")
     database_url: str = Field(
-        default="sqlite+aiosqlite:///var/auth.db",
+        default="sqlite:///var/auth.db",
         repr=False,  # it may hold a password
         description="SQLAlchemy URL; the tables are created when missing",
     )

@@ -15,9 +15,9 @@ class CommonSettings(ServiceSettings):
     """What both processes need. Read from the environment, `ATELIER_<FIELD>`; frozen."""
 
     database_url: str = Field(
-        default="sqlite+aiosqlite:///var/image.db",
+        default="sqlite:///var/image.db",
         repr=False,  # it may hold a password
-        description="SQLAlchemy URL, sqlite+aiosqlite or postgresql+asyncpg; the tables are created when missing",
+        description="SQLAlchemy URL, sqlite or postgresql+asyncpg; the tables are created when missing",
     )
     nats_url: str = Field(default="nats://127.0.0.1:4222", description="URL of the NATS server")
     storage_address: str = Field(default="127.0.0.1:8102", description="host:port of atelier-storage")

@@ -13,8 +13,8 @@ class StorageSettings(ServiceSettings):
 
     listen: str = Field(default="127.0.0.1:8102", description="host:port of the gRPC server; port 0 takes a free one")
     database_url: str = Field(
-        default="sqlite+aiosqlite:///var/storage.db",
-        description="SQLAlchemy URL, sqlite+aiosqlite or postgresql+asyncpg",
+        default="sqlite:///var/storage.db",
+        description="SQLAlchemy URL, sqlite or postgresql+asyncpg",
     )
     s3_endpoint: str = Field(default="127.0.0.1:8333", description="host:port of the S3 server")
     s3_access_key: str = Field(default="", description="S3 access key id")

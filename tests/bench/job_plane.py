@@ -31,7 +31,7 @@ async def measure_job_plane(folder: Path, *, rounds: int, jobs: int) -> list[Row
     """
     watch = _Stopwatch(jobs)
     with closing(_bare_database(folder / "bare.db")) as bare:
-        async with open_plane(f"sqlite+aiosqlite:///{folder / 'jobs.db'}") as plane:
+        async with open_plane(f"sqlite:///{folder / 'jobs.db'}") as plane:
             await plane.claim(await plane.submit())  # warm
             for _ in range(rounds):
                 with watch.time("commit"):

@@ -45,7 +45,7 @@ async def _create_schema(socket_dir: str, name: str) -> None:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database, on SQLite and on PostgreSQL: a test that takes it runs twice."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
+        return f"sqlite:///{tmp_path / 'test.db'}"
     socket_dir: str = request.getfixturevalue("postgres_server")
     name = f"test_{next(_names)}"
     asyncio.run(_create_schema(socket_dir, name))

@@ -112,7 +112,7 @@ class Accepted:
 
 
 async def _recorded(database: Path, ids: list[str]) -> history.History:
-    engine = create_engine(f"sqlite+aiosqlite:///{database}")
+    engine = create_engine(f"sqlite:///{database}")
     try:
         async with engine.connect() as connection:
             jobs = await fetch_jobs(connection, select(schema.jobs).where(schema.jobs.c.id.in_(ids)))

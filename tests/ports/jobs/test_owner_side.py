@@ -230,7 +230,7 @@ async def test_queue_counts_tell_length_and_oldest_wait(plane: Plane) -> None:
 
 
 async def test_a_database_that_is_away_is_named_and_nothing_of_it_is_told(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}"
+    url = f"sqlite:///{tmp_path / 'jobs.db'}"
     async with open_plane(url) as plane:
         await plane.database.engine.dispose()
         os.rename(tmp_path, f"{tmp_path}-moved")

@@ -21,7 +21,7 @@ from tests.ports.jobs.plane import open_plane
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A database that several processes may write."""
-    return f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}"
+    return f"sqlite:///{tmp_path / 'jobs.db'}"
 
 
 async def _count(bus: Bus, stream: str) -> int:

@@ -12,7 +12,7 @@ def test_submit_publish_wait_and_attempt_share_one_trace_with_the_right_parents(
 ) -> None:
     # In a process of its own: a tracer provider can be set once, for all tests of a process.
     script = Path(__file__).with_name("traced_process.py")
-    url = f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}"
+    url = f"sqlite:///{tmp_path / 'jobs.db'}"
     lines = subprocess.run(
         [sys.executable, script, url, nats_server.url],
         env={"PYTHONPATH": ":".join(path for path in sys.path if path)},

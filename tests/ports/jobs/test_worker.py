@@ -19,7 +19,7 @@ from tests.ports.jobs.mesh import Process, make_result, open_process, open_worke
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A database that several processes may write."""
-    return f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}"
+    return f"sqlite:///{tmp_path / 'jobs.db'}"
 
 
 async def _ends(api: Process, *jobs: Job, timeout_s: float = 15) -> list[Job]:

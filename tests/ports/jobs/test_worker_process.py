@@ -26,7 +26,7 @@ LEASE_S = 1.0
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A database that several processes may write."""
-    return f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}"
+    return f"sqlite:///{tmp_path / 'jobs.db'}"
 
 
 @asynccontextmanager

@@ -84,7 +84,7 @@ def auth_settings(folder: Path, dev_key: str, database_url: str = "") -> AuthSet
     """Settings of a service that keeps its file in `folder`."""
     return AuthSettings(
         listen="127.0.0.1:0",
-        database_url=database_url or f"sqlite+aiosqlite:///{folder / 'auth.db'}",
+        database_url=database_url or f"sqlite:///{folder / 'auth.db'}",
         bootstrap_api_key=SecretStr(dev_key),
         service_secret=SecretStr(SHARED_SECRET),
         service_secrets={"atelier-image-worker": SecretStr(WORKER_SECRET)},

@@ -134,7 +134,7 @@ OUR_OWN_BUT_WRONG: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 async def test_a_token_of_our_own_key_with_wrong_claims_is_nobodys(
     auth: RunningAuth, tmp_path: Path, wrong: str
 ) -> None:
-    engine = create_engine(f"sqlite+aiosqlite:///{tmp_path / 'auth.db'}")
+    engine = create_engine(f"sqlite:///{tmp_path / 'auth.db'}")
     (stored,) = await SqlSigningKeyStore(engine, Seal()).signing_keys()
     await engine.dispose()
     forger = Forger(await auth.token(), auth_pb2.JsonWebKey())

@@ -20,7 +20,7 @@ async def start(folder: Path, dev_key: str, **settings: str) -> asyncio.subproce
     environment = {
         "PATH": os.environ["PATH"],
         "ATELIER_LISTEN": "127.0.0.1:0",
-        "ATELIER_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'kept' / 'auth.db'}",
+        "ATELIER_DATABASE_URL": f"sqlite:///{folder / 'kept' / 'auth.db'}",
         "ATELIER_BOOTSTRAP_API_KEY": dev_key,
         **settings,
     }

@@ -176,7 +176,7 @@ async def image_mesh(
         storage_settings = StorageSettings(
             listen=f"127.0.0.1:{storage_port}",
             auth_address=auth.address,
-            database_url=f"sqlite+aiosqlite:///{folder / 'storage.db'}",
+            database_url=f"sqlite:///{folder / 'storage.db'}",
             s3_endpoint=s3.endpoint,
             s3_access_key=s3.access_key,
             s3_secret_key=SecretStr(s3.secret_key),
@@ -188,7 +188,7 @@ async def image_mesh(
             "auth_address": auth.address,
             "storage_address": f"127.0.0.1:{storage_port}",
             "nats_url": nats.url,
-            "database_url": f"sqlite+aiosqlite:///{folder / 'image.db'}",
+            "database_url": f"sqlite:///{folder / 'image.db'}",
             "service_secret": SecretStr(SHARED_SECRET),
             "shutdown_grace_s": 0.2,
         }

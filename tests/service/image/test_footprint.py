@@ -19,7 +19,7 @@ async def test_the_api_process_is_small(nats_server: NatsServer, tmp_path: Path)
         stdout=asyncio.subprocess.PIPE,
         env={
             "ATELIER_LISTEN": f"127.0.0.1:{port}",
-            "ATELIER_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path / 'image.db'}",
+            "ATELIER_DATABASE_URL": f"sqlite:///{tmp_path / 'image.db'}",
             "ATELIER_NATS_URL": nats_server.url,
             "ATELIER_QUEUE_STATUS_S": "0.1",
         },

@@ -126,7 +126,7 @@ class Storage:
 def settings_for(s3: S3Server, folder: Path, **changes: Any) -> StorageSettings:
     fields: dict[str, Any] = {
         "listen": "127.0.0.1:0",
-        "database_url": f"sqlite+aiosqlite:///{folder / 'storage.db'}",
+        "database_url": f"sqlite:///{folder / 'storage.db'}",
         "s3_endpoint": s3.endpoint,
         "s3_access_key": s3.access_key,
         "s3_secret_key": SecretStr(s3.secret_key),

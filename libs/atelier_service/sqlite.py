@@ -1,0 +1,93 @@
+"""SQLite for an event loop: what may wait for a disk or for another writer leaves it, the rest runs where it is.
+
+Statements on a small local database take microseconds, less than handing one to a thread and back (of a submit's two
+milliseconds such trips were half). What can take long goes to a thread: opening, `BEGIN IMMEDIATE` (waits for another
+process's transaction) and `COMMIT` (waits for the disk). Within a transaction nobody is waited for: the writer has its
+lock, and readers of a write-ahead log never need one.
+"""
+
+import asyncio
+import functools
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import await_only
+
+T = TypeVar("T")
+
+BEGIN_TO_WRITE = "BEGIN IMMEDIATE"
+"""Takes the write lock, when it is free."""
+
+CONNECTIONS = 12
+"""Of one engine at most, and a thread for each: all but one may wait to begin, and that one must commit."""
+
+
+class LoopSqlite(SQLiteDialect_pysqlite):
+    """The dialect `sqlite+loop`: Python's own sqlite3 behind SQLAlchemy's asynchronous engine."""
+
+    driver = "loop"
+    is_async = True
+    supports_statement_cache = True
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="sqlite")
+
+    def get_driver_connection(self, connection: Any) -> Any:
+        """There is no asynchronous driver beneath."""
+        return connection
+
+    def connect(self, *arguments: Any, **options: Any) -> Any:
+        """Opens a file; whoever holds the connection may use it, in whatever thread."""
+        return self._elsewhere(functools.partial(super().connect, *arguments, factory=_Connection, **options))
+
+    def do_commit(self, dbapi_connection: Any) -> None:
+        """Waits for the disk."""
+        self._elsewhere(dbapi_connection.commit)
+
+    def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        """Runs here and now, unless it waits for its turn to write."""
+        if statement == BEGIN_TO_WRITE:
+            self._elsewhere(functools.partial(cursor.execute, statement))
+            return
+        await_only(_nothing())  # SQLAlchemy insists that something was waited for
+        super().do_execute(cursor, statement, parameters, context)  # type: ignore[no-untyped-call]
+
+    def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        """Runs here and now."""
+        await_only(_nothing())
+        super().do_executemany(cursor, statement, parameters, context)  # type: ignore[no-untyped-call]
+
+    def _elsewhere(self, work: Callable[[], T]) -> T:
+        return await_only(self._in_thread(work))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        """Ends together with the thread's work also when cancelled: nobody else may use the connection before."""
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        canceled: asyncio.CancelledError | None = None
+        while not future.done():
+            try:
+                await asyncio.wait((future,))
+            except asyncio.CancelledError as error:
+                canceled = error
+        if canceled is not None:
+            future.exception()  # taken note of; nobody is there to hear it
+            raise canceled
+        return future.result()
+
+
+class _Cursor(sqlite3.Cursor):
+    async def _async_soft_close(self) -> None:
+        """SQLAlchemy takes it that the rows are in memory and the driver's cursor can go; here they come from it."""
+
+
+class _Connection(sqlite3.Connection):
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+
+async def _nothing() -> None:
+    """Over before anything else gets its turn."""
