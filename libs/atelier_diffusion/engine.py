@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from opentelemetry import trace
-
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.denoise import DenoisingLoop, Picture, Pixels
 from atelier_diffusion.errors import CanceledError, EngineError
@@ -65,13 +63,10 @@ class ImageEngine:
         catalogue: Catalogue,
         cache: ModelCache[DenoisingLoop[Any]],
         device: EngineDevice,
-        tracer: trace.Tracer | None = None,
     ) -> None:
-        """`tracer` makes the spans of the steps; None means the process's own."""
         self._catalogue = catalogue
         self._cache = cache
         self.device = device
-        self._tracer = tracer or trace.get_tracer("atelier_diffusion")
 
     def generate(
         self, request: ImageRequest, model_id: str = "", *, on_step: Callable[[StepReport], bool] = lambda _: True
@@ -144,18 +139,10 @@ class ImageEngine:
         while states:
             state = states.pop(0)
             while state.step < state.steps:
-                self._step(loop, state, request.scheduler)
+                loop.step([state])
                 done += 1
                 _report(on_step, StepReport(done, steps, state.index, partial(loop.preview, state)))
             yield state, loop.decode(state)
-
-    def _step(self, loop: DenoisingLoop[Any], state: Any, scheduler: str) -> None:
-        if not trace.get_current_span().is_recording():
-            loop.step([state])
-            return
-        attributes = {"step": state.step + 1, "picture": state.index, "scheduler": scheduler}
-        with self._tracer.start_as_current_span("denoise.step", attributes=attributes):
-            loop.step([state])
 
 
 def _report(on_step: Callable[[StepReport], bool], report: StepReport) -> None:

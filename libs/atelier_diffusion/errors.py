@@ -6,14 +6,17 @@ from __future__ import annotations
 class EngineError(Exception):
     """A picture could not be made.
 
-    Reasons: INVALID_SIZE, INVALID_REQUEST, UNKNOWN_MODEL, OUT_OF_MEMORY, NUMERICAL_FAILURE, and those of
-    `ModelLoadError`.
+    Reasons: INVALID_SIZE, INVALID_REQUEST, UNKNOWN_MODEL, OUT_OF_MEMORY, NUMERICAL_FAILURE, ENGINE_LOST (the process
+    that draws fell), and those of `ModelLoadError`.
     """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(f"{reason}: {message}")
         self.reason = reason
         self.message = message
+
+    def __reduce__(self) -> tuple[type[EngineError], tuple[str, str]]:
+        return type(self), (self.reason, self.message)
 
 
 class ModelLoadError(EngineError):

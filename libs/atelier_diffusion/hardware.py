@@ -32,23 +32,9 @@ def host_memory() -> MemoryReading:
     return MemoryReading(used_bytes=reading.total - reading.available, total_bytes=reading.total)
 
 
-def process_memory_bytes() -> int:
-    """Resident memory of this process."""
-    return int(psutil.Process().memory_info().rss)
-
-
-def gpu_memory(index: int = 0) -> MemoryReading | None:
-    """Memory of an NVIDIA GPU as its driver tells it; None without a driver or such a GPU."""
-    import pynvml
-
+def process_memory_bytes(pid: int | None = None) -> int:
+    """Resident memory of a process, by default this one; 0 when it has ended."""
     try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    try:
-        reading = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(index))
-        return MemoryReading(used_bytes=int(reading.used), total_bytes=int(reading.total))
-    except pynvml.NVMLError:
-        return None
-    finally:
-        pynvml.nvmlShutdown()
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0

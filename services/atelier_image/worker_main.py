@@ -1,17 +1,19 @@
-"""atelier-image-worker: what it is made of, and how it starts."""
+"""atelier-image-worker: what it is made of, and how it starts. It brings no torch: another process draws for it."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 
 from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.engine import ImageEngine
 from atelier_diffusion.errors import EngineError
+from atelier_diffusion.hardware import process_memory_bytes
 from atelier_diffusion.local import open_engine
+from atelier_diffusion.model_cache import ModelStatus
+from atelier_diffusion.remote_engine import RemoteEngine
 from atelier_image.adapters.database import open_database
 from atelier_image.adapters.model_reports import SqlModelReports
 from atelier_image.adapters.result_cache import SqlResultCache
@@ -52,7 +54,7 @@ class RunningWorker:
 
     worker_id: str
     address: str
-    engine: ImageEngine
+    engine: RemoteEngine
 
 
 @asynccontextmanager
@@ -76,18 +78,18 @@ async def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AsyncIterato
         reports = SqlModelReports(database)
         heartbeat = Heartbeat(bus, reports, every_s=settings.report_s)
         news = ModelNews(bus, reports, settings.worker_id, changed=heartbeat.changed)
-        engine = await asyncio.to_thread(_open_engine, settings, catalogue, news)
-        stack.push_async_callback(asyncio.to_thread, engine.close)
-        drawing = await stack.enter_async_context(Drawing.on(engine))
+        engine = await stack.enter_async_context(_engine(settings, catalogue, news.tell))
 
         def fingerprint_of(model_id: str) -> str:
-            return fingerprint(engine.device.name, catalogue.get(model_id).dtype or engine.device.dtype)
+            return fingerprint(engine.device_name, catalogue.get(model_id).dtype or engine.dtype)
 
         news.draw_with(fingerprint_of)
-        for status in engine.statuses():
+        for status in engine.statuses:
             news.tell(status, event=False)
         files = PictureFiles(StorageUploads(channel, credential), settings.upload_attempts)
-        handler = ImageHandler(drawing, files, SqlResultCache(database), fingerprint_of, changed=heartbeat.changed)
+        handler = ImageHandler(
+            Drawing(engine), files, SqlResultCache(database), fingerprint_of, changed=heartbeat.changed
+        )
         queue = JetStreamQueue(bus, kind=KIND, ack_wait_s=settings.lease_s)
         worker = Worker(
             SqlClaims(database), queue, bus, database.events, handler,
@@ -99,14 +101,19 @@ async def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AsyncIterato
         relay = Relay(SqlOutbox(database), bus, Streams((KIND,)))
 
         def load() -> WorkerLoad:
-            memory = None if engine.device.kind == "cpu" else engine.memory()
-            return WorkerLoad(handler.job_ids, news.ready_ids, news.held_bytes, memory)
+            return WorkerLoad(
+                handler.job_ids,
+                process_memory_bytes() + engine.resident_bytes,
+                news.ready_ids,
+                news.held_bytes,
+                None if engine.device_kind == "cpu" else engine.memory,
+            )
 
-        identity = WorkerIdentity(settings.worker_id, engine.device.kind, engine.device.name)
+        identity = WorkerIdentity(settings.worker_id, engine.device_kind, engine.device_name)
         stack.push_async_callback(_say_goodbye, relay, reports, settings.worker_id)
         works = [relay.run(), news.run(), heartbeat.run(identity, load), ModelOrders(engine, bus).run()]
         if settings.preload:
-            works.append(_preload(drawing, catalogue.default.id))
+            works.append(_preload(engine, catalogue.default.id))
         await stack.enter_async_context(process.background(*works))
         await stack.enter_async_context(_working(worker))
         server = await stack.enter_async_context(
@@ -115,17 +122,19 @@ async def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AsyncIterato
         yield RunningWorker(settings.worker_id, server.address, engine)
 
 
-def _open_engine(settings: ImageWorkerSettings, catalogue: Catalogue, news: ModelNews) -> ImageEngine:
-    """Imports torch: takes seconds."""
-    return open_engine(
-        catalogue,
+def _engine(
+    settings: ImageWorkerSettings, catalogue: Catalogue, listener: Callable[[ModelStatus], None]
+) -> AbstractAsyncContextManager[RemoteEngine]:
+    return RemoteEngine.open(
+        open_engine,
+        listener=listener,
+        catalogue=catalogue,
         device=settings.device,
         dtype=settings.dtype or None,
         threads=settings.torch_threads,
         memory_budget_bytes=settings.memory_budget_bytes,
         cache_folder=settings.cache_folder,
         hf_endpoint=settings.hf_endpoint,
-        listener=news.listen,
     )
 
 
@@ -141,10 +150,10 @@ async def _working(worker: Worker) -> AsyncIterator[None]:
             stopping.set()
 
 
-async def _preload(drawing: Drawing, model_id: str) -> None:
+async def _preload(engine: RemoteEngine, model_id: str) -> None:
     """Jobs that come meanwhile wait for their turn on the device; a failure is told by the engine's listener."""
     try:
-        await drawing.warm_up(model_id)
+        await engine.warm_up(model_id)
     except EngineError as error:
         _log.warning("the default model was not loaded", model=model_id, reason=error.reason)
 

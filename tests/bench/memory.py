@@ -1,9 +1,9 @@
 """What each process of a mesh holds while it has nothing to do."""
 
+from collections import defaultdict
 from pathlib import Path
 
-import psutil
-
+from tests.bench.cpu import processes
 from tests.bench.rows import Row, Spread, Target
 from tests.mesh.running_mesh import RunningMesh
 
@@ -16,23 +16,28 @@ _TARGETS = {
 
 
 def measure_memory(mesh: RunningMesh) -> list[Row]:
-    """Resident megabytes of each process, and its proportional share of what processes share (PSS).
+    """Resident megabytes of each process with those that it started, and their share of what processes share (PSS).
 
     Raises RuntimeError when an API process has torch in its memory.
     """
-    rows = []
-    for pid_file in sorted((mesh.state_dir / "run").glob("*.pid")):
-        name, pid = pid_file.stem, int(pid_file.read_text())
-        torch = "libtorch" in Path(f"/proc/{pid}/maps").read_text()
-        if torch and _TARGETS.get(name) is API:
-            raise RuntimeError(f"{name} has loaded torch")
-        memory = psutil.Process(pid).memory_full_info()
-        rss, pss = memory.rss / MB, memory.pss / MB
-        text = f"{pss:.0f} MB PSS{', with torch' if torch else ''}"
-        rows.append(
-            Row(
-                name=f"memory: {name}", value=Spread.of([rss]), unit="MB", target=_TARGETS.get(name), ours=text,
-                rounds={"rss_mb": [rss], "pss_mb": [pss]},
-            )
-        )  # fmt: skip
+    rss: dict[str, float] = defaultdict(float)
+    pss: dict[str, float] = defaultdict(float)
+    with_torch: set[str] = set()
+    for name, process in processes(mesh):
+        program = name.rstrip("+")
+        if "libtorch" in Path(f"/proc/{process.pid}/maps").read_text():
+            with_torch.add(program)
+        memory = process.memory_full_info()
+        rss[program] += memory.rss / MB
+        pss[program] += memory.pss / MB
+    if wrong := sorted(program for program in with_torch if _TARGETS.get(program) is API):
+        raise RuntimeError(f"{', '.join(wrong)} has loaded torch")
+    rows = [
+        Row(
+            name=f"memory: {program}", value=Spread.of([rss[program]]), unit="MB", target=_TARGETS.get(program),
+            ours=f"{pss[program]:.0f} MB PSS{', with torch' if program in with_torch else ''}",
+            rounds={"rss_mb": [rss[program]], "pss_mb": [pss[program]]},
+        )
+        for program in rss
+    ]  # fmt: skip
     return sorted(rows, key=lambda row: row.target is None)

@@ -21,7 +21,7 @@ from atelier_service.telemetry import tracer
 _log = structlog.get_logger(__name__)
 
 # At another time these may go well: the hub is back, other work has ended, the memory is free again.
-_PASSING = frozenset({"MODEL_DOWNLOAD_FAILED", "MODEL_MEMORY_BUSY", "OUT_OF_MEMORY"})
+_PASSING = frozenset({"MODEL_DOWNLOAD_FAILED", "MODEL_MEMORY_BUSY", "OUT_OF_MEMORY", "ENGINE_LOST"})
 
 
 class ImageHandler:

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import Gauge
 
 from atelier.events.v1 import events_pb2
-from atelier_diffusion.hardware import MemoryReading, process_memory_bytes
+from atelier_diffusion.hardware import MemoryReading
 from atelier_image.adapters.model_reports import SqlModelReports
 from atelier_image.domain.images import KIND
 from atelier_jobs import subjects
@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 # Changes that follow one another faster are told together.
 _SPACING_S = 0.25
 
-_MEMORY = Gauge("atelier_worker_memory_bytes", "Resident memory of this process.")
+_MEMORY = Gauge("atelier_worker_memory_bytes", "Resident memory of this process and of the one that draws.")
 _DEVICE_MEMORY = Gauge("atelier_worker_device_memory_bytes", "Memory of the device in use, by anybody.", ["device"])
 _DEVICE_TOTAL = Gauge("atelier_worker_device_memory_total_bytes", "Memory of the device.", ["device"])
 _MODELS = Gauge("atelier_worker_models_bytes", "What the weights of loaded models hold.")
@@ -38,9 +38,11 @@ class WorkerIdentity:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLoad:
-    """What the worker does now. `device_memory` is None on a CPU, whose memory is the host's."""
+    """What the worker does now. `memory_bytes` is resident, in both its processes; `device_memory` is None on a CPU,
+    whose memory is the host's."""
 
     job_ids: tuple[str, ...]
+    memory_bytes: int
     model_ids: tuple[str, ...]
     models_bytes: int
     device_memory: MemoryReading | None
@@ -81,7 +83,6 @@ class Heartbeat:
             _log.warning("a heartbeat was not recorded", reason=error.reason)
 
     async def _publish(self, identity: WorkerIdentity, load: WorkerLoad) -> None:
-        memory_bytes = process_memory_bytes()
         status = events_pb2.WorkerStatus(
             id=identity.worker_id,
             kind=KIND,
@@ -89,9 +90,9 @@ class Heartbeat:
             device_name=identity.device_name,
             job_id=load.job_ids[0] if load.job_ids else "",
             model_ids=load.model_ids,
-            memory_bytes=memory_bytes,
+            memory_bytes=load.memory_bytes,
         )
-        _MEMORY.set(memory_bytes)
+        _MEMORY.set(load.memory_bytes)
         _MODELS.set(load.models_bytes)
         if load.device_memory is not None:
             status.device_memory_bytes = load.device_memory.used_bytes

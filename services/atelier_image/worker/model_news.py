@@ -33,7 +33,6 @@ class ModelNews:
         self._reports = reports
         self._worker_id = worker_id
         self._changed = changed
-        self._loop = asyncio.get_running_loop()
         self._ready: dict[str, int] = {}
         self._for_sql = _News()
         self._for_bus = _News()
@@ -52,10 +51,6 @@ class ModelNews:
     def draw_with(self, fingerprint_of: Callable[[str], str]) -> None:
         """What draws a model on this worker; known once the device is."""
         self._fingerprint_of = fingerprint_of
-
-    def listen(self, status: ModelStatus) -> None:
-        """The engine's listener: called in the thread that loads, passes the news on to the event loop."""
-        self._loop.call_soon_threadsafe(self.tell, status)
 
     def tell(self, status: ModelStatus, *, event: bool = True) -> None:
         """Takes note; without `event` only the database learns of it."""

@@ -6,8 +6,8 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from atelier.image.v1 import image_pb2
-from atelier_diffusion.engine import ImageEngine
 from atelier_diffusion.errors import EngineError
+from atelier_diffusion.remote_engine import RemoteEngine
 from atelier_image.domain.images import KIND
 from atelier_jobs import subjects
 from atelier_jobs.bus import Bus, Message
@@ -21,13 +21,13 @@ _MAX_AT_ONCE = 8
 class ModelOrders:
     """Listens for ModelCommand messages. What becomes of them is told by the engine's listener."""
 
-    def __init__(self, engine: ImageEngine, bus: Bus) -> None:
+    def __init__(self, engine: RemoteEngine, bus: Bus) -> None:
         self._engine = engine
         self._bus = bus
         self._places = asyncio.Semaphore(_MAX_AT_ONCE)
 
     async def run(self) -> None:
-        """Until it is cancelled. A load takes its time in a thread; what is said meanwhile is heard."""
+        """Until it is cancelled. A load takes its time; what is said meanwhile is heard."""
         async with self._bus.subscribe(subjects.model_commands(KIND)) as orders, asyncio.TaskGroup() as group:
             async for message in orders:
                 await self._places.acquire()
@@ -44,6 +44,6 @@ class ModelOrders:
         with tracer().start_as_current_span(name, context=parent, attributes={"model.id": command.model_id}):
             act = self._engine.load if command.load else self._engine.unload
             try:
-                await asyncio.to_thread(act, command.model_id)
+                await act(command.model_id)
             except EngineError as error:
                 _log.warning("a model was not loaded", model=command.model_id, reason=error.reason)

@@ -1,0 +1,268 @@
+"""An engine in a process of its own, as the service sees it. Knows no torch."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from opentelemetry import trace
+
+from atelier_diffusion.denoise import Picture
+from atelier_diffusion.engine_messages import (
+    HEADER,
+    Call,
+    Changed,
+    Memory,
+    Open,
+    Opened,
+    Raised,
+    Returned,
+    StepDone,
+    Stop,
+    packed,
+    unpacked,
+)
+from atelier_diffusion.errors import EngineError
+from atelier_diffusion.hardware import MemoryReading, process_memory_bytes
+from atelier_diffusion.model_cache import ModelState, ModelStatus
+from atelier_diffusion.request import ImageRequest
+
+_log = structlog.get_logger(__name__)
+
+_LAST_S = 5.0  # for the process to end by itself
+_BUFFER_BYTES = 16 * 2**20  # a picture arrives in one go
+
+
+@dataclass(slots=True)
+class _Pending:
+    future: asyncio.Future[Any]
+    on_step: Callable[[StepDone], None]
+
+
+class RemoteEngine:
+    """Draws in another process, which is started again when it falls; the calls that it had in hand fail then.
+
+    Every method raises `EngineError` with what the engine itself raises, and ENGINE_LOST when its process fell. A call
+    that is cancelled ends at once here, and there within one denoising step.
+    """
+
+    def __init__(self, opening: Open, listener: Callable[[ModelStatus], None]) -> None:
+        self._opening = opening
+        self._listener = listener
+        self._numbers = itertools.count(1)
+        self._calls: dict[int, _Pending] = {}
+        self._statuses: dict[str, ModelStatus] = {}
+        self._opened = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._reader: asyncio.StreamReader | None = None
+        self._memory: MemoryReading | None = None
+        self.device_kind = ""
+        self.device_name = ""
+        self.dtype = ""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, opens: Callable[..., Any], *, listener: Callable[[ModelStatus], None] = lambda _: None, **options: Any
+    ) -> AsyncIterator[RemoteEngine]:
+        """The engine that `opens(**options)` makes in the other process; what must be picklable.
+
+        `listener` hears every change of a model, in the event loop. Raises `EngineError` when there is none, and
+        RuntimeError when its process falls before it is open.
+        """
+        engine = cls(Open(opens, options), listener)
+        try:
+            await engine._start()
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(engine._keep())
+                try:
+                    yield engine
+                finally:
+                    keeping.cancel()
+        finally:
+            await engine._end()
+
+    @property
+    def statuses(self) -> tuple[ModelStatus, ...]:
+        """Where every model of the catalogue stands, the default first."""
+        return tuple(self._statuses.values())
+
+    @property
+    def memory(self) -> MemoryReading | None:
+        """How full the device was when something last changed."""
+        return self._memory
+
+    @property
+    def resident_bytes(self) -> int:
+        """Memory of the process that draws."""
+        process = self._process
+        return process_memory_bytes(process.pid) if process is not None and process.returncode is None else 0
+
+    @property
+    def pid(self) -> int:
+        """Of the process that draws."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def generate(
+        self, request: ImageRequest, model_id: str = "", *, on_step: Callable[[StepDone], None] = lambda _: None
+    ) -> tuple[list[Picture], float]:
+        """The pictures (see ImageEngine.generate), and the seconds that they took on the device."""
+        tell = _traced(request.scheduler, on_step) if trace.get_current_span().is_recording() else on_step
+        answer = await self._call("generate", request, model_id, on_step=tell)
+        return answer.value, answer.seconds
+
+    async def load(self, model_id: str) -> ModelStatus:
+        """See ImageEngine.load."""
+        status: ModelStatus = (await self._call("load", model_id)).value
+        return status
+
+    async def unload(self, model_id: str) -> ModelStatus:
+        """See ImageEngine.unload."""
+        status: ModelStatus = (await self._call("unload", model_id)).value
+        return status
+
+    async def warm_up(self, model_id: str = "") -> ModelStatus:
+        """See ImageEngine.warm_up."""
+        status: ModelStatus = (await self._call("warm_up", model_id)).value
+        return status
+
+    async def _call(
+        self, method: str, *arguments: Any, on_step: Callable[[StepDone], None] = lambda _: None
+    ) -> Returned:
+        await self._opened.wait()
+        number = next(self._numbers)
+        future: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
+        self._calls[number] = _Pending(future, on_step)
+        self._send(Call(number, method, arguments))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._send(Stop(number))
+            raise
+        finally:
+            self._calls.pop(number, None)
+
+    def _send(self, message: object) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(packed(message))
+
+    async def _start(self) -> None:
+        """Starts the process and waits until its engine is open."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # Not in a shell, nothing from outside in its arguments.
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "atelier_diffusion.engine_process", str(theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL, pass_fds=(theirs.fileno(),),
+            )  # fmt: skip
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
+        self._send(self._opening)
+        while not self._opened.is_set():
+            answer = await self._receive()
+            if answer is None:
+                raise RuntimeError(f"the process that draws ended before it was ready: {await self._how_it_ended()}")
+            if isinstance(answer, EngineError):
+                raise answer
+            self._take(answer)
+
+    async def _keep(self) -> None:
+        """Takes what the process says; starts it again when it falls. A failure to do so ends the service."""
+        while True:
+            while (message := await self._receive()) is not None:
+                self._take(message)
+            self._opened.clear()
+            how = await self._how_it_ended()
+            _log.error("the process that draws fell", how=how, calls=len(self._calls))
+            for pending in self._calls.values():
+                if not pending.future.done():
+                    pending.future.set_exception(EngineError("ENGINE_LOST", f"the process that draws fell ({how})"))
+            for status in self.statuses:
+                if status.state not in (ModelState.UNLOADED, ModelState.FAILED):
+                    self._listener(ModelStatus(status.model_id, ModelState.UNLOADED, status.revision))
+            await self._start()
+
+    def _take(self, message: object) -> None:
+        match message:
+            case StepDone() if message.number in self._calls:
+                self._calls[message.number].on_step(message)
+            case Returned() if message.number in self._calls:
+                _settle(self._calls[message.number].future, message)
+            case Raised() if message.number in self._calls:
+                error = message.error or RuntimeError(f"in the process that draws:\n{message.trace}")
+                _settle(self._calls[message.number].future, error)
+            case Changed():
+                self._statuses[message.status.model_id] = message.status
+                self._listener(message.status)
+            case Memory():
+                self._memory = message.reading
+            case Opened():
+                self.device_kind, self.device_name = message.device_kind, message.device_name
+                self.dtype = message.dtype
+                self._statuses = {status.model_id: status for status in message.statuses}
+                self._opened.set()
+
+    async def _receive(self) -> Any:
+        """The next message; None when the process has ended."""
+        assert self._reader is not None
+        try:
+            (length,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+            return unpacked(await self._reader.readexactly(length))
+        except (asyncio.IncompleteReadError, OSError):
+            return None
+
+    async def _how_it_ended(self) -> str:
+        assert self._process is not None
+        code = await self._process.wait()
+        return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+
+    async def _end(self) -> None:
+        """Hangs up, which the process takes for its end."""
+        if self._writer is not None:
+            self._writer.close()
+        if self._process is None or self._process.returncode is not None:
+            return
+        try:
+            async with asyncio.timeout(_LAST_S):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+
+def _settle(future: asyncio.Future[Any], outcome: Returned | BaseException) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+def _traced(scheduler: str, on_step: Callable[[StepDone], None]) -> Callable[[StepDone], None]:
+    """Makes a span of every step under the current one: the other process only says how long each took."""
+    tracer = trace.get_tracer("atelier_diffusion")
+    context = trace.set_span_in_context(trace.get_current_span())
+
+    def tell(done: StepDone) -> None:
+        if done.step:
+            attributes: dict[str, str | int] = {
+                "step": done.step,
+                "picture": done.picture_index,
+                "scheduler": scheduler,
+            }
+            tracer.start_span("denoise.step", context, attributes=attributes, start_time=done.began_ns).end(
+                done.ended_ns
+            )
+        on_step(done)
+
+    return tell
