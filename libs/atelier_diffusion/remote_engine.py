@@ -114,10 +114,21 @@ class RemoteEngine:
         return self._process.pid
 
     async def generate(
-        self, request: ImageRequest, model_id: str = "", *, on_step: Callable[[StepDone], None] = lambda _: None
+        self,
+        request: ImageRequest,
+        model_id: str = "",
+        *,
+        on_step: Callable[[StepDone], None] = lambda _: None,
+        tracer: trace.Tracer | None = None,
     ) -> tuple[list[Picture], float]:
-        """The pictures (see ImageEngine.generate), and the seconds that they took on the device."""
-        tell = _traced(request.scheduler, on_step) if trace.get_current_span().is_recording() else on_step
+        """The pictures (see ImageEngine.generate), and the seconds that they took on the device.
+
+        `on_step` hears every step in the event loop. Under a span that is recorded each becomes one, made by `tracer`
+        (by default the process's own).
+        """
+        tell = on_step
+        if trace.get_current_span().is_recording():
+            tell = _traced(tracer or trace.get_tracer("atelier_diffusion"), request.scheduler, on_step)
         answer = await self._call("generate", request, model_id, on_step=tell)
         return answer.value, answer.seconds
 
@@ -181,6 +192,7 @@ class RemoteEngine:
             while (message := await self._receive()) is not None:
                 self._take(message)
             self._opened.clear()
+            self._hang_up()
             how = await self._how_it_ended()
             _log.error("the process that draws fell", how=how, calls=len(self._calls))
             for pending in self._calls.values():
@@ -225,10 +237,13 @@ class RemoteEngine:
         code = await self._process.wait()
         return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
-    async def _end(self) -> None:
-        """Hangs up, which the process takes for its end."""
+    def _hang_up(self) -> None:
         if self._writer is not None:
             self._writer.close()
+
+    async def _end(self) -> None:
+        """Hangs up, which the process takes for its end."""
+        self._hang_up()
         if self._process is None or self._process.returncode is not None:
             return
         try:
@@ -248,9 +263,8 @@ def _settle(future: asyncio.Future[Any], outcome: Returned | BaseException) -> N
         future.set_result(outcome)
 
 
-def _traced(scheduler: str, on_step: Callable[[StepDone], None]) -> Callable[[StepDone], None]:
+def _traced(tracer: trace.Tracer, scheduler: str, on_step: Callable[[StepDone], None]) -> Callable[[StepDone], None]:
     """Makes a span of every step under the current one: the other process only says how long each took."""
-    tracer = trace.get_tracer("atelier_diffusion")
     context = trace.set_span_in_context(trace.get_current_span())
 
     def tell(done: StepDone) -> None:

@@ -9,6 +9,7 @@ from opentelemetry.context import Context
 
 from atelier_jobs.job import Job
 from atelier_jobs.progress import ProgressReporter
+from atelier_jobs.store import Within
 
 
 class JobFault(Exception):  # noqa: N818 - a fault is what it is, whoever's error
@@ -51,6 +52,8 @@ class Attempt:
         self._stop = threading.Event()
         self._stop_reason: StopReason | None = None
         self._when_stopped: list[Callable[[], object]] = []
+        self.within_success: Within | None = None
+        """More to write in the transaction that makes the job SUCCEEDED, if it does."""
 
     @property
     def epoch(self) -> int:

@@ -139,7 +139,7 @@ class AttemptRun:
         except Exception:
             logger.exception("attempt failed", job_id=claim.job.id, reason=INTERNAL.reason)
             return lambda: claims.fail(self._told(), INTERNAL, delay_s=self._retry_delay_s)
-        return lambda: claims.succeed(self._told(), result)
+        return lambda: claims.succeed(self._told(), result, within=attempt.within_success)
 
     def _told(self) -> Claim:
         """The claim with the last step that was told, so that the end of the job does not go back behind it."""

@@ -15,7 +15,7 @@ from atelier_jobs import schema, subjects
 from atelier_jobs.events import EventFactory
 from atelier_jobs.job import Failure, Job
 from atelier_jobs.outbox import Topic
-from atelier_jobs.sql_clock import now_us
+from atelier_jobs.sql_clock import now_us, sqlite_now_us
 from atelier_jobs.states import State
 from atelier_jobs.transitions import Change
 from atelier_service.errors import UnavailableError
@@ -30,7 +30,8 @@ class JobDatabase:
     """Shared by the stores of one process.
 
     `origin` names the process in outbox rows (unique per process: host and process id). `outbox_written` is set after
-    each commit that left something to publish: the relay of this process waits for it. A QUEUED job that nobody took
+    each commit that left something to publish, `cleanup_written` after each that left files to be removed: the relay of
+    this process waits for them. A QUEUED job that nobody took
     is put on the queue once more after `stale_after_s`, then after twice that, and so on: longer than the broker's
     window of duplicates, so that a message which is still there stays the only one for that long.
     """
@@ -41,6 +42,7 @@ class JobDatabase:
         self.origin = origin
         self.stale_after_us = int(stale_after_s * 1e6)
         self.outbox_written = asyncio.Event()
+        self.cleanup_written = asyncio.Event()
         # SQLite has one writer: those of this process queue up here, in order, and not in its busy handler, which
         # sleeps. Other databases take as many as there are connections.
         self._writers = asyncio.Semaphore(1 if engine.dialect.name == "sqlite" else 1000)
@@ -65,8 +67,10 @@ class JobDatabase:
         except (DBAPIError, PoolTimeoutError, OSError) as error:
             raise _named(error) from error
         finally:
-            if transaction is not None and transaction.wrote_outbox:
+            if transaction is not None and transaction.topics_written:
                 self.outbox_written.set()
+                if Topic.CLEANUP in transaction.topics_written:
+                    self.cleanup_written.set()
 
 
 class Transaction:
@@ -74,11 +78,13 @@ class Transaction:
 
     def __init__(self, connection: AsyncConnection, database: JobDatabase) -> None:
         self.connection = connection
-        self.wrote_outbox = False
+        self.topics_written: set[Topic] = set()
         self._database = database
 
     async def now_us(self) -> int:
         """The database's clock."""
+        if self.connection.dialect.name == "sqlite":
+            return sqlite_now_us()
         return int((await self.connection.execute(select(now_us()))).scalar_one())
 
     async def lock(self, job_id: str, owner: str | None = None) -> tuple[Job, int] | None:
@@ -196,7 +202,7 @@ class Transaction:
         if not rows:
             return
         await self.connection.execute(insert(schema.outbox), rows)
-        self.wrote_outbox = True
+        self.topics_written.update(Topic(row["topic"]) for row in rows)
 
 
 async def fetch_jobs(connection: AsyncConnection, query: Select[Any]) -> list[Job]:

@@ -48,6 +48,11 @@ class Outbox(Protocol):
         """Set after each commit of this process that left something to publish."""
         ...
 
+    @property
+    def cleanup_written(self) -> asyncio.Event:
+        """Set after each commit of this process that left files to be removed."""
+        ...
+
     async def pending(self, topics: Sequence[Topic], limit: int) -> Sequence[OutboxRow]:
         """Due rows in the order in which they were written: this process's own, and what others left lying."""
         ...

@@ -48,7 +48,6 @@ class Relay:
         self._cleanup = cleanup
         self._tick_s = tick_s
         self._connection = 0  # whose streams were looked at
-        self._clean = asyncio.Event()
 
     async def run(self) -> None:
         """Until it is cancelled; broker and database may go away and come back."""
@@ -73,7 +72,6 @@ class Relay:
                 if not full:
                     idle_s = await self._idle_s()
                     await self._wait(self._outbox.written.wait(), idle_s)
-                self._clean.set()
             except (BusUnavailableError, UnavailableError) as error:
                 failures += 1
                 self._connection = 0  # whatever it is: the streams are looked at again
@@ -176,12 +174,12 @@ class Relay:
 
     async def _clean_for_ever(self, cleanup: Callable[[Cleanup], Awaitable[None]]) -> None:
         while True:
-            self._clean.clear()
+            self._outbox.cleanup_written.clear()
             try:
                 await self._clean_due(cleanup)
             except UnavailableError as error:
                 logger.info("clean-up waits", error=str(error))
-            await self._wait(self._clean.wait(), self._tick_s)
+            await self._wait(self._outbox.cleanup_written.wait(), self._tick_s)
 
     async def _clean_due(self, cleanup: Callable[[Cleanup], Awaitable[None]]) -> None:
         for row in await uninterrupted(self._outbox.pending((Topic.CLEANUP,), _BATCH)):

@@ -11,7 +11,7 @@ from atelier_jobs.job import Failure, Job
 from atelier_jobs.outbox import Topic
 from atelier_jobs.sql_clock import now_us
 from atelier_jobs.states import HELD, State
-from atelier_jobs.store import Claim, Renewal
+from atelier_jobs.store import Claim, Renewal, Within
 from atelier_jobs.transitions import Change
 
 _jobs = schema.jobs.c
@@ -59,13 +59,14 @@ class SqlClaims:
             return Renewal(mine=False)
         return Renewal(mine=True, cancel_requested=state == State.CANCELING)
 
-    async def succeed(self, claim: Claim, result: bytes) -> bool:
+    async def succeed(self, claim: Claim, result: bytes, *, within: Within | None = None) -> bool:
         """See ClaimStore.succeed."""
         return await self._finish(
             claim,
             lambda job, now: transitions.succeed(job, result, now),
             # Said before, and only the answer was lost on its way.
             done=lambda job: job.state is State.SUCCEEDED and job.result == result,
+            within=within,
         )
 
     async def fail(self, claim: Claim, failure: Failure, *, retryable: bool = True, delay_s: float = 1.0) -> bool:
@@ -96,6 +97,7 @@ class SqlClaims:
         decide: Callable[[Job, int], Change | None],
         *,
         done: Callable[[Job], bool] = lambda _job: False,
+        within: Within | None = None,
     ) -> bool:
         """Applies `decide` if the claim still holds; True also when the same was written before (`done`)."""
         async with self._database.write() as transaction:
@@ -110,6 +112,8 @@ class SqlClaims:
             if change is None:
                 return False
             await transaction.apply(job, change, now)
+            if within is not None:
+                await within(transaction)
         count_end(change.job)
         return True
 

@@ -1,5 +1,6 @@
 """The database's own clock, for leases: hosts disagree about the time, one database does not with itself."""
 
+import time
 from typing import Any
 
 from sqlalchemy import BigInteger
@@ -20,6 +21,11 @@ def _sqlite(_element: now_us, _compiler: Any, **_kw: Any) -> str:
     return (
         "(CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000)"
     )
+
+
+def sqlite_now_us() -> int:
+    """The same without a statement: SQLite has no clock but that of the process."""
+    return time.time_ns() // 1_000_000 * 1000
 
 
 @compiles(now_us, "postgresql")

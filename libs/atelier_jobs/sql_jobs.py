@@ -12,7 +12,7 @@ from atelier_jobs.job import EventRecord, Job
 from atelier_jobs.outbox import Topic
 from atelier_jobs.sql_clock import now_us
 from atelier_jobs.states import LIVE, State
-from atelier_jobs.store import NO_LIMITS, Limits, Page, QueueCounts, Submission, Submitted
+from atelier_jobs.store import NO_LIMITS, Limits, Page, QueueCounts, Submission, Submitted, Within
 from atelier_service.errors import AlreadyExistsError, NotFoundError, ResourceExhaustedError
 from atelier_service.telemetry import current_traceparent, tracer
 
@@ -26,7 +26,9 @@ class SqlJobStore:
     def __init__(self, database: JobDatabase) -> None:
         self._database = database
 
-    async def submit(self, submission: Submission, limits: Limits = NO_LIMITS) -> Submitted:
+    async def submit(
+        self, submission: Submission, limits: Limits = NO_LIMITS, *, within: Within | None = None
+    ) -> Submitted:
         """See JobStore.submit."""
         with tracer().start_as_current_span("job.submit", attributes={"job.kind": submission.kind}) as span:
             async with self._database.write() as transaction:
@@ -40,6 +42,8 @@ class SqlJobStore:
                 now = await transaction.now_us()
                 job = _born(submission, now, submission.traceparent or current_traceparent())
                 await transaction.insert(job)
+                if within is not None:
+                    await within(transaction)
             span.set_attribute("job.id", job.id)
         metrics.SUBMITTED.labels(kind=job.kind).inc()
         return Submitted(job, repeated=False)
@@ -88,6 +92,7 @@ class SqlJobStore:
         result: bytes | None = None,
         limits: Limits = NO_LIMITS,
         traceparent: str = "",
+        within: Within | None = None,
     ) -> Job:
         """See JobStore.restart."""
         with tracer().start_as_current_span("job.restart", attributes={"job.id": job_id}):
@@ -101,6 +106,8 @@ class SqlJobStore:
                 parent = traceparent or current_traceparent()
                 change = transitions.restart(job, spec, parent, now, result)
                 await transaction.apply(job, change, now)
+                if within is not None:
+                    await within(transaction)
         return change.job
 
     async def cancel(self, owner: str, job_id: str) -> Job:

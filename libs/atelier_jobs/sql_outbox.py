@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Integer, and_, bindparam, func, or_, select, update
 
 from atelier_jobs import schema
 from atelier_jobs.database import JobDatabase, fetch_jobs
@@ -24,36 +24,39 @@ class SqlOutbox:
 
     def __init__(self, database: JobDatabase, *, grace_s: float = 2.0) -> None:
         self._database = database
-        self._grace_us = int(grace_s * 1e6)
+        # Built once: they run with every job.
+        mine = _rows.origin == database.origin
+        unsent = and_(_rows.sent_us.is_(None), _rows.topic.in_(bindparam("topics", expanding=True)))
+        left = _rows.due_us <= now_us() - int(grace_s * 1e6)
+        self._pending = (
+            select(*_COLUMNS)
+            .where(unsent, _rows.due_us <= now_us(), or_(mine, left))
+            .order_by(_rows.id)
+            .limit(bindparam("limit", type_=Integer))
+        )
+        self._next_due = select(func.min(_rows.due_us), now_us()).where(unsent, mine)
 
     @property
     def written(self) -> asyncio.Event:
         """See Outbox.written."""
         return self._database.outbox_written
 
+    @property
+    def cleanup_written(self) -> asyncio.Event:
+        """See Outbox.cleanup_written."""
+        return self._database.cleanup_written
+
     async def pending(self, topics: Sequence[Topic], limit: int) -> Sequence[OutboxRow]:
         """See Outbox.pending."""
-        mine_or_left = or_(_rows.origin == self._database.origin, _rows.due_us <= now_us() - self._grace_us)
-        query = (
-            select(*_COLUMNS)
-            .where(_rows.sent_us.is_(None), _rows.due_us <= now_us(), mine_or_left)
-            .where(_rows.topic.in_([topic.value for topic in topics]))
-            .order_by(_rows.id)
-            .limit(limit)
-        )
+        values = {"topics": [topic.value for topic in topics], "limit": limit}
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).mappings().all()
+            rows = (await connection.execute(self._pending, values)).mappings().all()
         return [OutboxRow(**{**row, "topic": Topic(row["topic"])}) for row in rows]
 
     async def next_due_in_s(self, topics: Sequence[Topic]) -> float | None:
         """See Outbox.next_due_in_s."""
-        query = select(func.min(_rows.due_us), now_us()).where(
-            _rows.sent_us.is_(None),
-            _rows.origin == self._database.origin,
-            _rows.topic.in_([topic.value for topic in topics]),
-        )
         async with self._database.read() as connection:
-            due, now = (await connection.execute(query)).one()
+            due, now = (await connection.execute(self._next_due, {"topics": [topic.value for topic in topics]})).one()
         return None if due is None else max(0.0, (due - now) / 1e6)
 
     async def mark_sent(self, ids: Sequence[int]) -> None:

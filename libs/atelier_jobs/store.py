@@ -1,11 +1,15 @@
 """What a service asks of the job store: its owner-facing side, and the worker's side."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from atelier_jobs.job import EventRecord, Failure, Job
 from atelier_jobs.states import State
+
+# More to write in the transaction that records something of a job: called with the store's own transaction before it
+# commits. What it raises takes everything back.
+Within = Callable[[Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +72,14 @@ class QueueCounts:
 class JobStore(Protocol):
     """The owner's side. "Not yours" answers exactly like "not there": NotFoundError, reason JOB_NOT_FOUND."""
 
-    async def submit(self, submission: Submission, limits: Limits = NO_LIMITS) -> Submitted:
-        """Records a job with its outbox row, idempotency key and first event in one transaction.
+    async def submit(
+        self, submission: Submission, limits: Limits = NO_LIMITS, *, within: Within | None = None
+    ) -> Submitted:
+        """Records a job with its outbox row, idempotency key and first event, and `within`, in one transaction.
 
-        Raises AlreadyExistsError (IDEMPOTENCY_KEY_REUSED: other `request_hash` under this key) and
-        ResourceExhaustedError (QUEUE_FULL, QUOTA_EXCEEDED, with `retry_after_s`); then nothing is written.
+        A repeat records nothing, nor is `within` done then. Raises AlreadyExistsError (IDEMPOTENCY_KEY_REUSED: other
+        `request_hash` under this key) and ResourceExhaustedError (QUEUE_FULL, QUOTA_EXCEEDED, with `retry_after_s`);
+        then nothing is written.
         """
         ...
 
@@ -99,8 +106,9 @@ class JobStore(Protocol):
         result: bytes | None = None,
         limits: Limits = NO_LIMITS,
         traceparent: str = "",
+        within: Within | None = None,
     ) -> Job:
-        """Makes the job anew with another spec.
+        """Makes the job anew with another spec, and does `within` in the same transaction.
 
         A QUEUED job that no worker has seen takes the spec in place. Otherwise it becomes the next revision: a live
         one ends first (a terminal CANCELED event, reason SUPERSEDED), the running attempt is fenced and told to stop,
@@ -160,8 +168,8 @@ class ClaimStore(Protocol):
         """Renews the lease and keeps the progress (0 of 0 keeps what was there)."""
         ...
 
-    async def succeed(self, claim: Claim, result: bytes) -> bool:
-        """RUNNING → SUCCEEDED. The blobs must be stored before."""
+    async def succeed(self, claim: Claim, result: bytes, *, within: Within | None = None) -> bool:
+        """RUNNING → SUCCEEDED, with `within` in the same transaction. The blobs must be stored before."""
         ...
 
     async def fail(self, claim: Claim, failure: Failure, *, retryable: bool = True, delay_s: float = 1.0) -> bool:

@@ -52,8 +52,9 @@ def _set_up_sqlite(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
-        readonly = connection.get_execution_options().get("readonly", False)
-        connection.exec_driver_sql("BEGIN" if readonly else BEGIN_TO_WRITE)
+        # What only reads needs none: each statement sees what was committed, as on PostgreSQL.
+        if not connection.get_execution_options().get("readonly", False):
+            connection.exec_driver_sql(BEGIN_TO_WRITE)
 
 
 def _trace(engine: AsyncEngine) -> None:

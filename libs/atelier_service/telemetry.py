@@ -22,11 +22,12 @@ from prometheus_client import start_http_server
 from atelier_service.settings import ServiceSettings
 
 _PROPAGATOR = TraceContextTextMapPropagator()
+_TRACER = trace.get_tracer("atelier")  # stands for that of the provider that is set later
 
 
 def tracer() -> trace.Tracer:
     """The tracer of this process."""
-    return trace.get_tracer("atelier")
+    return _TRACER
 
 
 def current_trace_id() -> str:

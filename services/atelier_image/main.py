@@ -17,7 +17,6 @@ from atelier_image.domain.images import KIND, Images
 from atelier_image.domain.models import Models
 from atelier_image.domain.tidying import Tidying
 from atelier_image.image_messages import content_paths
-from atelier_image.leftovers import tidy_leftovers
 from atelier_image.model_servicer import ModelServicer
 from atelier_image.queue_status import tell_queue_status
 from atelier_image.servicer import ImageServicer
@@ -74,10 +73,10 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
             limits=Limits(max_queued=settings.max_queued, max_live_per_owner=settings.max_live_per_owner),
             max_attempts=settings.max_attempts,
         )
-        tidying = Tidying(jobs, cache, storage)
+        tidying = Tidying(cache, storage)
 
         async def cleanup(what: Cleanup) -> None:
-            await tidying.tidy(what.owner, what.job_id)
+            await tidying.tidy(what.job_id)
 
         relay = Relay(SqlOutbox(database), bus, Streams((KIND,)), cleanup=cleanup)
         watching = Watching(jobs, bus, database.events, heartbeat_s=settings.watch_heartbeat_s)
@@ -91,7 +90,6 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
             relay.run(),
             Reconciler(SqlUpkeep(database)).run(),
             tell_queue_status(jobs, bus, settings.queue_status_s),
-            tidy_leftovers(tidying, settings.tidy_interval_s),
         )
         await stack.enter_async_context(process.background(*works))
         yield await stack.enter_async_context(run_server(settings, register=register, verifier=TokenVerifier(jwks)))

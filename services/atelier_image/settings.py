@@ -54,11 +54,6 @@ class ImageSettings(CommonSettings):
     max_attempts: int = Field(default=3, ge=1, le=10, description="faults of a job before it is FAILED")
     watch_heartbeat_s: float = Field(default=15.0, gt=0, le=60, description="seconds between heartbeats of a watch")
     queue_status_s: float = Field(default=5.0, gt=0, le=60, description="seconds between two counts of the queue")
-    tidy_interval_s: float = Field(
-        default=600.0,
-        gt=0,
-        description="seconds between two looks for references that no image owns; also their least age",
-    )
 
 
 class ImageWorkerSettings(CommonSettings):

@@ -18,7 +18,7 @@ def processes(mesh: RunningMesh) -> Iterator[tuple[str, psutil.Process]]:
 
 def cpu_seconds(mesh: RunningMesh) -> dict[str, float]:
     """What each process of a mesh has used since its start."""
-    used = {}
+    used: dict[str, float] = {}
     for name, process in processes(mesh):
         times = process.cpu_times()
         used[name] = used.get(name, 0.0) + times.user + times.system

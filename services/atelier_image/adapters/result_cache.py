@@ -4,20 +4,28 @@ A file's last reference and the decision to remove it meet in one transaction th
 whoever adopts a result does so before, and is counted, or after, and finds nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from atelier_image.adapters.tables import results
-from atelier_image.domain.ports import Hit, Settled
+from atelier_image.domain.ports import Hit, HitGoneError, Settled
 from atelier_image.domain.result import Result, Source
-from atelier_jobs.database import JobDatabase
-from atelier_jobs.schema import jobs
+from atelier_jobs.database import JobDatabase, Transaction
+from atelier_jobs.job import Job
 from atelier_jobs.sql_clock import now_us
+from atelier_jobs.store import Within
 
 _c = results.c
+
+_NEWEST = (
+    select(_c.cache_key, _c.result)
+    .where(_c.owner == bindparam("owner"), _c.cache_key.in_(bindparam("keys", expanding=True)), ~_c.released)
+    .order_by(_c.create_us.desc())
+    .limit(1)
+)
 
 
 class SqlResultCache:
@@ -26,25 +34,32 @@ class SqlResultCache:
     def __init__(self, database: JobDatabase) -> None:
         self._database = database
 
-    async def add(self, owner: str, job_id: str, key: str, result: Result) -> None:
-        """See ResultCache.add."""
-        async with self._database.write() as transaction:
+    def adding(self, owner: str, job_id: str, key: str, result: Result) -> Within:
+        """See ResultCache.adding."""
+
+        async def add(transaction: Transaction) -> None:
             await self._insert(transaction.connection, owner, job_id, key, result)
 
-    async def adopt(self, owner: str, keys: Sequence[str], job_id: str) -> Hit | None:
-        """See ResultCache.adopt."""
-        query = select(_c.cache_key, _c.result).where(_c.owner == owner, _c.cache_key.in_(keys), ~_c.released)
-        query = query.order_by(_c.create_us.desc()).limit(1)
-        async with self._database.read() as connection:  # a miss, the usual case, takes no write lock
-            if (await connection.execute(query)).first() is None:
-                return None
-        async with self._database.write() as transaction:
-            row = (await transaction.connection.execute(query.with_for_update())).first()
-            if row is None:
-                return None
-            result = Result.from_bytes(row.result)
-            await self._insert(transaction.connection, owner, job_id, row.cache_key, result)
-            return Hit(row.cache_key, result)
+        return add
+
+    async def find(self, owner: str, keys: Sequence[str]) -> Hit | None:
+        """See ResultCache.find."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(_NEWEST, {"owner": owner, "keys": keys})).first()
+        return None if row is None else Hit(row.cache_key, Result.from_bytes(row.result))
+
+    def adopting(self, owner: str, job_id: str, hit: Hit) -> Within:
+        """See ResultCache.adopting."""
+
+        async def adopt(transaction: Transaction) -> None:
+            source = hit.result.source
+            where = (_c.owner == owner, _c.cache_key == hit.key, _of_source(source), ~_c.released)
+            still_there = select(_c.job_id).where(*where).limit(1).with_for_update()
+            if (await transaction.connection.execute(still_there)).first() is None:
+                raise HitGoneError
+            await self._insert(transaction.connection, owner, job_id, hit.key, hit.result)
+
+        return adopt
 
     async def retire(self, owner: str, source: Source) -> None:
         """See ResultCache.retire."""
@@ -52,7 +67,7 @@ class SqlResultCache:
             where = and_(_c.owner == owner, _of_source(source))
             await transaction.connection.execute(update(results).where(where).values(cache_key=""))
 
-    async def settle(self, job_id: str, current: Source | None) -> Settled:
+    async def settle(self, job_id: str, current: Callable[[Job | None], Source | None]) -> Settled | None:
         """See ResultCache.settle."""
         query = select(_c.job_id, _c.source_job_id, _c.source_epoch, _c.released)
         query = query.where(or_(_c.job_id == job_id, _c.source_job_id == job_id))
@@ -60,11 +75,17 @@ class SqlResultCache:
         query = query.order_by(_c.job_id, _c.source_job_id, _c.source_epoch)
         released, kept = set[Source](), set[int]()
         async with self._database.write() as transaction:
+            # The job first: what it is now, and refers to, it is until the end of this.
+            locked = await transaction.lock(job_id)
+            job = None if locked is None else locked[0]
+            if job is not None and not job.state.terminal:
+                return None
+            present = current(job)
             await transaction.connection.execute(query.with_for_update())
             # Read again: who held one of these rows may have added another, which a waiting statement does not see.
             for row in (await transaction.connection.execute(query)).all():
                 source = Source(row.source_job_id, row.source_epoch)
-                if row.job_id == job_id and source != current:
+                if row.job_id == job_id and source != present:
                     released.add(source)
                 elif source.job_id == job_id and not row.released:
                     kept.add(source.epoch)
@@ -73,20 +94,13 @@ class SqlResultCache:
                 statement = delete(results) if source.job_id == job_id else update(results).values(released=True)
                 await transaction.connection.execute(statement.where(where))
         others = sorted((s for s in released if s.job_id != job_id), key=lambda s: (s.job_id, s.epoch))
-        return Settled(frozenset(kept), tuple(others))
+        return Settled(job, frozenset(kept), tuple(others))
 
     async def forget(self, job_id: str, source: Source) -> None:
         """See ResultCache.forget."""
         async with self._database.write() as transaction:
             where = and_(_c.job_id == job_id, _of_source(source), _c.released)
             await transaction.connection.execute(delete(results).where(where))
-
-    async def unowned(self, min_age_s: float) -> Sequence[tuple[str, str]]:
-        """See ResultCache.unowned."""
-        query = select(_c.owner, _c.job_id).distinct().outerjoin(jobs, jobs.c.id == _c.job_id)
-        query = query.where(jobs.c.id.is_(None), _c.create_us < now_us() - int(min_age_s * 1e6))
-        async with self._database.read() as connection:
-            return [(row.owner, row.job_id) for row in (await connection.execute(query)).all()]
 
     async def _insert(self, connection: AsyncConnection, owner: str, job_id: str, key: str, result: Result) -> None:
         values = {

@@ -1,8 +1,9 @@
 """What a caller can do with images."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.errors import EngineError
@@ -10,15 +11,17 @@ from atelier_diffusion.model_card import ModelCard
 from atelier_image.domain.cache_key import cache_key
 from atelier_image.domain.model_view import engines
 from atelier_image.domain.parameters import Asked, Parameters, resolve
-from atelier_image.domain.ports import Assets, Hit, ModelReports, ResultCache
+from atelier_image.domain.ports import Assets, Hit, HitGoneError, ModelReports, ResultCache
 from atelier_image.domain.result import Output, Result
 from atelier_jobs.job import Job
 from atelier_jobs.states import State
-from atelier_jobs.store import JobStore, Limits, Page, Submission, Submitted
+from atelier_jobs.store import JobStore, Limits, Page, Submission, Submitted, Within
 from atelier_service.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from atelier_service.ids import uuid7
 
 KIND = "image"
+
+RecordedT = TypeVar("RecordedT")
 
 
 def random_seed() -> int:
@@ -61,36 +64,34 @@ class Images:
                 return Submitted(first, repeated=True)
         parameters = self._resolve(asked)
         job_id = uuid7()
-        hit = await self._cached(owner, asked, parameters, job_id)
-        submission = Submission(
-            job_id=job_id,
-            owner=owner,
-            kind=KIND,
-            spec=parameters.to_bytes(),
-            max_attempts=self._max_attempts,
-            idempotency_key=key,
-            request_hash=request_hash,
-            result=hit.result.to_bytes() if hit else None,
-        )
-        return await self._jobs.submit(submission, self._limits)
+
+        async def record(result: bytes | None, within: Within | None) -> Submitted:
+            submission = Submission(
+                job_id=job_id,
+                owner=owner,
+                kind=KIND,
+                spec=parameters.to_bytes(),
+                max_attempts=self._max_attempts,
+                idempotency_key=key,
+                request_hash=request_hash,
+                result=result,
+            )
+            return await self._jobs.submit(submission, self._limits, within=within)
+
+        return await self._recorded(owner, job_id, await self._cached(owner, asked, parameters), record)
 
     async def update(self, owner: str, image_id: str, asked: Asked) -> Job:
         """New parameters, in place or as the next revision. Raises also NotFoundError and ResourceExhaustedError."""
         parameters = self._resolve(asked)
         await self.get(owner, image_id)  # nothing is looked up for an image that is not there
-        hit = await self._cached(owner, asked, parameters, image_id)
-        with _image_errors(image_id):
-            job = await self._jobs.restart(
-                owner,
-                image_id,
-                parameters.to_bytes(),
-                result=hit.result.to_bytes() if hit else None,
-                limits=self._limits,
+
+        async def record(result: bytes | None, within: Within | None) -> Job:
+            return await self._jobs.restart(
+                owner, image_id, parameters.to_bytes(), result=result, limits=self._limits, within=within
             )
-        if hit is not None:
-            # Once more: an end of the revision before may have been tidied up after since the first time.
-            await self._cache.add(owner, image_id, hit.key, hit.result)
-        return job
+
+        with _image_errors(image_id):
+            return await self._recorded(owner, image_id, await self._cached(owner, asked, parameters), record)
 
     async def get(self, owner: str, image_id: str) -> Job:
         """One image."""
@@ -136,22 +137,33 @@ class Images:
     def _resolve(self, asked: Asked) -> Parameters:
         return resolve(asked, self._card(asked.model), self._draw_seed)
 
-    async def _cached(self, owner: str, asked: Asked, parameters: Parameters, job_id: str) -> Hit | None:
-        """An earlier result of the same request, whose files are still there; `job_id` refers to them from now on.
-
-        When the job is not recorded after all, its reference is let go of by `Tidying`.
-        """
+    async def _cached(self, owner: str, asked: Asked, parameters: Parameters) -> Hit | None:
+        """An earlier result of the same request, whose files are still there."""
         if asked.seed is None:
             return None  # a fresh seed was never drawn before
         drawing = engines(parameters.model, await self._reports.all())
         if not drawing:
             return None
-        keys = [cache_key(parameters, engine) for engine in drawing]
-        hit = await self._cache.adopt(owner, keys, job_id)
+        hit = await self._cache.find(owner, [cache_key(parameters, engine) for engine in drawing])
         if hit is None or await self._assets.all_there([output.asset_id for output in hit.result.outputs]):
             return hit
         await self._cache.retire(owner, hit.result.source)
         return None
+
+    async def _recorded(
+        self,
+        owner: str,
+        job_id: str,
+        hit: Hit | None,
+        record: Callable[[bytes | None, Within | None], Awaitable[RecordedT]],
+    ) -> RecordedT:
+        """Records the image together with its reference to the files of `hit`, or as one to be made."""
+        if hit is not None:
+            try:
+                return await record(hit.result.to_bytes(), self._cache.adopting(owner, job_id, hit))
+            except HitGoneError:
+                pass  # since it was found: the picture is made anew
+        return await record(None, None)
 
 
 @contextmanager

@@ -1,18 +1,21 @@
 """What the domain asks of the world."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from atelier_image.domain.model_view import ModelReport
 from atelier_image.domain.result import Result, Source
+from atelier_jobs.job import Job
+from atelier_jobs.store import Within
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What is still referred to. `kept_epochs` are those of the job whose files stay; `released` are files of other
-    jobs that this one no longer refers to."""
+    """What is still referred to. `job` is None when it is gone. `kept_epochs` are those of the job whose files stay;
+    `released` are files of other jobs that this one no longer refers to."""
 
+    job: Job | None
     kept_epochs: frozenset[int]
     released: tuple[Source, ...]
 
@@ -25,38 +28,44 @@ class Hit:
     result: Result
 
 
+class HitGoneError(Exception):
+    """The files of a hit were let go of before anybody could refer to them."""
+
+
 class ResultCache(Protocol):
     """Which images of an owner refer to which files, and what those files answer.
 
     One row for each image and the files that it refers to: the row is the reference that keeps the files, and as long
-    as it is there a request with its key is answered by them.
+    as it is there a request with its key is answered by them. Rows are written in the transaction that records what
+    they say of the image: see `Within`.
     """
 
-    async def add(self, owner: str, job_id: str, key: str, result: Result) -> None:
-        """The image refers to files that answer `key`. Adding the same again changes nothing."""
+    def adding(self, owner: str, job_id: str, key: str, result: Result) -> Within:
+        """The image refers to files that answer `key`."""
         ...
 
-    async def adopt(self, owner: str, keys: Sequence[str], job_id: str) -> Hit | None:
-        """The newest result under one of `keys`, to which `job_id` refers from now on; None when there is none."""
+    async def find(self, owner: str, keys: Sequence[str]) -> Hit | None:
+        """The newest result under one of `keys`; None when there is none."""
+        ...
+
+    def adopting(self, owner: str, job_id: str, hit: Hit) -> Within:
+        """The image refers to the files of `hit`. Raises HitGoneError when they are on their way out."""
         ...
 
     async def retire(self, owner: str, source: Source) -> None:
         """These files answer no request any more: some of them are gone."""
         ...
 
-    async def settle(self, job_id: str, current: Source | None) -> Settled:
-        """Lets go of all that the job referred to but for `current`, and tells what is referred to now.
+    async def settle(self, job_id: str, current: Callable[[Job | None], Source | None]) -> Settled | None:
+        """Lets go of all that the job referred to but for `current` of it, and tells what is referred to now.
 
-        What was let go is told again and again until `forget` is called for it.
+        What was let go is told again and again until `forget` is called for it. None for a job that has not ended:
+        nothing is let go of then.
         """
         ...
 
     async def forget(self, job_id: str, source: Source) -> None:
         """Drops what was let go of; a reference that was taken up again meanwhile stays."""
-        ...
-
-    async def unowned(self, min_age_s: float) -> Sequence[tuple[str, str]]:
-        """(owner, job id) of rows older than `min_age_s` whose job is none, or none any more."""
         ...
 
 

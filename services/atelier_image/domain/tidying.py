@@ -4,33 +4,28 @@ from atelier_image.domain.ports import Assets, ResultCache
 from atelier_image.domain.result import Result, Source
 from atelier_jobs.job import Job
 from atelier_jobs.states import State
-from atelier_jobs.store import JobStore
-from atelier_service.errors import NotFoundError
 
 
 class Tidying:
     """Removes files that no image refers to any more. Every step is idempotent: what fails is done again, whole."""
 
-    def __init__(self, jobs: JobStore, cache: ResultCache, assets: Assets) -> None:
-        self._jobs = jobs
+    def __init__(self, cache: ResultCache, assets: Assets) -> None:
         self._cache = cache
         self._assets = assets
 
-    async def tidy(self, owner: str, job_id: str) -> None:
+    async def tidy(self, job_id: str) -> None:
         """Removes what the job stored and nobody refers to, and what only this job referred to of others.
 
-        A job that runs is left alone: it may be storing files right now, and its end asks again. Raises
+        A job that has not ended is left alone: it may be storing files right now, and its end asks again. Raises
         UnavailableError while storage or the database is away.
         """
-        job = await self._find(owner, job_id)
-        if job is not None and not job.state.terminal:
+        settled = await self._cache.settle(job_id, source_of)
+        if settled is None:
             return
-        current = source_of(job)
-        settled = await self._cache.settle(job_id, current)
         for source in settled.released:
-            await self.tidy(owner, source.job_id)
+            await self.tidy(source.job_id)
             await self._cache.forget(job_id, source)
-        kept = settled.kept_epochs
+        job, kept, current = settled.job, settled.kept_epochs, source_of(settled.job)
         if current is not None and current.job_id == job_id:
             kept |= {current.epoch}
         if len(kept) > 1 or (job is not None and job.epoch == 0):
@@ -38,17 +33,6 @@ class Tidying:
         # Epochs after the present one are left alone: somebody may have the job made anew right now.
         up_to_epoch = job.epoch if job is not None else 0
         await self._assets.delete_of_job(job_id, keep_epoch=max(kept, default=0), up_to_epoch=up_to_epoch)
-
-    async def tidy_leftovers(self, min_age_s: float) -> None:
-        """Lets go of what images refer to that were never recorded: the process died in between."""
-        for owner, job_id in await self._cache.unowned(min_age_s):
-            await self.tidy(owner, job_id)
-
-    async def _find(self, owner: str, job_id: str) -> Job | None:
-        try:
-            return await self._jobs.get(owner, job_id)
-        except NotFoundError:
-            return None
 
 
 def source_of(job: Job | None) -> Source | None:

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-import structlog
-
 from atelier_diffusion.errors import EngineError
 from atelier_image.domain.cache_key import Engine, cache_key
 from atelier_image.domain.parameters import Parameters
@@ -15,10 +13,7 @@ from atelier_image.worker.drawing import Drawing
 from atelier_image.worker.picture_files import PictureFiles
 from atelier_jobs.attempt import Attempt, JobFault
 from atelier_jobs.job import Job
-from atelier_service.errors import UnavailableError
 from atelier_service.telemetry import tracer
-
-_log = structlog.get_logger(__name__)
 
 # At another time these may go well: the hub is back, other work has ended, the memory is free again.
 _PASSING = frozenset({"MODEL_DOWNLOAD_FAILED", "MODEL_MEMORY_BUSY", "OUT_OF_MEMORY", "ENGINE_LOST"})
@@ -81,17 +76,9 @@ class ImageHandler:
             source=Source(job.id, attempt.epoch),
             outputs=tuple(outputs),
         )
-        await self._remember(job, parameters, result)
-        return result.to_bytes()
-
-    async def _remember(self, job: Job, parameters: Parameters, result: Result) -> None:
-        """Before the job is SUCCEEDED, so that whoever sees that finds it in the cache. The files are right also when
-        this attempt turns out to be lost: somebody who adopts them keeps them."""
         engine = Engine(result.model_revision, self._fingerprint_of(parameters.model))
-        try:
-            await self._cache.add(job.owner, job.id, cache_key(parameters, engine), result)
-        except UnavailableError as error:
-            _log.warning("a result was not remembered", job_id=job.id, reason=error.reason)
+        attempt.within_success = self._cache.adding(job.owner, job.id, cache_key(parameters, engine), result)
+        return result.to_bytes()
 
 
 async def _all(stores: Iterable[Coroutine[Any, Any, Output]]) -> list[Output]:

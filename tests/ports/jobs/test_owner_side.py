@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from atelier_jobs import schema
+from atelier_jobs.database import Transaction
 from atelier_jobs.job import Failure
+from atelier_jobs.outbox import Topic
 from atelier_jobs.states import State
 from atelier_jobs.store import Limits, Submission
 from atelier_service.errors import AlreadyExistsError, NotFoundError, ResourceExhaustedError, UnavailableError
@@ -239,3 +241,23 @@ async def test_a_database_that_is_away_is_named_and_nothing_of_it_is_told(tmp_pa
                 await act
             assert caught.value.reason == "DATABASE_UNAVAILABLE"
             assert "sqlite" not in caught.value.message.lower()
+
+
+async def test_what_belongs_to_a_submit_is_written_with_it_or_not_at_all(plane: Plane) -> None:
+    async def mark(transaction: Transaction) -> None:
+        await transaction.enqueue(Topic.CLEANUP, a_job, 0)
+
+    async def fail(transaction: Transaction) -> None:
+        await mark(transaction)
+        raise ArithmeticError
+
+    a_job = await plane.submit()
+    with pytest.raises(ArithmeticError):
+        await plane.jobs.submit(_keyed(uuid7()), within=fail)
+    assert len((await plane.jobs.list("ada", kind="image")).jobs) == 1
+    assert (await plane.jobs.submit(_keyed(uuid7()), within=mark)).repeated is False
+    assert (await plane.jobs.submit(_keyed(uuid7()), within=mark)).repeated is True
+    with pytest.raises(ArithmeticError):
+        await plane.jobs.restart("ada", a_job.id, b"new", within=fail)
+    assert (await plane.again(a_job)).spec == b"spec"
+    assert [topic for topic, _ in await plane.outbox_messages()].count("cleanup") == 1

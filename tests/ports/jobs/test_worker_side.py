@@ -3,6 +3,7 @@
 import asyncio
 
 from atelier_jobs import schema
+from atelier_jobs.database import Transaction
 from atelier_jobs.history import check
 from atelier_jobs.job import Failure
 from atelier_jobs.outbox import Topic
@@ -51,6 +52,20 @@ async def test_a_success_is_recorded_once_and_saying_it_again_is_no_second_one(p
     assert not await plane.claims.fail(claim, BROKEN)
     assert await plane.states(claim.job) == [State.QUEUED, State.RUNNING, State.SUCCEEDED]
     assert "cleanup" not in [topic for topic, _ in await plane.outbox_messages()]
+
+
+async def test_what_belongs_to_a_success_is_written_with_it_and_not_for_a_zombie(plane: Plane) -> None:
+    zombie = await plane.claim(await plane.submit(), lease_s=0.05)
+
+    async def mark(transaction: Transaction) -> None:
+        await transaction.enqueue(Topic.CLEANUP, zombie.job, 0)
+
+    await eventually(plane.upkeep.reap_expired)
+    assert not await plane.claims.succeed(zombie, b"late", within=mark)
+    assert "cleanup" not in [topic for topic, _ in await plane.outbox_messages()]
+    holder = await plane.claim(await plane.again(zombie.job))
+    assert await plane.claims.succeed(holder, b"result", within=mark)
+    assert "cleanup" in [topic for topic, _ in await plane.outbox_messages()]
 
 
 async def test_an_expired_lease_is_queued_again_and_the_zombie_writes_nothing(plane: Plane) -> None:

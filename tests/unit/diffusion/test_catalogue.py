@@ -126,7 +126,7 @@ def test_a_size_must_suit_the_model(tmp_path: Path) -> None:
 
 
 def test_the_parts_without_torch_import_none() -> None:
-    modules = "catalogue model_cache model_folder memory hardware encode engine local hub"
+    modules = "catalogue model_cache model_folder memory hardware encode engine local hub remote_engine engine_process"
     program = "import sys\n" + "".join(f"import atelier_diffusion.{name}\n" for name in modules.split())
     program += (
         "print(sorted({'torch', 'diffusers', 'transformers', 'huggingface_hub', 'modelscope'} & set(sys.modules)))"

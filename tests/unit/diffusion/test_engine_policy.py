@@ -7,10 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.denoise import DenoisingLoop, Pixels
@@ -84,12 +80,8 @@ class Bench:
     dtype: DtypeName = "float32"
 
     def __post_init__(self) -> None:
-        self.spans = InMemorySpanExporter()
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(self.spans))
-        self.tracer = provider.get_tracer("test")
         cache: ModelCache[DenoisingLoop[Any]] = ModelCache(self, 1000, lambda _: None)
-        self.engine = ImageEngine(Catalogue([CARD], "m"), cache, self, self.tracer)
+        self.engine = ImageEngine(Catalogue([CARD], "m"), cache, self)
 
     def locate(self, card: ModelCard) -> Located:
         return Located(self.loop)
@@ -179,20 +171,3 @@ def test_statuses_tell_of_every_model() -> None:
     assert [(s.model_id, s.state, s.revision) for s in bench.engine.statuses()] == [("m", "READY", "r2")]
     bench.engine.close()
     assert bench.loop.is_closed
-
-
-def test_each_step_is_a_span_below_the_callers() -> None:
-    bench = Bench()
-    with bench.tracer.start_as_current_span("job") as job:
-        bench.engine.generate(REQUEST)
-    *steps, _ = bench.spans.get_finished_spans()
-    assert [span.name for span in steps] == ["denoise.step"] * 6
-    assert [dict(span.attributes or {}) for span in steps][4] == {"step": 2, "picture": 1, "scheduler": "EULER"}
-    assert all(span.parent is not None and span.parent.span_id == job.get_span_context().span_id for span in steps)
-
-
-def test_without_a_recorded_caller_no_span_is_made() -> None:
-    bench = Bench()
-    with trace.use_span(trace.INVALID_SPAN):
-        bench.engine.generate(REQUEST)
-    assert bench.spans.get_finished_spans() == ()

@@ -18,9 +18,11 @@ class Reports:
     def __init__(self) -> None:
         self.steps: list[int] = []
         self.previews: list[bytes] = []
+        self.etas_s: list[float | None] = []
 
     def report(self, step: int, steps: int, *, eta_s: float | None, preview: bytes, preview_type: str) -> None:
         self.steps.append(step)
+        self.etas_s.append(eta_s)
         if preview:
             self.previews.append(preview)
 

@@ -1,15 +1,14 @@
-"""The device, with an engine of plain numbers."""
+"""The device as a job sees it, with an engine that makes a step when it is told to."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from atelier_diffusion.denoise import Picture
-from atelier_diffusion.engine import StepReport
-from atelier_diffusion.errors import CanceledError, EngineError
+from atelier_diffusion.engine_messages import StepDone
+from atelier_diffusion.errors import EngineError
 from atelier_diffusion.request import ImageRequest
 from atelier_image.domain.parameters import Asked, resolve
 from atelier_image.worker.drawing import Drawing
@@ -23,85 +22,92 @@ PIXELS = np.zeros((8, 8, 3), np.uint8)
 
 
 class StepByStep:
-    """An engine that makes a step when it is told to."""
+    """One request after the other."""
 
     def __init__(self) -> None:
-        self.go_on = threading.Semaphore(0)
-        self.drawing = threading.Event()
-        self.canceled = threading.Event()
+        self.go_on = asyncio.Semaphore(0)
+        self.drawing = False
+        self.canceled = False
+        self._turn = asyncio.Lock()
 
-    def generate(self, request: ImageRequest, model_id: str, *, on_step: Callable[[StepReport], bool]) -> list[Picture]:
-        self.drawing.set()
-        for step in range(request.steps + 1):
-            if step:
-                self.go_on.acquire()
-            if not on_step(StepReport(step, request.steps, 0, (lambda: PIXELS) if step else None)):
-                self.canceled.set()
-                raise CanceledError
-        return [Picture(0, request.seed, PIXELS, model_id, "r1")]
+    async def generate(
+        self, request: ImageRequest, model_id: str, *, on_step: Callable[[StepDone], None]
+    ) -> tuple[list[Picture], float]:
+        async with self._turn:
+            self.drawing = True
+            if model_id == "broken":
+                raise EngineError("MODEL_NOT_FOUND", "no such model")
+            try:
+                for step in range(request.steps + 1):
+                    if step:
+                        await self.go_on.acquire()
+                    preview = b"jpeg" if step == 2 else b""
+                    on_step(StepDone(1, step, request.steps, 0, step * 10**9, (step + 1) * 10**9, preview))
+            except asyncio.CancelledError:
+                self.canceled = True
+                raise
+        return [Picture(0, request.seed, PIXELS, model_id, "r1")], 0.1
 
-    def warm_up(self, model_id: str) -> object:
-        raise EngineError("MODEL_NOT_FOUND", "no such model")
+
+def steps(engine: StepByStep, count: int) -> None:
+    for _ in range(count):
+        engine.go_on.release()
 
 
-async def test_every_step_is_reported() -> None:
+async def test_every_step_is_reported_with_its_preview() -> None:
     engine, reports = StepByStep(), Reports()
-    engine.go_on.release(3)
-    async with Drawing.on(engine) as drawing:
-        (picture,) = await drawing.draw(REQUEST, "demo", an_attempt(reports))
+    steps(engine, 3)
+    (picture,) = await Drawing(engine).draw(REQUEST, "demo", an_attempt(reports))
     assert picture.seed == 7
     assert reports.steps == [0, 1, 2, 3]
+    assert reports.previews == [b"jpeg"]
+    assert reports.etas_s == [None, 2.0, 1.0, 0.0]
 
 
-async def test_it_stops_at_the_next_step() -> None:
+async def test_it_stops_at_once_and_the_device_hears_of_it() -> None:
     engine, attempt = StepByStep(), an_attempt(reports := Reports())
-    async with Drawing.on(engine) as drawing:
-        drawn = asyncio.create_task(drawing.draw(REQUEST, "demo", attempt))
-        await eventually(lambda: reports.steps)
-        attempt.stop(StopReason.CANCELED)
-        engine.go_on.release()
-        with pytest.raises(Stopped):
-            await drawn
+    drawn = asyncio.create_task(Drawing(engine).draw(REQUEST, "demo", attempt))
+    await eventually(lambda: reports.steps)
+    attempt.stop(StopReason.CANCELED)
+    with pytest.raises(Stopped):
+        await drawn
+    assert engine.canceled
     assert reports.steps == [0]
 
 
 async def test_what_waits_for_the_device_stops_at_once() -> None:
     engine, attempt = StepByStep(), an_attempt()
-    async with Drawing.on(engine) as drawing:
-        first = asyncio.create_task(drawing.draw(REQUEST, "demo", an_attempt()))
-        await eventually(engine.drawing.is_set)
-        second = asyncio.create_task(drawing.draw(REQUEST, "demo", attempt))
-        await asyncio.sleep(0)  # it is in the queue now
-        attempt.stop(StopReason.CANCELED)
-        with pytest.raises(Stopped):
-            await asyncio.wait_for(second, 5)
-        assert not first.done()
-        engine.go_on.release(3)
-        await first
+    drawing = Drawing(engine)
+    first = asyncio.create_task(drawing.draw(REQUEST, "demo", an_attempt()))
+    await eventually(lambda: engine.drawing)
+    second = asyncio.create_task(drawing.draw(REQUEST, "demo", attempt))
+    await asyncio.sleep(0)  # it is in the queue now
+    attempt.stop(StopReason.CANCELED)
+    with pytest.raises(Stopped):
+        await asyncio.wait_for(second, 5)
+    assert not first.done()
+    steps(engine, 3)
+    await first
 
 
 async def test_what_is_stopped_already_is_not_begun() -> None:
     engine, attempt = StepByStep(), an_attempt()
     attempt.stop(StopReason.LOST)
-    async with Drawing.on(engine) as drawing:
-        with pytest.raises(Stopped):
-            await drawing.draw(REQUEST, "demo", attempt)
-    assert not engine.drawing.is_set()
+    with pytest.raises(Stopped):
+        await Drawing(engine).draw(REQUEST, "demo", attempt)
+    assert not engine.drawing
 
 
 async def test_the_device_stops_when_nobody_waits_any_more() -> None:
     engine = StepByStep()
-    async with Drawing.on(engine) as drawing:
-        drawn = asyncio.create_task(drawing.draw(REQUEST, "demo", an_attempt()))
-        await eventually(engine.drawing.is_set)
-        drawn.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await drawn
-        engine.go_on.release()
-        await eventually(engine.canceled.is_set)
+    drawn = asyncio.create_task(Drawing(engine).draw(REQUEST, "demo", an_attempt()))
+    await eventually(lambda: engine.drawing)
+    drawn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await drawn
+    assert engine.canceled
 
 
 async def test_a_failure_of_the_engine_is_the_callers() -> None:
-    async with Drawing.on(StepByStep()) as drawing:
-        with pytest.raises(EngineError):
-            await drawing.warm_up("demo")
+    with pytest.raises(EngineError):
+        await Drawing(StepByStep()).draw(REQUEST, "broken", an_attempt())

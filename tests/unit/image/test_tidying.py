@@ -1,6 +1,6 @@
 """Which files go."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from atelier_image.domain.result import Source
 from atelier_image.domain.tidying import Tidying
 from atelier_jobs.job import Job
 from atelier_jobs.states import State
-from atelier_service.errors import NotFoundError, UnavailableError
+from atelier_service.errors import UnavailableError
 from tests.unit.image.test_image_messages import QUEUED, RESULT
 
 SUCCEEDED = replace(QUEUED, id="j", state=State.SUCCEEDED, epoch=3)
@@ -29,19 +29,14 @@ class World:
         self.forgotten: list[tuple[str, Source]] = []
         self.storage_is_away = False
 
-    async def get(self, owner: str, job_id: str) -> Job:
-        if job_id not in self.jobs:
-            raise NotFoundError("JOB_NOT_FOUND", "there is no such job")
-        return self.jobs[job_id]
-
-    async def settle(self, job_id: str, current: Source | None) -> Settled:
-        return self.settled.get(job_id, Settled(frozenset(), ()))
+    async def settle(self, job_id: str, current: Callable[[Job | None], Source | None]) -> Settled | None:
+        job = self.jobs.get(job_id)
+        if job is not None and not job.state.terminal:
+            return None
+        return replace(self.settled.get(job_id, Settled(None, frozenset(), ())), job=job)
 
     async def forget(self, job_id: str, source: Source) -> None:
         self.forgotten.append((job_id, source))
-
-    async def unowned(self, min_age_s: float) -> Sequence[tuple[str, str]]:
-        return [("ada", "lost")]
 
     async def delete_of_job(self, job_id: str, *, keep_epoch: int, up_to_epoch: int) -> None:
         if self.storage_is_away:
@@ -50,67 +45,61 @@ class World:
 
 
 def tidying(world: Any) -> Tidying:
-    return Tidying(world, world, world)
+    return Tidying(world, world)
 
 
 async def test_of_a_finished_job_the_epoch_that_won_stays_and_later_ones_are_left_alone() -> None:
     world = World(replace(SUCCEEDED, result=RESULT_OF_J))
-    await tidying(world).tidy("ada", "j")
+    await tidying(world).tidy("j")
     assert world.deleted == [("j", 3, 3)]
 
 
 async def test_of_a_canceled_job_nothing_stays() -> None:
     world = World(replace(SUCCEEDED, state=State.CANCELED))
-    await tidying(world).tidy("ada", "j")
+    await tidying(world).tidy("j")
     assert world.deleted == [("j", 0, 3)]
 
 
 async def test_of_a_job_that_is_gone_nothing_stays() -> None:
     world = World()
-    await tidying(world).tidy("ada", "j")
+    await tidying(world).tidy("j")
     assert world.deleted == [("j", 0, 0)]
 
 
 async def test_a_job_that_is_made_anew_is_left_alone() -> None:
     world = World(replace(SUCCEEDED, state=State.RUNNING))
-    await tidying(world).tidy("ada", "j")
+    await tidying(world).tidy("j")
     assert world.deleted == []
 
 
 async def test_files_that_another_image_refers_to_stay() -> None:
-    world = World(settled={"j": Settled(frozenset({2}), ())})
-    await tidying(world).tidy("ada", "j")
+    world = World(settled={"j": Settled(None, frozenset({2}), ())})
+    await tidying(world).tidy("j")
     assert world.deleted == [("j", 2, 0)]
 
 
 async def test_when_two_epochs_are_referred_to_nothing_goes_yet() -> None:
-    world = World(replace(SUCCEEDED, result=RESULT_OF_J), settled={"j": Settled(frozenset({2}), ())})
-    await tidying(world).tidy("ada", "j")
+    world = World(replace(SUCCEEDED, result=RESULT_OF_J), settled={"j": Settled(None, frozenset({2}), ())})
+    await tidying(world).tidy("j")
     assert world.deleted == []
 
 
 async def test_what_was_let_go_of_goes_when_nobody_else_refers_to_it() -> None:
-    world = World(settled={"j": Settled(frozenset(), (Source("k", 1),))})
-    await tidying(world).tidy("ada", "j")
+    world = World(settled={"j": Settled(None, frozenset(), (Source("k", 1),))})
+    await tidying(world).tidy("j")
     assert ("k", 0, 0) in world.deleted
     assert world.forgotten == [("j", Source("k", 1))]
 
 
 async def test_what_was_let_go_of_is_not_forgotten_before_it_was_looked_at() -> None:
-    world = World(settled={"j": Settled(frozenset(), (Source("k", 1),))})
+    world = World(settled={"j": Settled(None, frozenset(), (Source("k", 1),))})
     world.storage_is_away = True
     with pytest.raises(UnavailableError):
-        await tidying(world).tidy("ada", "j")
+        await tidying(world).tidy("j")
     assert world.forgotten == []
 
 
 async def test_a_job_that_never_ran_has_stored_nothing() -> None:
     world = World(replace(SUCCEEDED, epoch=0, result=RESULT_OF_K))
-    await tidying(world).tidy("ada", "j")
+    await tidying(world).tidy("j")
     assert world.deleted == []
-
-
-async def test_references_of_images_that_were_never_recorded_are_let_go_of() -> None:
-    world = World(settled={"lost": Settled(frozenset(), (Source("k", 1),))})
-    await tidying(world).tidy_leftovers(60)
-    assert world.forgotten == [("lost", Source("k", 1))]
