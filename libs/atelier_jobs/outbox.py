@@ -32,6 +32,14 @@ class OutboxRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """What is due, and when something else will be (None: not soon)."""
+
+    rows: Sequence[OutboxRow]
+    next_due_in_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cleanup:
     """Files of a job that nothing refers to any more: all but those of `keep_epoch` (0: all)."""
 
@@ -53,12 +61,9 @@ class Outbox(Protocol):
         """Set after each commit of this process that left files to be removed."""
         ...
 
-    async def pending(self, topics: Sequence[Topic], limit: int) -> Sequence[OutboxRow]:
-        """Due rows in the order in which they were written: this process's own, and what others left lying."""
-        ...
-
-    async def next_due_in_s(self, topics: Sequence[Topic]) -> float | None:
-        """Seconds until the next row of this process is due; None when there is none."""
+    async def pending(self, topics: Sequence[Topic], limit: int, *, ahead_s: float = 0.0) -> Pending:
+        """Due rows in the order in which they were written: this process's own, and what others left lying; and how
+        soon, within `ahead_s`, another one of this process will be due."""
         ...
 
     async def mark_sent(self, ids: Sequence[int]) -> None:

@@ -1,9 +1,11 @@
 """Takes what was committed to the bus: the outbox's other end."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 from opentelemetry.trace import SpanKind
@@ -21,8 +23,15 @@ logger = structlog.get_logger()
 
 _TO_THE_BUS = (Topic.DISPATCH, Topic.EVENT, Topic.HINT)
 _BATCH = 256
+_MARK_S = 0.1  # far below the time after which another relay takes a row for left lying
 _MAX_BACKOFF_S = 5.0
 _REFUSED_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    full: bool  # there may be more
+    idle_s: float  # until there is something to do, unless something is written
 
 
 class Relay:
@@ -48,6 +57,8 @@ class Relay:
         self._cleanup = cleanup
         self._tick_s = tick_s
         self._connection = 0  # whose streams were looked at
+        self._sent: set[int] = set()  # published, and not marked yet
+        self._sent_since_s = 0.0
 
     async def run(self) -> None:
         """Until it is cancelled; broker and database may go away and come back."""
@@ -59,30 +70,30 @@ class Relay:
 
     async def flush(self) -> None:
         """Publishes what is due, once: for the last moments of a process. Raises BusUnavailableError."""
-        while await self._publish_due() == _BATCH:
+        while (await self._publish_due()).full:
             pass
+        await self._mark()
 
     async def _publish_for_ever(self) -> None:
         failures = 0
-        while True:
-            self._outbox.written.clear()
-            try:
-                full = await self._publish_due() == _BATCH
-                failures = 0
-                if not full:
-                    idle_s = await self._idle_s()
-                    await self._wait(self._outbox.written.wait(), idle_s)
-            except (BusUnavailableError, UnavailableError) as error:
-                failures += 1
-                self._connection = 0  # whatever it is: the streams are looked at again
-                pause_s = min(_MAX_BACKOFF_S, 0.1 * 2**failures) * random.uniform(0.5, 1.0)  # noqa: S311
-                logger.info("relay waits", error=str(error), pause_s=round(pause_s, 2))
-                # A new connection ends the pause.
-                await self._wait(self._bus.connection_after(self._bus.connections), pause_s)
-
-    async def _idle_s(self) -> float:
-        due_s = await uninterrupted(self._outbox.next_due_in_s(_TO_THE_BUS))
-        return self._tick_s if due_s is None else min(self._tick_s, due_s)
+        try:
+            while True:
+                self._outbox.written.clear()
+                try:
+                    published = await self._publish_due()
+                    failures = 0
+                    if not published.full:
+                        await self._wait(self._outbox.written.wait(), published.idle_s)
+                except (BusUnavailableError, UnavailableError) as error:
+                    failures += 1
+                    self._connection = 0  # whatever it is: the streams are looked at again
+                    pause_s = min(_MAX_BACKOFF_S, 0.1 * 2**failures) * random.uniform(0.5, 1.0)  # noqa: S311
+                    logger.info("relay waits", error=str(error), pause_s=round(pause_s, 2))
+                    # A new connection ends the pause.
+                    await self._wait(self._bus.connection_after(self._bus.connections), pause_s)
+        finally:
+            with contextlib.suppress(UnavailableError):  # then they go out once more, and the broker drops them
+                await self._mark()
 
     async def _wait(self, something: Awaitable[object], timeout_s: float) -> None:
         try:
@@ -91,22 +102,32 @@ class Relay:
         except TimeoutError:
             return
 
-    async def _publish_due(self) -> int:
-        """One batch. A row that the broker took is marked, also when another one of the batch failed."""
-        rows = await uninterrupted(self._outbox.pending(_TO_THE_BUS, _BATCH))
-        if not rows and self._connection == self._bus.connections:
-            return 0
-        await self._ensure_streams()
-        outcomes = await self._publish_all(rows)
-        sent = [row.id for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
-        if sent:
+    async def _publish_due(self) -> _Published:
+        """One batch. A row that the broker took is not published again, also when another one of the batch failed."""
+        if self._sent and (len(self._sent) >= _BATCH or time.monotonic() - self._sent_since_s >= _MARK_S):
+            await self._mark()
+        pending = await uninterrupted(self._outbox.pending(_TO_THE_BUS, _BATCH + len(self._sent), ahead_s=self._tick_s))
+        rows = [row for row in pending.rows if row.id not in self._sent]
+        if rows or self._connection != self._bus.connections:
+            await self._ensure_streams()
+            outcomes = await self._publish_all(rows)
+            if not self._sent:
+                self._sent_since_s = time.monotonic()
+            self._sent.update(row.id for row, outcome in zip(rows, outcomes, strict=True) if outcome is None)
+            for row, outcome in zip(rows, outcomes, strict=True):
+                if isinstance(outcome, BusRefusedError):
+                    # Out of the way of those behind it, and of no others.
+                    await uninterrupted(self._outbox.postpone(row.id, _REFUSED_S))
+            self._raise_first(rows, outcomes)
+        waits_s = (self._tick_s, pending.next_due_in_s or self._tick_s, _MARK_S if self._sent else self._tick_s)
+        return _Published(full=len(rows) >= _BATCH, idle_s=min(waits_s))
+
+    async def _mark(self) -> None:
+        """Takes note of what went out. Not at once: while jobs come one after the other it is one commit for many."""
+        if self._sent:
+            sent = list(self._sent)
             await uninterrupted(self._outbox.mark_sent(sent))
-        for row, outcome in zip(rows, outcomes, strict=True):
-            if isinstance(outcome, BusRefusedError):
-                # Out of the way of those behind it, and of no others.
-                await uninterrupted(self._outbox.postpone(row.id, _REFUSED_S))
-        self._raise_first(rows, outcomes)
-        return len(rows)
+            self._sent.difference_update(sent)
 
     async def _publish_all(self, rows: Sequence[OutboxRow]) -> Sequence[BaseException | None]:
         """All at once and in order: there is one connection, so they also arrive in order.
@@ -182,7 +203,7 @@ class Relay:
             await self._wait(self._outbox.cleanup_written.wait(), self._tick_s)
 
     async def _clean_due(self, cleanup: Callable[[Cleanup], Awaitable[None]]) -> None:
-        for row in await uninterrupted(self._outbox.pending((Topic.CLEANUP,), _BATCH)):
+        for row in (await uninterrupted(self._outbox.pending((Topic.CLEANUP,), _BATCH))).rows:
             what = await uninterrupted(self._outbox.cleanup_of(row))
             try:
                 if what is not None:

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
-from sqlalchemy import Integer, and_, bindparam, func, or_, select, update
+from sqlalchemy import BigInteger, Integer, and_, bindparam, or_, select, update
 
 from atelier_jobs import schema
 from atelier_jobs.database import JobDatabase, fetch_jobs
-from atelier_jobs.outbox import Cleanup, OutboxRow, Topic
+from atelier_jobs.outbox import Cleanup, OutboxRow, Pending, Topic
 from atelier_jobs.sql_clock import now_us
 from atelier_jobs.states import State
 
@@ -24,17 +24,15 @@ class SqlOutbox:
 
     def __init__(self, database: JobDatabase, *, grace_s: float = 2.0) -> None:
         self._database = database
-        # Built once: they run with every job.
-        mine = _rows.origin == database.origin
-        unsent = and_(_rows.sent_us.is_(None), _rows.topic.in_(bindparam("topics", expanding=True)))
+        # Built once: it runs with every job.
+        mine = and_(_rows.origin == database.origin, _rows.due_us <= now_us() + bindparam("ahead_us", type_=BigInteger))
         left = _rows.due_us <= now_us() - int(grace_s * 1e6)
         self._pending = (
-            select(*_COLUMNS)
-            .where(unsent, _rows.due_us <= now_us(), or_(mine, left))
-            .order_by(_rows.id)
+            select(*_COLUMNS, now_us().label("now_us"))
+            .where(_rows.sent_us.is_(None), _rows.topic.in_(bindparam("topics", expanding=True)), or_(mine, left))
+            .order_by(_rows.due_us > now_us(), _rows.id)
             .limit(bindparam("limit", type_=Integer))
         )
-        self._next_due = select(func.min(_rows.due_us), now_us()).where(unsent, mine)
 
     @property
     def written(self) -> asyncio.Event:
@@ -46,18 +44,19 @@ class SqlOutbox:
         """See Outbox.cleanup_written."""
         return self._database.cleanup_written
 
-    async def pending(self, topics: Sequence[Topic], limit: int) -> Sequence[OutboxRow]:
+    async def pending(self, topics: Sequence[Topic], limit: int, *, ahead_s: float = 0.0) -> Pending:
         """See Outbox.pending."""
-        values = {"topics": [topic.value for topic in topics], "limit": limit}
+        values = {"topics": [topic.value for topic in topics], "limit": limit, "ahead_us": int(ahead_s * 1e6)}
         async with self._database.read() as connection:
-            rows = (await connection.execute(self._pending, values)).mappings().all()
-        return [OutboxRow(**{**row, "topic": Topic(row["topic"])}) for row in rows]
-
-    async def next_due_in_s(self, topics: Sequence[Topic]) -> float | None:
-        """See Outbox.next_due_in_s."""
-        async with self._database.read() as connection:
-            due, now = (await connection.execute(self._next_due, {"topics": [topic.value for topic in topics]})).one()
-        return None if due is None else max(0.0, (due - now) / 1e6)
+            found = [dict(row) for row in (await connection.execute(self._pending, values)).mappings()]
+        due, later_us = list[OutboxRow](), list[int]()
+        for row in found:
+            wait_us = row["due_us"] - row.pop("now_us")
+            if wait_us > 0:
+                later_us.append(wait_us)
+            else:
+                due.append(OutboxRow(**{**row, "topic": Topic(row["topic"])}))
+        return Pending(due, min(later_us) / 1e6 if later_us else None)
 
     async def mark_sent(self, ids: Sequence[int]) -> None:
         """See Outbox.mark_sent."""

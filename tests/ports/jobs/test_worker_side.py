@@ -192,7 +192,7 @@ async def test_a_job_that_nobody_took_is_dispatched_again_less_and_less_often(da
 
 async def test_old_keys_and_sent_rows_are_purged_and_young_ones_stay(plane: Plane) -> None:
     job = await plane.submit(idempotency_key="key", request_hash=b"1")
-    rows = await plane.outbox.pending([Topic.EVENT], 10)
+    rows = (await plane.outbox.pending([Topic.EVENT], 10)).rows
     await plane.outbox.mark_sent([row.id for row in rows])
     await plane.upkeep.purge(sent_after_s=60, keys_after_s=60)
     assert await plane.jobs.repeat_of("ada", "key", b"1") == job
@@ -205,7 +205,7 @@ async def test_old_keys_and_sent_rows_are_purged_and_young_ones_stay(plane: Plan
 async def test_files_are_removed_but_for_the_epoch_that_won(plane: Plane) -> None:
     claim = await plane.claim(await plane.submit())
     await plane.claims.discard(claim)
-    row = (await plane.outbox.pending([Topic.CLEANUP], 10))[0]
+    row = (await plane.outbox.pending([Topic.CLEANUP], 10)).rows[0]
     assert await plane.outbox.cleanup_of(row) is None, "it runs: its end will ask again"
     await plane.claims.succeed(claim, b"result")
     what = await plane.outbox.cleanup_of(row)
