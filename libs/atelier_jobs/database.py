@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, insert, select, update
+from sqlalchemy import RowMapping, Select, bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -22,6 +22,17 @@ from atelier_service.errors import UnavailableError
 
 # Connection lost, rolled back for another's sake, out of resources, starting up or shutting down.
 _AWAY_SQLSTATES = ("08", "40", "53", "57P")
+
+# Built once: they run with every job.
+_INSERT_JOB = insert(schema.jobs)
+_INSERT_DEAD_LETTER = insert(schema.dead_letters)
+_INSERT_EVENTS = insert(schema.job_events)
+_INSERT_OUTBOX = insert(schema.outbox)
+_LOCK = (
+    select(schema.jobs, now_us().label("now_us"))
+    .where(schema.jobs.c.id == bindparam("job_id"))
+    .with_for_update(of=schema.jobs)
+)
 
 _JOB_FIELDS = tuple(name for name in Job.__dataclass_fields__ if name not in ("failure", "state"))
 
@@ -89,17 +100,15 @@ class Transaction:
 
     async def lock(self, job_id: str, owner: str | None = None) -> tuple[Job, int] | None:
         """The job, held until the end of the transaction, and the time; with `owner` only if it is theirs."""
-        query = select(schema.jobs, now_us().label("now_us")).where(schema.jobs.c.id == job_id)
-        if owner is not None:
-            query = query.where(schema.jobs.c.owner == owner)
-        row = (await self.connection.execute(query.with_for_update(of=schema.jobs))).mappings().one_or_none()
+        query = _LOCK if owner is None else _LOCK.where(schema.jobs.c.owner == owner)
+        row = (await self.connection.execute(query, {"job_id": job_id})).mappings().one_or_none()
         return None if row is None else (job_of(row), int(row["now_us"]))
 
     async def insert(self, job: Job) -> None:
         """A new job with its first event; on the queue when it is QUEUED."""
         queued = job.state is State.QUEUED
         row = row_of(job) | {"redispatch_us": job.queue_us + self._database.stale_after_us, "redispatches": 0}
-        await self.connection.execute(insert(schema.jobs), row)
+        await self.connection.execute(_INSERT_JOB, row)
         await self._tell(Change((job,), dispatch_delay_us=0 if queued else None), job.create_us)
 
     async def apply(self, before: Job, change: Change, now_us: int) -> None:
@@ -155,14 +164,14 @@ class Transaction:
             rows.append(self._dispatch_row(job, now_us + change.dispatch_delay_us))
         if job.state is State.FAILED and job.failure is not None:
             rows.append(self._error_row(job, now_us))
-            await self.connection.execute(insert(schema.dead_letters), {
+            await self.connection.execute(_INSERT_DEAD_LETTER, {
                 "job_id": job.id, "owner": job.owner, "kind": job.kind, "revision": job.revision,
                 "attempt": job.attempt, "failure_reason": job.failure.reason, "failure_message": job.failure.message,
                 "spec": job.spec, "traceparent": job.traceparent, "create_us": now_us,
             })  # fmt: skip
         if job.state.terminal and _left_files(job):
             rows.append(self._outbox_row(Topic.CLEANUP, job, now_us))
-        await self.connection.execute(insert(schema.job_events), kept)
+        await self.connection.execute(_INSERT_EVENTS, kept)
         await self._write_outbox(rows)
 
     def _dispatch_row(self, job: Job, due_us: int) -> dict[str, Any]:
@@ -201,7 +210,7 @@ class Transaction:
     async def _write_outbox(self, rows: list[dict[str, Any]]) -> None:
         if not rows:
             return
-        await self.connection.execute(insert(schema.outbox), rows)
+        await self.connection.execute(_INSERT_OUTBOX, rows)
         self.topics_written.update(Topic(row["topic"]) for row in rows)
 
 

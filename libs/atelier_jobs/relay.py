@@ -23,6 +23,7 @@ logger = structlog.get_logger()
 
 _TO_THE_BUS = (Topic.DISPATCH, Topic.EVENT, Topic.HINT)
 _BATCH = 256
+_GATHER_S = 0.002  # whoever committed answers first, and what others commit meanwhile goes out together with it
 _MARK_S = 0.1  # far below the time after which another relay takes a row for left lying
 _MAX_BACKOFF_S = 5.0
 _REFUSED_S = 5.0
@@ -84,6 +85,7 @@ class Relay:
                     failures = 0
                     if not published.full:
                         await self._wait(self._outbox.written.wait(), published.idle_s)
+                        await asyncio.sleep(_GATHER_S)
                 except (BusUnavailableError, UnavailableError) as error:
                     failures += 1
                     self._connection = 0  # whatever it is: the streams are looked at again

@@ -7,7 +7,7 @@ from sqlalchemy import AsyncAdaptedQueuePool, MetaData, event, make_url
 from sqlalchemy.dialects import registry
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from atelier_service.sqlite import BEGIN_TO_WRITE, CONNECTIONS, LoopSqlite
+from atelier_service.sqlite import BEGIN_TO_WRITE, BUSY_TIMEOUT_MS, CONNECTIONS, LoopSqlite
 from atelier_service.telemetry import tracer
 
 registry.register("sqlite.loop", LoopSqlite.__module__, LoopSqlite.__name__)
@@ -26,7 +26,7 @@ def create_engine(url: str) -> AsyncEngine:
             poolclass=AsyncAdaptedQueuePool,
             pool_size=4,
             max_overflow=CONNECTIONS - 4,
-            connect_args={"timeout": 10, "check_same_thread": False},
+            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
         )
         _set_up_sqlite(engine)
     else:
@@ -46,7 +46,7 @@ def _set_up_sqlite(engine: AsyncEngine) -> None:
     def _connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

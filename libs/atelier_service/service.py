@@ -1,6 +1,7 @@
 """The whole life of a service's process, from its settings to its last span."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -19,6 +20,8 @@ def run_service(
 
     async def _serve(stopping: asyncio.Event) -> None:
         async with serve():
+            gc.collect()
+            gc.freeze()  # what is there now stays: the collector need not look at it again and again
             await stopping.wait()
 
     telemetry = start_telemetry(settings, service)

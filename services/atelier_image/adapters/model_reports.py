@@ -18,6 +18,12 @@ ALIVE_S = 15.0
 # For this long the last word of a dead worker still tells what would draw (see `engines`).
 _KEPT_S = 7 * 24 * 3600.0
 
+_ALL = (
+    select(model_states, (workers.c.heard_us > now_us() - int(ALIVE_S * 1e6)).label("alive"))
+    .join(workers, workers.c.worker_id == model_states.c.worker_id)
+    .order_by(model_states.c.update_us.desc())
+)
+
 
 class SqlModelReports:
     """ModelReports, and the workers' side of it."""
@@ -27,10 +33,8 @@ class SqlModelReports:
 
     async def all(self) -> Sequence[ModelReport]:
         """See ModelReports.all."""
-        alive = (workers.c.heard_us > now_us() - int(ALIVE_S * 1e6)).label("alive")
-        query = select(model_states, alive).join(workers, workers.c.worker_id == model_states.c.worker_id)
         async with self._database.read() as connection:
-            rows = (await connection.execute(query.order_by(model_states.c.update_us.desc()))).all()
+            rows = (await connection.execute(_ALL)).all()
         return [
             ModelReport(
                 worker_id=row.worker_id,

@@ -5,6 +5,7 @@ whoever adopts a result does so before, and is counted, or after, and finds noth
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,6 +27,28 @@ _NEWEST = (
     .order_by(_c.create_us.desc())
     .limit(1)
 )
+
+_STILL_THERE = (
+    select(_c.job_id)
+    .where(
+        _c.owner == bindparam("owner"),
+        _c.cache_key == bindparam("key"),
+        _c.source_job_id == bindparam("source_job_id"),
+        _c.source_epoch == bindparam("source_epoch"),
+        ~_c.released,
+    )
+    .limit(1)
+    .with_for_update()
+)
+
+
+def _upsert(insert: Any) -> Any:
+    statement = insert(results).values(create_us=now_us())
+    again = {name: statement.excluded[name] for name in ("cache_key", "result", "released")}
+    return statement.on_conflict_do_update(index_elements=[_c.job_id, _c.source_job_id, _c.source_epoch], set_=again)
+
+
+_UPSERT = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
 
 
 class SqlResultCache:
@@ -53,9 +76,8 @@ class SqlResultCache:
 
         async def adopt(transaction: Transaction) -> None:
             source = hit.result.source
-            where = (_c.owner == owner, _c.cache_key == hit.key, _of_source(source), ~_c.released)
-            still_there = select(_c.job_id).where(*where).limit(1).with_for_update()
-            if (await transaction.connection.execute(still_there)).first() is None:
+            values = {"owner": owner, "key": hit.key, "source_job_id": source.job_id, "source_epoch": source.epoch}
+            if (await transaction.connection.execute(_STILL_THERE, values)).first() is None:
                 raise HitGoneError
             await self._insert(transaction.connection, owner, job_id, hit.key, hit.result)
 
@@ -111,17 +133,8 @@ class SqlResultCache:
             "cache_key": key,
             "result": result.to_bytes(),
             "released": False,
-            "create_us": now_us(),
         }
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(results).values(values)
-        again = {name: values[name] for name in ("cache_key", "result", "released")}
-        await connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[_c.job_id, _c.source_job_id, _c.source_epoch],
-                set_=again,
-            )
-        )
+        await connection.execute(_UPSERT[connection.dialect.name], values)
 
 
 def _of_source(source: Source) -> ColumnElement[bool]:
