@@ -21,10 +21,14 @@ from atelier_service.process import heed_cancellation
 
 _log = structlog.get_logger(__name__)
 
-# How long one pull waits at the broker for the next event; a new pull follows at once.
-_PULL_S = 60.0
+# After so long without an event, a look whether there would be any.
+_QUIET_S = 10.0
 _TRY_AGAIN_S = 0.5
 _BROKER_ERRORS = (nats.errors.Error, nats.js.errors.Error, BusUnavailableError, OSError, TimeoutError)
+
+
+class _GapError(Exception):
+    """The client dropped what came faster than it was read: read again from the last one that was."""
 
 
 class EventFeed:
@@ -77,18 +81,21 @@ class EventFeed:
         if self._last is None:
             self._last = (await jetstream.stream_info(subjects.EVENTS_STREAM)).state.last_seq
             self._reading.set()
-        config = _consumer(self._last + 1, ["events.>"], 2 * _PULL_S)
-        consumer = await jetstream.pull_subscribe("", stream=subjects.EVENTS_STREAM, config=config)
+        config = _consumer(self._last + 1, ["events.>"], 2 * _QUIET_S)
+        reader = await jetstream.subscribe("events.>", stream=subjects.EVENTS_STREAM, config=config)
+        expected = 1
         while True:
             try:
-                # One at a time: a pull for more waits until it has them all.
-                messages = await consumer.fetch(1, timeout=_PULL_S, heartbeat=5.0)
+                message = await reader.next_msg(timeout=_QUIET_S)
             except nats.errors.TimeoutError:
                 heed_cancellation()
+                await reader.consumer_info()  # fails when stream or consumer were removed
                 continue
             heed_cancellation()
-            for message in messages:
-                self._on_kept(message)
+            if message.metadata.sequence.consumer != expected:
+                raise _GapError("messages of the event stream were dropped")
+            expected += 1
+            self._on_kept(message)
 
     def _on_kept(self, message: Msg) -> None:
         self._last = message.metadata.sequence.stream

@@ -69,7 +69,6 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
             catalogue,
             reports,
             cache,
-            storage,
             limits=Limits(max_queued=settings.max_queued, max_live_per_owner=settings.max_live_per_owner),
             max_attempts=settings.max_attempts,
         )

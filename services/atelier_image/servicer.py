@@ -98,6 +98,8 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
                 yield chunk
                 chunk = await call.read()
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                await self._images.files_lost(current_principal().subject, request.id)
             # Such as 416 with its Content-Range.
             context.set_trailing_metadata(_passed_on(error.trailing_metadata()))
             raise

@@ -1,6 +1,5 @@
 """Storage over gRPC."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ from atelier_service.credentials import ServiceCredential
 from atelier_service.rpc_errors import from_rpc_error
 
 CHUNK_BYTES = 1024 * 1024
-_DEADLINE_S = 5.0
 _UPLOAD_DEADLINE_S = 60.0
 
 
@@ -23,18 +21,6 @@ class StorageAssets:
     def __init__(self, caller: grpc.aio.Channel, service: grpc.aio.Channel) -> None:
         self._caller = storage_pb2_grpc.StorageServiceStub(caller)
         self._service = storage_pb2_grpc.StorageServiceStub(service)
-
-    async def all_there(self, asset_ids: Sequence[str]) -> bool:
-        """See Assets.all_there."""
-        asked = (
-            self._caller.GetAsset(storage_pb2.GetAssetRequest(id=asset_id), timeout=_DEADLINE_S)
-            for asset_id in asset_ids
-        )
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, grpc.aio.AioRpcError):
-                raise answer
-        return not any(isinstance(answer, BaseException) for answer in answers)
 
     async def delete_of_job(self, job_id: str, *, keep_epoch: int, up_to_epoch: int) -> None:
         """See Assets.delete_of_job."""

@@ -5,19 +5,24 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+import structlog
+
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.errors import EngineError
 from atelier_diffusion.model_card import ModelCard
 from atelier_image.domain.cache_key import cache_key
 from atelier_image.domain.model_view import engines
 from atelier_image.domain.parameters import Asked, Parameters, resolve
-from atelier_image.domain.ports import Assets, Hit, HitGoneError, ModelReports, ResultCache
+from atelier_image.domain.ports import Hit, HitGoneError, ModelReports, ResultCache
 from atelier_image.domain.result import Output, Result
+from atelier_image.domain.tidying import source_of
 from atelier_jobs.job import Job
 from atelier_jobs.states import State
 from atelier_jobs.store import JobStore, Limits, Page, Submission, Submitted, Within
 from atelier_service.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from atelier_service.ids import uuid7
+
+_log = structlog.get_logger(__name__)
 
 KIND = "image"
 
@@ -38,7 +43,6 @@ class Images:
         catalogue: Catalogue,
         reports: ModelReports,
         cache: ResultCache,
-        assets: Assets,
         *,
         limits: Limits,
         max_attempts: int,
@@ -48,7 +52,6 @@ class Images:
         self._catalogue = catalogue
         self._reports = reports
         self._cache = cache
-        self._assets = assets
         self._limits = limits
         self._max_attempts = max_attempts
         self._draw_seed = draw_seed
@@ -112,6 +115,14 @@ class Images:
         with _image_errors(image_id):
             await self._jobs.delete(owner, image_id)
 
+    async def files_lost(self, owner: str, image_id: str) -> None:
+        """Storage has not got what it had (it came back from an older backup, say): the result answers no request any
+        more, so that the next one is made anew."""
+        source = source_of(await self.get(owner, image_id))
+        if source is not None:
+            _log.error("the files of an image are gone", image_id=image_id, source_job_id=source.job_id)
+            await self._cache.retire(owner, source)
+
     async def output(self, owner: str, image_id: str, index: int) -> Output:
         """One picture of a finished image.
 
@@ -138,17 +149,13 @@ class Images:
         return resolve(asked, self._card(asked.model), self._draw_seed)
 
     async def _cached(self, owner: str, asked: Asked, parameters: Parameters) -> Hit | None:
-        """An earlier result of the same request, whose files are still there."""
+        """An earlier result of the same request. Its files are there: they stay while an image refers to them."""
         if asked.seed is None:
             return None  # a fresh seed was never drawn before
         drawing = engines(parameters.model, await self._reports.all())
         if not drawing:
             return None
-        hit = await self._cache.find(owner, [cache_key(parameters, engine) for engine in drawing])
-        if hit is None or await self._assets.all_there([output.asset_id for output in hit.result.outputs]):
-            return hit
-        await self._cache.retire(owner, hit.result.source)
-        return None
+        return await self._cache.find(owner, [cache_key(parameters, engine) for engine in drawing])
 
     async def _recorded(
         self,

@@ -72,10 +72,6 @@ class ResultCache(Protocol):
 class Assets(Protocol):
     """Files in storage, as far as the API process asks."""
 
-    async def all_there(self, asset_ids: Sequence[str]) -> bool:
-        """Whether the caller has all these assets; False also when storage does not answer."""
-        ...
-
     async def delete_of_job(self, job_id: str, *, keep_epoch: int, up_to_epoch: int) -> None:
         """Removes what a job stored but for one epoch (0 keeps none) and those after `up_to_epoch` (0: no such bound).
 

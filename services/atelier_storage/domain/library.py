@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 import structlog
 
 from atelier_service.clock import Clock
-from atelier_service.errors import AlreadyExistsError, NotFoundError, UnavailableError
+from atelier_service.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError, UnavailableError
 from atelier_storage.domain.asset import Asset, Blob, Origin, Source, blob_key
 from atelier_storage.domain.intake import receive
 from atelier_storage.domain.limits import Limits
@@ -87,7 +87,18 @@ class Library:
         return await self._catalogue.page(owner, source, before, limit)
 
     async def remove(self, owner: str, asset_id: str) -> None:
-        """Removes an asset, and its bytes when they were its alone; raises NotFoundError."""
+        """Removes an asset, and its bytes when they were its alone.
+
+        What a job made goes with the job: others may refer to it. Raises NotFoundError and FailedPreconditionError.
+        """
+        asset = await self.find(owner, asset_id)
+        if asset.origin.job_id:
+            raise FailedPreconditionError(
+                "ASSET_IN_USE",
+                "this file is the result of a job and goes with it: delete that",
+                metadata={"job_id": asset.origin.job_id},
+                http_status=409,
+            )
         removed = await self._catalogue.remove(owner, asset_id)
         if not removed.count:
             raise _not_found()

@@ -59,6 +59,20 @@ def test_a_worker_killed_in_the_middle_of_a_job(faulty: RunningMesh, client: htt
     accepted.proves_right(image)
 
 
+def test_the_process_that_draws_killed_in_the_middle_of_a_job(
+    faulty: RunningMesh, client: httpx2.Client, accepted: Accepted
+) -> None:
+    image = accepted.submit(steps=LONG)
+    accepted.until_running(image)
+    worker = faulty.pid(name := _worker_of(client, faulty, image))
+    (drawing,) = psutil.Process(worker).children()
+    drawing.kill()
+    (ended,) = accepted.prove()
+    assert ended["attempt"] == 2
+    assert faulty.pid(name) == worker, "the worker itself lives on"
+    accepted.proves_right(image)
+
+
 def test_a_worker_that_stood_still_past_its_lease_has_its_result_thrown_away(
     faulty: RunningMesh, client: httpx2.Client, accepted: Accepted
 ) -> None:

@@ -97,10 +97,21 @@ async def test_an_update_is_answered_from_the_cache_too(mesh: ImageMesh) -> None
     await mesh.settled(ada)
 
 
-async def test_a_picture_whose_file_the_owner_removed_is_made_again(mesh: ImageMesh) -> None:
+async def test_a_file_that_images_refer_to_cannot_be_removed_beneath_them(mesh: ImageMesh) -> None:
+    ada = await mesh.owner()
+    image = await made(ada)
+    request = storage_pb2.DeleteAssetRequest(id=image.outputs[0].asset_id)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await ada.assets.DeleteAsset(request, metadata=ada.metadata)
+    assert refusal(caught.value)[:2] == ("FAILED_PRECONDITION", "ASSET_IN_USE")
+    assert (await ada.content(image.id))[0]
+
+
+async def test_a_picture_whose_file_storage_has_lost_is_made_again(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
     first = await made(ada)
-    await ada.assets.DeleteAsset(storage_pb2.DeleteAssetRequest(id=first.outputs[0].asset_id), metadata=ada.metadata)
+    request = storage_pb2.DeleteJobAssetsRequest(job_id=first.id)
+    await ada.assets.DeleteJobAssets(request, metadata=await mesh.auth.as_service("atelier-image"))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await ada.content(first.id)
     assert refusal(caught.value)[0] == "NOT_FOUND"

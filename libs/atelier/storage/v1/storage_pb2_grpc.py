@@ -110,8 +110,9 @@ class StorageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteAsset(self, request, context):
-        """Removes an asset, and its bytes when no other asset of the owner shares them.
-        Errors: NOT_FOUND.
+        """Removes an asset, and its bytes when no other asset of the owner shares them. What a job made goes with the job:
+        delete the image.
+        Errors: NOT_FOUND, FAILED_PRECONDITION (ASSET_IN_USE, HTTP 409).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,8 +39,9 @@ class StorageServiceStub:
     Errors: NOT_FOUND, OUT_OF_RANGE (416), UNAVAILABLE.
     """
     DeleteAsset: _aio.UnaryUnaryMultiCallable[_storage_pb2.DeleteAssetRequest, _empty_pb2.Empty]
-    """Removes an asset, and its bytes when no other asset of the owner shares them.
-    Errors: NOT_FOUND.
+    """Removes an asset, and its bytes when no other asset of the owner shares them. What a job made goes with the job:
+    delete the image.
+    Errors: NOT_FOUND, FAILED_PRECONDITION (ASSET_IN_USE, HTTP 409).
     """
     DeleteJobAssets: _aio.UnaryUnaryMultiCallable[_storage_pb2.DeleteJobAssetsRequest, _storage_pb2.DeleteJobAssetsResponse]
     """Internal. Removes what a job stored, but for the epoch that won. Idempotent. Not reachable through the gateway."""
@@ -98,8 +99,9 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _storage_pb2.DeleteAssetRequest,
         context: _aio.ServicerContext[_storage_pb2.DeleteAssetRequest, _abc.Awaitable[_empty_pb2.Empty]],
     ) -> _abc.Awaitable[_empty_pb2.Empty]:
-        """Removes an asset, and its bytes when no other asset of the owner shares them.
-        Errors: NOT_FOUND.
+        """Removes an asset, and its bytes when no other asset of the owner shares them. What a job made goes with the job:
+        delete the image.
+        Errors: NOT_FOUND, FAILED_PRECONDITION (ASSET_IN_USE, HTTP 409).
         """
 
     @_abc_1.abstractmethod
