@@ -1,0 +1,1 @@
+"""Frames and clips: writing, reading, sampling. It knows no job, no wire and no model."""

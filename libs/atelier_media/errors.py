@@ -1,0 +1,34 @@
+"""What can go wrong with frames and clips. Reasons are stable, upper-case names; messages hold no path."""
+
+from __future__ import annotations
+
+
+class MediaError(Exception):
+    """Something is wrong with frames or a clip.
+
+    Reasons: INVALID_FRAME_RATE (none, not a number, out of range, or more than a container can play), INVALID_FRAME
+    (not an H×W×3 uint8 array of the size announced), INVALID_FRAME_COUNT (less than one frame), FRAMES_MISSING (fewer
+    frames came than were announced), and those of the two subclasses.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message
+
+
+class ClipWriteError(MediaError):
+    """A clip could not be written; no file is left.
+
+    Reasons: INVALID_SIZE (no side, too long a side, or odd where the container needs even ones), NO_FRAMES,
+    CODEC_UNAVAILABLE (the installed FFmpeg lacks the encoder), ENCODING_FAILED (the encoder or the disk refused).
+    """
+
+
+class ClipReadError(MediaError):
+    """A clip could not be read.
+
+    Reasons: NOT_A_CLIP (no MP4, WebM or GIF, or nothing in it that could be shown), CLIP_TOO_LARGE (over a limit,
+    found before any frame was decoded), CLIP_DAMAGED (what the file announces is not there), FRAME_NOT_FOUND (an
+    index past the end).
+    """
