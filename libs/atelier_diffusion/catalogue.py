@@ -13,27 +13,42 @@ import yaml
 
 from atelier_diffusion.errors import CatalogueError, EngineError
 from atelier_diffusion.memory import MAX_HEADER_BYTES
-from atelier_diffusion.model_card import DtypeName, ModelCard, ModelDefaults, PreviewMethod
+from atelier_diffusion.model_card import DtypeName, ModelCard, ModelDefaults, ModelKind, PreviewMethod
 from atelier_diffusion.request import SCHEDULERS
 from atelier_diffusion.source import ModelSource
 
 _FIELDS = {
+    "kind": str,
     "display_name": str,
     "source": str,
     "revision": str,
     "defaults": dict,
     "size_multiple_px": int,
     "max_size_px": int,
+    "max_frames": int,
     "dtype": str,
     "variant": str,
     "preview": str,
 }
-_DEFAULTS = {"width_px": int, "height_px": int, "steps": int, "guidance_scale": (int, float), "scheduler": str}
-_CHOICES = {"dtype": get_args(DtypeName), "preview": get_args(PreviewMethod), "scheduler": SCHEDULERS}
+_DEFAULTS = {
+    "width_px": int,
+    "height_px": int,
+    "steps": int,
+    "guidance_scale": (int, float),
+    "scheduler": str,
+    "frames": int,
+    "frame_rate_hz": (int, float),
+}
+_CHOICES = {
+    "kind": get_args(ModelKind),
+    "dtype": get_args(DtypeName),
+    "preview": get_args(PreviewMethod),
+    "scheduler": SCHEDULERS,
+}
 
 
 class Catalogue:
-    """The cards by id; one of them is the default."""
+    """The cards of one kind of model by id; one of them is the default."""
 
     def __init__(self, cards: list[ModelCard], default_id: str) -> None:
         """`default_id` must be one of the cards'. Raises `CatalogueError` if not."""
@@ -60,17 +75,19 @@ class Catalogue:
         return card
 
 
-def read_catalogue(shipped: Path, user: Path | None = None, *, root: Path) -> Catalogue:
+def read_catalogue(shipped: Path, user: Path | None = None, *, root: Path, kind: ModelKind = "image") -> Catalogue:
     """Reads the shipped catalogue and lays the user's over it, field by field; the user's file need not exist.
 
+    Only models of `kind` are in it. What kind a model is of stands in the catalogue, not in the model's own files:
+    those of a hub are not here before somebody asks for them. The loader refuses a model that is of another kind.
     Relative folders are taken from `root`. What an entry leaves out comes from the `card.json` in its folder, if
     there is one. A folder that is missing is no error here: loading it will say so. Raises `CatalogueError`.
     """
     entries: dict[str, dict[str, Any]] = {}
-    default_id = ""
+    chosen: list[str] = []
     for file in [shipped] + ([user] if user is not None and user.is_file() else []):
         document = _read_yaml(file)
-        default_id = document.get("default") or default_id
+        chosen += _defaults(document)
         for model_id, entry in (document.get("models") or {}).items():
             if not isinstance(entry, dict):
                 raise CatalogueError(f"{file.name}: model {model_id!r} must be a mapping")
@@ -78,7 +95,21 @@ def read_catalogue(shipped: Path, user: Path | None = None, *, root: Path) -> Ca
             defaults = {**known.get("defaults", {}), **(entry.get("defaults") or {})}
             known.update(entry)
             known["defaults"] = defaults
-    return Catalogue([_card(model_id, entry, root) for model_id, entry in entries.items()], default_id)
+    cards = {model_id: _card(model_id, entry, root) for model_id, entry in entries.items()}
+    for model_id in chosen:
+        if model_id not in cards:
+            raise CatalogueError(f"the default model {model_id!r} is not in the catalogue")
+    of_kind = {model_id: card for model_id, card in cards.items() if card.kind == kind}
+    default_id = next((model_id for model_id in reversed(chosen) if model_id in of_kind), None)
+    if default_id is None:
+        raise CatalogueError(f"the catalogue names no default {kind} model")
+    return Catalogue(list(of_kind.values()), default_id)
+
+
+def _defaults(document: Mapping[str, Any]) -> list[str]:
+    """The models named under `default:`, one or a list: each is the default of its own kind."""
+    named = document.get("default") or []
+    return [str(model_id) for model_id in (named if isinstance(named, list) else [named])]
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
@@ -97,6 +128,8 @@ def _card(model_id: str, entry: Mapping[str, Any], root: Path) -> ModelCard:
     folder = source.folder(root) if source.kind == "path" else None
     shipped = _card_json(folder) if folder else {}
     known = {**shipped, **entry, "defaults": {**shipped.get("defaults", {}), **entry["defaults"]}}
+    kind = known.get("kind", "image")
+    _check(model_id, {"kind": kind}, _FIELDS)
     _check(model_id, known["defaults"], _DEFAULTS)
     sides = [known[name] for name in ("max_size_px", "max_width_px", "max_height_px") if name in known]
     return ModelCard(
@@ -111,6 +144,8 @@ def _card(model_id: str, entry: Mapping[str, Any], root: Path) -> ModelCard:
         dtype=known.get("dtype"),
         variant=known.get("variant", ""),
         preview=known.get("preview", "decode"),
+        kind=kind,
+        max_frames=known.get("max_frames", 64),
     )
 
 

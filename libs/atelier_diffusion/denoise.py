@@ -1,7 +1,7 @@
 """The port between the engine's policy and the mechanism that owns torch.
 
-One picture is one state; a step runs the network once for the states given. Which states go into a step together is
-the caller's decision: nothing here assumes that they belong to one request.
+One picture, or one clip, is one state; a step runs the network once for the states given. Which states go into a step
+together is the caller's decision: nothing here assumes that they belong to one request.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.clip_memory import ClipFacts
+from atelier_diffusion.request import ImageRequest, VideoRequest
 
 # Height × width × 3, uint8, sRGB.
 Pixels = NDArray[np.uint8]
 
+# Frames × height × width × 3, uint8, sRGB.
+Frames = NDArray[np.uint8]
 
-class PictureState(Protocol):
-    """A picture on its way."""
+
+class DenoisingState(Protocol):
+    """A picture or a clip on its way."""
 
     @property
     def index(self) -> int:
@@ -41,29 +45,23 @@ class PictureState(Protocol):
         ...
 
 
-StateT = TypeVar("StateT", bound=PictureState)
+StateT = TypeVar("StateT", bound=DenoisingState)
+StateT_contra = TypeVar("StateT_contra", bound=DenoisingState, contravariant=True)
 
 
-class DenoisingLoop(Protocol[StateT]):
-    """A loaded model that draws. Not thread-safe: one thread at a time.
+class Denoiser(Protocol[StateT_contra]):
+    """A loaded model that takes states through their steps. Not thread-safe: one thread at a time.
 
     Every method raises `EngineError` OUT_OF_MEMORY when the device's memory ends.
     """
 
-    def prepare(self, request: ImageRequest) -> list[StateT]:
-        """One state for each picture of the request: prompt encoded, noise drawn, no step done."""
-        ...
-
-    def step(self, states: Sequence[StateT]) -> None:
+    def step(self, states: Sequence[StateT_contra]) -> None:
         """One denoising step for each of the states, in one run of the network. They must have one size."""
         ...
 
-    def decode(self, state: StateT) -> Pixels:
-        """The finished picture. Raises `EngineError` NUMERICAL_FAILURE when the numbers overflowed."""
-        ...
-
-    def preview(self, state: StateT) -> Pixels:
-        """A small picture, at most 128 px wide and high, of what the finished one will look like; needs one step."""
+    def preview(self, state: StateT_contra) -> Pixels:
+        """A small picture, at most 128 px wide and high, of what the finished one (of a clip: the frame in the middle)
+        will look like; needs one step."""
         ...
 
     @property
@@ -74,6 +72,36 @@ class DenoisingLoop(Protocol[StateT]):
         ...
 
 
+class DenoisingLoop(Denoiser[StateT], Protocol[StateT]):
+    """A loaded model that draws pictures."""
+
+    def prepare(self, request: ImageRequest) -> list[StateT]:
+        """One state for each picture of the request: prompt encoded, noise drawn, no step done."""
+        ...
+
+    def decode(self, state: StateT) -> Pixels:
+        """The finished picture. Raises `EngineError` NUMERICAL_FAILURE when the numbers overflowed."""
+        ...
+
+
+class ClipLoop(Denoiser[StateT], Protocol[StateT]):
+    """A loaded model that draws clips."""
+
+    @property
+    def facts(self) -> ClipFacts:
+        """What decides how much memory a clip takes."""
+        ...
+
+    def prepare(self, request: VideoRequest) -> StateT:
+        """The clip: prompt encoded, noise drawn, no step done."""
+        ...
+
+    def decode(self, state: StateT, first_index: int, count: int) -> Frames:
+        """`count` of the finished frames from `first_index` on, decoded together. Raises `EngineError`
+        NUMERICAL_FAILURE when the numbers overflowed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A finished picture. `seed` makes it again, alone, with the same model revision."""
@@ -81,5 +109,23 @@ class Picture:
     index: int
     seed: int
     pixels: Pixels
+    model_id: str
+    model_revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameChunk:
+    """Finished frames of a clip that follow one another; the first is frame `first_index`, counted from 0."""
+
+    first_index: int
+    pixels: Frames
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A finished clip, whose frames have been given away. `seed` makes it again, with the same model revision."""
+
+    seed: int
+    frames: int
     model_id: str
     model_revision: str

@@ -15,7 +15,7 @@ from atelier_diffusion.model_card import DtypeName
 
 ResultT = TypeVar("ResultT")
 
-_DTYPES: dict[str, torch.dtype] = {
+_DTYPES: dict[DtypeName, torch.dtype] = {
     "float32": torch.float32,
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
@@ -63,7 +63,8 @@ class Device:
         """Memory of the GPU, or of the machine."""
         if self.torch_device.type == "cuda":
             free, total = torch.cuda.mem_get_info(self.torch_device)
-            return MemoryReading(used_bytes=total - free, total_bytes=total)
+            kept = torch.cuda.memory_reserved(self.torch_device) - torch.cuda.memory_allocated(self.torch_device)
+            return MemoryReading(used_bytes=total - free, total_bytes=total, kept_bytes=kept)
         return host_memory()
 
     def release(self) -> None:
@@ -86,12 +87,17 @@ class Device:
             if "can't allocate memory" not in str(error):
                 raise
         self.release()
-        raise EngineError("OUT_OF_MEMORY", f"the picture needs more memory than {self.name} has free")
+        raise EngineError("OUT_OF_MEMORY", f"this needs more memory than {self.name} has free")
 
 
 def torch_dtype(name: DtypeName) -> torch.dtype:
     """The torch dtype of that name."""
     return _DTYPES[name]
+
+
+def dtype_name(dtype: torch.dtype) -> DtypeName:
+    """The name of a torch dtype that a model can be loaded in."""
+    return next(name for name, known in _DTYPES.items() if known is dtype)
 
 
 def set_threads(threads: int) -> None:

@@ -1,22 +1,26 @@
-"""The engine: asks the cache for a model and takes a request through its denoising steps.
+"""The engine: asks the cache for a model and takes a request through its denoising steps. Clips: `video_engine`.
 
 Policy only: it owns no torch, so that it is tested with a loop of plain numbers.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.denoise import DenoisingLoop, Picture, Pixels
+from atelier_diffusion.denoise import Denoiser, DenoisingLoop, Picture, Pixels, StateT
 from atelier_diffusion.errors import CanceledError, EngineError
 from atelier_diffusion.hardware import MemoryReading
 from atelier_diffusion.model_cache import ModelCache, ModelStatus
-from atelier_diffusion.model_card import DtypeName
+from atelier_diffusion.model_card import DtypeName, ModelCard
 from atelier_diffusion.request import ImageRequest
+
+LoopT = TypeVar("LoopT", bound=Denoiser[Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,42 +56,20 @@ class EngineDevice(Protocol):
     def memory(self) -> MemoryReading: ...
 
 
-class ImageEngine:
-    """Draws pictures with the models of a catalogue. Synchronous: call it from a worker thread.
-
-    `generate` is for one thread at a time; the other methods may be called meanwhile.
+class Engine(ABC, Generic[LoopT]):
+    """A catalogue's models on one device, and what there is to do with every kind of them. Synchronous: call it from a
+    worker thread.
     """
 
     def __init__(
         self,
         catalogue: Catalogue,
-        cache: ModelCache[DenoisingLoop[Any]],
+        cache: ModelCache[LoopT],
         device: EngineDevice,
     ) -> None:
         self._catalogue = catalogue
         self._cache = cache
         self.device = device
-
-    def generate(
-        self, request: ImageRequest, model_id: str = "", *, on_step: Callable[[StepReport], bool] = lambda _: True
-    ) -> list[Picture]:
-        """Draws the request's pictures, one after the other. An empty model id means the catalogue's default.
-
-        `on_step` answers False to stop: `CanceledError` is raised before another step is made. Raises `EngineError`
-        (see `errors`); after OUT_OF_MEMORY all models have been dropped and the next request may succeed.
-        """
-        card = self._catalogue.get(model_id)
-        card.check(request)
-        try:
-            with self._cache.using(card) as (loop, revision):
-                return [
-                    Picture(state.index, state.seed, pixels, card.id, revision)
-                    for state, pixels in self._draw(loop, request, on_step)
-                ]
-        except EngineError as error:
-            if error.reason == "OUT_OF_MEMORY":
-                self._cache.clear()
-            raise
 
     def load(self, model_id: str) -> ModelStatus:
         """Loads a model. Raises `EngineError` UNKNOWN_MODEL, `ModelLoadError`."""
@@ -98,19 +80,9 @@ class ImageEngine:
         return self._cache.unload(self._catalogue.get(model_id))
 
     def warm_up(self, model_id: str = "") -> ModelStatus:
-        """Loads a model and draws one throw-away picture, so that the first request pays for nothing."""
+        """Loads a model and draws once what is thrown away, so that the first request pays for nothing."""
         card = self._catalogue.get(model_id)
-        request = ImageRequest(
-            prompt="",
-            negative_prompt="",
-            width_px=card.defaults.width_px,
-            height_px=card.defaults.height_px,
-            steps=1,
-            guidance_scale=card.defaults.guidance_scale,
-            seed=0,
-            scheduler=card.defaults.scheduler,
-        )
-        self.generate(request, card.id)
+        self._rehearse(card)
         return self.status(card.id)
 
     def status(self, model_id: str) -> ModelStatus:
@@ -129,10 +101,25 @@ class ImageEngine:
         """Drops every model that is not in use."""
         self._cache.clear()
 
-    def _draw(
-        self, loop: DenoisingLoop[Any], request: ImageRequest, on_step: Callable[[StepReport], bool]
-    ) -> Iterator[tuple[Any, Pixels]]:
-        states = loop.prepare(request)
+    @abstractmethod
+    def _rehearse(self, card: ModelCard) -> None:
+        """Draws one step with the model's defaults."""
+
+    @contextmanager
+    def _using(self, card: ModelCard, admit: Callable[[Any], None] = lambda _: None) -> Iterator[tuple[LoopT, str]]:
+        """The model and its revision (see `ModelCache.using`); when memory ends meanwhile, all models are dropped."""
+        try:
+            with self._cache.using(card, admit) as used:
+                yield used
+        except EngineError as error:
+            if error.reason == "OUT_OF_MEMORY":
+                self._cache.clear()
+            raise
+
+    def _denoised(
+        self, loop: Denoiser[StateT], states: list[StateT], on_step: Callable[[StepReport], bool]
+    ) -> Iterator[StateT]:
+        """Takes one state after the other through its steps; each is answered when it is finished."""
         steps = sum(state.steps for state in states)
         _report(on_step, StepReport(0, steps, 0, None))
         done = 0
@@ -142,7 +129,43 @@ class ImageEngine:
                 loop.step([state])
                 done += 1
                 _report(on_step, StepReport(done, steps, state.index, partial(loop.preview, state)))
-            yield state, loop.decode(state)
+            yield state
+
+
+class ImageEngine(Engine[DenoisingLoop[Any]]):
+    """Draws pictures with the models of a catalogue.
+
+    `generate` is for one thread at a time; the other methods may be called meanwhile.
+    """
+
+    def generate(
+        self, request: ImageRequest, model_id: str = "", *, on_step: Callable[[StepReport], bool] = lambda _: True
+    ) -> list[Picture]:
+        """Draws the request's pictures, one after the other. An empty model id means the catalogue's default.
+
+        `on_step` answers False to stop: `CanceledError` is raised before another step is made. Raises `EngineError`
+        (see `errors`); after OUT_OF_MEMORY all models have been dropped and the next request may succeed.
+        """
+        card = self._catalogue.get(model_id)
+        card.check(request)
+        with self._using(card) as (loop, revision):
+            return [
+                Picture(state.index, state.seed, loop.decode(state), card.id, revision)
+                for state in self._denoised(loop, loop.prepare(request), on_step)
+            ]
+
+    def _rehearse(self, card: ModelCard) -> None:
+        request = ImageRequest(
+            prompt="",
+            negative_prompt="",
+            width_px=card.defaults.width_px,
+            height_px=card.defaults.height_px,
+            steps=1,
+            guidance_scale=card.defaults.guidance_scale,
+            seed=0,
+            scheduler=card.defaults.scheduler,
+        )
+        self.generate(request, card.id)
 
 
 def _report(on_step: Callable[[StepReport], bool], report: StepReport) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """A picture could not be made.
+    """A picture or a clip could not be made.
 
-    Reasons: INVALID_SIZE, INVALID_REQUEST, UNKNOWN_MODEL, OUT_OF_MEMORY, NUMERICAL_FAILURE, ENGINE_LOST (the process
-    that draws fell), and those of `ModelLoadError`.
+    Reasons: INVALID_SIZE, INVALID_FRAMES, INVALID_REQUEST, UNKNOWN_MODEL, CLIP_TOO_LARGE (needs more memory than is
+    free), OUT_OF_MEMORY, NUMERICAL_FAILURE, ENGINE_LOST (the process that draws fell), and those of `ModelLoadError`.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -34,4 +34,4 @@ class CatalogueError(Exception):
 
 
 class CanceledError(Exception):
-    """The caller asked to stop; raised within one denoising step of the request."""
+    """The caller asked to stop; raised within one denoising step of the request, or one chunk of its frames."""

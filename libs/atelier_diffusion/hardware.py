@@ -10,14 +10,20 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class MemoryReading:
-    """Memory of a device in bytes."""
+    """Memory of a device in bytes. `kept_bytes` are used, but by nothing: this process keeps them for its next work."""
 
     used_bytes: int
     total_bytes: int
+    kept_bytes: int = 0
 
     @property
     def free_bytes(self) -> int:
         return self.total_bytes - self.used_bytes
+
+    @property
+    def usable_bytes(self) -> int:
+        """What the next work of this process can have."""
+        return self.free_bytes + self.kept_bytes
 
 
 def physical_cores() -> int:

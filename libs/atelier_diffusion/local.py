@@ -7,49 +7,85 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.model_cache import ModelCache, ModelStatus
+from atelier_diffusion.hub import Hub
+from atelier_diffusion.model_cache import ModelCache, ModelStatus, ModelStore, ModelT
 from atelier_diffusion.model_card import DtypeName
+from atelier_diffusion.video_engine import VideoEngine
+
+if TYPE_CHECKING:
+    from atelier_diffusion.device import Device
 
 # Of the memory free at the start, the share that weights may take; the rest is for latents, activations, decoding.
 WEIGHTS_SHARE = 0.8
 
 
-def open_engine(
-    catalogue: Catalogue,
-    *,
-    device: str = "auto",
-    dtype: DtypeName | None = None,
-    threads: int = 0,
-    memory_budget_bytes: int = 0,
-    cache_folder: Path | None = None,
-    hf_endpoint: str = "",
-    modelscope_endpoint: str = "",
-    listener: Callable[[ModelStatus], None] = lambda _: None,
-) -> ImageEngine:
-    """An engine with no model loaded yet. Takes seconds (it imports torch): call it from a worker thread.
+class EngineOptions(TypedDict, total=False):
+    """How an engine is opened.
 
-    `device` is `auto`, `cpu`, `cuda` or `cuda:N`; `threads` 0 means the physical cores; a budget of 0 means four
-    fifths of what the device has free now. `listener` hears every change of a model's state, in the thread that
-    loads. Raises `EngineError` INVALID_REQUEST for a device that is not there.
+    `device` is `auto` (the default), `cpu`, `cuda` or `cuda:N`; `dtype` None means the device's own choice; `threads` 0
+    means the physical cores; a memory budget of 0 means four fifths of what the device has free now. Without a cache
+    folder or endpoints the hubs' own defaults hold. `listener` hears every change of a model's state, in the thread
+    that loads.
     """
+
+    device: str
+    dtype: DtypeName | None
+    threads: int
+    memory_budget_bytes: int
+    cache_folder: Path | None
+    hf_endpoint: str
+    modelscope_endpoint: str
+    listener: Callable[[ModelStatus], None]
+
+
+def open_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) -> ImageEngine:
+    """An engine for pictures, with no model loaded yet. Takes seconds (it imports torch): call it from a worker thread.
+
+    Raises `EngineError` INVALID_REQUEST for a device that is not there.
+    """
+    with _importing_torch():
+        from atelier_diffusion.loader import DiffusersStore
+    device = _device(options)
+    return ImageEngine(catalogue, _cache(DiffusersStore(device, _hub(options)), device, options), device)
+
+
+def open_video_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) -> VideoEngine:
+    """An engine for clips, over a catalogue of video models; otherwise as `open_engine`."""
+    with _importing_torch():
+        from atelier_diffusion.loader import DiffusersClipStore
+    device = _device(options)
+    return VideoEngine(catalogue, _cache(DiffusersClipStore(device, _hub(options)), device, options), device)
+
+
+def _device(options: EngineOptions) -> Device:
+    from atelier_diffusion.device import Device, set_threads
+
+    set_threads(options.get("threads", 0))
+    return Device.choose(options.get("device", "auto"), options.get("dtype"))
+
+
+def _hub(options: EngineOptions) -> Hub:
+    return Hub(options.get("cache_folder"), options.get("hf_endpoint", ""), options.get("modelscope_endpoint", ""))
+
+
+def _cache(store: ModelStore[ModelT], device: Device, options: EngineOptions) -> ModelCache[ModelT]:
+    budget_bytes = options.get("memory_budget_bytes") or int(device.memory().free_bytes * WEIGHTS_SHARE)
+    return ModelCache(store, budget_bytes, options.get("listener", lambda _: None))
+
+
+@contextmanager
+def _importing_torch() -> Iterator[None]:
     # Before torch loads OpenMP: threads that wait must sleep, not spin. On cores shared with other processes spinning
     # made one convolution 30 times slower (31 ms against 0.7 ms); on idle cores it gains next to nothing.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # It says in plain text, between our JSON lines, that it gets on without torchvision.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     with _collector_paused():
-        from atelier_diffusion.device import Device, set_threads
-        from atelier_diffusion.hub import Hub
-        from atelier_diffusion.loader import DiffusersStore
-
-    set_threads(threads)
-    chosen = Device.choose(device, dtype)
-    budget_bytes = memory_budget_bytes or int(chosen.memory().free_bytes * WEIGHTS_SHARE)
-    store = DiffusersStore(chosen, Hub(cache_folder, hf_endpoint, modelscope_endpoint))
-    return ImageEngine(catalogue, ModelCache(store, budget_bytes, listener), chosen)
+        yield
 
 
 @contextmanager

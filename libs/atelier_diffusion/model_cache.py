@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from atelier_diffusion.errors import ModelLoadError
+from atelier_diffusion.errors import EngineError, ModelLoadError
 from atelier_diffusion.model_card import ModelCard
 
 GIB = 2**30
@@ -114,13 +114,20 @@ class ModelCache(Generic[ModelT]):
         with self._lock:
             return self._statuses.get(card.id) or ModelStatus(card.id, ModelState.UNLOADED, card.revision)
 
+    @property
+    def idle_bytes(self) -> int:
+        """What the models hold that are not in use: `clear` gives so much back."""
+        with self._lock:
+            return sum(entry.memory_bytes for entry in self._entries.values() if not entry.users)
+
     @contextmanager
-    def using(self, card: ModelCard) -> Iterator[tuple[ModelT, str]]:
+    def using(self, card: ModelCard, admit: Callable[[Any], None] = lambda _: None) -> Iterator[tuple[ModelT, str]]:
         """The model and its revision, loaded if need be, kept in memory until the block ends.
 
-        Raises `ModelLoadError`.
+        If it must be loaded, `admit` sees before that what the store located, and may raise an `EngineError` to say
+        that loading would be in vain. Raises that, and `ModelLoadError`.
         """
-        entry = self._acquire(card)
+        entry = self._acquire(card, admit)
         try:
             yield entry.model, entry.revision
         finally:
@@ -150,13 +157,13 @@ class ModelCache(Generic[ModelT]):
             for model_id in [key for key, entry in self._entries.items() if not entry.users]:
                 self._drop(model_id)
 
-    def _acquire(self, card: ModelCard) -> _Entry[ModelT]:
+    def _acquire(self, card: ModelCard, admit: Callable[[Any], None]) -> _Entry[ModelT]:
         entry = self._pin(card.id)
         if entry is not None:
             return entry
         with self._one_load:
             entry = self._pin(card.id)  # another thread may have loaded it while this one waited
-            return entry if entry is not None else self._load(card)
+            return entry if entry is not None else self._load(card, admit)
 
     def _pin(self, model_id: str) -> _Entry[ModelT] | None:
         with self._lock:
@@ -167,20 +174,26 @@ class ModelCache(Generic[ModelT]):
                 self._entries.move_to_end(model_id)
             return entry
 
-    def _load(self, card: ModelCard) -> _Entry[ModelT]:
+    def _load(self, card: ModelCard, admit: Callable[[Any], None]) -> _Entry[ModelT]:
         self._tell(ModelStatus(card.id, ModelState.LOADING, card.revision))
         try:
             located = self._store.locate(card)
+            self._check_budget(card, located.needed_bytes)
+            admit(located)
             self._make_room(card, located.needed_bytes)
             model = located.load()
+        except ModelLoadError as error:
+            self._tell_failure(card, error)
+            raise
+        except EngineError:  # it is the work that was refused, not the model
+            self._tell(ModelStatus(card.id, ModelState.UNLOADED, card.revision))
+            raise
         except BaseException as error:
-            reason, message = "MODEL_LOAD_FAILED", f"model {card.id} could not be loaded"
-            if isinstance(error, ModelLoadError):
-                reason, message = error.reason, error.message
-            self._tell(ModelStatus(card.id, ModelState.FAILED, card.revision, reason=reason, message=message))
-            if isinstance(error, ModelLoadError) or not isinstance(error, Exception):
+            failure = ModelLoadError("MODEL_LOAD_FAILED", f"model {card.id} could not be loaded")
+            self._tell_failure(card, failure)
+            if not isinstance(error, Exception):
                 raise
-            raise ModelLoadError(reason, message) from error
+            raise failure from error
         entry = _Entry(model, located.revision)
         entry.users = 1
         with self._lock:
@@ -188,15 +201,19 @@ class ModelCache(Generic[ModelT]):
             self._tell(ModelStatus(card.id, ModelState.READY, entry.revision, entry.memory_bytes))
         return entry
 
+    def _check_budget(self, card: ModelCard, needed_bytes: int) -> None:
+        """Refuses what would not fit even if every idle model were dropped."""
+        with self._lock:
+            free = self._budget_bytes - (self.held_bytes - self.idle_bytes)
+        if needed_bytes > free:
+            reason = "MODEL_TOO_LARGE" if needed_bytes > self._budget_bytes else "MODEL_MEMORY_BUSY"
+            needs = f"needs about {needed_bytes / GIB:.1f} GiB, {max(free, 0) / GIB:.1f} GiB are free"
+            raise ModelLoadError(reason, f"model {card.id} {needs}")
+
     def _make_room(self, card: ModelCard, needed_bytes: int) -> None:
         """Drops idle models, oldest first, until `needed_bytes` fit; refuses before anything is dropped in vain."""
         with self._lock:
-            in_use = sum(entry.memory_bytes for entry in self._entries.values() if entry.users)
-            free = self._budget_bytes - in_use
-            if needed_bytes > free:
-                reason = "MODEL_TOO_LARGE" if needed_bytes > self._budget_bytes else "MODEL_MEMORY_BUSY"
-                needs = f"needs about {needed_bytes / GIB:.1f} GiB, {max(free, 0) / GIB:.1f} GiB are free"
-                raise ModelLoadError(reason, f"model {card.id} {needs}")
+            self._check_budget(card, needed_bytes)
             for model_id in [key for key, entry in self._entries.items() if not entry.users]:
                 if self.held_bytes + needed_bytes <= self._budget_bytes:
                     return
@@ -206,6 +223,10 @@ class ModelCache(Generic[ModelT]):
         entry = self._entries.pop(model_id)
         entry.model.close()
         self._tell(ModelStatus(model_id, ModelState.UNLOADED, entry.revision))
+
+    def _tell_failure(self, card: ModelCard, error: ModelLoadError) -> None:
+        failed = ModelStatus(card.id, ModelState.FAILED, card.revision, reason=error.reason, message=error.message)
+        self._tell(failed)
 
     def _tell(self, status: ModelStatus) -> None:
         with self._lock:

@@ -7,22 +7,25 @@ from pathlib import Path
 from typing import Literal
 
 from atelier_diffusion.errors import EngineError
-from atelier_diffusion.request import ImageRequest, SchedulerName
+from atelier_diffusion.request import DrawingRequest, SchedulerName, VideoRequest
 from atelier_diffusion.source import ModelSource
 
+ModelKind = Literal["image", "video"]
 PreviewMethod = Literal["decode", "pixel_shuffle"]
 DtypeName = Literal["float32", "float16", "bfloat16"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelDefaults:
-    """What is filled in when a request leaves it out. Sizes in pixels."""
+    """What is filled in when a request leaves it out. Sizes in pixels; the last two are for videos only."""
 
     width_px: int = 512
     height_px: int = 512
     steps: int = 25
     guidance_scale: float = 7.5
     scheduler: SchedulerName = "DPMPP_2M"
+    frames: int = 16
+    frame_rate_hz: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,9 @@ class ModelCard:
 
     `revision` names the weights: for a folder its card's revision or a fingerprint of its files; for a hub the
     revision asked for, empty until known. `folder` is the absolute folder of a `path` source, None for a hub's.
-    `dtype` None means the device's own choice. `preview` says how a half-made latent becomes a small picture:
-    `pixel_shuffle` where the latent is a rearranged small picture, else the decoder is run on a shrunk latent.
+    `is_default` is that among the models of its kind. `dtype` None means the device's own choice. `preview` says how a
+    half-made latent becomes a small picture: `pixel_shuffle` where the latent is a rearranged small picture, else the
+    decoder is run on a shrunk latent. `max_frames` is for videos only.
     """
 
     id: str
@@ -47,6 +51,8 @@ class ModelCard:
     dtype: DtypeName | None = None
     variant: str = ""
     preview: PreviewMethod = "decode"
+    kind: ModelKind = "image"
+    max_frames: int = 64
 
     def check_size(self, width_px: int, height_px: int) -> None:
         """Raises `EngineError` INVALID_SIZE for a size that this model cannot draw."""
@@ -55,6 +61,15 @@ class ModelCard:
                 rule = f"a multiple of {self.size_multiple_px} up to {self.max_size_px}"
                 raise EngineError("INVALID_SIZE", f"{name} must be {rule} for model {self.id}")
 
-    def check(self, request: ImageRequest) -> None:
-        """Raises `EngineError` INVALID_SIZE when this model cannot draw the request's size."""
+    def check_frames(self, frames: int) -> None:
+        """Raises `EngineError` INVALID_FRAMES for a clip that is longer than this model can draw."""
+        if not 0 < frames <= self.max_frames:
+            raise EngineError("INVALID_FRAMES", f"frames must be from 1 to {self.max_frames} for model {self.id}")
+
+    def check(self, request: DrawingRequest) -> None:
+        """Raises `EngineError` INVALID_SIZE, INVALID_FRAMES or INVALID_REQUEST when this model cannot draw it."""
         self.check_size(request.width_px, request.height_px)
+        if isinstance(request, VideoRequest):
+            self.check_frames(request.frames)
+            if request.first_frame is not None:
+                raise EngineError("INVALID_REQUEST", f"model {self.id} takes no first frame")

@@ -9,8 +9,14 @@ from typing import Any
 
 from atelier_diffusion.errors import ModelLoadError
 from atelier_diffusion.memory import tensor_bytes
+from atelier_diffusion.model_card import ModelKind
 
-SUPPORTED_PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
+# The pipelines that the engine runs, and what they make.
+PIPELINES: dict[str, ModelKind] = {
+    "StableDiffusionPipeline": "image",
+    "StableDiffusionXLPipeline": "image",
+    "TextToVideoSDPipeline": "video",
+}
 
 # The parts that hold weights and that the engine loads; it passes None for all others (safety checker and so on).
 WEIGHTED = ("text_encoder", "text_encoder_2", "unet", "vae")
@@ -46,12 +52,10 @@ class ModelFolder:
 
     @property
     def pipeline(self) -> str:
-        """Name of the pipeline's class, one of `SUPPORTED_PIPELINES`. Raises `ModelLoadError`."""
+        """Name of the pipeline's class, one of `PIPELINES`. Raises `ModelLoadError`."""
         name = self.index.get("_class_name")
-        if name not in SUPPORTED_PIPELINES:
-            raise ModelLoadError(
-                "MODEL_UNSUPPORTED", f"pipeline {name} cannot be run: only {', '.join(SUPPORTED_PIPELINES)}"
-            )
+        if name not in PIPELINES:
+            raise ModelLoadError("MODEL_UNSUPPORTED", f"pipeline {name} cannot be run: only {', '.join(PIPELINES)}")
         return str(name)
 
     @property
@@ -69,9 +73,19 @@ class ModelFolder:
         """Memory that the weights take once loaded as `dtype`. Raises `ModelLoadError`."""
         return sum(tensor_bytes(file, dtype) for file in self.weight_files)
 
-    def check(self) -> None:
-        """Raises `ModelLoadError` when this is no folder that the engine could load."""
-        _ = self.pipeline, self.weight_files
+    def config(self, part: str) -> dict[str, Any]:
+        """Configuration of a part that is a diffusers model. Raises `ModelLoadError`."""
+        file = self.path / part / "config.json"
+        if not file.is_file():
+            raise ModelLoadError("MODEL_LOAD_FAILED", f"{part} has no config.json")
+        return _read_object(file)
+
+    def check(self, kind: ModelKind = "image") -> None:
+        """Raises `ModelLoadError` when this is no folder that the engine could load, to make what `kind` says."""
+        made = PIPELINES[self.pipeline]
+        if made != kind:
+            raise ModelLoadError("MODEL_UNSUPPORTED", f"the model is of kind {made}; its catalogue entry says {kind}")
+        _ = self.weight_files
 
     def _weights_of(self, part: str) -> list[Path]:
         folder = self.path / part

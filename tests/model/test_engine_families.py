@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.model.small_models import parts, text_config
 
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.denoise import Pixels
@@ -18,36 +19,6 @@ from atelier_diffusion.request import ImageRequest
 from atelier_diffusion.source import ModelSource
 
 REQUEST = ImageRequest("a green star", "a boat", 64, 96, 4, 5.0, 3, "EULER")
-VOCABULARY = 756  # of the demo model's tokenizer, which these models share
-
-
-def text_config(width: int, projection: int) -> Any:
-    from transformers import CLIPTextConfig
-
-    return CLIPTextConfig(
-        vocab_size=VOCABULARY, hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2,
-        num_attention_heads=2, max_position_embeddings=32, projection_dim=projection,
-        bos_token_id=754, eos_token_id=755, pad_token_id=755,
-    )  # fmt: skip
-
-
-def parts(demo: Path) -> dict[str, Any]:
-    import torch
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
-    from transformers import CLIPTokenizer
-
-    torch.manual_seed(0)
-    scheduler: Any = EulerDiscreteScheduler
-    vae: Any = AutoencoderKL
-    return {
-        "tokenizer": CLIPTokenizer.from_pretrained(demo / "tokenizer"),
-        "scheduler": scheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, steps_offset=1),
-        "vae": vae(
-            block_out_channels=(8, 8, 8, 8), norm_num_groups=4, latent_channels=4, scaling_factor=0.18,
-            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        ),
-    }  # fmt: skip
 
 
 def unet(**options: Any) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from atelier_diffusion.errors import ModelLoadError
+from atelier_diffusion.errors import EngineError, ModelLoadError
 from atelier_diffusion.model_cache import GIB, ModelCache, ModelStatus
 from atelier_diffusion.model_card import ModelCard, ModelDefaults
 from atelier_diffusion.source import ModelSource
@@ -179,3 +179,28 @@ def test_two_threads_that_want_one_model_load_it_once_and_status_is_told_meanwhi
         thread.join(10)
     assert house.store.loads == 1
     assert house.heard == ["a LOADING", "a READY"]
+
+
+def test_who_brings_work_may_refuse_it_before_the_model_is_loaded(house: House) -> None:
+    def admit(located: Located) -> None:
+        if located.needed_bytes > GIB:
+            raise EngineError("CLIP_TOO_LARGE", "no room for the work")
+
+    with pytest.raises(EngineError) as refused, house.cache.using(card("a"), admit):
+        pass
+    assert refused.value.reason == "CLIP_TOO_LARGE"
+    assert (house.store.loads, house.heard) == (0, ["a LOADING", "a UNLOADED"])
+
+
+def test_a_loaded_model_is_not_asked_for_again(house: House) -> None:
+    asked: list[Located] = []
+    for _ in range(2):
+        with house.cache.using(card("a"), asked.append):
+            pass
+    assert len(asked) == 1
+
+
+def test_idle_models_are_those_that_could_be_dropped(house: House) -> None:
+    house.cache.load(card("a"))
+    with house.cache.using(card("b")):
+        assert (house.cache.held_bytes, house.cache.idle_bytes) == (8 * GIB, 4 * GIB)

@@ -97,3 +97,20 @@ def test_an_index_that_is_no_json_is_said_so(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "m")
     (folder / "model_index.json").write_text("{")
     assert refusal(folder).reason == "MODEL_LOAD_FAILED"
+
+
+def test_a_model_of_another_kind_than_was_said_is_refused(tmp_path: Path) -> None:
+    pictures, clips = write_model(tmp_path / "p"), write_model(tmp_path / "c", "TextToVideoSDPipeline")
+    ModelFolder(clips).check("video")
+    assert refusal(clips).message == "the model is of kind video; its catalogue entry says image"
+    with pytest.raises(ModelLoadError) as refused:
+        ModelFolder(pictures).check("video")
+    assert refused.value.reason == "MODEL_UNSUPPORTED"
+
+
+def test_a_parts_configuration_is_read_without_loading_it(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m")
+    (folder / "unet" / "config.json").write_text('{"layers_per_block": 2}')
+    assert ModelFolder(folder).config("unet") == {"layers_per_block": 2}
+    with pytest.raises(ModelLoadError, match=r"vae has no config\.json"):
+        ModelFolder(folder).config("vae")

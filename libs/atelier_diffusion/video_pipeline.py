@@ -1,0 +1,46 @@
+"""Clips from a diffusers pipeline in ModelScope's text-to-video architecture.
+
+All frames are denoised together, in one run of the network a step; its decoder knows no time, so that frames are
+decoded a few at a time and leave as they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from atelier_diffusion.clip_memory import ClipFacts
+from atelier_diffusion.denoise import Frames
+from atelier_diffusion.device import Device, dtype_name
+from atelier_diffusion.latent_loop import LatentLoop, LatentState, joined
+from atelier_diffusion.model_card import PreviewMethod
+from atelier_diffusion.request import VideoRequest
+
+
+class DiffusersClipLoop(LatentLoop):
+    """Draws clips with one loaded pipeline. Implements `denoise.ClipLoop[LatentState]`."""
+
+    def __init__(self, pipe: Any, device: Device, preview: PreviewMethod = "decode") -> None:
+        super().__init__(pipe, device, preview)
+        self.facts = ClipFacts.read(pipe.unet.config, pipe.vae.config, dtype_name(pipe.unet.dtype))
+
+    @torch.inference_mode()
+    def prepare(self, request: VideoRequest) -> LatentState:
+        return self._device.guarded(
+            lambda: self._start(request, 0, request.seed, request.frames, self._encode(request))
+        )  # fmt: skip
+
+    @torch.inference_mode()
+    def decode(self, state: LatentState, first_index: int, count: int) -> Frames:
+        return self._finished(state.latents[first_index : first_index + count])
+
+    def _predict(self, samples: torch.Tensor, timesteps: torch.Tensor, states: Sequence[LatentState]) -> torch.Tensor:
+        prediction: torch.Tensor = self._pipe.unet(
+            samples.transpose(1, 2),
+            timesteps,
+            encoder_hidden_states=joined([state.conditioning.embeddings for state in states]),
+            return_dict=False,
+        )[0]
+        return prediction.transpose(1, 2)

@@ -1,0 +1,56 @@
+"""Measures, in a process of its own, what denoising and decoding a clip take: `python -m … FOLDER FRAMES PART`.
+
+Prints one number of bytes: the peak of resident memory over what it was before. `PART` is `denoise` or `decode`; each
+wants a fresh process, for the allocator keeps what another has left.
+"""
+
+import sys
+from pathlib import Path
+
+from atelier_diffusion.device import Device, set_threads
+from atelier_diffusion.hub import Hub
+from atelier_diffusion.loader import DiffusersClipStore
+from atelier_diffusion.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.request import VideoRequest
+from atelier_diffusion.source import ModelSource
+
+AT_ONCE = 4
+
+
+def request(frames: int, side_px: int = 128) -> VideoRequest:
+    """A clip with guidance."""
+    return VideoRequest(
+        prompt="", negative_prompt="", width_px=side_px, height_px=side_px, frames=frames, steps=2,
+        guidance_scale=5.0, seed=0, scheduler="DDIM",
+    )  # fmt: skip
+
+
+def card_of(folder: Path) -> ModelCard:
+    """A card of the video model in a folder."""
+    return ModelCard("m", "M", ModelSource("path", str(folder)), "r", folder, ModelDefaults(), kind="video")
+
+
+def _resident_bytes(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
+def main(folder: Path, frames: int, part: str) -> None:
+    """Prints the peak."""
+    set_threads(1)
+    loop = DiffusersClipStore(Device.choose("cpu"), Hub()).locate(card_of(folder)).load()
+    warm = loop.prepare(request(2, 32))  # reads in the code that will run
+    loop.step([warm])
+    loop.decode(warm, 0, 1)
+    state = loop.prepare(request(frames))
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = _resident_bytes("VmRSS")
+    if part == "denoise":
+        loop.step([state])
+    else:
+        loop.decode(state, 0, AT_ONCE)
+    print(_resident_bytes("VmHWM") - before)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

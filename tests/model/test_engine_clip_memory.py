@@ -1,0 +1,52 @@
+"""What is told in advance of a clip's memory is what it takes, and not much less."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.model.small_models import text_to_video
+
+from atelier_diffusion.catalogue import Catalogue
+from atelier_diffusion.clip_memory import ClipFacts, decoding_bytes, denoising_bytes
+from atelier_diffusion.engine import ImageEngine
+from atelier_diffusion.model_folder import ModelFolder
+
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def folder(engine: ImageEngine, demo_catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    demo = demo_catalogue.default.folder
+    assert demo is not None
+    saved = tmp_path_factory.mktemp("text-to-video")
+    text_to_video(demo).save_pretrained(saved)
+    return saved
+
+
+@pytest.fixture
+def peak_of(folder: Path) -> Callable[[int, str], int]:
+    def measured(frames: int, part: str) -> int:
+        command = [sys.executable, "-m", "tests.model.clip_peak", str(folder), str(frames), part]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
+        return int(answer.stdout)
+
+    return measured
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells a peak that begins anew")
+@pytest.mark.parametrize("frames", [16, 64])
+def test_the_estimate_is_near_the_peak_and_not_below_it(
+    folder: Path, peak_of: Callable[[int, str], int], frames: int
+) -> None:
+    from tests.model.clip_peak import AT_ONCE, request
+
+    files = ModelFolder(folder)
+    facts = ClipFacts.read(files.config("unet"), files.config("vae"), "float32")
+    asked = request(frames)
+    denoising = denoising_bytes(facts, asked)
+    decoding = decoding_bytes(facts, asked, AT_ONCE) - decoding_bytes(facts, asked, 0)
+    for estimated, part in ((denoising, "denoise"), (decoding, "decode")):
+        measured = peak_of(frames, part)
+        assert measured - 8 * MIB < estimated < 2 * measured + 16 * MIB, part
