@@ -17,7 +17,7 @@ from tools.demo_video.world import ClipSpec  # noqa: E402
 IMAGE_MODEL = Path(__file__).parents[2] / "models" / "demo-image"
 SPECS = [ClipSpec("ball", "red", "right", "white"), ClipSpec("ball", "red", "left", "white")]
 OPTIONS = train.Options(
-    steps=2, batch=2, learning_rate=1e-3, hold=0.5, ema_decay=0.9, path_weight=2.0, probe_weight=0.3,
+    steps=2, batch=2, learning_rate=1e-3, hold=0.5, ema_decay=0.9, path_weight=2.0, edge_weight=1.0, probe_weight=0.3,
     noise_power=0.5, bf16=False, seed=1,
 )  # fmt: skip
 
@@ -68,3 +68,12 @@ def test_only_cells_that_the_shape_crosses_are_marked() -> None:
     assert (crossed[..., 3:5, 1:7] == 1).all()
     assert (crossed[..., 0, :] == 0).all()
     assert (crossed[..., 7, :] == 0).all()
+
+
+def test_edges_are_marked_frame_by_frame() -> None:
+    batch = Dataset(1, SPECS[:1], masks_each=1).batch(1)
+    edges = train.shape_edges(train.latents_of_thumbs(torch.from_numpy(batch.thumbs)))
+    assert edges.shape == (1, 1, 16, 8, 8)
+    assert edges[0, 0, 0, 3:5, :4].any()
+    assert not edges[0, 0, 0, :, 5:].any()
+    assert edges[0, 0, -1, 3:5, 4:].any()

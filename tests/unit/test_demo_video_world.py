@@ -30,7 +30,7 @@ def test_the_scorer_finds_everything_right_in_a_true_clip(spec: ClipSpec) -> Non
 @pytest.mark.parametrize(
     ("shown", "wrong"),
     [
-        (replace(RED_BALL, shape="square"), "shape"),
+        (replace(RED_BALL, shape="triangle"), "shape"),
         (replace(RED_BALL, color="pink"), "color"),
         (replace(RED_BALL, background="yellow"), "background"),
         (replace(RED_BALL, direction="left"), "motion"),
@@ -80,7 +80,7 @@ def test_a_clip_starts_at_the_side_that_the_shape_comes_from() -> None:
         path = world.place_shape(replace(RED_BALL, direction=direction), random.Random(1)).path
         middle = world.CANVAS_PX / 2
         start, end = ((x - middle) * dx + (y - middle) * dy for x, y in (path[0], path[-1]))
-        assert start < -30 < 30 < end
+        assert start < -25 < 25 < end
         assert len(path) == world.FRAMES
 
 

@@ -35,7 +35,7 @@ class Dataset:
     """Draws clips of the given specs, each shape as often as its weight says."""
 
     def __init__(
-        self, seed: int, specs: Sequence[ClipSpec], shape_weights: Sequence[float] = (1, 1, 1), masks_each: int = 80
+        self, seed: int, specs: Sequence[ClipSpec], shape_weights: Sequence[float] = (1, 1), masks_each: int = 80
     ) -> None:
         self._rng = random.Random(seed)
         self._specs = list(specs)

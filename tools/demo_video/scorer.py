@@ -13,7 +13,7 @@ from tools.demo_image.world import CANVAS_PX
 from tools.demo_video.world import DIRECTIONS, OUTLINES, Clip, ClipSpec
 
 STEADY = 0.8  # share of the frames in which an attribute must be right
-TRAVEL = 0.35  # share of the frame's width that a shape must travel at least (drawn clips: 0.56 to 0.61)
+TRAVEL = 0.35  # share of the frame's width that a shape must travel at least (drawn clips: 0.48 to 0.51)
 SIDEWAYS = 0.12  # ... and by which it may leave its line at most
 BACKWARD_STEPS = 2  # of 15: how often it may step back
 

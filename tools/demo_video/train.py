@@ -5,7 +5,7 @@
 The network is ModelScope's text-to-video UNet (Wang et al. 2023, arXiv:2308.06571), small. All its spatial weights
 start as those of the demo image model; its temporal layers start as identities. Those layers have no position
 embedding: which frame is which they can only tell from the zero padding at both ends of the temporal convolutions.
-Two things help them to learn it. A shape starts at the side that it comes from, so that already the mean of all clips
+Two things are meant to help (neither was tested alone). A shape starts at the side that it comes from, so that already the mean of all clips
 of a prompt moves. And a linear probe on the middle block, thrown away afterwards, is trained to tell each frame's
 number and the shape's place in it: a short way for the gradient to where the text meets the frames.
 
@@ -36,6 +36,7 @@ from transformers import CLIPTextModel
 
 from tools.demo_image import schedule
 from tools.demo_image.tokenizer import PROMPT_MAX_TOKENS, build_tokenizer
+from tools.demo_image.train import edge_cells
 from tools.demo_video.dataset import Batch, Dataset, training_specs
 
 log = logging.getLogger("train")
@@ -55,6 +56,7 @@ class Options:
     hold: float  # share of the run at full learning rate; after it the rate falls in a line to 1 %
     ema_decay: float
     path_weight: float  # additional loss weight of cells that the shape crosses
+    edge_weight: float  # ... and of cells that hold or touch its edge in the frame at hand
     probe_weight: float  # loss weight of the probe; it falls in a line to 0 over the first half of the run
     noise_power: float  # timesteps are distributed as u ** noise_power: below 1, noise comes more often
     bf16: bool
@@ -135,6 +137,12 @@ def crossed_cells(latents: Tensor) -> Tensor:
     return (change.amax(1, keepdim=True) > 0.05).float().unsqueeze(2)
 
 
+def shape_edges(latents: Tensor) -> Tensor:
+    """Mark the cells of (B, 12, frames, 8, 8) latents at the shape's edge, frame by frame: (B, 1, frames, 8, 8)."""
+    edges = edge_cells(latents.transpose(1, 2).flatten(0, 1))
+    return edges.view(len(latents), latents.shape[2], 1, *edges.shape[-2:]).transpose(1, 2)
+
+
 class Run:
     """The state of a training run: two networks, a probe, their optimizer and their EMA."""
 
@@ -175,7 +183,10 @@ class Run:
             predicted = self._unet(noisy, timesteps, words).sample
         error = (predicted.float() - target).square()
         probed = self._probe.loss(torch.from_numpy(batch.centres))
-        loss = (error * (1 + self.options.path_weight * crossed_cells(latents))).mean()
+        weight = 1 + self.options.path_weight * crossed_cells(latents)
+        if self.options.edge_weight:
+            weight = weight + self.options.edge_weight * shape_edges(latents)
+        loss = (error * weight).mean()
         (loss + self.options.probe_weight * max(0.0, 1 - 2 * self.progress) * probed).backward()
         nn.utils.clip_grad_norm_(self._weights, 1.0)
         for group in self._optimizer.param_groups:
@@ -263,13 +274,13 @@ def train(run: Run) -> None:
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: ended.append(number))
     errors: list[tuple[float, float]] = []
-    last_save = time.monotonic()
+    last_save, samples_before = time.monotonic(), run.samples
     while run.progress < 1 and not ended:
         errors.append(run.step())
         if run.steps % 25 == 0:
             del errors[:-50]
             error, probed = (sum(column) / len(errors) for column in zip(*errors, strict=True))
-            clips_s = run.samples / time.process_time()
+            clips_s = (run.samples - samples_before) / time.process_time()
             log.info("%d samples, error %.4f, probe %.4f, %.1f clips/cpu-s", run.samples, error, probed, clips_s)
         if time.monotonic() - last_save > CHECKPOINT_EVERY_S:
             run.save()
@@ -288,10 +299,11 @@ def main() -> None:
     parser.add_argument("--hold", type=float, default=0.4, help="share of the run before the rate falls")
     parser.add_argument("--ema-decay", type=float, default=0.995)
     parser.add_argument("--path-weight", type=float, default=2.0)
+    parser.add_argument("--edge-weight", type=float, default=0.0)
     parser.add_argument("--probe-weight", type=float, default=0.3)
     parser.add_argument("--noise-power", type=float, default=0.5)
     parser.add_argument("--bf16", action="store_true", help="half-precision arithmetic, for CPUs that have it")
-    parser.add_argument("--shape-weights", type=float, nargs=3, default=[1, 1, 1], metavar="W")
+    parser.add_argument("--shape-weights", type=float, nargs=2, default=[1, 1], metavar="W")
     parser.add_argument("--seed", type=int, default=1)
     arguments = vars(parser.parse_args())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

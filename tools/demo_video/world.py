@@ -25,13 +25,13 @@ CANVAS_PX = 128
 FRAMES = 16
 FRAMES_PER_SECOND = 8
 
-OUTLINES = {"ball": "circle", "square": "square", "triangle": "triangle"}
+OUTLINES = {"ball": "circle", "triangle": "triangle"}
 SHAPES = tuple(OUTLINES)
 DIRECTIONS: dict[str, tuple[int, int]] = {"right": (1, 0), "left": (-1, 0), "up": (0, -1), "down": (0, 1)}
 
-RADIUS_PX = (20.5, 23.0)
-TRAVEL_PX = (72.0, 78.0)  # from the first frame to the last
-JITTER_PX = 3.0  # of the path's middle, along and across
+RADIUS_PX = (25.5, 27.5)
+TRAVEL_PX = (61.0, 65.0)  # from the first frame to the last
+JITTER_PX = 2.0  # of the path's middle, along and across
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def is_held_out(spec: ClipSpec) -> bool:
 
 
 def all_specs() -> list[ClipSpec]:
-    """Every clip that the world has (864), held out or not."""
+    """Every clip that the world has (576), held out or not."""
     return [
         ClipSpec(shape, color, direction, background)
         for shape in SHAPES
