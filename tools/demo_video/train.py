@@ -5,9 +5,10 @@
 The network is ModelScope's text-to-video UNet (Wang et al. 2023, arXiv:2308.06571), small. All its spatial weights
 start as those of the demo image model; its temporal layers start as identities. Those layers have no position
 embedding: which frame is which they can only tell from the zero padding at both ends of the temporal convolutions.
-Two things are meant to help (neither was tested alone). A shape starts at the side that it comes from, so that already the mean of all clips
-of a prompt moves. And a linear probe on the middle block, thrown away afterwards, is trained to tell each frame's
-number and the shape's place in it: a short way for the gradient to where the text meets the frames.
+Two things are meant to help (neither was tested alone). A shape starts at the side that it comes from, so that
+already the mean of all clips of a prompt moves. And a linear probe on the middle block, thrown away afterwards, is
+trained to tell each frame's number and the shape's place in it: a short way for the gradient to where the text meets
+the frames.
 
 The rest is the image model's recipe: v-prediction, zero terminal SNR, AdamW, an exponential moving average (EMA) of
 the weights. Cells that the shape crosses weigh more, and timesteps with much noise come more often.
