@@ -31,11 +31,13 @@ _TEMPLATE_PX = 40
 
 @dataclass(frozen=True)
 class Seen:
-    """One object on a plain background; `radius_px` as `world.outline` means it, in a 256 px picture."""
+    """One object on a plain background; `radius_px` as `world.outline` means it. Lengths fit a 256 px picture."""
 
     color: str
     shape: str  # "" if it is none that the world knows
     radius_px: float
+    x_px: float  # the centre of its mask
+    y_px: float
 
 
 def score(spec: Spec, pixels: Pixels) -> dict[str, bool]:
@@ -78,8 +80,10 @@ def _look(picture: Floats) -> tuple[str, list[Seen]]:
         core = _eroded(_eroded(mask))
         color = color_name(np.median(picture[core if np.count_nonzero(core) > 9 else mask], axis=0))
         shape = shape_name(_filled(mask))
-        area_px = np.count_nonzero(mask) * (world.CANVAS_PX / LOOK_PX) ** 2
-        objects.append(Seen(color, shape, math.sqrt(area_px / _unit_area(shape))))
+        scale = world.CANVAS_PX / LOOK_PX
+        radius_px = scale * math.sqrt(np.count_nonzero(mask) / _unit_area(shape))
+        y_px, x_px = (scale * (float(places.mean()) + 0.5) for places in np.nonzero(mask))
+        objects.append(Seen(color, shape, radius_px, x_px, y_px))
     return color_name(background), objects
 
 
