@@ -83,19 +83,27 @@ class EventFeed:
             self._reading.set()
         config = _consumer(self._last + 1, ["events.>"], 2 * _QUIET_S)
         reader = await jetstream.subscribe("events.>", stream=subjects.EVENTS_STREAM, config=config)
-        expected = 1
-        while True:
-            try:
-                message = await reader.next_msg(timeout=_QUIET_S)
-            except nats.errors.TimeoutError:
+        try:
+            read = 0
+            while True:
+                try:
+                    message = await reader.next_msg(timeout=_QUIET_S)
+                except nats.errors.TimeoutError:
+                    heed_cancellation()
+                    # Fails when stream or consumer were removed.
+                    delivered = (await reader.consumer_info()).delivered
+                    if delivered is not None and delivered.consumer_seq > read and not reader.pending_msgs:
+                        raise _GapError("the last messages of the event stream were dropped") from None
+                    continue
                 heed_cancellation()
-                await reader.consumer_info()  # fails when stream or consumer were removed
-                continue
-            heed_cancellation()
-            if message.metadata.sequence.consumer != expected:
-                raise _GapError("messages of the event stream were dropped")
-            expected += 1
-            self._on_kept(message)
+                read += 1
+                if message.metadata.sequence.consumer != read:
+                    raise _GapError("messages of the event stream were dropped")
+                self._on_kept(message)
+        finally:
+            # Or the broker would go on sending to nobody, also after the next connection.
+            with contextlib.suppress(*_BROKER_ERRORS):
+                await reader.unsubscribe()
 
     def _on_kept(self, message: Msg) -> None:
         self._last = message.metadata.sequence.stream

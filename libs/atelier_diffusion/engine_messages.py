@@ -17,6 +17,9 @@ from atelier_diffusion.model_cache import ModelStatus
 
 HEADER = struct.Struct(">I")
 
+# Calls that use the device: one at a time, in their order. Others are done beside them.
+ON_THE_DEVICE = frozenset({"generate", "warm_up"})
+
 
 @dataclass(frozen=True, slots=True)
 class Open:

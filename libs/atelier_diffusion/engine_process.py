@@ -23,6 +23,7 @@ from typing import Any
 from atelier_diffusion.encode import preview_jpeg
 from atelier_diffusion.engine_messages import (
     HEADER,
+    ON_THE_DEVICE,
     Call,
     Changed,
     Memory,
@@ -37,8 +38,6 @@ from atelier_diffusion.engine_messages import (
 )
 from atelier_diffusion.errors import CanceledError, EngineError
 
-# Calls that use the device: one at a time, in their order, in the main thread.
-ON_THE_DEVICE = frozenset({"generate", "warm_up"})
 PREVIEW_EVERY_S = 0.5
 
 
@@ -85,22 +84,31 @@ class Desk:
             self._answer(self._for_the_device.get())
 
     def _listen(self) -> None:
-        while True:
-            try:
-                message = self._wire.receive()
-            except (EOFError, OSError):
-                os._exit(0)  # nobody is left to draw for, whatever is being drawn
-            if isinstance(message, Stop):
-                if message.number in self._stopped:
-                    self._stopped[message.number].set()
-                continue
-            self._stopped[message.number] = threading.Event()
-            if message.method in ON_THE_DEVICE:
-                self._for_the_device.put(message)
-            else:
-                self._elsewhere.submit(self._answer, message)
+        """Ends the process when nobody is left to draw for, whatever is being drawn, and also when it fails: a process
+        that hears nothing must not go on."""
+        try:
+            while True:
+                self._take(self._wire.receive())
+        except (EOFError, OSError):
+            os._exit(0)
+        finally:
+            traceback.print_exc()
+            os._exit(1)
+
+    def _take(self, message: Call | Stop) -> None:
+        if isinstance(message, Stop):
+            stopped = self._stopped.get(message.number)
+            if stopped is not None:
+                stopped.set()
+            return
+        self._stopped[message.number] = threading.Event()
+        if message.method in ON_THE_DEVICE:
+            self._for_the_device.put(message)
+        else:
+            self._elsewhere.submit(self._answer, message)
 
     def _answer(self, call: Call) -> None:
+        """Answers, or ends the process: the service then hears of it, which waits for ever otherwise."""
         began = time.perf_counter()
         try:
             try:
@@ -116,6 +124,9 @@ class Desk:
             self._wire.send(answer)
         except OSError:
             os._exit(0)
+        except BaseException:  # noqa: BLE001 - nobody else is there to hear of it
+            traceback.print_exc()  # such as a driver that no longer tells of its memory
+            os._exit(1)
 
     def _done(self, call: Call) -> Any:
         stopped = self._stopped[call.number]
@@ -152,7 +163,9 @@ def main() -> None:
     """Entry point."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they are the service's, which lets jobs end first
-    wire = Wire(socket.socket(fileno=int(sys.argv[1])))
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection.set_inheritable(False)  # whatever is started from here must not keep it open
+    wire = Wire(connection)
     opening: Open = wire.receive()
     try:
         engine = opening.opens(listener=lambda status: wire.send(Changed(status)), **opening.options)

@@ -7,7 +7,8 @@ class EngineError(Exception):
     """A picture or a clip could not be made.
 
     Reasons: INVALID_SIZE, INVALID_FRAMES, INVALID_REQUEST, UNKNOWN_MODEL, CLIP_TOO_LARGE (needs more memory than is
-    free), OUT_OF_MEMORY, NUMERICAL_FAILURE, ENGINE_LOST (the process that draws fell), and those of `ModelLoadError`.
+    free), OUT_OF_MEMORY, NUMERICAL_FAILURE, ENGINE_LOST and ENGINE_RESTARTED (see
+    `RemoteEngine`), and those of `ModelLoadError`.
     """
 
     def __init__(self, reason: str, message: str) -> None:

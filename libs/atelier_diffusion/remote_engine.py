@@ -18,6 +18,7 @@ from opentelemetry import trace
 from atelier_diffusion.denoise import Picture
 from atelier_diffusion.engine_messages import (
     HEADER,
+    ON_THE_DEVICE,
     Call,
     Changed,
     Memory,
@@ -38,6 +39,7 @@ from atelier_diffusion.request import ImageRequest
 _log = structlog.get_logger(__name__)
 
 _LAST_S = 5.0  # for the process to end by itself
+_OPEN_S = 300.0  # to import torch and find the device, on a very busy machine
 _BUFFER_BYTES = 16 * 2**20  # a picture arrives in one go
 
 
@@ -45,13 +47,16 @@ _BUFFER_BYTES = 16 * 2**20  # a picture arrives in one go
 class _Pending:
     future: asyncio.Future[Any]
     on_step: Callable[[StepDone], None]
+    on_the_device: bool
 
 
 class RemoteEngine:
     """Draws in another process, which is started again when it falls; the calls that it had in hand fail then.
 
-    Every method raises `EngineError` with what the engine itself raises, and ENGINE_LOST when its process fell. A call
-    that is cancelled ends at once here, and there within one denoising step.
+    Every method raises `EngineError` with what the engine itself raises, ENGINE_LOST when the process fell at this
+    call, ENGINE_RESTARTED when it fell while the call waited for its turn, and RuntimeError with a trace for what
+    nobody expected. A call that is cancelled ends at once here, and there within one denoising step, or when the
+    model that it loads is loaded.
     """
 
     def __init__(self, opening: Open, listener: Callable[[ModelStatus], None]) -> None:
@@ -153,9 +158,9 @@ class RemoteEngine:
         await self._opened.wait()
         number = next(self._numbers)
         future: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
-        self._calls[number] = _Pending(future, on_step)
-        self._send(Call(number, method, arguments))
+        self._calls[number] = _Pending(future, on_step, on_the_device=method in ON_THE_DEVICE)
         try:
+            self._send(Call(number, method, arguments))
             return await future
         except asyncio.CancelledError:
             self._send(Stop(number))
@@ -170,21 +175,27 @@ class RemoteEngine:
     async def _start(self) -> None:
         """Starts the process and waits until its engine is open."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            # Not in a shell, nothing from outside in its arguments.
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "atelier_diffusion.engine_process", str(theirs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL, pass_fds=(theirs.fileno(),),
-            )  # fmt: skip
-        self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
+        try:
+            with theirs:
+                # Not in a shell, nothing from outside in its arguments, and no signal that is meant for the service.
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "atelier_diffusion.engine_process", str(theirs.fileno()),
+                    stdin=asyncio.subprocess.DEVNULL, pass_fds=(theirs.fileno(),), start_new_session=True,
+                )  # fmt: skip
+            self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
+        except BaseException:
+            ours.close()
+            raise
         self._send(self._opening)
-        while not self._opened.is_set():
-            answer = await self._receive()
-            if answer is None:
-                raise RuntimeError(f"the process that draws ended before it was ready: {await self._how_it_ended()}")
-            if isinstance(answer, EngineError):
-                raise answer
-            self._take(answer)
+        async with asyncio.timeout(_OPEN_S):
+            while not self._opened.is_set():
+                answer = await self._receive()
+                if answer is None:
+                    how = await self._how_it_ended()
+                    raise RuntimeError(f"the process that draws ended before it was ready: {how}")
+                if isinstance(answer, EngineError):
+                    raise answer
+                self._take(answer)
 
     async def _keep(self) -> None:
         """Takes what the process says; starts it again when it falls. A failure to do so ends the service."""
@@ -195,13 +206,21 @@ class RemoteEngine:
             self._hang_up()
             how = await self._how_it_ended()
             _log.error("the process that draws fell", how=how, calls=len(self._calls))
-            for pending in self._calls.values():
-                if not pending.future.done():
-                    pending.future.set_exception(EngineError("ENGINE_LOST", f"the process that draws fell ({how})"))
+            self._fail_calls(how)
+            self._memory = None
             for status in self.statuses:
-                if status.state not in (ModelState.UNLOADED, ModelState.FAILED):
+                if status.state is not ModelState.UNLOADED:
                     self._listener(ModelStatus(status.model_id, ModelState.UNLOADED, status.revision))
             await self._start()
+
+    def _fail_calls(self, how: str) -> None:
+        """What used the device may be what killed it: the first call that did, for they are done in order. Those that
+        waited behind it have no part in it."""
+        drawing = min((number for number, call in self._calls.items() if call.on_the_device), default=None)
+        for number, call in self._calls.items():
+            waited = call.on_the_device and number != drawing
+            reason = "ENGINE_RESTARTED" if waited else "ENGINE_LOST"
+            _settle(call.future, EngineError(reason, f"the process that draws fell ({how})"))
 
     def _take(self, message: object) -> None:
         match message:
@@ -233,8 +252,14 @@ class RemoteEngine:
             return None
 
     async def _how_it_ended(self) -> str:
+        """Its end is waited for, but not for long: a process that has hung up is of no use."""
         assert self._process is not None
-        code = await self._process.wait()
+        try:
+            async with asyncio.timeout(_LAST_S):
+                code = await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            code = await self._process.wait()
         return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
     def _hang_up(self) -> None:
@@ -244,14 +269,8 @@ class RemoteEngine:
     async def _end(self) -> None:
         """Hangs up, which the process takes for its end."""
         self._hang_up()
-        if self._process is None or self._process.returncode is not None:
-            return
-        try:
-            async with asyncio.timeout(_LAST_S):
-                await self._process.wait()
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+        if self._process is not None and self._process.returncode is None:
+            await self._how_it_ended()
 
 
 def _settle(future: asyncio.Future[Any], outcome: Returned | BaseException) -> None:

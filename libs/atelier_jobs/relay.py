@@ -165,6 +165,7 @@ class Relay:
         if connection == self._connection:
             return
         if await self._streams.ensure(self._bus):
+            await self._mark()  # or what went out to the lost queue would count as on its way
             # A new queue, or one that lost everything: SQL knows what has to be on it.
             count = await uninterrupted(self._outbox.redispatch(self._streams.kinds))
             if count:

@@ -42,14 +42,6 @@ async def create_schema(engine: AsyncEngine, metadata: MetaData) -> None:
 
 
 def _set_up_sqlite(engine: AsyncEngine) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
         # What only reads needs none: each statement sees what was committed, as on PostgreSQL.

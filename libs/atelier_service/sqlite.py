@@ -24,6 +24,9 @@ BEGIN_TO_WRITE = "BEGIN IMMEDIATE"
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for others."""
 
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+"""Of every connection: a write-ahead log, and commits that are on the disk when they return."""
+
 CONNECTIONS = 12
 """Of one engine at most, and a thread for each: all but one may wait to begin, and that one must commit."""
 
@@ -44,8 +47,18 @@ class LoopSqlite(SQLiteDialect_pysqlite):
         return connection
 
     def connect(self, *arguments: Any, **options: Any) -> Any:
-        """Opens a file; whoever holds the connection may use it, in whatever thread."""
-        return self._elsewhere(functools.partial(super().connect, *arguments, factory=_Connection, **options))
+        """Opens a file and sets it up; whoever holds the connection may use it, in whatever thread."""
+
+        def open_file() -> Any:
+            connection: Any = opens(*arguments, factory=_Connection, **options)
+            connection.isolation_level = None  # SQLAlchemy's BEGIN is the only one
+            # The first of these is the first to touch the file, and may find another process at it.
+            for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", *PRAGMAS):
+                connection.execute(f"PRAGMA {pragma}")
+            return connection
+
+        opens = super().connect
+        return self._elsewhere(open_file)
 
     def do_commit(self, dbapi_connection: Any) -> None:
         """Waits for the disk."""

@@ -156,6 +156,8 @@ async def _preload(engine: RemoteEngine, model_id: str) -> None:
         await engine.warm_up(model_id)
     except EngineError as error:
         _log.warning("the default model was not loaded", model=model_id, reason=error.reason)
+    except RuntimeError:
+        _log.exception("the default model was not loaded", model=model_id)
 
 
 async def _say_goodbye(relay: Relay, reports: SqlModelReports, worker_id: str) -> None:

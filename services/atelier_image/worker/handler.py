@@ -11,7 +11,7 @@ from atelier_image.domain.ports import ResultCache
 from atelier_image.domain.result import Output, Result, Source
 from atelier_image.worker.drawing import Drawing
 from atelier_image.worker.picture_files import PictureFiles
-from atelier_jobs.attempt import Attempt, JobFault
+from atelier_jobs.attempt import Attempt, InfrastructureFault, JobFault
 from atelier_jobs.job import Job
 from atelier_service.telemetry import tracer
 
@@ -68,6 +68,8 @@ class ImageHandler:
             with tracer().start_as_current_span("image.generate", attributes=attributes):
                 pictures = await self._drawing.draw(parameters.request(), parameters.model, attempt)
         except EngineError as error:
+            if error.reason == "ENGINE_RESTARTED":
+                raise InfrastructureFault("the process that draws fell at another job") from error
             raise JobFault(error.reason, error.message, retryable=error.reason in _PASSING) from error
         with tracer().start_as_current_span("image.store"):
             outputs = await _all(self._files.store(job, attempt, parameters, picture) for picture in pictures)

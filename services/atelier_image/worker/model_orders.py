@@ -47,3 +47,5 @@ class ModelOrders:
                 await act(command.model_id)
             except EngineError as error:
                 _log.warning("a model was not loaded", model=command.model_id, reason=error.reason)
+            except RuntimeError:
+                _log.exception("a model was not loaded", model=command.model_id)
