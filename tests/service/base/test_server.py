@@ -153,7 +153,8 @@ async def test_a_field_rule_is_told_by_the_field_as_the_caller_wrote_it(
     assert fields == ["width_px", "steps", "guidance_scale", 'metadata["k"]']
 
 
-@pytest.mark.parametrize("credential", [None, "Bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer " + "x" * 9000])
+# The longest stays below 8 KiB of metadata: above, gRPC itself refuses some calls and lets others pass, by lot.
+@pytest.mark.parametrize("credential", [None, "Bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer " + "x" * 7000])
 async def test_without_a_good_token_nothing_is_served(service: _Service, credential: str | None) -> None:
     metadata = () if credential is None else (("authorization", credential),)
     async with grpc.aio.insecure_channel(service.address) as channel:
