@@ -99,7 +99,7 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
                 chunk = await call.read()
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
-                await self._images.files_lost(current_principal().subject, request.id)
+                await self._images.file_lost(current_principal().subject, request.id, output.asset_id)
             # Such as 416 with its Content-Range.
             context.set_trailing_metadata(_passed_on(error.trailing_metadata()))
             raise

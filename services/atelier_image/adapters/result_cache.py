@@ -37,6 +37,9 @@ _STILL_THERE = (
         _c.source_epoch == bindparam("source_epoch"),
         ~_c.released,
     )
+    # The image's own row first, which is written next: then it holds one row and waits for none, whatever `settle`
+    # locks meanwhile.
+    .order_by((_c.job_id == bindparam("job_id")).desc(), _c.job_id)
     .limit(1)
     .with_for_update()
 )
@@ -76,7 +79,13 @@ class SqlResultCache:
 
         async def adopt(transaction: Transaction) -> None:
             source = hit.result.source
-            values = {"owner": owner, "key": hit.key, "source_job_id": source.job_id, "source_epoch": source.epoch}
+            values = {
+                "owner": owner,
+                "key": hit.key,
+                "job_id": job_id,
+                "source_job_id": source.job_id,
+                "source_epoch": source.epoch,
+            }
             if (await transaction.connection.execute(_STILL_THERE, values)).first() is None:
                 raise HitGoneError
             await self._insert(transaction.connection, owner, job_id, hit.key, hit.result)
@@ -85,8 +94,10 @@ class SqlResultCache:
 
     async def retire(self, owner: str, source: Source) -> None:
         """See ResultCache.retire."""
+        where = and_(_c.owner == owner, _of_source(source))
+        in_order = select(_c.job_id).where(where).order_by(_c.job_id).with_for_update()  # the order of `settle`
         async with self._database.write() as transaction:
-            where = and_(_c.owner == owner, _of_source(source))
+            await transaction.connection.execute(in_order)
             await transaction.connection.execute(update(results).where(where).values(cache_key=""))
 
     async def settle(self, job_id: str, current: Callable[[Job | None], Source | None]) -> Settled | None:

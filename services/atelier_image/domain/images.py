@@ -115,11 +115,14 @@ class Images:
         with _image_errors(image_id):
             await self._jobs.delete(owner, image_id)
 
-    async def files_lost(self, owner: str, image_id: str) -> None:
+    async def file_lost(self, owner: str, image_id: str, asset_id: str) -> None:
         """Storage has not got what it had (it came back from an older backup, say): the result answers no request any
-        more, so that the next one is made anew."""
-        source = source_of(await self.get(owner, image_id))
-        if source is not None:
+        more, so that the next one is made anew. Nothing happens when the image has another result by now."""
+        job = await self.get(owner, image_id)
+        source = source_of(job)
+        if source is None or job.result is None:
+            return
+        if asset_id in [output.asset_id for output in Result.from_bytes(job.result).outputs]:
             _log.error("the files of an image are gone", image_id=image_id, source_job_id=source.job_id)
             await self._cache.retire(owner, source)
 
