@@ -53,7 +53,7 @@ class LoopSqlite(SQLiteDialect_pysqlite):
             connection: Any = opens(*arguments, factory=_Connection, **options)
             connection.isolation_level = None  # SQLAlchemy's BEGIN is the only one
             # The first of these is the first to touch the file, and may find another process at it.
-            for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", *PRAGMAS):
+            for pragma in PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
             return connection
 

@@ -22,8 +22,6 @@ import json
 import logging
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,13 +34,13 @@ from torch.nn import functional
 from transformers import CLIPTextModel
 
 from tools.demo_image import schedule
+from tools.demo_image.learner import Learner
 from tools.demo_image.tokenizer import PROMPT_MAX_TOKENS, build_tokenizer
 from tools.demo_image.train import edge_cells
 from tools.demo_video.dataset import Batch, Dataset, training_specs
 
 log = logging.getLogger("train")
 
-WARM_UP_STEPS = 100
 CHECKPOINT_EVERY_S = 180.0
 EMPTY_PROMPT_SHARE = 0.07  # of the samples: teaches the unconditional prediction that guidance needs
 
@@ -150,7 +148,6 @@ class Run:
     def __init__(self, options: Options, out: Path, init: Path, dataset: Dataset) -> None:
         torch.manual_seed(options.seed)
         self.options = options
-        self.steps = 0
         self._out = out
         self._dataset = dataset
         self._tokenizer = build_tokenizer()
@@ -158,12 +155,12 @@ class Run:
         self._text_encoder = CLIPTextModel.from_pretrained(init / "text_encoder", dtype=torch.float32)
         self._unet = self._initial_unet(init)
         self._probe = Probe(self._unet)
-        self._nets = nn.ModuleList([self._unet, self._text_encoder, self._probe]).train()
-        self._weights = list(self._nets.parameters())
-        self._ema = [weight.detach().clone() for weight in self._weights]
-        self._optimizer = torch.optim.AdamW(
-            self._weights, lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
-        )
+        nets = nn.ModuleList([self._unet, self._text_encoder, self._probe])
+        self._learner = Learner(nets, options.learning_rate, options.ema_decay)
+
+    @property
+    def steps(self) -> int:
+        return self._learner.steps
 
     @property
     def samples(self) -> int:
@@ -188,28 +185,16 @@ class Run:
         if self.options.edge_weight:
             weight = weight + self.options.edge_weight * shape_edges(latents)
         loss = (error * weight).mean()
-        (loss + self.options.probe_weight * max(0.0, 1 - 2 * self.progress) * probed).backward()
-        nn.utils.clip_grad_norm_(self._weights, 1.0)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._learning_rate()
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        self.steps += 1
-        decay = min(self.options.ema_decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self._ema, [weight.detach() for weight in self._weights], 1 - decay)
+        loss = loss + self.options.probe_weight * max(0.0, 1 - 2 * self.progress) * probed
+        self._learner.learn(loss, progress=self.progress, hold=self.options.hold)
         return float(error.detach().mean()), float(probed.detach())
 
     def save(self) -> None:
         """Write the EMA as two model folders, and everything that `resume` needs."""
-        with self._ema_weights():
+        with self._learner.averaged():
             self._unet.save_pretrained(self._out / "unet")
             self._text_encoder.save_pretrained(self._out / "text_encoder")
-        state = {
-            "weights": self._nets.state_dict(),
-            "ema": self._ema,
-            "optimizer": self._optimizer.state_dict(),
-            "steps": self.steps,
-        }
+        state = self._learner.state()
         partial = self._out / "state.partial"
         torch.save(state, partial)
         partial.replace(self._out / "state.pt")
@@ -221,12 +206,7 @@ class Run:
         path = self._out / "state.pt"
         if not path.exists():
             return False
-        state = torch.load(path, weights_only=True)
-        self._nets.load_state_dict(state["weights"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        for average, saved in zip(self._ema, state["ema"], strict=True):
-            average.copy_(saved)
-        self.steps = state["steps"]
+        self._learner.restore(torch.load(path, weights_only=True))
         torch.manual_seed(self.options.seed + self.steps)
         return True
 
@@ -253,21 +233,6 @@ class Run:
         heard = ["" if float(torch.rand(())) < EMPTY_PROMPT_SHARE else prompt for prompt in prompts]
         tokens = self._tokenizer(heard, padding="max_length", max_length=PROMPT_MAX_TOKENS, truncation=True)
         return torch.tensor(tokens.input_ids)
-
-    def _learning_rate(self) -> float:
-        warm_up = min(1.0, (self.steps + 1) / WARM_UP_STEPS)
-        hold = self.options.hold
-        fall = 1.0 if self.progress < hold else max(0.01, (1 - self.progress) / (1 - hold))
-        return self.options.learning_rate * warm_up * fall
-
-    @contextmanager
-    def _ema_weights(self) -> Iterator[None]:
-        """Lend the networks the averaged weights for a moment."""
-        trained = [weight.detach().clone() for weight in self._weights]
-        with torch.no_grad():
-            torch._foreach_copy_(list[Tensor](self._weights), self._ema)
-            yield
-            torch._foreach_copy_(list[Tensor](self._weights), trained)
 
 
 def train(run: Run) -> None:
