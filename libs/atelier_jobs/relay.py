@@ -136,7 +136,7 @@ class Relay:
 
         Answers that a lost connection owes are not waited for: sent again, the broker drops what it has.
         """
-        publishing = asyncio.gather(*map(self._publish, rows), return_exceptions=True)
+        publishing = asyncio.create_task(self._publish_in_order(rows))
         lost = asyncio.create_task(self._bus.connection_after(self._connection))  # that is, a later one
         try:
             await asyncio.wait((publishing, lost), return_when=asyncio.FIRST_COMPLETED)
@@ -147,6 +147,15 @@ class Relay:
             lost.cancel()
             await asyncio.wait((publishing, lost))
         raise BusUnavailableError("the connection was lost")
+
+    async def _publish_in_order(self, rows: Sequence[OutboxRow]) -> Sequence[BaseException | None]:
+        """Events before dispatches: no worker tells of a job before it was told that the job is QUEUED."""
+        outcomes: dict[int, BaseException | None] = {}
+        for dispatches in (False, True):
+            part = [row for row in rows if (row.topic is Topic.DISPATCH) is dispatches]
+            answers = await asyncio.gather(*map(self._publish, part), return_exceptions=True)
+            outcomes |= {row.id: answer for row, answer in zip(part, answers, strict=True)}
+        return [outcomes[row.id] for row in rows]
 
     def _raise_first(self, rows: Sequence[OutboxRow], outcomes: Sequence[BaseException | None]) -> None:
         for row, outcome in zip(rows, outcomes, strict=True):
