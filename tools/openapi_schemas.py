@@ -36,7 +36,7 @@ _WELL_KNOWN: dict[str, Schema] = {
 
 
 def short_name(full_name: str) -> str:
-    """`atelier.image.v1.Model.State` is `Model.State`: what follows the package."""
+    """`atelier.storage.v1.Asset.Source` is `Asset.Source`: what follows the package."""
     parts = full_name.split(".")
     first = next(index for index, part in enumerate(parts) if part[0].isupper())
     return ".".join(parts[first:])

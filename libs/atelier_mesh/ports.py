@@ -22,6 +22,7 @@ class Ports:
     auth: int
     storage: int
     image: int
+    video: int
     events: int
     websocket: int
     nats: int

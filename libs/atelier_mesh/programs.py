@@ -74,6 +74,7 @@ def gateway_program(settings: MeshSettings, ports: Ports) -> Program:
         auth=_address(ports.auth),
         storage=_address(ports.storage),
         image=_address(ports.image),
+        video=_address(ports.video),
         events=_address(ports.events),
         events_http=_address(ports.websocket),
         otlp_endpoint=settings.otlp_endpoint,

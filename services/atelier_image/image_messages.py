@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
+from atelier.type.v1 import type_pb2
 from atelier_diffusion.model_card import ModelDefaults
 from atelier_diffusion.request import SchedulerName
 from atelier_image.domain.parameters import Asked, FormatName, Parameters
@@ -62,9 +63,9 @@ def parameters_message(parameters: Parameters) -> image_pb2.GenerationParameters
         steps=parameters.steps,
         guidance_scale=parameters.guidance_scale,
         seed=parameters.seed,
-        scheduler=image_pb2.Scheduler.Value(parameters.scheduler),
+        scheduler=type_pb2.Scheduler.Value(parameters.scheduler),
         count=parameters.count,
-        output_format=image_pb2.OutputFormat.Value(parameters.output_format),
+        output_format=type_pb2.PictureFormat.Value(parameters.output_format),
         metadata=parameters.metadata,
     )
 
@@ -77,9 +78,9 @@ def defaults_message(model_id: str, defaults: ModelDefaults) -> image_pb2.Genera
         height_px=defaults.height_px,
         steps=defaults.steps,
         guidance_scale=defaults.guidance_scale,
-        scheduler=image_pb2.Scheduler.Value(defaults.scheduler),
+        scheduler=type_pb2.Scheduler.Value(defaults.scheduler),
         count=1,
-        output_format=image_pb2.PNG,
+        output_format=type_pb2.PNG,
     )
 
 
@@ -135,11 +136,11 @@ def _timestamp(time_us: int) -> Timestamp | None:
     return timestamp
 
 
-def _scheduler_name(value: image_pb2.Scheduler.ValueType) -> SchedulerName | None:
-    name = image_pb2.Scheduler.Name(value)
+def _scheduler_name(value: type_pb2.Scheduler.ValueType) -> SchedulerName | None:
+    name = type_pb2.Scheduler.Name(value)
     return cast(SchedulerName, name) if name in get_args(SchedulerName) else None
 
 
-def _format_name(value: image_pb2.OutputFormat.ValueType) -> FormatName | None:
-    name = image_pb2.OutputFormat.Name(value)
+def _format_name(value: type_pb2.PictureFormat.ValueType) -> FormatName | None:
+    name = type_pb2.PictureFormat.Name(value)
     return cast(FormatName, name) if name in get_args(FormatName) else None

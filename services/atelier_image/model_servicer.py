@@ -6,6 +6,7 @@ import grpc.aio
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier.jobs.v1 import job_pb2
+from atelier.type.v1 import type_pb2
 from atelier_image.domain.model_view import ModelView
 from atelier_image.domain.models import Models
 from atelier_image.image_messages import defaults_message
@@ -58,7 +59,7 @@ def _message(model: ModelView) -> image_pb2.Model:
     message = image_pb2.Model(
         id=model.card.id,
         display_name=model.card.display_name,
-        state=image_pb2.Model.State.ValueType(model.state),
+        state=type_pb2.ModelState.ValueType(model.state),
         revision=model.revision,
         memory_bytes=model.memory_bytes,
         defaults=defaults_message(model.card.id, model.card.defaults),

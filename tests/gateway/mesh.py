@@ -112,7 +112,7 @@ def settings_for(upstream: Upstream, folder: Path) -> GatewaySettings:
     return GatewaySettings(
         folder=FOLDER,
         access_log=folder / "access.jsonl",
-        auth=address, storage=address, image=address, events=address,
+        auth=address, storage=address, image=address, video=address, events=address,
         events_http=f"127.0.0.1:{upstream.websocket_port}",
         port=free_port(), internal_port=free_port(), admin_port=free_port(),
     )  # fmt: skip

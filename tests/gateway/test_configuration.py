@@ -16,7 +16,8 @@ from tests.gateway.mesh import FOLDER
 
 SETTINGS = GatewaySettings(
     folder=FOLDER,
-    auth="127.0.0.1:1", storage="127.0.0.1:2", image="127.0.0.1:3", events="127.0.0.1:4", events_http="127.0.0.1:5",
+    auth="127.0.0.1:1", storage="127.0.0.1:2", image="127.0.0.1:3", video="127.0.0.1:6", events="127.0.0.1:4",
+    events_http="127.0.0.1:5",
 )  # fmt: skip
 
 

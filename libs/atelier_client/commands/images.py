@@ -36,7 +36,7 @@ async def show(client: "AsyncClient", image_id: Id, json: Json = False) -> None:
     if json:
         result_json(as_dict(image.message))
         return
-    from atelier.image.v1 import image_pb2
+    from atelier.type.v1 import type_pb2
 
     parameters, message = image.parameters, image.message
     failure = f"{message.error.reason}: {message.error.message}" if message.HasField("error") else ""
@@ -52,7 +52,7 @@ async def show(client: "AsyncClient", image_id: Id, json: Json = False) -> None:
             ("steps", str(parameters.steps)),
             ("guidance", f"{parameters.guidance_scale:g}"),
             ("seed", str(parameters.seed)),
-            ("scheduler", image_pb2.Scheduler.Name(parameters.scheduler)),
+            ("scheduler", type_pb2.Scheduler.Name(parameters.scheduler)),
             ("labels", ", ".join(f"{name}={value}" for name, value in sorted(parameters.metadata.items()))),
             ("revision", str(message.revision)),
             ("cached", "yes" if image.cached else ""),

@@ -48,9 +48,9 @@ def _answer(model: "Model", json: bool) -> None:
 
 
 def _state(model: "Model") -> str:
-    from atelier.image.v1.image_pb2 import Model
+    from atelier.type.v1.type_pb2 import ModelState
 
-    return Model.State.Name(model.state)
+    return ModelState.Name(model.state)
 
 
 app.callback(invoke_without_command=True)(with_client(catalogue))

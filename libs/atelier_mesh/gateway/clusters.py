@@ -10,6 +10,8 @@ CLUSTER_OF = {
     "atelier.storage.v1.StorageService": "storage",
     "atelier.image.v1.ImageService": "image",
     "atelier.image.v1.ModelService": "image",
+    "atelier.video.v1.VideoService": "video",
+    "atelier.video.v1.VideoModelService": "video",
     "atelier.events.v1.EventService": "events",
     "atelier.events.v1.SystemService": "events",
 }
@@ -91,6 +93,7 @@ def build_clusters(settings: GatewaySettings) -> list[Config]:
         "auth": settings.auth,
         "storage": settings.storage,
         "image": settings.image,
+        "video": settings.video,
         "events": settings.events,
     }
     found = [_checked(_cluster(name, addresses[name], http2=True)) for name in SERVICE_CLUSTERS]

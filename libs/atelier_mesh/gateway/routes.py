@@ -14,7 +14,7 @@ from atelier_mesh.gateway.filters import transcoder
 from atelier_mesh.gateway.settings import GatewaySettings
 
 _TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
-_WAITING = frozenset({"GenerateImage", "UpdateImage"})
+_WAITING = frozenset({"GenerateImage", "UpdateImage", "GenerateVideo"})
 """Calls that `Prefer: wait` may hold up."""
 _LARGEST_LENGTH = 1 << 62
 

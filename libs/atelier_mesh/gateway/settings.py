@@ -19,6 +19,8 @@ class GatewaySettings:
     """gRPC address of atelier-storage."""
     image: str
     """gRPC address of atelier-image."""
+    video: str
+    """gRPC address of atelier-video."""
     events: str
     """gRPC address of atelier-events."""
     events_http: str

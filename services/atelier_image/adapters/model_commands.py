@@ -1,6 +1,6 @@
 """Commands about models, on the bus."""
 
-from atelier.image.v1 import image_pb2
+from atelier.jobs.v1 import job_pb2
 from atelier_jobs import subjects
 from atelier_jobs.bus import Bus
 from atelier_service.errors import UnavailableError
@@ -16,7 +16,7 @@ class BusModelCommands:
 
     async def send(self, model_id: str, *, load: bool) -> None:
         """See ModelCommands.send."""
-        command = image_pb2.ModelCommand(model_id=model_id, load=load)
+        command = job_pb2.ModelCommand(model_id=model_id, load=load)
         headers = {"traceparent": current_traceparent()}
         if not await self._bus.publish(
             subjects.model_commands(self._kind), command.SerializeToString(), headers=headers

@@ -9,7 +9,7 @@ from atelier_image.domain.cache_key import Engine
 
 
 class ModelState(IntEnum):
-    """Where a model stands; the values are those of `atelier.image.v1.Model.State`."""
+    """Where a model stands; the values are those of `atelier.type.v1.ModelState`."""
 
     UNLOADED = 1
     LOADING = 2

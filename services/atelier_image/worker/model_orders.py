@@ -5,7 +5,7 @@ import asyncio
 import structlog
 from google.protobuf.message import DecodeError
 
-from atelier.image.v1 import image_pb2
+from atelier.jobs.v1 import job_pb2
 from atelier_diffusion.errors import EngineError
 from atelier_diffusion.remote_engine import RemoteEngine
 from atelier_image.domain.images import KIND
@@ -35,7 +35,7 @@ class ModelOrders:
 
     async def _follow(self, message: Message) -> None:
         try:
-            command = image_pb2.ModelCommand.FromString(message.data)
+            command = job_pb2.ModelCommand.FromString(message.data)
         except DecodeError:
             _log.warning("an order that is none", subject=message.subject)
             return

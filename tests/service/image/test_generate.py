@@ -11,6 +11,7 @@ from PIL import Image as Pillow
 
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
+from atelier.type.v1 import type_pb2
 from atelier_diffusion.encode import read_parameters
 from tests.service.image.image_mesh import SMALL, ImageMesh, refusal
 
@@ -38,7 +39,7 @@ async def test_a_prompt_becomes_a_picture(mesh: ImageMesh) -> None:
 
 async def test_the_echo_makes_the_same_bytes_for_somebody_else(mesh: ImageMesh) -> None:
     ada, bob = await mesh.owner("ada"), await mesh.owner("bob")
-    first = await ada.made((await ada.generate(**SMALL, output_format=image_pb2.JPEG)).id)
+    first = await ada.made((await ada.generate(**SMALL, output_format=type_pb2.JPEG)).id)
     second = await bob.again(first)
     assert second.parameters == first.parameters
     second = await bob.made(second.id)
@@ -70,7 +71,7 @@ async def test_what_is_left_out_is_told(idle_mesh: ImageMesh) -> None:
     told = image.parameters
     assert (told.model, told.width_px, told.height_px, told.steps) == ("demo-image", 256, 256, 12)
     assert (told.guidance_scale, told.count) == (2.5, 1)
-    assert (told.scheduler, told.output_format) == (image_pb2.DDIM, image_pb2.PNG)
+    assert (told.scheduler, told.output_format) == (type_pb2.DDIM, type_pb2.PNG)
     assert dict(told.metadata) == {"project": "cats"}
 
 

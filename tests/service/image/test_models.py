@@ -9,12 +9,12 @@ import pytest
 
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
+from atelier.type.v1.type_pb2 import ModelState
 from atelier_jobs.testing.nats import NatsServer
 from atelier_service.testing.s3 import S3Server
 from atelier_service.testing.wait import eventually
 from tests.service.image.image_mesh import SMALL, ImageMesh, Owner, image_mesh, refusal
 
-Model = image_pb2.Model
 DEMO = "demo-image"
 
 
@@ -39,12 +39,12 @@ async def unload(owner: Owner, model_id: str = DEMO) -> image_pb2.Model:
     return model
 
 
-async def comes_to(owner: Owner, state: Model.State.ValueType, model_id: str = DEMO) -> image_pb2.Model:
+async def comes_to(owner: Owner, state: ModelState.ValueType, model_id: str = DEMO) -> image_pb2.Model:
     async def there() -> image_pb2.Model | None:
         model = await get(owner, model_id)
         return model if model.state == state else None
 
-    model = await eventually(there, timeout_s=30, what=Model.State.Name(state))
+    model = await eventually(there, timeout_s=30, what=ModelState.Name(state))
     assert model is not None
     return model
 
@@ -53,25 +53,25 @@ async def test_the_catalogue_tells_what_a_model_fills_in(idle_mesh: ImageMesh) -
     ada = await idle_mesh.owner()
     answer = await ada.models.ListModels(image_pb2.ListModelsRequest(), metadata=ada.metadata)
     model = answer.models[0]
-    assert (model.id, model.is_default, model.state) == (DEMO, True, Model.UNLOADED)
+    assert (model.id, model.is_default, model.state) == (DEMO, True, ModelState.UNLOADED)
     assert (model.defaults.width_px, model.defaults.steps, model.size_multiple_px) == (256, 12, 32)
     assert model.revision
     assert not answer.next_page_token
 
 
 async def test_the_default_model_is_loaded_at_the_start(mesh: ImageMesh) -> None:
-    model = await comes_to(await mesh.owner(), Model.READY)
+    model = await comes_to(await mesh.owner(), ModelState.READY)
     assert model.memory_bytes > 1_000_000
 
 
 async def test_administrators_drop_and_load_models(mesh: ImageMesh) -> None:
     admin = await mesh.admin()
-    await comes_to(admin, Model.READY)
+    await comes_to(admin, ModelState.READY)
     await unload(admin)
-    model = await comes_to(admin, Model.UNLOADED)
+    model = await comes_to(admin, ModelState.UNLOADED)
     assert model.memory_bytes == 0
     await load(admin)
-    await comes_to(admin, Model.READY)
+    await comes_to(admin, ModelState.READY)
 
 
 async def test_others_do_not(mesh: ImageMesh) -> None:
@@ -98,9 +98,9 @@ async def test_without_a_worker_nothing_is_loaded(idle_mesh: ImageMesh) -> None:
 
 async def test_a_worker_that_has_left_holds_nothing(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
-    await comes_to(ada, Model.READY)
+    await comes_to(ada, ModelState.READY)
     await mesh.worker.stop()
-    assert (await get(ada)).state == Model.UNLOADED
+    assert (await get(ada)).state == ModelState.UNLOADED
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ async def test_a_model_that_does_not_load_fails_the_job_and_the_worker_lives_on(
         assert (failed.state, failed.error.reason) == (job_pb2.FAILED, "MODEL_NOT_FOUND")
         assert "/no/such" not in failed.error.message
         assert failed.attempt == 1, "trying again cannot help"
-        model = await comes_to(ada, Model.FAILED, "missing")
+        model = await comes_to(ada, ModelState.FAILED, "missing")
         assert model.error.reason == "MODEL_NOT_FOUND"
         assert (await ada.made((await ada.generate(**SMALL)).id)).state == job_pb2.SUCCEEDED
 

@@ -19,6 +19,7 @@ from atelier.events.v1 import events_pb2, events_pb2_grpc
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier.jobs.v1 import job_pb2
 from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
+from atelier.type.v1 import type_pb2
 from atelier_client.blocking import LoopThread
 
 API_KEY = "atl_small_key"
@@ -176,7 +177,7 @@ class Models(image_pb2_grpc.ModelServiceServicer):
     """One model."""
 
     def __init__(self) -> None:
-        self.model = image_pb2.Model(id="demo", state=image_pb2.Model.UNLOADED, is_default=True, display_name="Demo")
+        self.model = image_pb2.Model(id="demo", state=type_pb2.UNLOADED, is_default=True, display_name="Demo")
 
     async def ListModels(self, request: image_pb2.ListModelsRequest, context: Context) -> image_pb2.ListModelsResponse:
         return image_pb2.ListModelsResponse(models=[self.model])
@@ -187,11 +188,11 @@ class Models(image_pb2_grpc.ModelServiceServicer):
         return self.model
 
     async def LoadModel(self, request: image_pb2.LoadModelRequest, context: Context) -> image_pb2.Model:
-        self.model.state = image_pb2.Model.LOADING
+        self.model.state = type_pb2.LOADING
         return self.model
 
     async def UnloadModel(self, request: image_pb2.UnloadModelRequest, context: Context) -> image_pb2.Model:
-        self.model.state = image_pb2.Model.UNLOADED
+        self.model.state = type_pb2.UNLOADED
         return self.model
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atelier.image.v1 import image_pb2
+from atelier.type.v1 import type_pb2
 from atelier_client.parameters import to_message
 
 
@@ -12,7 +12,7 @@ def test_what_is_given_is_set_and_what_is_not_stays_unset() -> None:
     )
     assert message.prompt == "a red circle"
     assert (message.steps, message.seed, message.guidance_scale) == (20, 0, 7.0)
-    assert message.scheduler == image_pb2.DDIM
+    assert message.scheduler == type_pb2.DDIM
     assert dict(message.metadata) == {"a": "b"}
     assert message.HasField("seed")
     assert not message.HasField("width_px")
@@ -34,7 +34,7 @@ def test_a_parameter_like_no_other_is_refused_naming_all() -> None:
 
 @pytest.mark.parametrize("written", ["DPMPP_2M", "dpmpp-2m", "DPM++ 2M"])
 def test_a_scheduler_may_be_written_in_several_ways(written: str) -> None:
-    assert to_message("x", {"scheduler": written}).scheduler == image_pb2.DPMPP_2M
+    assert to_message("x", {"scheduler": written}).scheduler == type_pb2.DPMPP_2M
 
 
 def test_a_scheduler_that_does_not_exist_is_refused_naming_all() -> None:

@@ -24,6 +24,7 @@ _sym_db = _symbol_database.Default()
 
 from atelier.events.v1 import events_pb2 as atelier_dot_events_dot_v1_dot_events__pb2
 from atelier.jobs.v1 import job_pb2 as atelier_dot_jobs_dot_v1_dot_job__pb2
+from atelier.type.v1 import type_pb2 as atelier_dot_type_dot_v1_dot_type__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
@@ -31,7 +32,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61telier/image/v1/image.proto\x12\x10\x61telier.image.v1\x1a\x1e\x61telier/events/v1/events.proto\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\x06\n\x14GenerationParameters\x12\x1a\n\x06prompt\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xa0\x1f\x12!\n\x0fnegative_prompt\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1f\x12\x16\n\x05model\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12]\n\x08width_px\x18\x04 \x01(\rBF\xbaHC*\x05\x18\x80\x10(@\xba\x01\x39\n\rmultiple_of_8\x12\x17must be a multiple of 8\x1a\x0fthis % 8u == 0uH\x00\x88\x01\x01\x12^\n\theight_px\x18\x05 \x01(\rBF\xbaHC*\x05\x18\x80\x10(@\xba\x01\x39\n\rmultiple_of_8\x12\x17must be a multiple of 8\x1a\x0fthis % 8u == 0uH\x01\x88\x01\x01\x12\x1e\n\x05steps\x18\x06 \x01(\rB\n\xbaH\x07*\x05\x18\xc8\x01(\x01H\x02\x88\x01\x01\x12\x36\n\x0eguidance_scale\x18\x07 \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x00\x00>@)\x00\x00\x00\x00\x00\x00\xf0?@\x01H\x03\x88\x01\x01\x12\x11\n\x04seed\x18\x08 \x01(\rH\x04\x88\x01\x01\x12\x38\n\tscheduler\x18\t \x01(\x0e\x32\x1b.atelier.image.v1.SchedulerB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x05\x63ount\x18\n \x01(\rB\t\xbaH\x06*\x04\x18\x08(\x01H\x05\x88\x01\x01\x12?\n\routput_format\x18\x0b \x01(\x0e\x32\x1e.atelier.image.v1.OutputFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12_\n\x08metadata\x18\x0c \x03(\x0b\x32\x34.atelier.image.v1.GenerationParameters.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10 \"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x02\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_width_pxB\x0c\n\n_height_pxB\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x07\n\x05_seedB\x08\n\x06_count\"\xa5\x04\n\x05Image\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.atelier.jobs.v1.State\x12\x10\n\x08revision\x18\x03 \x01(\r\x12:\n\nparameters\x18\x04 \x01(\x0b\x32&.atelier.image.v1.GenerationParameters\x12\x16\n\x0emodel_revision\x18\x05 \x01(\t\x12+\n\x08progress\x18\x06 \x01(\x0b\x32\x19.atelier.jobs.v1.Progress\x12\'\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12.\n\x07outputs\x18\x08 \x03(\x0b\x32\x1d.atelier.image.v1.ImageOutput\x12\x0e\n\x06\x63\x61\x63hed\x18\t \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\n \x01(\r\x12\x0b\n\x03seq\x18\x0b \x01(\r\x12\x10\n\x08trace_id\x18\x0c \x01(\t\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x05links\x18\x10 \x01(\x0b\x32\x1c.atelier.image.v1.ImageLinks\"\xb0\x01\n\x0bImageOutput\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04seed\x18\x02 \x01(\r\x12\x10\n\x08\x61sset_id\x18\x03 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x10\n\x08width_px\x18\x05 \x01(\r\x12\x11\n\theight_px\x18\x06 \x01(\r\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12\x0e\n\x06sha256\x18\x08 \x01(\t\x12\x13\n\x0b\x63ontent_url\x18\t \x01(\t\"K\n\nImageLinks\x12\x0c\n\x04self\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61ncel\x18\x04 \x01(\t\"x\n\x14GenerateImageRequest\x12\x42\n\nparameters\x18\x01 \x01(\x0b\x32&.atelier.image.v1.GenerationParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"~\n\x11ListImagesRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12/\n\x05state\x18\x03 \x01(\x0e\x32\x16.atelier.jobs.v1.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"V\n\x12ListImagesResponse\x12\'\n\x06images\x18\x01 \x03(\x0b\x32\x17.atelier.image.v1.Image\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"o\n\x12UpdateImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x42\n\nparameters\x18\x02 \x01(\x0b\x32&.atelier.image.v1.GenerationParametersB\x06\xbaH\x03\xc8\x01\x01\"+\n\x12\x44\x65leteImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"+\n\x12\x43\x61ncelImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"G\n\x16GetImageContentRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\x05index\x18\x02 \x01(\rB\x07\xbaH\x04*\x02\x18\x07\"P\n\x11WatchImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\tafter_seq\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_after_seq\"\xf7\x02\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.atelier.image.v1.Model.State\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\'\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12\x38\n\x08\x64\x65\x66\x61ults\x18\x07 \x01(\x0b\x32&.atelier.image.v1.GenerationParameters\x12\x18\n\x10size_multiple_px\x18\x08 \x01(\r\x12\x13\n\x0bmax_size_px\x18\t \x01(\r\x12\x12\n\nis_default\x18\n \x01(\x08\"P\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0c\n\x08UNLOADED\x10\x01\x12\x0b\n\x07LOADING\x10\x02\x12\t\n\x05READY\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\"M\n\x11ListModelsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"V\n\x12ListModelsResponse\x12\'\n\x06models\x18\x01 \x03(\x0b\x32\x17.atelier.image.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\")\n\x10LoadModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"+\n\x12UnloadModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\".\n\x0cModelCommand\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0c\n\x04load\x18\x02 \x01(\x08*^\n\tScheduler\x12\x19\n\x15SCHEDULER_UNSPECIFIED\x10\x00\x12\x08\n\x04\x44\x44IM\x10\x01\x12\t\n\x05\x45ULER\x10\x02\x12\x13\n\x0f\x45ULER_ANCESTRAL\x10\x03\x12\x0c\n\x08\x44PMPP_2M\x10\x04*J\n\x0cOutputFormat\x12\x1d\n\x19OUTPUT_FORMAT_UNSPECIFIED\x10\x00\x12\x07\n\x03PNG\x10\x01\x12\x08\n\x04WEBP\x10\x02\x12\x08\n\x04JPEG\x10\x03\x32\xa6\x07\n\x0cImageService\x12}\n\rGenerateImage\x12&.atelier.image.v1.GenerateImageRequest\x1a\x17.atelier.image.v1.Image\"+\x82\xd3\xe4\x93\x02%\"\x17/api/v1/images/generate:\nparameters\x12o\n\nListImages\x12#.atelier.image.v1.ListImagesRequest\x1a$.atelier.image.v1.ListImagesResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/images\x12\x63\n\x08GetImage\x12!.atelier.image.v1.GetImageRequest\x1a\x17.atelier.image.v1.Image\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/images/{id}\x12u\n\x0bUpdateImage\x12$.atelier.image.v1.UpdateImageRequest\x1a\x17.atelier.image.v1.Image\"\'\x82\xd3\xe4\x93\x02!\x1a\x13/api/v1/images/{id}:\nparameters\x12h\n\x0b\x44\x65leteImage\x12$.atelier.image.v1.DeleteImageRequest\x1a\x16.google.protobuf.Empty\"\x1b\x82\xd3\xe4\x93\x02\x15*\x13/api/v1/images/{id}\x12s\n\x0b\x43\x61ncelImage\x12$.atelier.image.v1.CancelImageRequest\x1a\x17.atelier.image.v1.Image\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/images/{id}/cancel:\x01*\x12x\n\x0fGetImageContent\x12(.atelier.image.v1.GetImageContentRequest\x1a\x14.google.api.HttpBody\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/images/{id}/content0\x01\x12q\n\nWatchImage\x12#.atelier.image.v1.WatchImageRequest\x1a\x18.atelier.events.v1.Event\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/images/{id}/events0\x01\x32\xc8\x03\n\x0cModelService\x12o\n\nListModels\x12#.atelier.image.v1.ListModelsRequest\x1a$.atelier.image.v1.ListModelsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/models\x12\x63\n\x08GetModel\x12!.atelier.image.v1.GetModelRequest\x1a\x17.atelier.image.v1.Model\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/models/{id}\x12m\n\tLoadModel\x12\".atelier.image.v1.LoadModelRequest\x1a\x17.atelier.image.v1.Model\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/models/{id}/load:\x01*\x12s\n\x0bUnloadModel\x12$.atelier.image.v1.UnloadModelRequest\x1a\x17.atelier.image.v1.Model\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/models/{id}/unload:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61telier/image/v1/image.proto\x12\x10\x61telier.image.v1\x1a\x1e\x61telier/events/v1/events.proto\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1a\x61telier/type/v1/type.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x06\n\x14GenerationParameters\x12\x1a\n\x06prompt\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xa0\x1f\x12!\n\x0fnegative_prompt\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1f\x12\x16\n\x05model\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12]\n\x08width_px\x18\x04 \x01(\rBF\xbaHC*\x05\x18\x80\x10(@\xba\x01\x39\n\rmultiple_of_8\x12\x17must be a multiple of 8\x1a\x0fthis % 8u == 0uH\x00\x88\x01\x01\x12^\n\theight_px\x18\x05 \x01(\rBF\xbaHC*\x05\x18\x80\x10(@\xba\x01\x39\n\rmultiple_of_8\x12\x17must be a multiple of 8\x1a\x0fthis % 8u == 0uH\x01\x88\x01\x01\x12\x1e\n\x05steps\x18\x06 \x01(\rB\n\xbaH\x07*\x05\x18\xc8\x01(\x01H\x02\x88\x01\x01\x12\x36\n\x0eguidance_scale\x18\x07 \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x00\x00>@)\x00\x00\x00\x00\x00\x00\xf0?@\x01H\x03\x88\x01\x01\x12\x11\n\x04seed\x18\x08 \x01(\rH\x04\x88\x01\x01\x12\x37\n\tscheduler\x18\t \x01(\x0e\x32\x1a.atelier.type.v1.SchedulerB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x05\x63ount\x18\n \x01(\rB\t\xbaH\x06*\x04\x18\x08(\x01H\x05\x88\x01\x01\x12?\n\routput_format\x18\x0b \x01(\x0e\x32\x1e.atelier.type.v1.PictureFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12_\n\x08metadata\x18\x0c \x03(\x0b\x32\x34.atelier.image.v1.GenerationParameters.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10 \"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x02\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_width_pxB\x0c\n\n_height_pxB\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x07\n\x05_seedB\x08\n\x06_count\"\xa5\x04\n\x05Image\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.atelier.jobs.v1.State\x12\x10\n\x08revision\x18\x03 \x01(\r\x12:\n\nparameters\x18\x04 \x01(\x0b\x32&.atelier.image.v1.GenerationParameters\x12\x16\n\x0emodel_revision\x18\x05 \x01(\t\x12+\n\x08progress\x18\x06 \x01(\x0b\x32\x19.atelier.jobs.v1.Progress\x12\'\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12.\n\x07outputs\x18\x08 \x03(\x0b\x32\x1d.atelier.image.v1.ImageOutput\x12\x0e\n\x06\x63\x61\x63hed\x18\t \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\n \x01(\r\x12\x0b\n\x03seq\x18\x0b \x01(\r\x12\x10\n\x08trace_id\x18\x0c \x01(\t\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x05links\x18\x10 \x01(\x0b\x32\x1c.atelier.image.v1.ImageLinks\"\xb0\x01\n\x0bImageOutput\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04seed\x18\x02 \x01(\r\x12\x10\n\x08\x61sset_id\x18\x03 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x10\n\x08width_px\x18\x05 \x01(\r\x12\x11\n\theight_px\x18\x06 \x01(\r\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12\x0e\n\x06sha256\x18\x08 \x01(\t\x12\x13\n\x0b\x63ontent_url\x18\t \x01(\t\"K\n\nImageLinks\x12\x0c\n\x04self\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61ncel\x18\x04 \x01(\t\"x\n\x14GenerateImageRequest\x12\x42\n\nparameters\x18\x01 \x01(\x0b\x32&.atelier.image.v1.GenerationParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"~\n\x11ListImagesRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12/\n\x05state\x18\x03 \x01(\x0e\x32\x16.atelier.jobs.v1.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"V\n\x12ListImagesResponse\x12\'\n\x06images\x18\x01 \x03(\x0b\x32\x17.atelier.image.v1.Image\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"o\n\x12UpdateImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x42\n\nparameters\x18\x02 \x01(\x0b\x32&.atelier.image.v1.GenerationParametersB\x06\xbaH\x03\xc8\x01\x01\"+\n\x12\x44\x65leteImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"+\n\x12\x43\x61ncelImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"G\n\x16GetImageContentRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\x05index\x18\x02 \x01(\rB\x07\xbaH\x04*\x02\x18\x07\"P\n\x11WatchImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\tafter_seq\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_after_seq\"\xa3\x02\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.atelier.type.v1.ModelState\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\'\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12\x38\n\x08\x64\x65\x66\x61ults\x18\x07 \x01(\x0b\x32&.atelier.image.v1.GenerationParameters\x12\x18\n\x10size_multiple_px\x18\x08 \x01(\r\x12\x13\n\x0bmax_size_px\x18\t \x01(\r\x12\x12\n\nis_default\x18\n \x01(\x08\"M\n\x11ListModelsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"V\n\x12ListModelsResponse\x12\'\n\x06models\x18\x01 \x03(\x0b\x32\x17.atelier.image.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\")\n\x10LoadModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"+\n\x12UnloadModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x32\xa6\x07\n\x0cImageService\x12}\n\rGenerateImage\x12&.atelier.image.v1.GenerateImageRequest\x1a\x17.atelier.image.v1.Image\"+\x82\xd3\xe4\x93\x02%\"\x17/api/v1/images/generate:\nparameters\x12o\n\nListImages\x12#.atelier.image.v1.ListImagesRequest\x1a$.atelier.image.v1.ListImagesResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/images\x12\x63\n\x08GetImage\x12!.atelier.image.v1.GetImageRequest\x1a\x17.atelier.image.v1.Image\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/images/{id}\x12u\n\x0bUpdateImage\x12$.atelier.image.v1.UpdateImageRequest\x1a\x17.atelier.image.v1.Image\"\'\x82\xd3\xe4\x93\x02!\x1a\x13/api/v1/images/{id}:\nparameters\x12h\n\x0b\x44\x65leteImage\x12$.atelier.image.v1.DeleteImageRequest\x1a\x16.google.protobuf.Empty\"\x1b\x82\xd3\xe4\x93\x02\x15*\x13/api/v1/images/{id}\x12s\n\x0b\x43\x61ncelImage\x12$.atelier.image.v1.CancelImageRequest\x1a\x17.atelier.image.v1.Image\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/images/{id}/cancel:\x01*\x12x\n\x0fGetImageContent\x12(.atelier.image.v1.GetImageContentRequest\x1a\x14.google.api.HttpBody\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/images/{id}/content0\x01\x12q\n\nWatchImage\x12#.atelier.image.v1.WatchImageRequest\x1a\x18.atelier.events.v1.Event\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/images/{id}/events0\x01\x32\xc8\x03\n\x0cModelService\x12o\n\nListModels\x12#.atelier.image.v1.ListModelsRequest\x1a$.atelier.image.v1.ListModelsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/models\x12\x63\n\x08GetModel\x12!.atelier.image.v1.GetModelRequest\x1a\x17.atelier.image.v1.Model\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/models/{id}\x12m\n\tLoadModel\x12\".atelier.image.v1.LoadModelRequest\x1a\x17.atelier.image.v1.Model\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/models/{id}/load:\x01*\x12s\n\x0bUnloadModel\x12$.atelier.image.v1.UnloadModelRequest\x1a\x17.atelier.image.v1.Model\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/models/{id}/unload:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -122,56 +123,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELSERVICE'].methods_by_name['LoadModel']._serialized_options = b'\202\323\344\223\002\035\"\030/api/v1/models/{id}/load:\001*'
   _globals['_MODELSERVICE'].methods_by_name['UnloadModel']._loaded_options = None
   _globals['_MODELSERVICE'].methods_by_name['UnloadModel']._serialized_options = b'\202\323\344\223\002\037\"\032/api/v1/models/{id}/unload:\001*'
-  _globals['_SCHEDULER']._serialized_start=3311
-  _globals['_SCHEDULER']._serialized_end=3405
-  _globals['_OUTPUTFORMAT']._serialized_start=3407
-  _globals['_OUTPUTFORMAT']._serialized_end=3481
-  _globals['_GENERATIONPARAMETERS']._serialized_start=258
-  _globals['_GENERATIONPARAMETERS']._serialized_end=1040
-  _globals['_GENERATIONPARAMETERS_METADATAENTRY']._serialized_start=918
-  _globals['_GENERATIONPARAMETERS_METADATAENTRY']._serialized_end=965
-  _globals['_IMAGE']._serialized_start=1043
-  _globals['_IMAGE']._serialized_end=1592
-  _globals['_IMAGEOUTPUT']._serialized_start=1595
-  _globals['_IMAGEOUTPUT']._serialized_end=1771
-  _globals['_IMAGELINKS']._serialized_start=1773
-  _globals['_IMAGELINKS']._serialized_end=1848
-  _globals['_GENERATEIMAGEREQUEST']._serialized_start=1850
-  _globals['_GENERATEIMAGEREQUEST']._serialized_end=1970
-  _globals['_LISTIMAGESREQUEST']._serialized_start=1972
-  _globals['_LISTIMAGESREQUEST']._serialized_end=2098
-  _globals['_LISTIMAGESRESPONSE']._serialized_start=2100
-  _globals['_LISTIMAGESRESPONSE']._serialized_end=2186
-  _globals['_GETIMAGEREQUEST']._serialized_start=2188
-  _globals['_GETIMAGEREQUEST']._serialized_end=2228
-  _globals['_UPDATEIMAGEREQUEST']._serialized_start=2230
-  _globals['_UPDATEIMAGEREQUEST']._serialized_end=2341
-  _globals['_DELETEIMAGEREQUEST']._serialized_start=2343
-  _globals['_DELETEIMAGEREQUEST']._serialized_end=2386
-  _globals['_CANCELIMAGEREQUEST']._serialized_start=2388
-  _globals['_CANCELIMAGEREQUEST']._serialized_end=2431
-  _globals['_GETIMAGECONTENTREQUEST']._serialized_start=2433
-  _globals['_GETIMAGECONTENTREQUEST']._serialized_end=2504
-  _globals['_WATCHIMAGEREQUEST']._serialized_start=2506
-  _globals['_WATCHIMAGEREQUEST']._serialized_end=2586
-  _globals['_MODEL']._serialized_start=2589
-  _globals['_MODEL']._serialized_end=2964
-  _globals['_MODEL_STATE']._serialized_start=2884
-  _globals['_MODEL_STATE']._serialized_end=2964
-  _globals['_LISTMODELSREQUEST']._serialized_start=2966
-  _globals['_LISTMODELSREQUEST']._serialized_end=3043
-  _globals['_LISTMODELSRESPONSE']._serialized_start=3045
-  _globals['_LISTMODELSRESPONSE']._serialized_end=3131
-  _globals['_GETMODELREQUEST']._serialized_start=3133
-  _globals['_GETMODELREQUEST']._serialized_end=3173
-  _globals['_LOADMODELREQUEST']._serialized_start=3175
-  _globals['_LOADMODELREQUEST']._serialized_end=3216
-  _globals['_UNLOADMODELREQUEST']._serialized_start=3218
-  _globals['_UNLOADMODELREQUEST']._serialized_end=3261
-  _globals['_MODELCOMMAND']._serialized_start=3263
-  _globals['_MODELCOMMAND']._serialized_end=3309
-  _globals['_IMAGESERVICE']._serialized_start=3484
-  _globals['_IMAGESERVICE']._serialized_end=4418
-  _globals['_MODELSERVICE']._serialized_start=4421
-  _globals['_MODELSERVICE']._serialized_end=4877
+  _globals['_GENERATIONPARAMETERS']._serialized_start=286
+  _globals['_GENERATIONPARAMETERS']._serialized_end=1067
+  _globals['_GENERATIONPARAMETERS_METADATAENTRY']._serialized_start=945
+  _globals['_GENERATIONPARAMETERS_METADATAENTRY']._serialized_end=992
+  _globals['_IMAGE']._serialized_start=1070
+  _globals['_IMAGE']._serialized_end=1619
+  _globals['_IMAGEOUTPUT']._serialized_start=1622
+  _globals['_IMAGEOUTPUT']._serialized_end=1798
+  _globals['_IMAGELINKS']._serialized_start=1800
+  _globals['_IMAGELINKS']._serialized_end=1875
+  _globals['_GENERATEIMAGEREQUEST']._serialized_start=1877
+  _globals['_GENERATEIMAGEREQUEST']._serialized_end=1997
+  _globals['_LISTIMAGESREQUEST']._serialized_start=1999
+  _globals['_LISTIMAGESREQUEST']._serialized_end=2125
+  _globals['_LISTIMAGESRESPONSE']._serialized_start=2127
+  _globals['_LISTIMAGESRESPONSE']._serialized_end=2213
+  _globals['_GETIMAGEREQUEST']._serialized_start=2215
+  _globals['_GETIMAGEREQUEST']._serialized_end=2255
+  _globals['_UPDATEIMAGEREQUEST']._serialized_start=2257
+  _globals['_UPDATEIMAGEREQUEST']._serialized_end=2368
+  _globals['_DELETEIMAGEREQUEST']._serialized_start=2370
+  _globals['_DELETEIMAGEREQUEST']._serialized_end=2413
+  _globals['_CANCELIMAGEREQUEST']._serialized_start=2415
+  _globals['_CANCELIMAGEREQUEST']._serialized_end=2458
+  _globals['_GETIMAGECONTENTREQUEST']._serialized_start=2460
+  _globals['_GETIMAGECONTENTREQUEST']._serialized_end=2531
+  _globals['_WATCHIMAGEREQUEST']._serialized_start=2533
+  _globals['_WATCHIMAGEREQUEST']._serialized_end=2613
+  _globals['_MODEL']._serialized_start=2616
+  _globals['_MODEL']._serialized_end=2907
+  _globals['_LISTMODELSREQUEST']._serialized_start=2909
+  _globals['_LISTMODELSREQUEST']._serialized_end=2986
+  _globals['_LISTMODELSRESPONSE']._serialized_start=2988
+  _globals['_LISTMODELSRESPONSE']._serialized_end=3074
+  _globals['_GETMODELREQUEST']._serialized_start=3076
+  _globals['_GETMODELREQUEST']._serialized_end=3116
+  _globals['_LOADMODELREQUEST']._serialized_start=3118
+  _globals['_LOADMODELREQUEST']._serialized_end=3159
+  _globals['_UNLOADMODELREQUEST']._serialized_start=3161
+  _globals['_UNLOADMODELREQUEST']._serialized_end=3204
+  _globals['_IMAGESERVICE']._serialized_start=3207
+  _globals['_IMAGESERVICE']._serialized_end=4141
+  _globals['_MODELSERVICE']._serialized_start=4144
+  _globals['_MODELSERVICE']._serialized_end=4600
 # @@protoc_insertion_point(module_scope)

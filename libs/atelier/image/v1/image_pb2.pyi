@@ -4,12 +4,12 @@ isort:skip_file
 Pictures from prompts."""
 
 from atelier.jobs.v1 import job_pb2 as _job_pb2
+from atelier.type.v1 import type_pb2 as _type_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,66 +20,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class _Scheduler:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _SchedulerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scheduler.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    SCHEDULER_UNSPECIFIED: _Scheduler.ValueType  # 0
-    """The model's own default."""
-    DDIM: _Scheduler.ValueType  # 1
-    """Denoising diffusion implicit models (Song et al., 2020)."""
-    EULER: _Scheduler.ValueType  # 2
-    """Euler's method (Karras et al., 2022)."""
-    EULER_ANCESTRAL: _Scheduler.ValueType  # 3
-    """Euler's method with fresh noise at every step."""
-    DPMPP_2M: _Scheduler.ValueType  # 4
-    """DPM-Solver++ (2M) (Lu et al., 2022)."""
-
-class Scheduler(_Scheduler, metaclass=_SchedulerEnumTypeWrapper):
-    """How noise becomes a picture."""
-
-SCHEDULER_UNSPECIFIED: Scheduler.ValueType  # 0
-"""The model's own default."""
-DDIM: Scheduler.ValueType  # 1
-"""Denoising diffusion implicit models (Song et al., 2020)."""
-EULER: Scheduler.ValueType  # 2
-"""Euler's method (Karras et al., 2022)."""
-EULER_ANCESTRAL: Scheduler.ValueType  # 3
-"""Euler's method with fresh noise at every step."""
-DPMPP_2M: Scheduler.ValueType  # 4
-"""DPM-Solver++ (2M) (Lu et al., 2022)."""
-Global___Scheduler: _TypeAlias = Scheduler  # noqa: Y015
-
-class _OutputFormat:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _OutputFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OutputFormat.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    OUTPUT_FORMAT_UNSPECIFIED: _OutputFormat.ValueType  # 0
-    """PNG."""
-    PNG: _OutputFormat.ValueType  # 1
-    """Lossless; carries its parameters in text chunks."""
-    WEBP: _OutputFormat.ValueType  # 2
-    """WebP, quality 90."""
-    JPEG: _OutputFormat.ValueType  # 3
-    """JPEG, quality 92."""
-
-class OutputFormat(_OutputFormat, metaclass=_OutputFormatEnumTypeWrapper):
-    """File format of the pictures."""
-
-OUTPUT_FORMAT_UNSPECIFIED: OutputFormat.ValueType  # 0
-"""PNG."""
-PNG: OutputFormat.ValueType  # 1
-"""Lossless; carries its parameters in text chunks."""
-WEBP: OutputFormat.ValueType  # 2
-"""WebP, quality 90."""
-JPEG: OutputFormat.ValueType  # 3
-"""JPEG, quality 92."""
-Global___OutputFormat: _TypeAlias = OutputFormat  # noqa: Y015
 
 @_typing.final
 class GenerationParameters(_message.Message):
@@ -139,11 +79,11 @@ class GenerationParameters(_message.Message):
     """Seed of the first picture; picture k uses seed + k (modulo 2^32), so each can be made again alone. Random when
     left out.
     """
-    scheduler: Global___Scheduler.ValueType
+    scheduler: _type_pb2.Scheduler.ValueType
     """How noise becomes a picture."""
     count: _builtins.int
     """How many pictures."""
-    output_format: Global___OutputFormat.ValueType
+    output_format: _type_pb2.PictureFormat.ValueType
     """File format."""
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -160,9 +100,9 @@ class GenerationParameters(_message.Message):
         steps: _builtins.int | None = ...,
         guidance_scale: _builtins.float | None = ...,
         seed: _builtins.int | None = ...,
-        scheduler: Global___Scheduler.ValueType = ...,
+        scheduler: _type_pb2.Scheduler.ValueType = ...,
         count: _builtins.int | None = ...,
-        output_format: Global___OutputFormat.ValueType = ...,
+        output_format: _type_pb2.PictureFormat.ValueType = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_guidance_scale", b"_guidance_scale", "_height_px", b"_height_px", "_seed", b"_seed", "_steps", b"_steps", "_width_px", b"_width_px", "count", b"count", "guidance_scale", b"guidance_scale", "height_px", b"height_px", "seed", b"seed", "steps", b"steps", "width_px", b"width_px"]  # noqa: Y015
@@ -622,37 +562,6 @@ class Model(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    class _State:
-        ValueType = _typing.NewType("ValueType", _builtins.int)
-        V: _TypeAlias = ValueType  # noqa: Y015
-
-    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Model._State.ValueType], _builtins.type):
-        DESCRIPTOR: _descriptor.EnumDescriptor
-        STATE_UNSPECIFIED: Model._State.ValueType  # 0
-        """Never sent."""
-        UNLOADED: Model._State.ValueType  # 1
-        """Known, not in memory."""
-        LOADING: Model._State.ValueType  # 2
-        """Being loaded."""
-        READY: Model._State.ValueType  # 3
-        """In memory of at least one worker."""
-        FAILED: Model._State.ValueType  # 4
-        """The last try to load it failed; `error` says why."""
-
-    class State(_State, metaclass=_StateEnumTypeWrapper):
-        """Where it stands, over all workers: the best of them."""
-
-    STATE_UNSPECIFIED: Model.State.ValueType  # 0
-    """Never sent."""
-    UNLOADED: Model.State.ValueType  # 1
-    """Known, not in memory."""
-    LOADING: Model.State.ValueType  # 2
-    """Being loaded."""
-    READY: Model.State.ValueType  # 3
-    """In memory of at least one worker."""
-    FAILED: Model.State.ValueType  # 4
-    """The last try to load it failed; `error` says why."""
-
     ID_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -667,7 +576,7 @@ class Model(_message.Message):
     """Its id."""
     display_name: _builtins.str
     """Its name for people."""
-    state: Global___Model.State.ValueType
+    state: _type_pb2.ModelState.ValueType
     """Where it stands."""
     revision: _builtins.str
     """Revision of its weights, when known."""
@@ -692,7 +601,7 @@ class Model(_message.Message):
         *,
         id: _builtins.str = ...,
         display_name: _builtins.str = ...,
-        state: Global___Model.State.ValueType = ...,
+        state: _type_pb2.ModelState.ValueType = ...,
         revision: _builtins.str = ...,
         memory_bytes: _builtins.int = ...,
         error: _job_pb2.Failure | None = ...,
@@ -828,29 +737,3 @@ class UnloadModelRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UnloadModelRequest: _TypeAlias = UnloadModelRequest  # noqa: Y015
-
-@_typing.final
-class ModelCommand(_message.Message):
-    """Internal: what the image service asks its workers over the bus."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    MODEL_ID_FIELD_NUMBER: _builtins.int
-    LOAD_FIELD_NUMBER: _builtins.int
-    model_id: _builtins.str
-    """Which model."""
-    load: _builtins.bool
-    """True to load it, false to drop it."""
-    def __init__(
-        self,
-        *,
-        model_id: _builtins.str = ...,
-        load: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "model_id", b"model_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ModelCommand: _TypeAlias = ModelCommand  # noqa: Y015

@@ -72,6 +72,8 @@ class Progress(_message.Message):
     STEPS_FIELD_NUMBER: _builtins.int
     FRACTION_FIELD_NUMBER: _builtins.int
     ETA_S_FIELD_NUMBER: _builtins.int
+    FRAME_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
     step: _builtins.int
     """Denoising steps done, 0 to `steps`."""
     steps: _builtins.int
@@ -80,6 +82,10 @@ class Progress(_message.Message):
     """0 to 1."""
     eta_s: _builtins.float
     """Estimated seconds to the end; absent while unknown."""
+    frame: _builtins.int
+    """Frames of a clip that are encoded, which follow its last step; 0 for pictures."""
+    frames: _builtins.int
+    """Frames of the clip in all; 0 for pictures."""
     def __init__(
         self,
         *,
@@ -87,10 +93,12 @@ class Progress(_message.Message):
         steps: _builtins.int = ...,
         fraction: _builtins.float = ...,
         eta_s: _builtins.float | None = ...,
+        frame: _builtins.int = ...,
+        frames: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s", "eta_s", b"eta_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s", "eta_s", b"eta_s", "fraction", b"fraction", "step", b"step", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s", "eta_s", b"eta_s", "fraction", b"fraction", "frame", b"frame", "frames", b"frames", "step", b"step", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__eta_s: _TypeAlias = _typing.Literal["eta_s"]  # noqa: Y015
     _WhichOneofArgType__eta_s: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s"]  # noqa: Y015
@@ -159,3 +167,29 @@ class Dispatch(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Dispatch: _TypeAlias = Dispatch  # noqa: Y015
+
+@_typing.final
+class ModelCommand(_message.Message):
+    """Internal: what a service asks its workers over the bus."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    LOAD_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """Which model."""
+    load: _builtins.bool
+    """True to load it, false to drop it."""
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        load: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "model_id", b"model_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelCommand: _TypeAlias = ModelCommand  # noqa: Y015
