@@ -42,8 +42,9 @@ _PIXEL_BYTES = 16 * 4 + 3 * (4 * 4 + 1)
 
 @dataclass(frozen=True, slots=True)
 class ClipFacts:
-    """What of a text-to-video model decides how much memory a clip takes. Channels are listed from the widest picture
-    to the smallest; `latent_px` is the side of a latent's pixel in the clip's pixels."""
+    """What of a model in ModelScope's architecture decides how much memory a clip takes. Implements
+    `clip_model.ModelFacts`. Channels are listed from the widest picture to the smallest; `latent_px` is the side of a
+    latent's pixel in the clip's pixels."""
 
     latent_channels: int
     latent_px: int
@@ -80,6 +81,19 @@ class ClipFacts:
         except (KeyError, TypeError, ValueError) as error:
             raise ModelLoadError("MODEL_LOAD_FAILED", f"the model's configuration lacks {error}") from error
 
+    def check(self, request: VideoRequest) -> None:
+        """Its loop draws every clip that its card lets through."""
+
+    def needed_bytes(self, request: VideoRequest) -> int:
+        """The least that the clip takes: denoising cannot be divided, frames can be decoded one by one."""
+        return max(denoising_bytes(self, request), decoding_bytes(self, request, 1))
+
+    def frames_at_once(self, request: VideoRequest, free_bytes: int) -> int:
+        """The most frames that can be decoded at once in what is free; at least one, at most `MOST_FRAMES_AT_ONCE`."""
+        none, one = (decoding_bytes(self, request, frames) for frames in (0, 1))
+        fitting = (free_bytes - none) // (one - none)
+        return max(1, min(fitting, request.frames, MOST_FRAMES_AT_ONCE))
+
 
 def denoising_bytes(facts: ClipFacts, request: VideoRequest) -> int:
     """Memory that one denoising step takes at its peak, and the latents."""
@@ -95,18 +109,6 @@ def decoding_bytes(facts: ClipFacts, request: VideoRequest, frames_at_once: int)
     latents = request.frames * pixels // facts.latent_px**2 * facts.latent_channels * _LATENT_COPIES * _LATENT_BYTES
     activations = max(_decoder_stages(facts)) * facts.decoder_number_bytes
     return int(latents + _SPARE * frames_at_once * pixels * (activations + _PIXEL_BYTES))
-
-
-def needed_bytes(facts: ClipFacts, request: VideoRequest) -> int:
-    """The least that the clip takes: denoising cannot be divided, frames can be decoded one by one."""
-    return max(denoising_bytes(facts, request), decoding_bytes(facts, request, 1))
-
-
-def decode_chunk_size(facts: ClipFacts, request: VideoRequest, free_bytes: int) -> int:
-    """The most frames that can be decoded at once in what is free; at least one, at most `MOST_FRAMES_AT_ONCE`."""
-    none, one = (decoding_bytes(facts, request, frames) for frames in (0, 1))
-    fitting = (free_bytes - none) // (one - none)
-    return max(1, min(fitting, request.frames, MOST_FRAMES_AT_ONCE))
 
 
 def clip_too_large(request: VideoRequest, needed: int, free: int) -> EngineError:

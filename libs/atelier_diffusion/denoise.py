@@ -1,4 +1,4 @@
-"""The port between the engine's policy and the mechanism that owns torch.
+"""The port between the engine's policy and the mechanism that owns torch. What draws whole clips: `clip_model`.
 
 One picture, or one clip, is one state; a step runs the network once for the states given. Which states go into a step
 together is the caller's decision: nothing here assumes that they belong to one request.
@@ -13,8 +13,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from atelier_diffusion.clip_memory import ClipFacts
-from atelier_diffusion.request import ImageRequest, VideoRequest
+from atelier_diffusion.request import ImageRequest
 
 # Height × width × 3, uint8, sRGB.
 Pixels = NDArray[np.uint8]
@@ -81,24 +80,6 @@ class DenoisingLoop(Denoiser[StateT], Protocol[StateT]):
 
     def decode(self, state: StateT) -> Pixels:
         """The finished picture. Raises `EngineError` NUMERICAL_FAILURE when the numbers overflowed."""
-        ...
-
-
-class ClipLoop(Denoiser[StateT], Protocol[StateT]):
-    """A loaded model that draws clips."""
-
-    @property
-    def facts(self) -> ClipFacts:
-        """What decides how much memory a clip takes."""
-        ...
-
-    def prepare(self, request: VideoRequest) -> StateT:
-        """The clip: prompt encoded, noise drawn, no step done."""
-        ...
-
-    def decode(self, state: StateT, first_index: int, count: int) -> Frames:
-        """`count` of the finished frames from `first_index` on, decoded together. Raises `EngineError`
-        NUMERICAL_FAILURE when the numbers overflowed."""
         ...
 
 

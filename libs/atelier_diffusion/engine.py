@@ -8,33 +8,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.denoise import Denoiser, DenoisingLoop, Picture, Pixels, StateT
-from atelier_diffusion.errors import CanceledError, EngineError
+from atelier_diffusion.denoise import DenoisingLoop, Picture
+from atelier_diffusion.errors import EngineError
 from atelier_diffusion.hardware import MemoryReading
-from atelier_diffusion.model_cache import ModelCache, ModelStatus
+from atelier_diffusion.model_cache import LoadedModel, ModelCache, ModelStatus
 from atelier_diffusion.model_card import DtypeName, ModelCard
 from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.steps import OnStep, denoised
 
-LoopT = TypeVar("LoopT", bound=Denoiser[Any])
-
-
-@dataclass(frozen=True, slots=True)
-class StepReport:
-    """Told after every denoising step, and once with step 0 before the first.
-
-    `step` and `steps` count over all pictures of the request and never go back. `preview` draws a small picture of
-    picture `picture_index` when it is called; it is None at step 0, and only good until the callback returns.
-    """
-
-    step: int
-    steps: int
-    picture_index: int
-    preview: Callable[[], Pixels] | None
+LoopT = TypeVar("LoopT", bound=LoadedModel)
 
 
 class EngineDevice(Protocol):
@@ -116,21 +101,6 @@ class Engine(ABC, Generic[LoopT]):
                 self._cache.clear()
             raise
 
-    def _denoised(
-        self, loop: Denoiser[StateT], states: list[StateT], on_step: Callable[[StepReport], bool]
-    ) -> Iterator[StateT]:
-        """Takes one state after the other through its steps; each is answered when it is finished."""
-        steps = sum(state.steps for state in states)
-        _report(on_step, StepReport(0, steps, 0, None))
-        done = 0
-        while states:
-            state = states.pop(0)
-            while state.step < state.steps:
-                loop.step([state])
-                done += 1
-                _report(on_step, StepReport(done, steps, state.index, partial(loop.preview, state)))
-            yield state
-
 
 class ImageEngine(Engine[DenoisingLoop[Any]]):
     """Draws pictures with the models of a catalogue.
@@ -138,9 +108,7 @@ class ImageEngine(Engine[DenoisingLoop[Any]]):
     `generate` is for one thread at a time; the other methods may be called meanwhile.
     """
 
-    def generate(
-        self, request: ImageRequest, model_id: str = "", *, on_step: Callable[[StepReport], bool] = lambda _: True
-    ) -> list[Picture]:
+    def generate(self, request: ImageRequest, model_id: str = "", *, on_step: OnStep = lambda _: True) -> list[Picture]:
         """Draws the request's pictures, one after the other. An empty model id means the catalogue's default.
 
         `on_step` answers False to stop: `CanceledError` is raised before another step is made. Raises `EngineError`
@@ -151,7 +119,7 @@ class ImageEngine(Engine[DenoisingLoop[Any]]):
         with self._using(card) as (loop, revision):
             return [
                 Picture(state.index, state.seed, loop.decode(state), card.id, revision)
-                for state in self._denoised(loop, loop.prepare(request), on_step)
+                for state in denoised(loop, loop.prepare(request), on_step)
             ]
 
     def _rehearse(self, card: ModelCard) -> None:
@@ -166,8 +134,3 @@ class ImageEngine(Engine[DenoisingLoop[Any]]):
             scheduler=card.defaults.scheduler,
         )
         self.generate(request, card.id)
-
-
-def _report(on_step: Callable[[StepReport], bool], report: StepReport) -> None:
-    if not on_step(report):
-        raise CanceledError(f"stopped after step {report.step} of {report.steps}")

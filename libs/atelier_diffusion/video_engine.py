@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
-from atelier_diffusion.clip_memory import ClipFacts, clip_too_large, decode_chunk_size, needed_bytes
-from atelier_diffusion.denoise import Clip, ClipLoop, FrameChunk
-from atelier_diffusion.engine import Engine, StepReport
+from atelier_diffusion.clip_memory import clip_too_large
+from atelier_diffusion.clip_model import ClipModel, FrameSource, ModelFacts
+from atelier_diffusion.denoise import Clip, FrameChunk
+from atelier_diffusion.engine import Engine
 from atelier_diffusion.errors import CanceledError
 from atelier_diffusion.model_card import ModelCard
 from atelier_diffusion.request import VideoRequest
+from atelier_diffusion.steps import OnStep
 
 
 class LocatedClipModel(Protocol):
@@ -23,10 +25,10 @@ class LocatedClipModel(Protocol):
         ...
 
     @property
-    def facts(self) -> ClipFacts: ...
+    def facts(self) -> ModelFacts: ...
 
 
-class VideoEngine(Engine[ClipLoop[Any]]):
+class VideoEngine(Engine[ClipModel]):
     """Draws clips with the models of a catalogue.
 
     `generate` is for one thread at a time; the other methods may be called meanwhile.
@@ -38,41 +40,43 @@ class VideoEngine(Engine[ClipLoop[Any]]):
         model_id: str = "",
         *,
         on_frames: Callable[[FrameChunk], bool],
-        on_step: Callable[[StepReport], bool] = lambda _: True,
+        on_step: OnStep = lambda _: True,
     ) -> Clip:
-        """Draws a clip and gives its frames to `on_frames`, in their order, as they are decoded: the clip is never in
-        memory whole. An empty model id means the catalogue's default.
+        """Draws a clip and gives its frames to `on_frames`, in their order, as they are decoded: the clip is in memory
+        whole only where its pipeline decodes it so. An empty model id means the catalogue's default.
 
         `on_step` and `on_frames` answer False to stop: `CanceledError` is raised before another step is made or more
-        frames are decoded. Raises `EngineError` (see `errors`): CLIP_TOO_LARGE before the model is loaded; after
-        OUT_OF_MEMORY all models have been dropped and the next request may succeed.
+        frames are decoded. Raises `EngineError` (see `errors`): CLIP_TOO_LARGE, and INVALID_REQUEST where the model's
+        files tell, before the model is loaded; after OUT_OF_MEMORY all models have been dropped and the next request
+        may succeed.
         """
         card = self._catalogue.get(model_id)
         card.check(request)
-        with self._using(card, partial(self._admit, request)) as (loop, revision):
-            self._check_memory(request, loop.facts, weights_bytes=0)
-            for state in self._denoised(loop, [loop.prepare(request)], on_step):
-                self._decode(loop, state, request, on_frames)
+        with self._using(card, partial(self._admit, request)) as (model, revision):
+            self._check(request, model.facts, weights_bytes=0)
+            frames = model.draw(request, on_step)
+            self._give(frames, model.facts, request, on_frames)
         return Clip(request.seed, request.frames, card.id, revision)
 
     def _admit(self, request: VideoRequest, located: LocatedClipModel) -> None:
-        self._check_memory(request, located.facts, located.needed_bytes)
+        self._check(request, located.facts, located.needed_bytes)
 
-    def _check_memory(self, request: VideoRequest, facts: ClipFacts, weights_bytes: int) -> None:
+    def _check(self, request: VideoRequest, facts: ModelFacts, weights_bytes: int) -> None:
         """Drops models that are not in use where the clip needs their room; refuses before that would be in vain."""
-        needed = weights_bytes + needed_bytes(facts, request)
+        facts.check(request)
+        needed = weights_bytes + facts.needed_bytes(request)
         free = self.device.memory().usable_bytes
         if needed > free + self._cache.idle_bytes:
             raise clip_too_large(request, needed, free + self._cache.idle_bytes)
         if needed > free:
             self._cache.clear()
 
-    def _decode(
-        self, loop: ClipLoop[Any], state: Any, request: VideoRequest, on_frames: Callable[[FrameChunk], bool]
+    def _give(
+        self, frames: FrameSource, facts: ModelFacts, request: VideoRequest, on_frames: Callable[[FrameChunk], bool]
     ) -> None:
-        frames = decode_chunk_size(loop.facts, request, self.device.memory().usable_bytes)
-        for first in range(0, request.frames, frames):
-            chunk = FrameChunk(first, loop.decode(state, first, min(frames, request.frames - first)))
+        at_once = facts.frames_at_once(request, self.device.memory().usable_bytes)
+        for first in range(0, request.frames, at_once):
+            chunk = FrameChunk(first, frames(first, min(at_once, request.frames - first)))
             if not on_frames(chunk):
                 raise CanceledError(f"stopped after frame {first + len(chunk.pixels)} of {request.frames}")
 

@@ -7,33 +7,42 @@ decoded a few at a time and leave as they are made.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 
 from atelier_diffusion.clip_memory import ClipFacts
+from atelier_diffusion.clip_model import FrameSource
 from atelier_diffusion.denoise import Frames
 from atelier_diffusion.device import Device, dtype_name
 from atelier_diffusion.latent_loop import LatentLoop, LatentState, joined
 from atelier_diffusion.model_card import PreviewMethod
 from atelier_diffusion.request import VideoRequest
+from atelier_diffusion.steps import OnStep, denoised
 
 
 class DiffusersClipLoop(LatentLoop):
-    """Draws clips with one loaded pipeline. Implements `denoise.ClipLoop[LatentState]`."""
+    """Draws clips with one loaded pipeline. Implements `clip_model.ClipModel`."""
 
     def __init__(self, pipe: Any, device: Device, preview: PreviewMethod = "decode") -> None:
         super().__init__(pipe, device, preview)
         self.facts = ClipFacts.read(pipe.unet.config, pipe.vae.config, dtype_name(pipe.unet.dtype))
 
+    def draw(self, request: VideoRequest, on_step: OnStep) -> FrameSource:
+        (state,) = denoised(self, [self.prepare(request)], on_step)
+        return partial(self.decode, state)
+
     @torch.inference_mode()
     def prepare(self, request: VideoRequest) -> LatentState:
+        """The clip: prompt encoded, noise drawn, no step done."""
         return self._device.guarded(
             lambda: self._start(request, 0, request.seed, request.frames, self._encode(request))
         )  # fmt: skip
 
     @torch.inference_mode()
     def decode(self, state: LatentState, first_index: int, count: int) -> Frames:
+        """`count` of the finished frames from `first_index` on, decoded together."""
         return self._finished(state.latents[first_index : first_index + count])
 
     def _predict(self, samples: torch.Tensor, timesteps: torch.Tensor, states: Sequence[LatentState]) -> torch.Tensor:

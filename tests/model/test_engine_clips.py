@@ -11,13 +11,14 @@ from tests.model.small_models import text_to_video
 
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.denoise import Clip, FrameChunk, Frames, Pixels
-from atelier_diffusion.engine import ImageEngine, StepReport
+from atelier_diffusion.engine import ImageEngine
 from atelier_diffusion.errors import CanceledError, EngineError, ModelLoadError
 from atelier_diffusion.local import open_video_engine
 from atelier_diffusion.model_cache import ModelStatus
 from atelier_diffusion.model_card import ModelCard, ModelDefaults
 from atelier_diffusion.request import SCHEDULERS, SchedulerName, VideoRequest
 from atelier_diffusion.source import ModelSource
+from atelier_diffusion.steps import StepReport
 from atelier_diffusion.video_engine import VideoEngine
 
 REQUEST = VideoRequest(

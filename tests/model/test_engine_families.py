@@ -12,11 +12,12 @@ from tests.model.small_models import parts, text_config
 
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.denoise import Pixels
-from atelier_diffusion.engine import ImageEngine, StepReport
+from atelier_diffusion.engine import ImageEngine
 from atelier_diffusion.local import open_engine
 from atelier_diffusion.model_card import ModelCard, ModelDefaults
 from atelier_diffusion.request import ImageRequest
 from atelier_diffusion.source import ModelSource
+from atelier_diffusion.steps import StepReport
 
 REQUEST = ImageRequest("a green star", "a boat", 64, 96, 4, 5.0, 3, "EULER")
 

@@ -7,10 +7,11 @@ import pytest
 
 from atelier_diffusion.denoise import Pixels
 from atelier_diffusion.encode import encode_picture, read_parameters
-from atelier_diffusion.engine import ImageEngine, StepReport
+from atelier_diffusion.engine import ImageEngine
 from atelier_diffusion.errors import CanceledError, EngineError
 from atelier_diffusion.hardware import process_memory_bytes
 from atelier_diffusion.request import SCHEDULERS, ImageRequest, SchedulerName
+from atelier_diffusion.steps import StepReport
 
 REQUEST = ImageRequest(
     prompt="a red circle on a blue background",

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from atelier_diffusion.denoise import Picture
-from atelier_diffusion.engine import StepReport
 from atelier_diffusion.errors import CanceledError, EngineError
 from atelier_diffusion.hardware import MemoryReading
 from atelier_diffusion.model_cache import ModelState, ModelStatus
 from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.steps import StepReport
 
 
 @dataclass(frozen=True)

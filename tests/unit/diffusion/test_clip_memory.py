@@ -5,14 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from atelier_diffusion.clip_memory import (
-    GIB,
-    ClipFacts,
-    decode_chunk_size,
-    decoding_bytes,
-    denoising_bytes,
-    needed_bytes,
-)
+from atelier_diffusion.clip_memory import GIB, ClipFacts, decoding_bytes, denoising_bytes
 from atelier_diffusion.errors import ModelLoadError
 from atelier_diffusion.request import VideoRequest
 
@@ -68,18 +61,18 @@ def test_a_decoder_that_overflows_in_float16_is_counted_in_float32() -> None:
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_the_chunk_is_the_largest_that_fits(frames: int) -> None:
     free = decoding_bytes(FACTS, REQUEST, frames)
-    assert decode_chunk_size(FACTS, REQUEST, free + 1) == frames
-    assert decode_chunk_size(FACTS, REQUEST, free - 100) == max(1, frames - 1)
+    assert FACTS.frames_at_once(REQUEST, free + 1) == frames
+    assert FACTS.frames_at_once(REQUEST, free - 100) == max(1, frames - 1)
 
 
 def test_a_chunk_is_never_longer_than_the_clip_nor_than_is_of_use() -> None:
-    assert decode_chunk_size(FACTS, replace(REQUEST, frames=3), 10**15) == 3
-    assert decode_chunk_size(FACTS, replace(REQUEST, frames=500), 10**15) == 4
+    assert FACTS.frames_at_once(replace(REQUEST, frames=3), 10**15) == 3
+    assert FACTS.frames_at_once(replace(REQUEST, frames=500), 10**15) == 4
 
 
 def test_a_huge_clip_is_counted_at_once() -> None:
     started = time.monotonic()
-    huge = needed_bytes(FACTS, replace(REQUEST, frames=10_000, width_px=1024, height_px=1024))
+    huge = FACTS.needed_bytes(replace(REQUEST, frames=10_000, width_px=1024, height_px=1024))
     assert huge / GIB > 10_000
     assert time.monotonic() - started < 0.1
 

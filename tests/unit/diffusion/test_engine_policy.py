@@ -10,13 +10,14 @@ import pytest
 
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.denoise import DenoisingLoop, Pixels
-from atelier_diffusion.engine import ImageEngine, StepReport
+from atelier_diffusion.engine import ImageEngine
 from atelier_diffusion.errors import CanceledError, EngineError
 from atelier_diffusion.hardware import MemoryReading
 from atelier_diffusion.model_cache import ModelCache
 from atelier_diffusion.model_card import DtypeName, ModelCard, ModelDefaults
 from atelier_diffusion.request import ImageRequest
 from atelier_diffusion.source import ModelSource
+from atelier_diffusion.steps import StepReport
 
 CARD = ModelCard("m", "M", ModelSource("path", "m"), "r1", Path("m"), ModelDefaults(64, 64, 2, 1.0, "DDIM"), 32, 128)
 

@@ -3,22 +3,23 @@
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.clip_memory import ClipFacts, decoding_bytes, denoising_bytes
-from atelier_diffusion.denoise import Clip, ClipLoop, FrameChunk, Frames, Pixels
-from atelier_diffusion.engine import StepReport
+from atelier_diffusion.clip_model import ClipModel, FrameSource
+from atelier_diffusion.denoise import Clip, FrameChunk, Frames, Pixels
 from atelier_diffusion.errors import CanceledError, EngineError
 from atelier_diffusion.hardware import MemoryReading
 from atelier_diffusion.model_cache import ModelCache, ModelStatus
 from atelier_diffusion.model_card import DtypeName, ModelCard, ModelDefaults
 from atelier_diffusion.request import VideoRequest
 from atelier_diffusion.source import ModelSource
+from atelier_diffusion.steps import OnStep, StepReport, denoised
 from atelier_diffusion.video_engine import VideoEngine
 
 FACTS = ClipFacts(
@@ -74,8 +75,9 @@ class Loop:
     def facts(self) -> ClipFacts:
         return self.bench.facts
 
-    def prepare(self, request: VideoRequest) -> State:
-        return State(request.seed, request.steps)
+    def draw(self, request: VideoRequest, on_step: OnStep) -> FrameSource:
+        (state,) = denoised(self, [State(request.seed, request.steps)], on_step)
+        return partial(self.decode, state)
 
     def step(self, states: Sequence[State]) -> None:
         self.bench.run += 1
@@ -130,7 +132,7 @@ class Bench:
     dtype: DtypeName = "float32"
 
     def __post_init__(self) -> None:
-        cache: ModelCache[ClipLoop[Any]] = ModelCache(self, 10**9, self.hear)
+        cache: ModelCache[ClipModel] = ModelCache(self, 10**9, self.hear)
         self.engine = VideoEngine(Catalogue([card("m"), card("n")], "m"), cache, self)
 
     def hear(self, status: ModelStatus) -> None:
