@@ -26,6 +26,7 @@ _FIELDS = {
     "size_multiple_px": int,
     "max_size_px": int,
     "max_frames": int,
+    "takes_first_frame": bool,
     "dtype": str,
     "variant": str,
     "preview": str,
@@ -146,6 +147,7 @@ def _card(model_id: str, entry: Mapping[str, Any], root: Path) -> ModelCard:
         preview=known.get("preview", "decode"),
         kind=kind,
         max_frames=known.get("max_frames", 64),
+        takes_first_frame=known.get("takes_first_frame", False),
     )
 
 
@@ -154,7 +156,7 @@ def _check(model_id: str, entry: Mapping[str, Any], fields: Mapping[str, Any]) -
     for name, value in entry.items():
         if name not in fields:
             raise CatalogueError(f"model {model_id!r}: unknown field {name!r}")
-        if not isinstance(value, fields[name]) or isinstance(value, bool):
+        if not isinstance(value, fields[name]) or (isinstance(value, bool) and fields[name] is not bool):
             raise CatalogueError(f"model {model_id!r}: {name} has the wrong type")
         if name in _CHOICES and value not in _CHOICES[name]:
             raise CatalogueError(f"model {model_id!r}: {name} must be one of {', '.join(_CHOICES[name])}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from atelier_diffusion.errors import ModelLoadError
-from atelier_diffusion.model_folder import WEIGHTED
 from atelier_diffusion.source import ModelSource
 
-_PARTS = (*WEIGHTED, "scheduler", "tokenizer", "tokenizer_2")
+_INDEX = "model_index.json"
 
 
 class Hub:
@@ -20,14 +20,22 @@ class Hub:
         self._hf_endpoint = hf_endpoint
         self._modelscope_endpoint = modelscope_endpoint
 
-    def download(self, source: ModelSource, variant: str = "") -> tuple[Path, str]:
-        """The folder with the model's files, and the revision that they are.
+    def download_index(self, source: ModelSource) -> Path:
+        """A folder with the model's `model_index.json` at least; otherwise as `download`."""
+        folder, _ = self._fetch(source, [_INDEX])
+        return folder
+
+    def download(self, source: ModelSource, parts: Iterable[str], variant: str = "") -> tuple[Path, str]:
+        """The folder with the files of the model's parts, and the revision that they are.
 
         What was downloaded before is used when the hub cannot be reached. Raises `ModelLoadError`
         MODEL_DOWNLOAD_FAILED or MODEL_NOT_FOUND.
         """
+        return self._fetch(source, _wanted(parts, variant))
+
+    def _fetch(self, source: ModelSource, patterns: list[str]) -> tuple[Path, str]:
         fetch = self._from_hugging_face if source.kind == "hf" else self._from_modelscope
-        return fetch(source, _wanted(variant))
+        return fetch(source, patterns)
 
     def _from_hugging_face(self, source: ModelSource, patterns: list[str]) -> tuple[Path, str]:
         from huggingface_hub import snapshot_download
@@ -72,7 +80,7 @@ class Hub:
         return Path(folder), source.revision or "master"
 
 
-def _wanted(variant: str) -> list[str]:
+def _wanted(parts: Iterable[str], variant: str) -> list[str]:
     """Patterns of the files to fetch: no pickles, no other precision, no code."""
     infix = f".{variant}" if variant else ""
     files = ["*.json", "*.txt", "*.model"]
@@ -80,4 +88,4 @@ def _wanted(variant: str) -> list[str]:
         # A hub names the shards of a variant in either way.
         shards = {f"{name}{infix}-*-of-*.safetensors", f"{name}-*-of-*{infix}.safetensors"}
         files += [f"{name}{infix}.safetensors", *sorted(shards)]
-    return ["model_index.json"] + [f"{part}/{file}" for part in _PARTS for file in files]
+    return [_INDEX] + [f"{part}/{file}" for part in parts for file in files]

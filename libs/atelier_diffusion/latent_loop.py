@@ -69,12 +69,7 @@ class LatentLoop(ABC):
         self._preview = preview
         self._dtype: torch.dtype = pipe.unet.dtype
         self._scheduler_config = dict(pipe.scheduler.config)
-        parts = (part for part in pipe.components.values() if isinstance(part, torch.nn.Module))
-        self._memory_bytes = sum(
-            tensor.numel() * tensor.element_size()
-            for part in parts
-            for tensor in (*part.parameters(), *part.buffers())
-        )  # fmt: skip
+        self._memory_bytes = held_bytes(pipe)
 
     @property
     def memory_bytes(self) -> int:
@@ -189,6 +184,14 @@ class LatentLoop(ABC):
         else:
             latents = latents / vae.config.scaling_factor
         return _to_frames(vae.decode(latents.to(vae.dtype), return_dict=False)[0])
+
+
+def held_bytes(pipe: Any) -> int:
+    """Memory that a pipeline's weights hold."""
+    parts = (part for part in pipe.components.values() if isinstance(part, torch.nn.Module))
+    return sum(
+        tensor.numel() * tensor.element_size() for part in parts for tensor in (*part.parameters(), *part.buffers())
+    )
 
 
 def joined(tensors: list[torch.Tensor]) -> torch.Tensor:

@@ -2,50 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-from diffusers.utils import logging as diffusers_logging
 from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
-from transformers.utils import logging as transformers_logging
 
+from atelier_diffusion.called_pipeline import CalledPipeline, pipeline_class
 from atelier_diffusion.clip_memory import ClipFacts
+from atelier_diffusion.clip_model import ClipModel, ModelFacts
 from atelier_diffusion.device import Device, torch_dtype
 from atelier_diffusion.errors import EngineError, ModelLoadError
 from atelier_diffusion.hub import Hub
-from atelier_diffusion.latent_loop import LatentLoop
-from atelier_diffusion.model_card import DtypeName, ModelCard, PreviewMethod
-from atelier_diffusion.model_folder import ModelFolder
+from atelier_diffusion.memory import DTYPE_BYTES
+from atelier_diffusion.model_cache import LoadedModel
+from atelier_diffusion.model_card import ModelCard
+from atelier_diffusion.model_folder import PIPELINES, ModelFolder
 from atelier_diffusion.pipeline import DiffusersLoop
+from atelier_diffusion.pipeline_call import PipelineCall
+from atelier_diffusion.pipeline_facts import PipelineFacts
+from atelier_diffusion.quiet import quiet
 from atelier_diffusion.video_pipeline import DiffusersClipLoop
 
-LoopT = TypeVar("LoopT", bound=LatentLoop)
-LoopMaker = Callable[[Any, Device, PreviewMethod], LoopT]
+ModelT_co = TypeVar("ModelT_co", bound=LoadedModel, covariant=True)
+
+# Reads a pipeline from a folder, for use at that precision.
+PipelineReader = Callable[[ModelFolder, torch.dtype], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class LocatedPipeline(Generic[LoopT]):
-    """A model whose folder is on this machine and has been looked at."""
+class LocatedPipeline(Generic[ModelT_co]):
+    """A model whose folder is on this machine and has been looked at. `make` gets the pipeline on its device."""
 
     card: ModelCard
     folder: ModelFolder
     revision: str
-    needed_bytes: int
     device: Device
-    make_loop: LoopMaker[LoopT]
+    read: PipelineReader
+    make: Callable[[Any], ModelT_co]
 
     @property
-    def facts(self) -> ClipFacts:
-        """What decides how much memory the clips of a video model take. Raises `ModelLoadError`."""
-        dtype = self.device.dtype_for(self.card.dtype)
-        return ClipFacts.read(self.folder.config("unet"), self.folder.config("vae"), dtype)
+    def needed_bytes(self) -> int:
+        """Raises `ModelLoadError`."""
+        return self.folder.needed_bytes(self.device.dtype_for(self.card.dtype))
 
-    def load(self) -> LoopT:
+    def load(self) -> ModelT_co:
         """Reads the weights to the device. Raises `ModelLoadError`."""
         dtype = torch_dtype(self.device.dtype_for(self.card.dtype))
         try:
@@ -60,71 +65,106 @@ class LocatedPipeline(Generic[LoopT]):
                 "MODEL_LOAD_FAILED", f"the files of model {self.card.id} do not make a pipeline"
             ) from error
 
-    def _load(self, dtype: torch.dtype) -> LoopT:
-        with _quiet():
-            pipe = _from_folder(self.folder, dtype)
-        _check_parts(pipe)
+    def _load(self, dtype: torch.dtype) -> ModelT_co:
+        with quiet():
+            pipe = self.read(self.folder, dtype)
         pipe.to(self.device.torch_device)
-        _tune(pipe)
-        return self.make_loop(pipe, self.device, self.card.preview)
+        return self.make(pipe)
 
 
-class PipelineStore(Generic[LoopT]):
-    """Models of the catalogue as diffusers pipelines. Implements `model_cache.ModelStore[LoopT]`."""
+@dataclass(frozen=True, slots=True)
+class LocatedClips(LocatedPipeline[ClipModel]):
+    """A model for clips."""
 
-    def __init__(self, device: Device, hub: Hub, make_loop: LoopMaker[LoopT]) -> None:
+    facts: ModelFacts
+
+
+class PipelineStore:
+    """Models of the catalogue as diffusers pipelines."""
+
+    def __init__(self, device: Device, hub: Hub) -> None:
         self._device = device
         self._hub = hub
-        self._make_loop = make_loop
 
-    def locate(self, card: ModelCard) -> LocatedPipeline[LoopT]:
+    def _found(self, card: ModelCard) -> tuple[ModelFolder, str]:
         """Finds or downloads the model's folder and checks it. Raises `ModelLoadError`."""
         if card.folder is not None:
-            path, revision = card.folder, card.revision
+            folder, revision = ModelFolder(card.folder, card.variant), card.revision
+            self._check(folder, card)
         else:
-            path, revision = self._hub.download(card.source, card.variant)
-        folder = ModelFolder(path, card.variant)
+            # Before gigabytes are downloaded for nothing.
+            index = ModelFolder(self._hub.download_index(card.source))
+            self._check(index, card)
+            path, revision = self._hub.download(card.source, index.parts, card.variant)
+            folder = ModelFolder(path, card.variant)
         folder.check(card.kind)
-        dtype: DtypeName = self._device.dtype_for(card.dtype)
-        return LocatedPipeline(
-            card, folder, revision, folder.needed_bytes(dtype), self._device, self._make_loop
+        return folder, revision
+
+    def _check(self, folder: ModelFolder, card: ModelCard) -> None:
+        """Looks at no more than the index. Raises `ModelLoadError` MODEL_UNSUPPORTED."""
+        folder.check_kind(card.kind)
+
+
+class DiffusersStore(PipelineStore):
+    """Models that draw pictures. Implements `model_cache.ModelStore[DiffusersLoop]`."""
+
+    def locate(self, card: ModelCard) -> LocatedPipeline[DiffusersLoop]:
+        folder, revision = self._found(card)
+        make = partial(DiffusersLoop, device=self._device, preview=card.preview)
+        return LocatedPipeline(card, folder, revision, self._device, _by_parts, make)
+
+
+class DiffusersClipStore(PipelineStore):
+    """Models that draw clips. Implements `model_cache.ModelStore[ClipModel]`."""
+
+    def locate(self, card: ModelCard) -> LocatedClips:
+        folder, revision = self._found(card)
+        dtype = self._device.dtype_for(card.dtype)
+        if folder.pipeline in PIPELINES:
+            clips = ClipFacts.read(folder.config("unet"), folder.config("vae"), dtype)
+            make: Callable[[Any], ClipModel] = partial(DiffusersClipLoop, device=self._device, preview=card.preview)
+            return LocatedClips(card, folder, revision, self._device, _by_parts, make, clips)
+        facts = PipelineFacts.read(
+            _call_of(folder), folder.configs, card.defaults.scheduler, DTYPE_BYTES[dtype]
         )  # fmt: skip
+        make = partial(CalledPipeline, device=self._device, facts=facts)
+        return LocatedClips(card, folder, revision, self._device, _as_it_is, make, facts)
+
+    def _check(self, folder: ModelFolder, card: ModelCard) -> None:
+        super()._check(folder, card)
+        _call_of(folder).check_card(card.takes_first_frame)
 
 
-class DiffusersStore(PipelineStore[DiffusersLoop]):
-    """Models that draw pictures."""
-
-    def __init__(self, device: Device, hub: Hub) -> None:
-        super().__init__(device, hub, DiffusersLoop)
-
-
-class DiffusersClipStore(PipelineStore[DiffusersClipLoop]):
-    """Models that draw clips."""
-
-    def __init__(self, device: Device, hub: Hub) -> None:
-        super().__init__(device, hub, DiffusersClipLoop)
+def _call_of(folder: ModelFolder) -> PipelineCall:
+    if folder.pipeline in PIPELINES:  # those are not called; their parts take no picture
+        return PipelineCall(folder.pipeline, frozenset(), needs_image=False)
+    return PipelineCall.read(folder.pipeline, pipeline_class(folder.pipeline).__call__)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars, and no word in plain text between our JSON lines that a pipeline is deprecated."""
-    diffusers_logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    verbosity = diffusers_logging.get_verbosity()
-    diffusers_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        diffusers_logging.set_verbosity(verbosity)
-
-
-def _from_folder(folder: ModelFolder, dtype: torch.dtype) -> Any:
-    options: dict[str, Any] = {
+def _options(folder: ModelFolder, dtype: torch.dtype) -> dict[str, Any]:
+    return {
         "dtype": dtype,
         "use_safetensors": True,
         "local_files_only": True,
         "variant": folder.variant or None,
     }
+
+
+def _as_it_is(folder: ModelFolder, dtype: torch.dtype) -> Any:
+    """Any pipeline of diffusers; one that a model's files bring is not run."""
+    return pipeline_class(folder.pipeline).from_pretrained(folder.path, **_options(folder, dtype))
+
+
+def _by_parts(folder: ModelFolder, dtype: torch.dtype) -> Any:
+    """One of `PIPELINES`, whose parts are run here."""
+    pipe = _from_folder(folder, dtype)
+    _check_parts(pipe)
+    _tune(pipe)
+    return pipe
+
+
+def _from_folder(folder: ModelFolder, dtype: torch.dtype) -> Any:
+    options = _options(folder, dtype)
     path: Path = folder.path
     # Imported where they are used: it takes seconds that only those who use them should spend.
     if folder.pipeline == "TextToVideoSDPipeline":

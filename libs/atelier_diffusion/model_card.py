@@ -36,7 +36,7 @@ class ModelCard:
     revision asked for, empty until known. `folder` is the absolute folder of a `path` source, None for a hub's.
     `is_default` is that among the models of its kind. `dtype` None means the device's own choice. `preview` says how a
     half-made latent becomes a small picture: `pixel_shuffle` where the latent is a rearranged small picture, else the
-    decoder is run on a shrunk latent. `max_frames` is for videos only.
+    decoder is run on a shrunk latent. `max_frames` and `takes_first_frame` are for videos only.
     """
 
     id: str
@@ -53,6 +53,7 @@ class ModelCard:
     preview: PreviewMethod = "decode"
     kind: ModelKind = "image"
     max_frames: int = 64
+    takes_first_frame: bool = False
 
     def check_size(self, width_px: int, height_px: int) -> None:
         """Raises `EngineError` INVALID_SIZE for a size that this model cannot draw."""
@@ -71,5 +72,5 @@ class ModelCard:
         self.check_size(request.width_px, request.height_px)
         if isinstance(request, VideoRequest):
             self.check_frames(request.frames)
-            if request.first_frame is not None:
+            if request.first_frame is not None and not self.takes_first_frame:
                 raise EngineError("INVALID_REQUEST", f"model {self.id} takes no first frame")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,16 @@ from atelier_diffusion.errors import ModelLoadError
 from atelier_diffusion.memory import tensor_bytes
 from atelier_diffusion.model_card import ModelKind
 
-# The pipelines that the engine runs, and what they make.
+# The pipelines whose parts the engine runs itself, and what they make. Others that make clips are called as they are.
 PIPELINES: dict[str, ModelKind] = {
     "StableDiffusionPipeline": "image",
     "StableDiffusionXLPipeline": "image",
     "TextToVideoSDPipeline": "video",
 }
 
-# The parts that hold weights and that the engine loads; it passes None for all others (safety checker and so on).
-WEIGHTED = ("text_encoder", "text_encoder_2", "unet", "vae")
+# The parts of those pipelines that the engine loads; it passes None for all others (safety checker and so on).
+_PARTS = ("text_encoder", "text_encoder_2", "unet", "vae", "scheduler", "tokenizer", "tokenizer_2")
+_WITHOUT_WEIGHTS = re.compile(r"(Scheduler|Tokenizer|Processor|FeatureExtractor)(Fast|Pil)?$")
 
 _WEIGHT_NAMES = ("diffusion_pytorch_model", "model")
 _PICKLES = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
@@ -52,16 +54,27 @@ class ModelFolder:
 
     @property
     def pipeline(self) -> str:
-        """Name of the pipeline's class, one of `PIPELINES`. Raises `ModelLoadError`."""
+        """Name of the pipeline's class. Raises `ModelLoadError`, also when that is code of the model's own."""
         name = self.index.get("_class_name")
-        if name not in PIPELINES:
-            raise ModelLoadError("MODEL_UNSUPPORTED", f"pipeline {name} cannot be run: only {', '.join(PIPELINES)}")
-        return str(name)
+        if not isinstance(name, str):
+            raise ModelLoadError("MODEL_UNSUPPORTED", "the model brings a pipeline of its own; only diffusers' are run")
+        return name
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The parts that loading reads, and their classes."""
+        named = {name: part for name, part in self.index.items() if name.isidentifier()}
+        listed = {name: part for name, part in named.items() if isinstance(part, list) and len(part) == 2}
+        return {
+            name: str(part[1])
+            for name, part in listed.items()
+            if part[0] is not None and (name in _PARTS or self.pipeline not in PIPELINES)
+        }
 
     @property
     def weighted_parts(self) -> list[str]:
         """The parts that hold weights."""
-        return [name for name in WEIGHTED if (self.index.get(name) or [None])[0] is not None]
+        return [name for name, made in self.parts.items() if not _WITHOUT_WEIGHTS.search(made)]
 
     @cached_property
     def weight_files(self) -> list[Path]:
@@ -73,6 +86,13 @@ class ModelFolder:
         """Memory that the weights take once loaded as `dtype`. Raises `ModelLoadError`."""
         return sum(tensor_bytes(file, dtype) for file in self.weight_files)
 
+    @property
+    def configs(self) -> dict[str, dict[str, Any]]:
+        """The configurations of all parts that have one, by part. Raises `ModelLoadError`."""
+        names = {part: "scheduler_config.json" if part == "scheduler" else "config.json" for part in self.parts}
+        files = {part: self.path / part / name for part, name in names.items()}
+        return {part: _read_object(file) for part, file in files.items() if file.is_file()}
+
     def config(self, part: str) -> dict[str, Any]:
         """Configuration of a part that is a diffusers model. Raises `ModelLoadError`."""
         file = self.path / part / "config.json"
@@ -80,11 +100,19 @@ class ModelFolder:
             raise ModelLoadError("MODEL_LOAD_FAILED", f"{part} has no config.json")
         return _read_object(file)
 
+    def check_kind(self, kind: ModelKind) -> None:
+        """Raises `ModelLoadError` MODEL_UNSUPPORTED when this pipeline does not make what `kind` says. What other
+        pipelines than those of `PIPELINES` make, their signatures tell."""
+        made = PIPELINES.get(self.pipeline)
+        if made is None and kind == "image":
+            known = ", ".join(name for name, made in PIPELINES.items() if made == "image")
+            raise ModelLoadError("MODEL_UNSUPPORTED", f"pipeline {self.pipeline} makes no pictures here: only {known}")
+        if made not in (None, kind):
+            raise ModelLoadError("MODEL_UNSUPPORTED", f"the model is of kind {made}; its catalogue entry says {kind}")
+
     def check(self, kind: ModelKind = "image") -> None:
         """Raises `ModelLoadError` when this is no folder that the engine could load, to make what `kind` says."""
-        made = PIPELINES[self.pipeline]
-        if made != kind:
-            raise ModelLoadError("MODEL_UNSUPPORTED", f"the model is of kind {made}; its catalogue entry says {kind}")
+        self.check_kind(kind)
         _ = self.weight_files
 
     def _weights_of(self, part: str) -> list[Path]:

@@ -32,10 +32,19 @@ def new_scheduler(name: SchedulerName, model_config: dict[str, Any], steps: int)
     `model_config` is that of the model's own scheduler. Timesteps and sigmas stay on the CPU: read on a GPU, each
     step would wait for the device.
     """
-    scheduler_class, overrides = _CLASSES[name]
-    scheduler = scheduler_class.from_config(model_config, **overrides)
+    scheduler = _made(name, model_config)
     scheduler.set_timesteps(steps, device="cpu")
     return scheduler
+
+
+def pipeline_scheduler(name: SchedulerName | None, own: Any) -> Any:
+    """A fresh scheduler for a pipeline that sets its timesteps itself: of that name, or as the pipeline's own is."""
+    return type(own).from_config(own.config) if name is None else _made(name, dict(own.config))
+
+
+def _made(name: SchedulerName, model_config: dict[str, Any]) -> Any:
+    scheduler_class, overrides = _CLASSES[name]
+    return scheduler_class.from_config(model_config, **overrides)
 
 
 def predicted_original(scheduler: Any, output: Any) -> torch.Tensor:

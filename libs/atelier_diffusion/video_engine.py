@@ -6,9 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+import numpy as np
+
 from atelier_diffusion.clip_memory import clip_too_large
 from atelier_diffusion.clip_model import ClipModel, FrameSource, ModelFacts
-from atelier_diffusion.denoise import Clip, FrameChunk
+from atelier_diffusion.denoise import Clip, FrameChunk, Pixels
 from atelier_diffusion.engine import Engine
 from atelier_diffusion.errors import CanceledError
 from atelier_diffusion.model_card import ModelCard
@@ -91,5 +93,10 @@ class VideoEngine(Engine[ClipModel]):
             guidance_scale=card.defaults.guidance_scale,
             seed=0,
             scheduler=card.defaults.scheduler,
+            first_frame=_grey(card) if card.takes_first_frame else None,  # some models need one
         )
         self.generate(request, card.id, on_frames=lambda _: True)
+
+
+def _grey(card: ModelCard) -> Pixels:
+    return np.full((card.defaults.height_px, card.defaults.width_px, 3), 128, np.uint8)

@@ -1,7 +1,7 @@
 """Measures, in a process of its own, what denoising and decoding a clip take: `python -m … FOLDER FRAMES PART`.
 
-Prints one number of bytes: the peak of resident memory over what it was before. `PART` is `denoise` or `decode`; each
-wants a fresh process, for the allocator keeps what another has left.
+Prints one number of bytes: the peak of resident memory over what it was before. `PART` is `denoise` or `decode`, or
+`whole` for a pipeline that is called; each wants a fresh process, for the allocator keeps what another has left.
 """
 
 import sys
@@ -13,6 +13,7 @@ from atelier_diffusion.loader import DiffusersClipStore
 from atelier_diffusion.model_card import ModelCard, ModelDefaults
 from atelier_diffusion.request import VideoRequest
 from atelier_diffusion.source import ModelSource
+from atelier_diffusion.video_pipeline import DiffusersClipLoop
 
 AT_ONCE = 4
 
@@ -21,7 +22,7 @@ def request(frames: int, side_px: int = 128) -> VideoRequest:
     """A clip with guidance."""
     return VideoRequest(
         prompt="", negative_prompt="", width_px=side_px, height_px=side_px, frames=frames, steps=2,
-        guidance_scale=5.0, seed=0, scheduler="DDIM",
+        guidance_scale=5.0, seed=0, scheduler="EULER",
     )  # fmt: skip
 
 
@@ -35,16 +36,27 @@ def _resident_bytes(field: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
 
+def _begin() -> int:
+    """The peak begins anew: what is in use now."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _resident_bytes("VmRSS")
+
+
 def main(folder: Path, frames: int, part: str) -> None:
     """Prints the peak."""
     set_threads(1)
     loop = DiffusersClipStore(Device.choose("cpu"), Hub()).locate(card_of(folder)).load()
+    if not isinstance(loop, DiffusersClipLoop):
+        loop.draw(request(9, 32), lambda _: True)
+        before = _begin()
+        loop.draw(request(frames), lambda _: True)
+        print(_resident_bytes("VmHWM") - before)  # noqa: T201
+        return
     warm = loop.prepare(request(2, 32))  # reads in the code that will run
     loop.step([warm])
     loop.decode(warm, 0, 1)
     state = loop.prepare(request(frames))
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    before = _resident_bytes("VmRSS")
+    before = _begin()
     if part == "denoise":
         loop.step([state])
     else:

@@ -52,3 +52,98 @@ def text_to_video(demo: Path) -> Any:
     )  # fmt: skip
     made: Any = TextToVideoSDPipeline
     return made(**shared, unet=unet, text_encoder=CLIPTextModel(text_config(32, 32)))
+
+
+def animate_diff(demo: Path) -> Any:
+    """AnimateDiff: a network for pictures, with layers over time between its own."""
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.models.unets.unet_motion_model import MotionAdapter
+    from diffusers.pipelines.animatediff.pipeline_animatediff import AnimateDiffPipeline
+    from transformers import CLIPTextModel
+
+    shared = parts(demo)
+    network: Any = UNet2DConditionModel
+    unet = network(
+        sample_size=8, block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=8, attention_head_dim=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=32,
+    )  # fmt: skip
+    adapter: Any = MotionAdapter
+    motion = adapter(
+        block_out_channels=(16, 32), motion_layers_per_block=1, motion_mid_block_layers_per_block=1,
+        motion_num_attention_heads=2, motion_norm_num_groups=8,
+    )  # fmt: skip
+    made: Any = AnimateDiffPipeline
+    return made(**shared, unet=unet, text_encoder=CLIPTextModel(text_config(32, 32)), motion_adapter=motion)
+
+
+def _ltx_parts(demo: Path) -> dict[str, Any]:
+    import torch
+    from diffusers.models.autoencoders.autoencoder_kl_ltx import AutoencoderKLLTXVideo
+    from diffusers.models.transformers.transformer_ltx import LTXVideoTransformer3DModel
+    from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+    from transformers import CLIPTokenizer, T5Config, T5EncoderModel
+
+    torch.manual_seed(0)
+    transformer: Any = LTXVideoTransformer3DModel
+    vae: Any = AutoencoderKLLTXVideo
+    scheduler: Any = FlowMatchEulerDiscreteScheduler
+    text = T5Config(vocab_size=VOCABULARY, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    return {
+        "tokenizer": CLIPTokenizer.from_pretrained(demo / "tokenizer"),
+        "text_encoder": T5EncoderModel(text),
+        "scheduler": scheduler(),
+        "transformer": transformer(
+            in_channels=8, out_channels=8, num_attention_heads=2, attention_head_dim=8, cross_attention_dim=16,
+            num_layers=1, caption_channels=16,
+        ),
+        "vae": vae(
+            latent_channels=8, block_out_channels=(8, 8, 8, 8), decoder_block_out_channels=(8, 8, 8, 8),
+            layers_per_block=(1, 1, 1, 1, 1), decoder_layers_per_block=(1, 1, 1, 1, 1),
+        ),
+    }  # fmt: skip
+
+
+def ltx(demo: Path) -> Any:
+    """LTX: a transformer, flow matching, a decoder over time that makes eight frames of one."""
+    from diffusers.pipelines.ltx.pipeline_ltx import LTXPipeline
+
+    made: Any = LTXPipeline
+    return made(**_ltx_parts(demo))
+
+
+def ltx_from_a_picture(demo: Path) -> Any:
+    """LTX that goes on from a picture, which its call only seems to do without."""
+    from diffusers.pipelines.ltx.pipeline_ltx_image2video import LTXImageToVideoPipeline
+
+    made: Any = LTXImageToVideoPipeline
+    return made(**_ltx_parts(demo))
+
+
+def cogvideox_from_a_picture(demo: Path) -> Any:
+    """CogVideoX that goes on from a picture; its call says that it needs one."""
+    import torch
+    from diffusers.models.autoencoders.autoencoder_kl_cogvideox import AutoencoderKLCogVideoX
+    from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXTransformer3DModel
+    from diffusers.pipelines.cogvideo.pipeline_cogvideox_image2video import CogVideoXImageToVideoPipeline
+    from diffusers.schedulers.scheduling_ddim_cogvideox import CogVideoXDDIMScheduler
+    from transformers import CLIPTokenizer, T5Config, T5EncoderModel
+
+    torch.manual_seed(0)
+    transformer: Any = CogVideoXTransformer3DModel
+    vae: Any = AutoencoderKLCogVideoX
+    scheduler: Any = CogVideoXDDIMScheduler
+    text = T5Config(vocab_size=VOCABULARY, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    made: Any = CogVideoXImageToVideoPipeline
+    return made(
+        tokenizer=CLIPTokenizer.from_pretrained(demo / "tokenizer"), text_encoder=T5EncoderModel(text),
+        scheduler=scheduler(),
+        vae=vae(
+            block_out_channels=(8, 8, 8, 8), latent_channels=4, layers_per_block=1, norm_num_groups=2,
+            down_block_types=("CogVideoXDownBlock3D",) * 4, up_block_types=("CogVideoXUpBlock3D",) * 4,
+        ),
+        transformer=transformer(
+            num_attention_heads=2, attention_head_dim=16, in_channels=8, out_channels=4, time_embed_dim=2,
+            text_embed_dim=16, num_layers=1, use_rotary_positional_embeddings=True,
+        ),
+    )  # fmt: skip

@@ -4,14 +4,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.model.small_models import text_to_video
+from tests.model.small_models import animate_diff, ltx, text_to_video
 
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.clip_memory import ClipFacts, decoding_bytes, denoising_bytes
 from atelier_diffusion.engine import ImageEngine
 from atelier_diffusion.model_folder import ModelFolder
+from atelier_diffusion.pipeline_call import PipelineCall
+from atelier_diffusion.pipeline_facts import PipelineFacts
 
 MIB = 2**20
 
@@ -25,21 +28,19 @@ def folder(engine: ImageEngine, demo_catalogue: Catalogue, tmp_path_factory: pyt
     return saved
 
 
-@pytest.fixture
-def peak_of(folder: Path) -> Callable[[int, str], int]:
-    def measured(frames: int, part: str) -> int:
-        command = [sys.executable, "-m", "tests.model.clip_peak", str(folder), str(frames), part]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
-        return int(answer.stdout)
-
-    return measured
+def peak_of(folder: Path, frames: int, part: str) -> int:
+    command = [sys.executable, "-m", "tests.model.clip_peak", str(folder), str(frames), part]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
+    return int(answer.stdout)
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells a peak that begins anew")
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="only Linux tells a peak that begins anew"
+)
+
+
 @pytest.mark.parametrize("frames", [16, 64])
-def test_the_estimate_is_near_the_peak_and_not_below_it(
-    folder: Path, peak_of: Callable[[int, str], int], frames: int
-) -> None:
+def test_the_estimate_is_near_the_peak_and_not_below_it(folder: Path, frames: int) -> None:
     from tests.model.clip_peak import AT_ONCE, request
 
     files = ModelFolder(folder)
@@ -48,5 +49,22 @@ def test_the_estimate_is_near_the_peak_and_not_below_it(
     denoising = denoising_bytes(facts, asked)
     decoding = decoding_bytes(facts, asked, AT_ONCE) - decoding_bytes(facts, asked, 0)
     for estimated, part in ((denoising, "denoise"), (decoding, "decode")):
-        measured = peak_of(frames, part)
+        measured = peak_of(folder, frames, part)
         assert measured - 8 * MIB < estimated < 2 * measured + 16 * MIB, part
+
+
+@pytest.mark.parametrize("make", [animate_diff, ltx])
+@pytest.mark.parametrize("frames", [17, 65])
+def test_a_clip_that_a_pipeline_draws_takes_no_more_than_its_rough_estimate(
+    engine: ImageEngine, demo_catalogue: Catalogue, tmp_path: Path, make: Callable[[Path], Any], frames: int
+) -> None:
+    from tests.model.clip_peak import request
+
+    demo = demo_catalogue.default.folder
+    assert demo is not None
+    make(demo).save_pretrained(tmp_path)
+    call = PipelineCall("P", frozenset(), needs_image=False)
+    facts = PipelineFacts.read(call, ModelFolder(tmp_path).configs, "EULER", 4)
+    measured = peak_of(tmp_path, frames, "whole")
+    print(measured / MIB, facts.needed_bytes(request(frames)) / MIB)
+    assert measured - 8 * MIB < facts.needed_bytes(request(frames))

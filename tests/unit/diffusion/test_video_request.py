@@ -66,3 +66,7 @@ def test_a_clip_must_suit_the_model(asked: dict[str, object], reason: str) -> No
     with pytest.raises(EngineError) as refused:
         CARD.check(replace(REQUEST, **asked))  # type: ignore[arg-type]
     assert refused.value.reason == reason
+
+
+def test_a_model_that_takes_a_first_frame_gets_it() -> None:
+    replace(CARD, takes_first_frame=True).check(replace(REQUEST, first_frame=np.zeros((32, 64, 3), np.uint8)))
