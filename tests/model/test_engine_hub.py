@@ -10,12 +10,15 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from tests.model.small_models import ltx
 
 from atelier_diffusion.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.denoise import FrameChunk
 from atelier_diffusion.engine import ImageEngine
 from atelier_diffusion.errors import ModelLoadError
-from atelier_diffusion.local import open_engine
-from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.local import open_engine, open_video_engine
+from atelier_diffusion.request import ImageRequest, VideoRequest
+from atelier_diffusion.video_engine import VideoEngine
 
 COMMIT = "a" * 40
 REQUEST = ImageRequest("a red circle", "", 256, 256, 2, 3.0, 7, "DDIM")
@@ -109,6 +112,60 @@ def test_a_model_is_downloaded_drawn_with_and_found_again_without_the_hub(
     (again,) = offline.generate(REQUEST)
     assert again.model_revision == COMMIT
     assert (again.pixels == picture.pixels).all()
+
+
+def serve_ltx(hub: SmallHub, demo_catalogue: Catalogue) -> None:
+    """A pipeline whose parts have other names."""
+    demo = demo_catalogue.default.folder
+    assert demo is not None
+    shutil.rmtree(hub.folder)
+    ltx(demo).save_pretrained(hub.folder)
+    (hub.folder / "transformer" / "diffusion_pytorch_model.bin").write_bytes(b"a pickle")
+    (hub.folder / "extra").mkdir()
+    (hub.folder / "extra" / "model.safetensors").write_bytes(b"no part of it")
+
+
+def videos_on(tmp_path: Path, endpoint: str) -> VideoEngine:
+    file = tmp_path / "catalogue.yaml"
+    entry = {"kind": "video", "source": "hf:atelier/demo", "defaults": {"scheduler": "EULER"}}
+    file.write_text(json.dumps({"default": "m", "models": {"m": entry}}))
+    catalogue = read_catalogue(file, root=tmp_path, kind="video")
+    return open_video_engine(
+        catalogue, device="cpu", threads=1, cache_folder=tmp_path / "downloads", hf_endpoint=endpoint
+    )  # fmt: skip
+
+
+def test_the_parts_of_any_pipeline_are_downloaded_and_no_others(
+    engine: ImageEngine, demo_catalogue: Catalogue, hub: SmallHub, tmp_path: Path
+) -> None:
+    serve_ltx(hub, demo_catalogue)
+    chunks: list[FrameChunk] = []
+
+    def keep(chunk: FrameChunk) -> bool:
+        chunks.append(chunk)
+        return True
+
+    request = VideoRequest(
+        prompt="a green star", negative_prompt="", width_px=64, height_px=64, frames=3, steps=1, guidance_scale=1.0,
+        seed=0, scheduler="EULER",
+    )  # fmt: skip
+    assert videos_on(tmp_path, hub.url).generate(request, on_frames=keep).model_revision == COMMIT
+    assert "transformer/diffusion_pytorch_model.safetensors" in " ".join(hub.fetched)
+    assert not any(unwanted in " ".join(hub.fetched) for unwanted in (".bin", "extra"))
+    assert videos_on(tmp_path, "http://127.0.0.1:9").generate(request, on_frames=keep).model_revision == COMMIT
+    assert (chunks[0].pixels == chunks[1].pixels).all()
+
+
+def test_a_pipeline_that_is_of_no_use_is_refused_before_its_weights_are_downloaded(
+    engine: ImageEngine, demo_catalogue: Catalogue, hub: SmallHub, tmp_path: Path
+) -> None:
+    serve_ltx(hub, demo_catalogue)
+    index = hub.folder / "model_index.json"
+    index.write_text(json.dumps({**json.loads(index.read_text()), "_class_name": "LattePipeline"}))
+    with pytest.raises(ModelLoadError) as refused:
+        videos_on(tmp_path, hub.url).load("m")
+    assert refused.value.reason == "MODEL_UNSUPPORTED"
+    assert "safetensors" not in " ".join(hub.fetched)
 
 
 def test_a_repository_that_is_not_there_is_not_found(engine: ImageEngine, hub: SmallHub, tmp_path: Path) -> None:

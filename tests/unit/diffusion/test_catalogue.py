@@ -133,3 +133,15 @@ def test_the_parts_without_torch_import_none() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert answer.stdout.strip() == "[]"
+
+
+def test_an_entry_says_whether_its_model_takes_a_first_frame(tmp_path: Path) -> None:
+    entry = {"kind": "video", "source": "path:models/v"}
+    document = {"default": "v", "models": {"v": entry, "w": {**entry, "takes_first_frame": True}}}
+    (tmp_path / "catalogue.yaml").write_text(json.dumps(document))
+    catalogue = read_catalogue(tmp_path / "catalogue.yaml", root=tmp_path, kind="video")
+    assert [card.takes_first_frame for card in catalogue.cards] == [False, True]
+    document["models"] = {"v": {**entry, "takes_first_frame": "yes"}}
+    (tmp_path / "catalogue.yaml").write_text(json.dumps(document))
+    with pytest.raises(CatalogueError, match="takes_first_frame has the wrong type"):
+        read_catalogue(tmp_path / "catalogue.yaml", root=tmp_path, kind="video")
