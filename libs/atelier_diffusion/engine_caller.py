@@ -56,8 +56,8 @@ class Caller:
         if self._stopped.is_set():
             return False
         began_ns, ended_ns, preview = self._last_ns, time.time_ns(), b""
-        wanted = report.preview is not None and report.step < report.steps
-        if report.preview is not None and wanted and time.monotonic() - self._previewed >= PREVIEW_EVERY_S:
+        is_due = time.monotonic() - self._previewed >= PREVIEW_EVERY_S
+        if report.preview is not None and report.step < report.steps and is_due:
             preview = preview_jpeg(report.preview())
             self._previewed = time.monotonic()
         self._send(StepDone(self._number, report.step, report.steps, report.picture_index, began_ns, ended_ns, preview))

@@ -92,16 +92,20 @@ class Desk:
             os._exit(1)
 
     def _take(self, message: Call | Stop | Taken) -> None:
-        if not isinstance(message, Call):
-            caller = self._callers.get(message.number)
-            if caller is not None:  # it may just have been answered
-                caller.stop() if isinstance(message, Stop) else caller.take()
+        if isinstance(message, Call):
+            self._callers[message.number] = Caller(message.number, self._wire.send)
+            if message.method in ON_THE_DEVICE:
+                self._for_the_device.put(message)
+            else:
+                self._elsewhere.submit(self._answer, message)
             return
-        self._callers[message.number] = Caller(message.number, self._wire.send)
-        if message.method in ON_THE_DEVICE:
-            self._for_the_device.put(message)
+        caller = self._callers.get(message.number)
+        if caller is None:
+            return  # answered meanwhile
+        if isinstance(message, Stop):
+            caller.stop()
         else:
-            self._elsewhere.submit(self._answer, message)
+            caller.take()
 
     def _answer(self, call: Call) -> None:
         """Answers, or ends the process: the service then hears of it, which waits for ever otherwise."""

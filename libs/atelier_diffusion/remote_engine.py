@@ -59,8 +59,8 @@ class RemoteEngine:
 
     Every method raises `EngineError` with what the engine itself raises, ENGINE_LOST when the process fell at this
     call, ENGINE_RESTARTED when it fell while the call waited for its turn, and RuntimeError with a trace for what
-    nobody expected. A call that is cancelled ends at once here, and there within one denoising step, or when the
-    model that it loads is loaded.
+    nobody expected. A call that is cancelled ends at once here, and there within one denoising step, one chunk of
+    frames, or when the model that it loads is loaded.
     """
 
     def __init__(self, opening: Open, listener: Callable[[ModelStatus], None]) -> None:
