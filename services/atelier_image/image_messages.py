@@ -12,7 +12,7 @@ from atelier_diffusion.model_card import ModelDefaults
 from atelier_diffusion.request import SchedulerName
 from atelier_image.domain.parameters import Asked, FormatName, Parameters
 from atelier_image.domain.result import Result
-from atelier_jobs.events import failure_message
+from atelier_jobs.events import failure_message, progress_message
 from atelier_jobs.job import Job
 from atelier_service.telemetry import trace_id_of
 
@@ -95,7 +95,7 @@ def image_message(job: Job) -> image_pb2.Image:
         revision=job.revision,
         parameters=parameters_message(parameters),
         model_revision=result.model_revision if result else "",
-        progress=job_pb2.Progress(step=job.step, steps=job.steps, fraction=job.fraction),
+        progress=progress_message(job),
         cached=job.cached,
         attempt=job.attempt,
         seq=job.seq,
