@@ -10,7 +10,7 @@ from atelier_generation.api.messages import scheduler_name, timestamp_message
 from atelier_generation.domain.result import result_from
 from atelier_image.domain.parameters import AskedImage, FormatName, ImageParameters
 from atelier_image.domain.result import Picture
-from atelier_jobs.events import failure_message
+from atelier_jobs.events import failure_message, progress_message
 from atelier_jobs.job import Job
 from atelier_service.telemetry import trace_id_of
 
@@ -88,7 +88,7 @@ def image_message(job: Job) -> image_pb2.Image:
         revision=job.revision,
         parameters=parameters_message(parameters),
         model_revision=result.model_revision if result else "",
-        progress=job_pb2.Progress(step=job.step, steps=job.steps, fraction=job.fraction),
+        progress=progress_message(job),
         cached=job.cached,
         attempt=job.attempt,
         seq=job.seq,
