@@ -18,7 +18,8 @@ from pydantic_settings import BaseSettings
 
 from atelier_auth.settings import AuthSettings
 from atelier_events.settings import EventsSettings
-from atelier_image.settings import CommonSettings, ImageSettings, ImageWorkerSettings
+from atelier_generation.settings import GenerationApiSettings, GenerationSettings, GenerationWorkerSettings
+from atelier_image.settings import ImageSettings, ImageWorkerSettings
 from atelier_mesh.settings import MeshSettings
 from atelier_service.settings import ServiceSettings
 from atelier_storage.settings import StorageSettings
@@ -43,9 +44,11 @@ GROUPS = (
     Group("atelier-auth", AuthSettings, ServiceSettings),
     Group("atelier-storage", StorageSettings, ServiceSettings),
     Group("atelier-events", EventsSettings, ServiceSettings),
-    Group("atelier-image and atelier-image-worker", CommonSettings, ServiceSettings),
-    Group("atelier-image", ImageSettings, CommonSettings),
-    Group("atelier-image-worker", ImageWorkerSettings, CommonSettings),
+    Group("Services that draw, and their workers", GenerationSettings, ServiceSettings),
+    Group("Services that draw", GenerationApiSettings, GenerationSettings),
+    Group("Workers", GenerationWorkerSettings, GenerationSettings),
+    Group("atelier-image", ImageSettings, GenerationApiSettings),
+    Group("atelier-image-worker", ImageWorkerSettings, GenerationWorkerSettings),
 )
 
 
@@ -60,7 +63,8 @@ def fields_of(group: Group) -> dict[str, FieldInfo]:
     return {
         name: field
         for name, field in group.settings.model_fields.items()
-        if name not in before or before[name].default != field.default
+        # What must be given has its row where it gets a default.
+        if not field.is_required() and (name not in before or before[name].default != field.default)
     }
 
 

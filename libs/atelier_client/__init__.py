@@ -4,6 +4,7 @@
 
     with Client() as client:
         client.generate("a red circle on a blue background", seed=1).save("out.png")
+        client.generate_video("a red ball moving right", seed=1).save("ball.mp4")
 
 The names below are loaded when they are first used, so that `atelier --help` does not wait for an HTTP client.
 """
@@ -15,32 +16,38 @@ if TYPE_CHECKING:
     from atelier_client.async_client import AsyncClient as AsyncClient
     from atelier_client.client import Client as Client
     from atelier_client.client import Image as Image
+    from atelier_client.client import Video as Video
     from atelier_client.errors import AtelierApiError as AtelierApiError
     from atelier_client.errors import CannotReachError as CannotReachError
     from atelier_client.errors import JobFailedError as JobFailedError
     from atelier_client.image import AsyncImage as AsyncImage
     from atelier_client.retry import RetryPolicy as RetryPolicy
+    from atelier_client.video import AsyncVideo as AsyncVideo
 
 _HOMES = {
     "AsyncClient": "async_client",
     "AsyncImage": "image",
+    "AsyncVideo": "video",
     "AtelierApiError": "errors",
     "CannotReachError": "errors",
     "Client": "client",
     "Image": "client",
     "JobFailedError": "errors",
     "RetryPolicy": "retry",
+    "Video": "client",
 }
 
 __all__ = [
     "AsyncClient",
     "AsyncImage",
+    "AsyncVideo",
     "AtelierApiError",
     "CannotReachError",
     "Client",
     "Image",
     "JobFailedError",
     "RetryPolicy",
+    "Video",
 ]
 
 

@@ -1,8 +1,6 @@
 """The client for asyncio programs. `client.py` is its blocking face."""
 
-import asyncio
 import os
-import uuid
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Self, Unpack
@@ -27,34 +25,47 @@ from atelier.image.v1.image_pb2 import (
     UnloadModelRequest,
 )
 from atelier.storage.v1.storage_pb2 import Asset
+from atelier.video.v1 import video_pb2
+from atelier.video.v1.video_pb2 import (
+    GenerateVideoRequest,
+    GetVideoModelRequest,
+    ListVideoModelsRequest,
+    ListVideoModelsResponse,
+    LoadVideoModelRequest,
+    UnloadVideoModelRequest,
+    VideoModel,
+)
 from atelier_client.assets import AsyncAssets
-from atelier_client.connection import CALL_TIMEOUT_S, Connection
+from atelier_client.connection import Connection
 from atelier_client.image import AsyncImage
 from atelier_client.images import AsyncImages
 from atelier_client.keys import AsyncKeys
 from atelier_client.paging import pages
-from atelier_client.parameters import Parameters, to_message
+from atelier_client.parameters import Parameters, VideoParameters, to_message, to_video_message
 from atelier_client.rest_transport import RestTransport
 from atelier_client.retry import RetryPolicy
 from atelier_client.rpc import rpc
 from atelier_client.settings import ClientSettings
 from atelier_client.transport import Transport
+from atelier_client.video import AsyncVideo
+from atelier_client.videos import AsyncVideos
 
 _IMAGE = image_pb2.DESCRIPTOR
-_GENERATE = rpc(_IMAGE, "ImageService.GenerateImage", GenerateImageRequest, image_pb2.Image, repeatable=True)
 _LIST_MODELS = rpc(_IMAGE, "ModelService.ListModels", ListModelsRequest, ListModelsResponse)
 _GET_MODEL = rpc(_IMAGE, "ModelService.GetModel", GetModelRequest, Model)
 _LOAD_MODEL = rpc(_IMAGE, "ModelService.LoadModel", LoadModelRequest, Model)
 _UNLOAD_MODEL = rpc(_IMAGE, "ModelService.UnloadModel", UnloadModelRequest, Model)
+_VIDEO = video_pb2.DESCRIPTOR
+_LIST_VIDEO_MODELS = rpc(_VIDEO, "VideoModelService.ListVideoModels", ListVideoModelsRequest, ListVideoModelsResponse)
+_GET_VIDEO_MODEL = rpc(_VIDEO, "VideoModelService.GetVideoModel", GetVideoModelRequest, VideoModel)
+_LOAD_VIDEO_MODEL = rpc(_VIDEO, "VideoModelService.LoadVideoModel", LoadVideoModelRequest, VideoModel)
+_UNLOAD_VIDEO_MODEL = rpc(_VIDEO, "VideoModelService.UnloadVideoModel", UnloadVideoModelRequest, VideoModel)
 _TOKEN = rpc(auth_pb2.DESCRIPTOR, "AuthService.CreateToken", CreateTokenRequest, CreateTokenResponse)
 _STATUS = rpc(events_pb2.DESCRIPTOR, "SystemService.GetSystemStatus", GetSystemStatusRequest, GetSystemStatusResponse)
 
-# The gateway holds a call back for at most this long.
-_LONGEST_PREFER_S = 60
-
 
 class AsyncClient:
-    """Pictures from prompts.
+    """Pictures and clips from prompts.
 
         async with AsyncClient() as client:
             image = await client.generate("a red circle on a blue background", steps=20, seed=1)
@@ -95,6 +106,7 @@ class AsyncClient:
     def _start(self, transport: Transport, retry: RetryPolicy | None) -> None:
         self._connection = Connection(transport, retry or RetryPolicy())
         self.images = AsyncImages(self._connection)
+        self.videos = AsyncVideos(self._connection)
         self.keys = AsyncKeys(self._connection)
         self.assets = AsyncAssets(self._connection)
 
@@ -126,23 +138,22 @@ class AsyncClient:
         that the mesh refuses, JobFailedError when the image ended without pictures while it was waited for.
         """
         request = GenerateImageRequest(parameters=to_message(prompt, parameters))
-        timeout_s = None if wait is True else float(wait)
-        loop = asyncio.get_running_loop()
-        end = None if timeout_s is None else loop.time() + timeout_s
-        prefer_s = _LONGEST_PREFER_S if timeout_s is None else min(int(timeout_s), _LONGEST_PREFER_S)
-        metadata = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
-        if prefer_s > 0:
-            metadata["prefer"] = f"wait={prefer_s}"
-        message = await self._connection.call(
-            _GENERATE, request, metadata=metadata, timeout_s=CALL_TIMEOUT_S + prefer_s
-        )
-        image = AsyncImage(message, self._connection)
-        if wait is False:
-            return image
-        if not image.finished:
-            return await image.wait(None if end is None else max(0.0, end - loop.time()))
-        image.raise_for_state()
-        return image
+        return await self.images.submit(request, wait=wait, idempotency_key=idempotency_key)
+
+    async def generate_video(
+        self,
+        prompt: str,
+        *,
+        wait: bool | float = True,
+        idempotency_key: str | None = None,
+        **parameters: Unpack[VideoParameters],
+    ) -> AsyncVideo:
+        """Makes a clip. `wait`, `idempotency_key` and errors are those of `generate`.
+
+        Raises AtelierApiError NOT_FOUND when the first frame is no asset of the caller's.
+        """
+        request = GenerateVideoRequest(parameters=to_video_message(prompt, parameters))
+        return await self.videos.submit(request, wait=wait, idempotency_key=idempotency_key)
 
     def watch(self, image_id: str, *, after_seq: int | None = None) -> AsyncIterator[Event]:
         """What happens to one image until its end: typed events (`atelier.events.v1.Event`).
@@ -150,7 +161,7 @@ class AsyncClient:
         A snapshot comes first, or with `after_seq` every kept event after that number; then progress and previews; the
         last one is terminal. A connection that breaks is opened again where it broke.
         """
-        return self._connection.watch(image_id, after_seq)
+        return self.images.watch(image_id, after_seq=after_seq)
 
     def events(
         self, *, after: str = "", types: Iterable[str] = (), job_id: str = "", heartbeats: bool = False
@@ -172,7 +183,7 @@ class AsyncClient:
         return await self.images.cancel(image_id)
 
     def models(self) -> AsyncIterator[Model]:
-        """The catalogue, the default model first."""
+        """The models that draw pictures, the default one first."""
         return pages(
             lambda token: self._connection.call(_LIST_MODELS, ListModelsRequest(page_token=token)),
             lambda page: page.models,
@@ -189,6 +200,25 @@ class AsyncClient:
     async def unload_model(self, model_id: str) -> Model:
         """Asks the workers to drop a model (administrators only)."""
         return await self._connection.call(_UNLOAD_MODEL, UnloadModelRequest(id=model_id))
+
+    def video_models(self) -> AsyncIterator[VideoModel]:
+        """The models that draw clips, the default one first."""
+        return pages(
+            lambda token: self._connection.call(_LIST_VIDEO_MODELS, ListVideoModelsRequest(page_token=token)),
+            lambda page: page.models,
+        )
+
+    async def video_model(self, model_id: str) -> VideoModel:
+        """One model that draws clips."""
+        return await self._connection.call(_GET_VIDEO_MODEL, GetVideoModelRequest(id=model_id))
+
+    async def load_video_model(self, model_id: str) -> VideoModel:
+        """Asks the workers to load a model (administrators only). `events` tells when it is READY."""
+        return await self._connection.call(_LOAD_VIDEO_MODEL, LoadVideoModelRequest(id=model_id))
+
+    async def unload_video_model(self, model_id: str) -> VideoModel:
+        """Asks the workers to drop a model (administrators only)."""
+        return await self._connection.call(_UNLOAD_VIDEO_MODEL, UnloadVideoModelRequest(id=model_id))
 
     async def upload(self, path: str | os.PathLike[str], *, filename: str | None = None) -> Asset:
         """Stores a picture or film. Raises OSError when `path` cannot be read."""

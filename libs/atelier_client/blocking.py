@@ -15,9 +15,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
+F = TypeVar("F", bound="Facade[Any]")
 
 
 class LoopThread:
@@ -84,10 +86,10 @@ class LoopThread:
         await self._loop.shutdown_asyncgens()
 
 
-class Facade(Generic[A]):
+class Facade(Generic[A_co]):
     """Something blocking in front of something asynchronous."""
 
-    def __init__(self, asynchronous: A, loop: LoopThread) -> None:
+    def __init__(self, asynchronous: A_co, loop: LoopThread) -> None:
         self._asynchronous = asynchronous
         self._loop = loop
 
@@ -119,6 +121,32 @@ class Blocking(Generic[A, P, S]):
         return call
 
 
+class Renewing(Generic[P]):
+    """A method of a façade that answers its object anew: waited for, and behind a façade of the same class."""
+
+    def __init__(self, method: Callable[Concatenate[Any, P], Coroutine[Any, Any, Any]]) -> None:
+        self._method = method
+        functools.update_wrapper(self, method)  # type: ignore[arg-type]
+
+    @overload
+    def __get__(self, instance: None, owner: type[Facade[Any]]) -> Self: ...
+
+    @overload
+    def __get__(self, instance: F, owner: type[Facade[Any]]) -> Callable[P, F]: ...
+
+    def __get__(self, instance: F | None, owner: type[Facade[Any]]) -> "Self | Callable[P, F]":
+        if instance is None:
+            return self
+        facade = instance
+
+        @functools.wraps(self._method)
+        def call(*args: P.args, **kwargs: P.kwargs) -> F:
+            loop = facade._loop
+            return type(facade)(loop.run(self._method(facade._asynchronous, *args, **kwargs)), loop)
+
+        return call
+
+
 def blocking(method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]]) -> Blocking[A, P, R]:
     """`method`, waited for."""
     return Blocking(method, lambda work, loop: loop.run(work))
@@ -129,6 +157,11 @@ def blocking_into(
 ) -> Blocking[A, P, S]:
     """`method`, waited for; its result behind `facade`."""
     return Blocking(method, lambda work, loop: facade(loop.run(work), loop))
+
+
+def renewing(method: Callable[Concatenate[Any, P], Coroutine[Any, Any, Any]]) -> Renewing[P]:
+    """`method`, which answers its own object anew, waited for."""
+    return Renewing(method)
 
 
 def iterating(method: Callable[Concatenate[A, P], AsyncIterator[R]]) -> Blocking[A, P, Iterator[R]]:

@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from atelier_client.command import Grpc, Options, Url, with_client
-from atelier_client.commands import generate, images, keys, models, status, upload, watch
+from atelier_client.commands import frames, generate, jobs, keys, models, status, upload, video, watch
 from atelier_client.errors import AtelierApiError, CannotReachError
 
 _EXIT_CODES = {
@@ -31,7 +31,7 @@ _EXIT_CODES = {
 
 app = typer.Typer(
     name="atelier",
-    help="Prompts become pictures on machines that you own.",
+    help="Prompts become pictures and clips on machines that you own.",
     epilog="Reads ATELIER_URL, ATELIER_API_KEY and ATELIER_GRPC, and var/dev.env of the working directory. Exit codes: "
     "1 the job failed or was cancelled, 2 wrong usage or value, 3 the mesh cannot be reached, 4 not authorised, "
     "5 not found, 6 busy or over a limit, 7 a file cannot be read or written, 130 interrupted.",
@@ -59,10 +59,13 @@ def _connection(
 
 
 app.command("generate")(with_client(generate.generate))
-app.command("images")(with_client(images.images))
-app.command("show")(with_client(images.show))
-app.command("cancel")(with_client(images.cancel))
-app.command("delete")(with_client(images.delete))
+app.command("video")(with_client(video.video))
+app.command("images")(with_client(jobs.images))
+app.command("videos")(with_client(jobs.videos))
+app.command("show")(with_client(jobs.show))
+app.command("cancel")(with_client(jobs.cancel))
+app.command("delete")(with_client(jobs.delete))
+app.command("frames")(with_client(frames.frames))
 app.command("watch")(with_client(watch.watch))
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")

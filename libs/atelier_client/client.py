@@ -1,33 +1,56 @@
 """The client for programs without an event loop: the methods of `async_client.py`, waited for."""
 
-from typing import Self
+from typing import Any, Self
 
+from atelier.image.v1 import image_pb2
+from atelier.video.v1 import video_pb2
 from atelier_client.assets import AsyncAssets
 from atelier_client.async_client import AsyncClient
-from atelier_client.blocking import Facade, LoopThread, blocking, blocking_into, iterating, iterating_into
+from atelier_client.blocking import Facade, LoopThread, blocking, blocking_into, iterating, iterating_into, renewing
 from atelier_client.image import AsyncImage, ImageRecord
 from atelier_client.images import AsyncImages
+from atelier_client.job import AsyncJob, JobRecord
+from atelier_client.job_kind import M
+from atelier_client.jobs import J
 from atelier_client.keys import AsyncKeys
 from atelier_client.retry import RetryPolicy
 from atelier_client.transport import Transport
+from atelier_client.video import AsyncVideo, VideoRecord
+from atelier_client.videos import AsyncVideos
 
 
-class Image(ImageRecord, Facade[AsyncImage]):
-    """An image of a `Client`. The record never changes: methods that change the image answer a new one."""
+class Job(JobRecord[M], Facade[J]):
+    """A job of a `Client`. The record never changes: methods that change the job answer a new one."""
 
-    def __init__(self, asynchronous: AsyncImage, loop: LoopThread) -> None:
-        ImageRecord.__init__(self, asynchronous.message)
+    def __init__(self, asynchronous: J, loop: LoopThread) -> None:
+        JobRecord.__init__(self, asynchronous.message)
         Facade.__init__(self, asynchronous, loop)
 
-    # Behind lambdas: a class cannot name itself in its own body.
-    refresh = blocking_into(AsyncImage.refresh, lambda image, loop: Image(image, loop))
-    wait = blocking_into(AsyncImage.wait, lambda image, loop: Image(image, loop))
-    cancel = blocking_into(AsyncImage.cancel, lambda image, loop: Image(image, loop))
-    watch = iterating(AsyncImage.watch)
+    refresh = renewing(AsyncJob.refresh)
+    wait = renewing(AsyncJob.wait)
+    cancel = renewing(AsyncJob.cancel)
+    watch = iterating(AsyncJob[Any].watch)
+    delete = blocking(AsyncJob[Any].delete)
+
+
+class Image(Job[image_pb2.Image, AsyncImage], ImageRecord):
+    """An image of a `Client`."""
+
     content = blocking(AsyncImage.content)
     save = blocking(AsyncImage.save)
     save_all = blocking(AsyncImage.save_all)
-    delete = blocking(AsyncImage.delete)
+
+
+class Video(Job[video_pb2.Video, AsyncVideo], VideoRecord):
+    """A video of a `Client`."""
+
+    content = blocking(AsyncVideo.content)
+    poster = blocking(AsyncVideo.poster)
+    contact_sheet = blocking(AsyncVideo.contact_sheet)
+    save = blocking(AsyncVideo.save)
+    frames = iterating(AsyncVideo.frames)
+    frame = blocking(AsyncVideo.frame)
+    save_frame = blocking(AsyncVideo.save_frame)
 
 
 class Images(Facade[AsyncImages]):
@@ -38,6 +61,17 @@ class Images(Facade[AsyncImages]):
     update = blocking_into(AsyncImages.update, Image)
     cancel = blocking_into(AsyncImages.cancel, Image)
     delete = blocking(AsyncImages.delete)
+    watch = iterating(AsyncImages.watch)
+
+
+class Videos(Facade[AsyncVideos]):
+    """`client.videos`."""
+
+    list = iterating_into(AsyncVideos.list, Video)
+    get = blocking_into(AsyncVideos.get, Video)
+    cancel = blocking_into(AsyncVideos.cancel, Video)
+    delete = blocking(AsyncVideos.delete)
+    watch = iterating(AsyncVideos.watch)
 
 
 class Keys(Facade[AsyncKeys]):
@@ -59,7 +93,7 @@ class Assets(Facade[AsyncAssets]):
 
 
 class Client(Facade[AsyncClient]):
-    """Pictures from prompts.
+    """Pictures and clips from prompts.
 
         with Client() as client:
             image = client.generate("a red circle on a blue background", steps=20, seed=1)
@@ -99,10 +133,12 @@ class Client(Facade[AsyncClient]):
     def _start(self, asynchronous: AsyncClient) -> None:
         Facade.__init__(self, asynchronous, LoopThread())
         self.images = Images(asynchronous.images, self._loop)
+        self.videos = Videos(asynchronous.videos, self._loop)
         self.keys = Keys(asynchronous.keys, self._loop)
         self.assets = Assets(asynchronous.assets, self._loop)
 
     generate = blocking_into(AsyncClient.generate, Image)
+    generate_video = blocking_into(AsyncClient.generate_video, Video)
     watch = iterating(AsyncClient.watch)
     events = iterating(AsyncClient.events)
     content = blocking(AsyncClient.content)
@@ -111,6 +147,10 @@ class Client(Facade[AsyncClient]):
     model = blocking(AsyncClient.model)
     load_model = blocking(AsyncClient.load_model)
     unload_model = blocking(AsyncClient.unload_model)
+    video_models = iterating(AsyncClient.video_models)
+    video_model = blocking(AsyncClient.video_model)
+    load_video_model = blocking(AsyncClient.load_video_model)
+    unload_video_model = blocking(AsyncClient.unload_video_model)
     upload = blocking(AsyncClient.upload)
     token = blocking(AsyncClient.token)
     status = blocking(AsyncClient.status)

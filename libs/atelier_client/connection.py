@@ -1,24 +1,21 @@
 """A transport with patience: repeats calls where that is safe, and resumes streams that broke."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
-from atelier.events.v1 import events_pb2
 from atelier.events.v1.events_pb2 import Event, SubscribeRequest
-from atelier.image.v1 import image_pb2
-from atelier.image.v1.image_pb2 import GetImageRequest, Image, WatchImageRequest
 from atelier_client.errors import AtelierApiError, CannotReachError, IncompleteError
+from atelier_client.job_kind import JobKind
 from atelier_client.retry import RetryPolicy
-from atelier_client.rpc import Req, Res, Rpc, rpc
+from atelier_client.rpc import Req, Res, Rpc
 from atelier_client.states import TERMINAL_STATES
 from atelier_client.transport import Transport
-
-_GET = rpc(image_pb2.DESCRIPTOR, "ImageService.GetImage", GetImageRequest, Image)
-_WATCH = rpc(image_pb2.DESCRIPTOR, "ImageService.WatchImage", WatchImageRequest, events_pb2.Event)
+from atelier_client.whole_picture import is_whole
 
 # Streams carry a heartbeat every 15 s: after three missed ones nobody is there.
 IDLE_S = 45.0
@@ -50,14 +47,15 @@ class Connection:
 
     async def content(self, rpc: Rpc[Req, HttpBody], request: Req, *, size_bytes: int) -> bytes:
         """The whole body of a file of `size_bytes` bytes; IncompleteError when another number came, also in repeats."""
-        async for attempt in self._attempts(True):
-            with attempt:
-                chunks = [part.data async for part in self._transport.stream(rpc, request, idle_s=CALL_TIMEOUT_S)]
-                data = b"".join(chunks)
-                if len(data) != size_bytes:
-                    raise IncompleteError(f"{len(data)} of {size_bytes} bytes came")
-                return data
-        raise AssertionError("tenacity ends with an answer or an error")
+
+        def missing(data: bytes) -> str:
+            return "" if len(data) == size_bytes else f"{len(data)} of {size_bytes} bytes came"
+
+        return await self._body(rpc, request, missing)
+
+    async def picture(self, rpc: Rpc[Req, HttpBody], request: Req) -> bytes:
+        """The whole body of a picture of unknown size; IncompleteError when it was cut, also in repeats."""
+        return await self._body(rpc, request, lambda data: "" if is_whole(data) else "the picture has no end")
 
     async def upload(
         self, rpc: Rpc[Req, Res], first: Req, chunks: AsyncIterator[bytes], *, timeout_s: float = 120.0
@@ -65,8 +63,8 @@ class Connection:
         """Sends a file once: half a file cannot be taken back, so nothing is repeated."""
         return await self._transport.upload(rpc, first, chunks, timeout_s=timeout_s)
 
-    async def watch(self, image_id: str, after_seq: int | None = None) -> AsyncIterator[Event]:
-        """What happens to one image until its end, no kept event twice, heartbeats left out.
+    async def watch(self, kind: JobKind[Any], job_id: str, after_seq: int | None = None) -> AsyncIterator[Event]:
+        """What happens to one job until its end, no kept event twice, heartbeats left out.
 
         A snapshot comes first, or with `after_seq` every kept event after that number. A connection that breaks is
         opened again behind the last event that arrived. Raises CannotReachError after `attempts` vain tries in a row.
@@ -75,8 +73,8 @@ class Connection:
         while True:
             before = after_seq
             try:
-                request = WatchImageRequest(id=image_id, after_seq=after_seq)
-                async with aclosing(self._transport.stream(_WATCH, request, idle_s=IDLE_S)) as events:
+                request = kind.watch.request_type(id=job_id, after_seq=after_seq)
+                async with aclosing(self._transport.stream(kind.watch, request, idle_s=IDLE_S)) as events:
                     async for event in events:
                         failures = 0
                         if event.HasField("heartbeat"):
@@ -85,9 +83,10 @@ class Connection:
                         yield event
                         if event.snapshot.terminal or event.generation_progress.terminal:
                             return
-                if after_seq is not None and after_seq == before and await self._has_ended(image_id, after_seq):
+                if after_seq is not None and after_seq == before and await self._has_ended(kind, job_id, after_seq):
                     return
-                broken: AtelierApiError = CannotReachError("the stream ended before the image did", delivered=True)
+                text = f"the stream ended before the {kind.noun} did"
+                broken: AtelierApiError = CannotReachError(text, delivered=True)
             except AtelierApiError as error:
                 if not _broke(error):
                     raise
@@ -121,6 +120,17 @@ class Connection:
         """Closes the transport."""
         await self._transport.close()
 
+    async def _body(self, rpc: Rpc[Req, HttpBody], request: Req, missing: Callable[[bytes], str]) -> bytes:
+        """The whole body, asked for again while `missing` says what is not there; empty when all is."""
+        async for attempt in self._attempts(True):
+            with attempt:
+                chunks = [part.data async for part in self._transport.stream(rpc, request, idle_s=CALL_TIMEOUT_S)]
+                data = b"".join(chunks)
+                if text := missing(data):
+                    raise IncompleteError(text)
+                return data
+        raise AssertionError("tenacity ends with an answer or an error")
+
     def _attempts(self, repeatable: bool) -> AsyncRetrying:
         def allowed(error: BaseException) -> bool:
             return isinstance(error, IncompleteError) or self._policy.allows(error, repeatable=repeatable)
@@ -139,10 +149,10 @@ class Connection:
         wait_s = self._policy.first_wait_s * 2 ** (failures - 1)
         await asyncio.sleep(min(max(wait_s, error.retry_after_s or 0.0), self._policy.longest_wait_s))
 
-    async def _has_ended(self, image_id: str, seq: int) -> bool:
-        """Whether the image ended with the last event that the caller saw, so that nothing will follow."""
-        image = await self.call(_GET, GetImageRequest(id=image_id))
-        return image.seq <= seq and image.state in TERMINAL_STATES
+    async def _has_ended(self, kind: JobKind[Any], job_id: str, seq: int) -> bool:
+        """Whether the job ended with the last event that the caller saw, so that nothing will follow."""
+        job = await self.call(kind.get, kind.get.request_type(id=job_id))
+        return bool(job.seq <= seq and job.state in TERMINAL_STATES)
 
 
 def _broke(error: AtelierApiError) -> bool:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
 
+    from atelier.jobs.v1.job_pb2 import Progress
+
 
 def result(line: str) -> None:
     """A line of the result."""
@@ -80,32 +82,43 @@ def size(count_bytes: int) -> str:
     return f"{amount:.0f} {units[0]}" if amount >= 100 or units[0] == "B" else f"{amount:.1f} {units[0]}"
 
 
+def _stage(state: str, progress: "Progress") -> tuple[str, str, int, int]:
+    """What is being done, in which unit, how much and of how much: denoising steps, and after them a clip's frames."""
+    encoding = progress.frames and progress.step >= progress.steps > 0
+    word = "encoding" if encoding and state == "RUNNING" else state.lower()
+    if encoding:
+        return word, "frame", progress.frame, progress.frames
+    return word, "step", progress.step, progress.steps
+
+
 class ProgressLines:
     """Progress as plain lines, one for every state and every tenth of the way."""
 
     def __init__(self) -> None:
         self._last = ""
 
-    def show(self, state: str, step: int, steps: int) -> None:
+    def show(self, state: str, progress: "Progress") -> None:
         """Says so when there is news."""
-        tenth = 10 * step // steps if steps else 0
-        line = f"{state} {tenth}" if state == "RUNNING" else state
+        word, unit, done, total = _stage(state, progress)
+        tenth = 10 * done // total if total else 0
+        line = f"{word} {tenth}" if state == "RUNNING" else word
         if line != self._last:
             self._last = line
-            say(f"{state.lower()} · step {step} of {steps}" if state == "RUNNING" and steps else state.lower())
+            say(f"{word} · {unit} {done} of {total}" if state == "RUNNING" and total else word)
 
 
 class ProgressBar:
-    """Progress as a bar."""
+    """Progress as a bar, which a clip fills twice."""
 
     def __init__(self, progress: Any) -> None:
         self._progress = progress
         self._task = progress.add_task("queued", total=None)
 
-    def show(self, state: str, step: int, steps: int) -> None:
+    def show(self, state: str, progress: "Progress") -> None:
         """Draws it."""
-        total = steps if steps and state in ("RUNNING", "SUCCEEDED") else None
-        self._progress.update(self._task, description=state.lower(), completed=step, total=total)
+        word, _, done, total = _stage(state, progress)
+        known = total if total and state in ("RUNNING", "SUCCEEDED") else None
+        self._progress.update(self._task, description=word, completed=done, total=known)
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from atelier.image.v1.image_pb2 import Image
+    from atelier.video.v1.video_pb2 import Video
 
 
 class AtelierApiError(Exception):
@@ -65,15 +66,20 @@ class IncompleteError(AtelierApiError):
 
 
 class JobFailedError(AtelierApiError):
-    """The image that was waited for ended without pictures: it failed, or somebody cancelled it.
+    """What was waited for ended with nothing made: it failed, or somebody cancelled it.
 
-    `image` is the image (a protobuf message) as it ended.
+    `job` is the image or video (a protobuf message) as it ended.
     """
 
-    def __init__(self, image: "Image", *, canceled: bool) -> None:
+    def __init__(self, job: "Image | Video", *, canceled: bool) -> None:
         if canceled:
-            super().__init__("CANCELLED", "JOB_CANCELED", "the image was cancelled", trace_id=image.trace_id)
+            text = f"the {job.DESCRIPTOR.name.lower()} was cancelled"
+            super().__init__("CANCELLED", "JOB_CANCELED", text, trace_id=job.trace_id)
         else:
-            failure = image.error
-            super().__init__("ABORTED", failure.reason, failure.message, trace_id=image.trace_id)
-        self.image = image
+            super().__init__("ABORTED", job.error.reason, job.error.message, trace_id=job.trace_id)
+        self.job = job
+
+    @property
+    def image(self) -> "Image":
+        """`job`, for those who waited for an image."""
+        return cast("Image", self.job)

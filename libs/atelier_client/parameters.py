@@ -1,19 +1,20 @@
 """What to draw, from keyword arguments; unknown ones are refused here, because the gateway would drop them silently."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from atelier.image.v1.image_pb2 import GenerationParameters
+from atelier.video.v1 import video_pb2
 
 
-class Parameters(TypedDict, total=False):
-    """Parameters besides the prompt; what is left out is filled in from the model's card."""
+class DrawingParameters(TypedDict, total=False):
+    """Parameters besides the prompt, of pictures and clips; what is left out is filled in from the model's card."""
 
     negative_prompt: str
-    """What the picture should not show."""
+    """What should not be seen."""
     model: str
     """Id of a model in the catalogue."""
     width_px: int
@@ -24,55 +25,103 @@ class Parameters(TypedDict, total=False):
     """Denoising steps, 1 to 200."""
     guidance_scale: float
     """Classifier-free guidance, 1 (none) to 30."""
-    seed: int
-    """Seed of the first picture; picture k uses seed + k."""
     scheduler: str
     """`DDIM`, `EULER`, `EULER_ANCESTRAL` or `DPMPP_2M`."""
-    count: int
-    """How many pictures, 1 to 8."""
-    output_format: str
-    """`PNG`, `WEBP` or `JPEG`."""
     metadata: Mapping[str, str]
     """Labels of your own."""
 
 
-_FIELDS = GenerationParameters.DESCRIPTOR.fields_by_name
+class Parameters(DrawingParameters, total=False):
+    """Parameters of an image."""
+
+    seed: int
+    """Seed of the first picture; picture k uses seed + k."""
+    count: int
+    """How many pictures, 1 to 8."""
+    output_format: str
+    """`PNG`, `WEBP` or `JPEG`."""
+
+
+class VideoParameters(DrawingParameters, total=False):
+    """Parameters of a video."""
+
+    seed: int
+    """Seed; random when left out."""
+    frames: int
+    """Frames that the model draws, at most what its card says."""
+    frame_rate_hz: float
+    """Frames a second of the clip; motion keeps its speed."""
+    first_frame: str
+    """Id of an asset of yours, a picture, that the clip begins with; for models that take one."""
+    container: str
+    """`MP4`, `WEBM` or `GIF`."""
+
+
+P = TypeVar("P", GenerationParameters, video_pb2.VideoParameters)
+
 # Names that other tools use for the same thing.
 _ELSEWHERE = {
-    "width": "width_px",
-    "height": "height_px",
-    "guidance": "guidance_scale",
-    "cfg_scale": "guidance_scale",
-    "num_inference_steps": "steps",
-    "num_images": "count",
-    "n": "count",
-    "format": "output_format",
-    "negative": "negative_prompt",
-    "sampler": "scheduler",
-    "labels": "metadata",
+    "width": ("width_px",),
+    "height": ("height_px",),
+    "guidance": ("guidance_scale",),
+    "cfg_scale": ("guidance_scale",),
+    "num_inference_steps": ("steps",),
+    "num_images": ("count",),
+    "n": ("count",),
+    "num_frames": ("frames",),
+    "fps": ("frame_rate_hz",),
+    "rate": ("frame_rate_hz",),
+    "image": ("first_frame",),
+    "format": ("output_format", "container"),
+    "output_format": ("container",),
+    "negative": ("negative_prompt",),
+    "sampler": ("scheduler",),
+    "labels": ("metadata",),
 }
 
 
 def to_message(prompt: str, parameters: Mapping[str, Any]) -> GenerationParameters:
-    """The contract's message.
+    """The contract's message for an image. Raises as `fill` does."""
+    return fill(GenerationParameters(), prompt, parameters)
+
+
+def to_video_message(prompt: str, parameters: Mapping[str, Any]) -> video_pb2.VideoParameters:
+    """The contract's message for a video. Raises as `fill` does."""
+    return fill(video_pb2.VideoParameters(), prompt, parameters)
+
+
+def fill(message: P, prompt: str, parameters: Mapping[str, Any]) -> P:
+    """`message` with these values in it. A field `…_asset_id` is given without that ending.
 
     Raises TypeError for a name that is none, naming the nearest, and for a value of another type; ValueError for a
     value that the field cannot hold. Ranges are the server's business: it knows the rules.
     """
-    message = GenerationParameters()
+    fields = {field.name.removesuffix("_asset_id"): field for field in message.DESCRIPTOR.fields}
     for name, value in {"prompt": prompt, **parameters}.items():
-        if name not in _FIELDS:
-            raise TypeError(_unknown(name))
+        if name not in fields:
+            raise TypeError(_unknown(name, fields))
         if value is None:
             continue
-        field = _FIELDS[name]
+        field = fields[name]
         if field.enum_type is not None and isinstance(value, str):
-            value = _enum_value(name, field.enum_type, value)
+            value = enum_number(name, field.enum_type, value)
         _set(message, field, value)
     return message
 
 
-def _set(message: GenerationParameters, field: FieldDescriptor, value: Any) -> None:
+def enum_number(field: str, kind: EnumDescriptor, value: str) -> int:
+    """The number of an enum value, written in any case, `dpm++ 2m` as `DPMPP_2M`, blanks and dashes as `_`.
+
+    Raises ValueError that lists them all when there is none such.
+    """
+    numbers = {known.name: known.number for known in kind.values if known.number}
+    name = value.strip().upper().replace("-", "_").replace(" ", "_").replace("DPM++", "DPMPP")
+    if name not in numbers:
+        raise ValueError(f"{field}: {value!r} is none of {', '.join(numbers)}")
+    return numbers[name]
+
+
+def _set(message: P, field: FieldDescriptor, value: Any) -> None:
     try:
         if isinstance(value, Mapping) and field.name == "metadata":
             message.metadata.update(value)
@@ -86,16 +135,8 @@ def _set(message: GenerationParameters, field: FieldDescriptor, value: Any) -> N
         raise ValueError(f"{field.name}: {value!r} is out of range") from error
 
 
-def _enum_value(field: str, kind: EnumDescriptor, value: str) -> int:
-    """The number of an enum value, written in any case, `dpm++ 2m` as `DPMPP_2M`, blanks and dashes as `_`."""
-    numbers = {known.name: known.number for known in kind.values if known.number}
-    name = value.strip().upper().replace("-", "_").replace(" ", "_").replace("DPM++", "DPMPP")
-    if name not in numbers:
-        raise ValueError(f"{field}: {value!r} is none of {', '.join(numbers)}")
-    return numbers[name]
-
-
-def _unknown(name: str) -> str:
-    nearest = _ELSEWHERE.get(name) or next(iter(get_close_matches(name, _FIELDS, n=1, cutoff=0.5)), None)
-    hint = f"did you mean {nearest!r}?" if nearest else f"there are {', '.join(_FIELDS)}"
+def _unknown(name: str, fields: Collection[str]) -> str:
+    elsewhere = [known for known in _ELSEWHERE.get(name, ()) if known in fields]
+    nearest = next(iter(elsewhere or get_close_matches(name, fields, n=1, cutoff=0.5)), None)
+    hint = f"did you mean {nearest!r}?" if nearest else f"there are {', '.join(fields)}"
     return f"unknown parameter {name!r}; {hint}"

@@ -58,7 +58,8 @@ class Route:
 
         def parameter(match: re.Match[str]) -> str:
             name = match.group(1)
-            value = str(values.pop(name, ""))
+            values.pop(name, None)  # which is not there when it is 0: a frame's index
+            value = str(getattr(request, name))
             if value in ("", ".", ".."):
                 raise AtelierApiError(
                     "INVALID_ARGUMENT",

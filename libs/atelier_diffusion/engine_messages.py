@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from atelier_diffusion.denoise import FrameChunk
 from atelier_diffusion.errors import EngineError
 from atelier_diffusion.hardware import MemoryReading
 from atelier_diffusion.model_cache import ModelStatus
@@ -42,16 +43,27 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Calls a method of the engine. What needs the device is done in order, the rest at once."""
+    """Calls a method of the engine. What needs the device is done in order, the rest at once.
+
+    `takes_frames`: the method is given `on_frames`, and each `Decoded` is answered with `Taken`.
+    """
 
     number: int
     method: str
     arguments: tuple[Any, ...] = ()
+    takes_frames: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Nobody waits for this call any more."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The chunk of frames that this call sent has been taken; more may be decoded."""
 
     number: int
 
@@ -74,8 +86,19 @@ class StepDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Decoded:
+    """Frames of a call's clip. No more are decoded until `Taken` answers. Times as in `StepDone`."""
+
+    number: int
+    chunk: FrameChunk
+    began_ns: int
+    ended_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Returned:
-    """What a call came to; `seconds` on the device, from its turn to its end."""
+    """What a call came to; `seconds` on the device, from its turn to its end, without those in which it waited for
+    its frames to be taken."""
 
     number: int
     value: Any

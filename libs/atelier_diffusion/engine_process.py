@@ -14,13 +14,11 @@ import signal
 import socket
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from atelier_diffusion.encode import preview_jpeg
+from atelier_diffusion.engine_caller import Caller
 from atelier_diffusion.engine_messages import (
     HEADER,
     ON_THE_DEVICE,
@@ -31,14 +29,12 @@ from atelier_diffusion.engine_messages import (
     Opened,
     Raised,
     Returned,
-    StepDone,
     Stop,
+    Taken,
     packed,
     unpacked,
 )
 from atelier_diffusion.errors import CanceledError, EngineError
-
-PREVIEW_EVERY_S = 0.5
 
 
 class Wire:
@@ -75,7 +71,7 @@ class Desk:
         self._wire = wire
         self._for_the_device: queue.SimpleQueue[Call] = queue.SimpleQueue()
         self._elsewhere = ThreadPoolExecutor(8, thread_name_prefix="call")
-        self._stopped: dict[int, threading.Event] = {}
+        self._callers: dict[int, Caller] = {}
 
     def work(self) -> None:
         """Never returns."""
@@ -95,31 +91,35 @@ class Desk:
             traceback.print_exc()
             os._exit(1)
 
-    def _take(self, message: Call | Stop) -> None:
-        if isinstance(message, Stop):
-            stopped = self._stopped.get(message.number)
-            if stopped is not None:
-                stopped.set()
+    def _take(self, message: Call | Stop | Taken) -> None:
+        if isinstance(message, Call):
+            self._callers[message.number] = Caller(message.number, self._wire.send)
+            if message.method in ON_THE_DEVICE:
+                self._for_the_device.put(message)
+            else:
+                self._elsewhere.submit(self._answer, message)
             return
-        self._stopped[message.number] = threading.Event()
-        if message.method in ON_THE_DEVICE:
-            self._for_the_device.put(message)
+        caller = self._callers.get(message.number)
+        if caller is None:
+            return  # answered meanwhile
+        if isinstance(message, Stop):
+            caller.stop()
         else:
-            self._elsewhere.submit(self._answer, message)
+            caller.take()
 
     def _answer(self, call: Call) -> None:
         """Answers, or ends the process: the service then hears of it, which waits for ever otherwise."""
-        began = time.perf_counter()
+        caller = self._callers[call.number]
         try:
             try:
-                answer: object = Returned(call.number, self._done(call), time.perf_counter() - began)
+                answer: object = Returned(call.number, self._done(call, caller), caller.device_s)
             except EngineError as error:
                 answer = Raised(call.number, error)
             except CanceledError:
                 answer = Raised(call.number, None)  # whoever said so waits no longer
             except Exception:  # noqa: BLE001 - told to the service, which logs it and lets the job fail
                 answer = Raised(call.number, None, traceback.format_exc())
-            del self._stopped[call.number]
+            del self._callers[call.number]
             self._wire.send(Memory(self._engine.memory()))
             self._wire.send(answer)
         except OSError:
@@ -128,35 +128,14 @@ class Desk:
             traceback.print_exc()  # such as a driver that no longer tells of its memory
             os._exit(1)
 
-    def _done(self, call: Call) -> Any:
-        stopped = self._stopped[call.number]
-        if stopped.is_set():
-            raise CanceledError
+    def _done(self, call: Call, caller: Caller) -> Any:
+        caller.begin()
         method = getattr(self._engine, call.method)
         if call.method != "generate":
             return method(*call.arguments)
-        return method(*call.arguments, on_step=self._teller(call.number, stopped))
-
-    def _teller(self, number: int, stopped: threading.Event) -> Callable[[Any], bool]:
-        """Tells every step, with a preview twice a second."""
-        last_ns, previewed = time.time_ns(), time.monotonic()
-
-        def tell(report: Any) -> bool:
-            nonlocal last_ns, previewed
-            if stopped.is_set():
-                return False
-            began_ns, ended_ns, preview = last_ns, time.time_ns(), b""
-            wanted = report.preview is not None and report.step < report.steps
-            if wanted and time.monotonic() - previewed >= PREVIEW_EVERY_S:
-                preview = preview_jpeg(report.preview())
-                previewed = time.monotonic()
-            self._wire.send(
-                StepDone(number, report.step, report.steps, report.picture_index, began_ns, ended_ns, preview)
-            )
-            last_ns = time.time_ns()
-            return True
-
-        return tell
+        if not call.takes_frames:
+            return method(*call.arguments, on_step=caller.on_step)
+        return method(*call.arguments, on_step=caller.on_step, on_frames=caller.on_frames)
 
 
 def main() -> None:

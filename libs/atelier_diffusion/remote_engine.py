@@ -7,20 +7,21 @@ import itertools
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from opentelemetry import trace
 
-from atelier_diffusion.denoise import Picture
+from atelier_diffusion.denoise import Clip, FrameChunk, Picture
 from atelier_diffusion.engine_messages import (
     HEADER,
     ON_THE_DEVICE,
     Call,
     Changed,
+    Decoded,
     Memory,
     Open,
     Opened,
@@ -28,13 +29,15 @@ from atelier_diffusion.engine_messages import (
     Returned,
     StepDone,
     Stop,
+    Taken,
     packed,
     unpacked,
 )
+from atelier_diffusion.engine_spans import EngineSpans
 from atelier_diffusion.errors import EngineError
 from atelier_diffusion.hardware import MemoryReading, process_memory_bytes
 from atelier_diffusion.model_cache import ModelState, ModelStatus
-from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.request import ImageRequest, VideoRequest
 
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +50,7 @@ _BUFFER_BYTES = 16 * 2**20  # a picture arrives in one go
 class _Pending:
     future: asyncio.Future[Any]
     on_step: Callable[[StepDone], None]
+    on_decoded: Callable[[Decoded], None] | None
     on_the_device: bool
 
 
@@ -55,8 +59,8 @@ class RemoteEngine:
 
     Every method raises `EngineError` with what the engine itself raises, ENGINE_LOST when the process fell at this
     call, ENGINE_RESTARTED when it fell while the call waited for its turn, and RuntimeError with a trace for what
-    nobody expected. A call that is cancelled ends at once here, and there within one denoising step, or when the
-    model that it loads is loaded.
+    nobody expected. A call that is cancelled ends at once here, and there within one denoising step, one chunk of
+    frames, or when the model that it loads is loaded.
     """
 
     def __init__(self, opening: Open, listener: Callable[[ModelStatus], None]) -> None:
@@ -131,10 +135,36 @@ class RemoteEngine:
         `on_step` hears every step in the event loop. Under a span that is recorded each becomes one, made by `tracer`
         (by default the process's own).
         """
-        tell = on_step
-        if trace.get_current_span().is_recording():
-            tell = _traced(tracer or trace.get_tracer("atelier_diffusion"), request.scheduler, on_step)
-        answer = await self._call("generate", request, model_id, on_step=tell)
+        answer = await self._generate(request, model_id, on_step, EngineSpans(tracer))
+        return answer.value, answer.seconds
+
+    async def generate_clip(
+        self,
+        request: VideoRequest,
+        model_id: str = "",
+        *,
+        on_frames: Callable[[FrameChunk], Awaitable[None]],
+        on_step: Callable[[StepDone], None] = lambda _: None,
+        tracer: trace.Tracer | None = None,
+    ) -> tuple[Clip, float]:
+        """The clip (see VideoEngine.generate), and the seconds that it took on the device: those in which the device
+        waited for `on_frames` are not among them. Otherwise as `generate`.
+
+        `on_frames` takes one chunk after the other, in their order; while it runs nothing is decoded. What it raises
+        ends the call, as it is. It is cancelled with the call and when the process falls, and has ended when this has.
+        """
+        spans = EngineSpans(tracer)
+        chunks: asyncio.Queue[Decoded] = asyncio.Queue(1)
+
+        async def pass_on() -> NoReturn:
+            while True:
+                decoded = await chunks.get()
+                spans.frames(decoded)
+                await on_frames(decoded.chunk)
+                self._send(Taken(decoded.number))
+
+        drawing = self._generate(request, model_id, on_step, spans, chunks.put_nowait)
+        answer = await _first_of(drawing, pass_on())
         return answer.value, answer.seconds
 
     async def load(self, model_id: str) -> ModelStatus:
@@ -152,15 +182,33 @@ class RemoteEngine:
         status: ModelStatus = (await self._call("warm_up", model_id)).value
         return status
 
+    async def _generate(
+        self,
+        request: ImageRequest | VideoRequest,
+        model_id: str,
+        on_step: Callable[[StepDone], None],
+        spans: EngineSpans,
+        on_decoded: Callable[[Decoded], None] | None = None,
+    ) -> Returned:
+        def tell(done: StepDone) -> None:
+            spans.step(done, request.scheduler)
+            on_step(done)
+
+        return await self._call("generate", request, model_id, on_step=tell, on_decoded=on_decoded)
+
     async def _call(
-        self, method: str, *arguments: Any, on_step: Callable[[StepDone], None] = lambda _: None
+        self,
+        method: str,
+        *arguments: Any,
+        on_step: Callable[[StepDone], None] = lambda _: None,
+        on_decoded: Callable[[Decoded], None] | None = None,
     ) -> Returned:
         await self._opened.wait()
         number = next(self._numbers)
         future: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
-        self._calls[number] = _Pending(future, on_step, on_the_device=method in ON_THE_DEVICE)
+        self._calls[number] = _Pending(future, on_step, on_decoded, on_the_device=method in ON_THE_DEVICE)
         try:
-            self._send(Call(number, method, arguments))
+            self._send(Call(number, method, arguments, takes_frames=on_decoded is not None))
             return await future
         except asyncio.CancelledError:
             self._send(Stop(number))
@@ -226,6 +274,10 @@ class RemoteEngine:
         match message:
             case StepDone() if message.number in self._calls:
                 self._calls[message.number].on_step(message)
+            case Decoded() if message.number in self._calls:
+                take = self._calls[message.number].on_decoded
+                assert take is not None
+                take(message)
             case Returned() if message.number in self._calls:
                 _settle(self._calls[message.number].future, message)
             case Raised() if message.number in self._calls:
@@ -282,20 +334,13 @@ def _settle(future: asyncio.Future[Any], outcome: Returned | BaseException) -> N
         future.set_result(outcome)
 
 
-def _traced(tracer: trace.Tracer, scheduler: str, on_step: Callable[[StepDone], None]) -> Callable[[StepDone], None]:
-    """Makes a span of every step under the current one: the other process only says how long each took."""
-    context = trace.set_span_in_context(trace.get_current_span())
-
-    def tell(done: StepDone) -> None:
-        if done.step:
-            attributes: dict[str, str | int] = {
-                "step": done.step,
-                "picture": done.picture_index,
-                "scheduler": scheduler,
-            }
-            tracer.start_span("denoise.step", context, attributes=attributes, start_time=done.began_ns).end(
-                done.ended_ns
-            )
-        on_step(done)
-
-    return tell
+async def _first_of(drawing: Coroutine[Any, Any, Returned], passing_on: Coroutine[Any, Any, NoReturn]) -> Returned:
+    """What the drawing comes to, or what either raises first; the other is cancelled then. Both have ended after it."""
+    tasks = [asyncio.create_task(drawing), asyncio.create_task(passing_on)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return done.pop().result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,15 +1,20 @@
 """What a handler is given to run one attempt, and how it says what went wrong."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
+import structlog
 from opentelemetry.context import Context
 
 from atelier_jobs.job import Job
 from atelier_jobs.progress import ProgressReporter
 from atelier_jobs.store import Within
+from atelier_jobs.uninterrupted import uninterrupted
+from atelier_service.errors import UnavailableError
+
+logger = structlog.get_logger()
 
 
 class JobFault(Exception):  # noqa: N818 - a fault is what it is, whoever's error
@@ -42,13 +47,27 @@ class StopReason(StrEnum):
     TIMEOUT = "timeout"  # the attempt took too long
 
 
-class Attempt:
-    """One run of a job under one claim. Everything here may be called from any thread and never blocks."""
+async def _nowhere(_partial: bytes) -> bool:
+    return True
 
-    def __init__(self, job: Job, reporter: ProgressReporter, span_context: Context) -> None:
+
+class Attempt:
+    """One run of a job under one claim. But for `keep`, everything here may be called from any thread and never blocks.
+
+    `write_partial` is ClaimStore.keep under the attempt's claim; without one, nothing is kept.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        reporter: ProgressReporter,
+        span_context: Context,
+        write_partial: Callable[[bytes], Coroutine[Any, Any, bool]] = _nowhere,
+    ) -> None:
         self.job = job
         self.span_context = span_context  # of `job.attempt`, for spans that are made in another thread
         self._reporter = reporter
+        self._write_partial = write_partial
         self._stop = threading.Event()
         self._stop_reason: StopReason | None = None
         self._when_stopped: list[Callable[[], object]] = []
@@ -103,6 +122,22 @@ class Attempt:
     ) -> None:
         """`step` of `steps` are done. Told at most ten times a second, previews at most twice, never backwards."""
         self._reporter.report(step, steps, eta_s=eta_s, preview=preview, preview_type=preview_content_type)
+
+    async def keep(self, partial: bytes) -> None:
+        """Keeps what was made so far, for those who look meanwhile, in place of what was kept before.
+
+        To be called in the event loop, one call after the other. Raises Stopped when the job is not ours any more.
+        While the database is away nothing is kept and nothing raised: the result does not depend on it, and the next
+        call says it all again.
+        """
+        try:
+            mine = await uninterrupted(self._write_partial(partial))
+        except UnavailableError as error:
+            logger.warning("partial result not kept", job_id=self.job.id, reason=error.reason)
+            return
+        if not mine:
+            self.stop(StopReason.LOST)
+            raise Stopped
 
     def stop(self, reason: StopReason) -> None:
         """Asks the handler to stop. The first reason stays, but for LOST, which overrules every other."""

@@ -57,6 +57,7 @@ class AttemptRun:
         self._timeout_s = timeout_s
         self._retry_delay_s = retry_delay_s
         self._reporter = ProgressReporter(bus, events, claim.job, clock)
+        self._kept = False
         self._look_up = asyncio.Event()
         self._attempt: Attempt | None = None
         self._handling: asyncio.Task[bytes] | None = None
@@ -94,7 +95,7 @@ class AttemptRun:
         with tracer().start_as_current_span(
             "job.attempt", context=queue_context, kind=SpanKind.CONSUMER, attributes=attributes
         ):
-            self._attempt = Attempt(job, self._reporter, otel_context.get_current())
+            self._attempt = Attempt(job, self._reporter, otel_context.get_current(), self._keep)
             began = time.monotonic()
             helpers = [asyncio.create_task(self._beat(self._attempt)), asyncio.create_task(self._reporter.run())]
             try:
@@ -141,10 +142,14 @@ class AttemptRun:
             return lambda: claims.fail(self._told(), INTERNAL, delay_s=self._retry_delay_s)
         return lambda: claims.succeed(self._told(), result, within=attempt.within_success)
 
+    async def _keep(self, partial: bytes) -> bool:
+        self._kept = True  # before it is: also when only the answer is lost
+        return await self._claims.keep(self._claim, partial)
+
     def _told(self) -> Claim:
         """The claim with the last step that was told, so that the end of the job does not go back behind it."""
         step, steps = self._reporter.latest
-        return replace(self._claim, step=step, steps=steps)
+        return replace(self._claim, step=step, steps=steps, kept=self._kept)
 
     def _after_stop(self, attempt: Attempt) -> Write:
         claim, claims = self._claim, self._claims

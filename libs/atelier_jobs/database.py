@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, bindparam, insert, select, update
+from sqlalchemy import RowMapping, Select, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -28,6 +28,7 @@ _INSERT_JOB = insert(schema.jobs)
 _INSERT_DEAD_LETTER = insert(schema.dead_letters)
 _INSERT_EVENTS = insert(schema.job_events)
 _INSERT_OUTBOX = insert(schema.outbox)
+_DELETE_PARTIAL = delete(schema.partial_results).where(schema.partial_results.c.job_id == bindparam("job_id"))
 _LOCK = (
     select(schema.jobs, now_us().label("now_us"))
     .where(schema.jobs.c.id == bindparam("job_id"))
@@ -111,8 +112,11 @@ class Transaction:
         await self.connection.execute(_INSERT_JOB, row)
         await self._tell(Change((job,), dispatch_delay_us=0 if queued else None), job.create_us)
 
-    async def apply(self, before: Job, change: Change, now_us: int) -> None:
-        """Writes a change of a job that `lock` answered, fenced by its epoch and state all the same."""
+    async def apply(self, before: Job, change: Change, now_us: int, *, kept: bool = True) -> None:
+        """Writes a change of a job that `lock` answered, fenced by its epoch and state all the same.
+
+        When no worker holds it any more, what its attempt had made goes, unless it certainly `kept` nothing.
+        """
         job, old, new = change.job, row_of(before), row_of(change.job)
         values: dict[str, Any] = {name: new[name] for name in new if new[name] != old[name]}
         if change.dispatch_delay_us is not None:
@@ -128,6 +132,8 @@ class Transaction:
         written = await self.connection.execute(update(schema.jobs).where(*fence).values(**values))
         if written.rowcount != 1:
             raise RuntimeError(f"job {job.id} changed under its lock")
+        if kept and before.state.held and not job.state.held:
+            await self.connection.execute(_DELETE_PARTIAL, {"job_id": job.id})
         await self._tell(change, now_us)
 
     async def enqueue(self, topic: Topic, job: Job, due_us: int, **columns: Any) -> None:

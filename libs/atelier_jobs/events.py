@@ -1,6 +1,7 @@
 """Events of a job as messages of the contract."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from atelier.events.v1 import events_pb2
 from atelier.jobs.v1 import job_pb2
@@ -13,11 +14,25 @@ def _no_urls(_job: Job) -> Sequence[str]:
     return ()
 
 
-class EventFactory:
-    """Makes events; `content_urls` tells where a SUCCEEDED job's outputs are (paths below the gateway)."""
+def progress_message(job: Job) -> job_pb2.Progress:
+    """How far a job has come, where its count is that of denoising steps."""
+    return job_pb2.Progress(step=job.step, steps=job.steps, fraction=job.fraction)
 
-    def __init__(self, content_urls: Callable[[Job], Sequence[str]] = _no_urls) -> None:
+
+class EventFactory:
+    """Makes events; `content_urls` tells where a SUCCEEDED job's outputs are (paths below the gateway).
+
+    `progress` says how a job's one count, `step` of `steps`, reads; (step, frame) of its answer never goes back while
+    the count does not.
+    """
+
+    def __init__(
+        self,
+        content_urls: Callable[[Job], Sequence[str]] = _no_urls,
+        progress: Callable[[Job], job_pb2.Progress] = progress_message,
+    ) -> None:
         self._content_urls = content_urls
+        self.progress = progress
 
     def changed(self, job: Job, time_us: int) -> events_pb2.Event:
         """The kept event that `job` came to stand as it does."""
@@ -45,8 +60,7 @@ class EventFactory:
         """A step of a running job: lossy, carries the number of the last kept event."""
         event = self._event(subjects.PROGRESS, job, time_us)
         progress = event.generation_progress
-        progress.CopyFrom(self._progress(job))
-        progress.progress.CopyFrom(_progress_message(step, steps, min(1.0, step / steps) if steps else 0.0))
+        progress.CopyFrom(self._progress(replace(job, step=step, steps=steps)))
         if eta_s is not None:
             progress.progress.eta_s = eta_s
         if preview:
@@ -64,7 +78,7 @@ class EventFactory:
             kind=job.kind,
             revision=job.revision,
             state=job_pb2.State.ValueType(job.state),
-            progress=_progress_message(job.step, job.steps, job.fraction),
+            progress=self.progress(job),
             attempt=job.attempt,
             terminal=job.state.terminal,
             cached=job.cached,
@@ -86,7 +100,3 @@ def heartbeat(job_id: str, time_us: int) -> events_pb2.Event:
 def failure_message(failure: Failure) -> job_pb2.Failure:
     """A failure as a message."""
     return job_pb2.Failure(reason=failure.reason, message=failure.message)
-
-
-def _progress_message(step: int, steps: int, fraction: float) -> job_pb2.Progress:
-    return job_pb2.Progress(step=step, steps=steps, fraction=fraction)

@@ -94,6 +94,15 @@ job_events = Table(
     PrimaryKeyConstraint("job_id", "seq"),
 )
 
+partial_results = Table(
+    "partial_results",
+    metadata,
+    # What the present attempt of a job has made so far; gone as soon as no worker holds the job.
+    Column("job_id", String(64), primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from sqlalchemy import case, update
+from sqlalchemy import ColumnElement, LargeBinary, case, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from atelier_jobs import metrics, schema, transitions
 from atelier_jobs.database import JobDatabase
@@ -41,11 +42,7 @@ class SqlClaims:
         """See ClaimStore.renew."""
         renewed = (
             update(schema.jobs)
-            .where(
-                _jobs.id == claim.job.id,
-                _jobs.epoch == claim.epoch,
-                _jobs.state.in_([int(state) for state in HELD]),
-            )
+            .where(*_holds(claim))
             .values(
                 lease_until_us=now_us() + int(claim.lease_s * 1e6),
                 step=case((_jobs.step < step, step), else_=_jobs.step),
@@ -58,6 +55,22 @@ class SqlClaims:
         if state is None:
             return Renewal(mine=False)
         return Renewal(mine=True, cancel_requested=state == State.CANCELING)
+
+    async def keep(self, claim: Claim, partial: bytes) -> bool:
+        """See ClaimStore.keep."""
+        # FOR SHARE (PostgreSQL): whoever ends the attempt at this moment is waited for, or finds what was kept.
+        held = (
+            select(_jobs.id, _jobs.epoch, literal(partial, LargeBinary))
+            .where(*_holds(claim))
+            .with_for_update(read=True)
+        )
+        async with self._database.write() as transaction:
+            insert = (postgresql if self._database.engine.dialect.name == "postgresql" else sqlite).insert
+            kept = insert(schema.partial_results).from_select(["job_id", "epoch", "value"], held)
+            kept = kept.on_conflict_do_update(
+                index_elements=["job_id"], set_={"epoch": kept.excluded.epoch, "value": kept.excluded.value}
+            )
+            return (await transaction.connection.execute(kept)).rowcount == 1
 
     async def succeed(self, claim: Claim, result: bytes, *, within: Within | None = None) -> bool:
         """See ClaimStore.succeed."""
@@ -111,11 +124,19 @@ class SqlClaims:
             change = decide(came, now)
             if change is None:
                 return False
-            await transaction.apply(job, change, now)
+            await transaction.apply(job, change, now, kept=claim.kept)
             if within is not None:
                 await within(transaction)
         count_end(change.job)
         return True
+
+
+def _holds(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    return (
+        _jobs.id == claim.job.id,
+        _jobs.epoch == claim.epoch,
+        _jobs.state.in_([int(state) for state in HELD]),
+    )
 
 
 def count_end(job: Job) -> None:

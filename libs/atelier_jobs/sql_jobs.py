@@ -130,7 +130,7 @@ class SqlJobStore:
                 await transaction.tell_deleted(last, now, stop)
             if job.epoch or job.revision > 1 or job.cached:  # a cached result may refer to files of other jobs
                 await transaction.enqueue(Topic.CLEANUP, job, now)
-            for table in (schema.job_events, schema.idempotency_keys, schema.dead_letters):
+            for table in (schema.job_events, schema.partial_results, schema.idempotency_keys, schema.dead_letters):
                 await transaction.connection.execute(delete(table).where(table.c.job_id == job_id))
             await transaction.connection.execute(delete(schema.jobs).where(_jobs.id == job_id))
 
@@ -141,6 +141,16 @@ class SqlJobStore:
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [EventRecord(**{**row, "state": State(row["state"])}) for row in rows]
+
+    async def partial(self, job: Job) -> bytes | None:
+        """See JobStore.partial."""
+        if not job.state.held:
+            return None
+        columns = schema.partial_results.c
+        query = select(columns.value).where(columns.job_id == job.id, columns.epoch == job.epoch)
+        async with self._database.read() as connection:
+            value: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+        return value
 
     async def queue_counts(self, kind: str) -> QueueCounts:
         """See JobStore.queue_counts; also sets the gauges of this process."""

@@ -129,6 +129,11 @@ class JobStore(Protocol):
         """The kept events after number `seq`, in order. Whose job it is was checked by `get`."""
         ...
 
+    async def partial(self, job: Job) -> bytes | None:
+        """What the present attempt of `job` has kept so far (see ClaimStore.keep); None when nothing, or when the job
+        stands otherwise by now. Whose job it is was checked by `get`."""
+        ...
+
     async def queue_counts(self, kind: str) -> QueueCounts:
         """How long the queue is."""
         ...
@@ -142,6 +147,7 @@ class Claim:
     lease_s: float
     step: int = 0  # how far the worker came; written together with what became of it
     steps: int = 0
+    kept: bool = True  # False when it certainly kept nothing, which spares its end a statement
 
     @property
     def epoch(self) -> int:
@@ -166,6 +172,10 @@ class ClaimStore(Protocol):
 
     async def renew(self, claim: Claim, *, step: int = 0, steps: int = 0) -> Renewal:
         """Renews the lease and keeps the progress (0 of 0 keeps what was there)."""
+        ...
+
+    async def keep(self, claim: Claim, partial: bytes) -> bool:
+        """Writes what the attempt has made so far, in place of what it kept before. Gone when the claim is."""
         ...
 
     async def succeed(self, claim: Claim, result: bytes, *, within: Within | None = None) -> bool:

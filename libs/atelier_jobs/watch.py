@@ -8,6 +8,7 @@ from dataclasses import replace
 from google.protobuf.message import DecodeError
 
 from atelier.events.v1 import events_pb2
+from atelier.jobs.v1 import job_pb2
 from atelier_jobs import subjects, transitions
 from atelier_jobs.bus import Bus, Message
 from atelier_jobs.events import EventFactory, heartbeat
@@ -78,7 +79,7 @@ class _Story:
         self._events = events
         self._job = job
         self._seq = job.seq
-        self._step = job.step
+        self._count = _count(events.progress(job))
         self.ended = False
 
     async def begin(self, after_seq: int | None) -> list[Event]:
@@ -112,19 +113,20 @@ class _Story:
 
     def _tell(self, event: Event) -> list[Event]:
         self._seq = event.seq
-        self._step = event.generation_progress.progress.step
+        self._count = _count(event.generation_progress.progress)
         self.ended = event.generation_progress.terminal
         return [event]
 
     def _step_of(self, event: Event) -> list[Event]:
         """A step, if it belongs where the story is and does not go back."""
         progress = event.generation_progress
+        count = _count(progress.progress)
         told_before = event.seq != self._seq or State(progress.state) is not State.RUNNING or self.ended
-        if told_before or progress.progress.step < self._step or not progress.progress.steps:
+        if told_before or count < self._count or not progress.progress.steps:
             return []
-        if progress.progress.step == self._step and not progress.preview:
+        if count == self._count and not progress.preview:
             return []
-        self._step = progress.progress.step
+        self._count = count
         return [event]
 
     async def _missed(self) -> list[Event]:
@@ -144,6 +146,11 @@ class _Story:
             gone = replace(self._job, state=State.CANCELED, seq=self._seq + 1, failure=transitions.DELETED, result=None)
             return self._tell(self._events.changed(gone, _now_us()))
         return []
+
+
+def _count(progress: job_pb2.Progress) -> tuple[int, int]:
+    """What only grows: frames follow the last step."""
+    return progress.step, progress.frame
 
 
 def _now_us() -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import repeat
 from typing import TypeVar
 
 from atelier_media.errors import MediaError
-from atelier_media.frame import require_count
+from atelier_media.frame import Frame, Frames, each_frame, require_count
 
 MIN_FRAME_RATE_HZ = Fraction(1, 10)
 MAX_FRAME_RATE_HZ = Fraction(240)
@@ -42,22 +43,61 @@ def source_index(index: int, source_hz: Fraction, target_hz: Fraction) -> int:
 
 
 def converted_frame_count(frame_count: int, source_hz: Fraction, target_hz: Fraction) -> int:
-    """How many frames `convert_frame_rate` gives: those that begin before the source ends."""
+    """How many frames the target has: those that begin before the source ends."""
     return math.ceil(require_count(frame_count) * target_hz / source_hz)
 
 
-def convert_frame_rate(frames: Iterable[FrameT], source_hz: Fraction, target_hz: Fraction) -> Iterator[FrameT]:
-    """The frames at another rate, as they come; holds one frame. The same object is given again where it is repeated.
+class _Repeats:
+    """How often each frame of the source appears in the target: frame k of it is `source_index(k)`."""
 
-    Frame k of the target is the frame of the source nearest to its time, `source_index(k)`.
-    """
-    given = count = wanted = 0
+    def __init__(self, source_hz: Fraction, target_hz: Fraction) -> None:
+        self._rates_hz = source_hz, target_hz
+        self._taken = 0
+        self._given = 0
+
+    def of_next(self) -> int:
+        """Of the next frame of the source."""
+        begin = self._given
+        while source_index(self._given, *self._rates_hz) == self._taken:
+            self._given += 1
+        self._taken += 1
+        return self._given - begin
+
+    def of_last(self) -> int:
+        """How often the last frame appears once more, now that none comes after it."""
+        return converted_frame_count(self._taken, *self._rates_hz) - self._given if self._taken else 0
+
+
+class FrameRateConverter:
+    """Frames at another rate, as chunks of them come. Holds one frame."""
+
+    def __init__(self, source_hz: Fraction, target_hz: Fraction) -> None:
+        self._repeats = _Repeats(source_hz, target_hz)
+        self._last: Frame | None = None
+
+    def add(self, frames: Frames) -> list[Frame]:
+        """The next frame or chunk; answers the frames to write, as views, the same one again where it is repeated.
+
+        Raises `MediaError` INVALID_FRAME.
+        """
+        frame: Frame | None = None
+        shown: list[Frame] = []
+        for frame in each_frame(frames):
+            shown += [frame] * self._repeats.of_next()
+        if frame is not None:
+            # A copy: a view would keep the whole chunk.
+            self._last = frame.copy()
+        return shown
+
+    def finish(self) -> list[Frame]:
+        """The frames to write after the last one came: that one again, or none."""
+        return [] if self._last is None else [self._last] * self._repeats.of_last()
+
+
+def convert_frame_rate(frames: Iterable[FrameT], source_hz: Fraction, target_hz: Fraction) -> Iterator[FrameT]:
+    """What `FrameRateConverter` does, where frames are taken and not given. Holds one frame."""
+    repeats = _Repeats(source_hz, target_hz)
     for frame in frames:
-        while wanted == count:
-            yield frame
-            given += 1
-            wanted = source_index(given, source_hz, target_hz)
-        count += 1
-    if count:
-        for _ in range(converted_frame_count(count, source_hz, target_hz) - given):
-            yield frame
+        yield from repeat(frame, repeats.of_next())
+    if rest := repeats.of_last():
+        yield from repeat(frame, rest)

@@ -1,18 +1,16 @@
 """Images and parameters as messages of the contract, and back."""
 
-import hashlib
 from typing import cast, get_args
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
 from atelier.type.v1 import type_pb2
 from atelier_diffusion.model_card import ModelDefaults
-from atelier_diffusion.request import SchedulerName
-from atelier_image.domain.parameters import Asked, FormatName, Parameters
-from atelier_image.domain.result import Result
-from atelier_jobs.events import failure_message
+from atelier_generation.api.messages import scheduler_name, timestamp_message
+from atelier_generation.domain.result import result_from
+from atelier_image.domain.parameters import AskedImage, FormatName, ImageParameters
+from atelier_image.domain.result import Picture
+from atelier_jobs.events import failure_message, progress_message
 from atelier_jobs.job import Job
 from atelier_service.telemetry import trace_id_of
 
@@ -26,12 +24,12 @@ def content_paths(job: Job) -> list[str]:
     """Where the pictures of a finished image are, below the gateway."""
     if job.result is None:
         return []
-    return [_content_path(job.id, output.index) for output in Result.from_bytes(job.result).outputs]
+    return [_content_path(job.id, output.index) for output in result_from(job.result, Picture).outputs]
 
 
-def asked_from(message: image_pb2.GenerationParameters) -> Asked:
+def asked_from(message: image_pb2.GenerationParameters) -> AskedImage:
     """The request as it was sent."""
-    return Asked(
+    return AskedImage(
         prompt=message.prompt,
         negative_prompt=message.negative_prompt,
         model=message.model,
@@ -40,19 +38,14 @@ def asked_from(message: image_pb2.GenerationParameters) -> Asked:
         steps=message.steps if message.HasField("steps") else None,
         guidance_scale=message.guidance_scale if message.HasField("guidance_scale") else None,
         seed=message.seed if message.HasField("seed") else None,
-        scheduler=_scheduler_name(message.scheduler),
+        scheduler=scheduler_name(message.scheduler),
         count=message.count if message.HasField("count") else None,
         output_format=_format_name(message.output_format),
         metadata=dict(message.metadata),
     )
 
 
-def request_hash(message: image_pb2.GenerationParameters) -> bytes:
-    """SHA-256 of the request as it was sent: what left the seed open asks for the same when it is sent again."""
-    return hashlib.sha256(message.SerializeToString(deterministic=True)).digest()
-
-
-def parameters_message(parameters: Parameters) -> image_pb2.GenerationParameters:
+def parameters_message(parameters: ImageParameters) -> image_pb2.GenerationParameters:
     """Resolved parameters; sent again, they ask for the same."""
     return image_pb2.GenerationParameters(
         prompt=parameters.prompt,
@@ -86,8 +79,8 @@ def defaults_message(model_id: str, defaults: ModelDefaults) -> image_pb2.Genera
 
 def image_message(job: Job) -> image_pb2.Image:
     """A job as the image that it makes."""
-    parameters = Parameters.from_bytes(job.spec)
-    result = Result.from_bytes(job.result) if job.result is not None else None
+    parameters = ImageParameters.from_bytes(job.spec)
+    result = result_from(job.result, Picture) if job.result is not None else None
     path = image_path(job.id)
     image = image_pb2.Image(
         id=job.id,
@@ -95,14 +88,14 @@ def image_message(job: Job) -> image_pb2.Image:
         revision=job.revision,
         parameters=parameters_message(parameters),
         model_revision=result.model_revision if result else "",
-        progress=job_pb2.Progress(step=job.step, steps=job.steps, fraction=job.fraction),
+        progress=progress_message(job),
         cached=job.cached,
         attempt=job.attempt,
         seq=job.seq,
         trace_id=trace_id_of(job.traceparent),
-        create_time=_timestamp(job.create_us),
-        start_time=_timestamp(job.start_us),
-        finish_time=_timestamp(job.finish_us),
+        create_time=timestamp_message(job.create_us),
+        start_time=timestamp_message(job.start_us),
+        finish_time=timestamp_message(job.finish_us),
         links=image_pb2.ImageLinks(
             self=path, events=f"{path}/events", content=f"{path}/content", cancel=f"{path}/cancel"
         ),
@@ -126,19 +119,6 @@ def image_message(job: Job) -> image_pb2.Image:
 
 def _content_path(image_id: str, index: int) -> str:
     return f"{image_path(image_id)}/content?index={index}"
-
-
-def _timestamp(time_us: int) -> Timestamp | None:
-    if not time_us:
-        return None
-    timestamp = Timestamp()
-    timestamp.FromMicroseconds(time_us)
-    return timestamp
-
-
-def _scheduler_name(value: type_pb2.Scheduler.ValueType) -> SchedulerName | None:
-    name = type_pb2.Scheduler.Name(value)
-    return cast(SchedulerName, name) if name in get_args(SchedulerName) else None
 
 
 def _format_name(value: type_pb2.PictureFormat.ValueType) -> FormatName | None:

@@ -1,172 +1,33 @@
 """atelier-image-worker: what it is made of, and how it starts. It brings no torch: another process draws for it."""
 
-import asyncio
-import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
 
-import structlog
-
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.errors import EngineError
-from atelier_diffusion.hardware import process_memory_bytes
 from atelier_diffusion.local import open_engine
-from atelier_diffusion.model_cache import ModelStatus
-from atelier_diffusion.remote_engine import RemoteEngine
-from atelier_image.adapters.database import open_database
-from atelier_image.adapters.model_reports import SqlModelReports
-from atelier_image.adapters.result_cache import SqlResultCache
-from atelier_image.adapters.storage import StorageUploads
-from atelier_image.domain.images import KIND
+from atelier_generation.worker.serving import RunningWorker, serve_worker
+from atelier_image.domain.kind import IMAGE
 from atelier_image.image_messages import content_paths
 from atelier_image.settings import ImageWorkerSettings
-from atelier_image.worker.drawing import Drawing
-from atelier_image.worker.fingerprint import fingerprint
-from atelier_image.worker.handler import ImageHandler
-from atelier_image.worker.heartbeat import Heartbeat, WorkerIdentity, WorkerLoad
-from atelier_image.worker.model_news import ModelNews
-from atelier_image.worker.model_orders import ModelOrders
-from atelier_image.worker.picture_files import PictureFiles
-from atelier_jobs.bus import Bus, BusUnavailableError
-from atelier_jobs.dispatch import JetStreamQueue
-from atelier_jobs.relay import Relay
-from atelier_jobs.sql_claims import SqlClaims
-from atelier_jobs.sql_outbox import SqlOutbox
-from atelier_jobs.streams import Streams
-from atelier_jobs.worker import Worker, WorkerSettings
-from atelier_service import process
-from atelier_service.channel import open_channel
-from atelier_service.credentials import ServiceCredential, jwks_from
-from atelier_service.errors import UnavailableError
-from atelier_service.identity import JwksSource, TokenVerifier
-from atelier_service.server import run_server
+from atelier_image.worker.image_maker import ImageMaker
+from atelier_jobs.events import EventFactory
+from atelier_service.credentials import jwks_from
+from atelier_service.identity import JwksSource
 from atelier_service.service import run_service
 
 SERVICE = "atelier-image-worker"
 
-_log = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class RunningWorker:
-    """A worker that takes jobs; `address` answers grpc.health.v1."""
-
-    worker_id: str
-    address: str
-    engine: RemoteEngine
-
-
-@asynccontextmanager
-async def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AsyncIterator[RunningWorker]:
-    """Takes jobs while the context is open.
-
-    At the end, jobs in hand get `job_grace_s` to end and are given back then. Database at the start is needed; broker,
-    storage and auth may come later. Raises CatalogueError, and EngineError for a device that is not there.
-    """
-    async with AsyncExitStack() as stack:
-        catalogue = settings.catalogue()
-        origin = f"{SERVICE}-{settings.worker_id}-{os.getpid()}"
-        database = await stack.enter_async_context(
-            open_database(settings.database_url, origin=origin, content_urls=content_paths)
-        )
-        bus = await stack.enter_async_context(Bus.open(settings.nats_url, name=SERVICE))
-        credential = ServiceCredential(settings.auth_address, SERVICE, settings.service_secret)
-        stack.push_async_callback(credential.close)
-        channel = await stack.enter_async_context(open_channel(settings.storage_address, token=credential.token))
-
-        reports = SqlModelReports(database)
-        heartbeat = Heartbeat(bus, reports, every_s=settings.report_s)
-        news = ModelNews(bus, reports, settings.worker_id, changed=heartbeat.changed)
-        engine = await stack.enter_async_context(_engine(settings, catalogue, news.tell))
-
-        def fingerprint_of(model_id: str) -> str:
-            return fingerprint(engine.device_name, catalogue.get(model_id).dtype or engine.dtype)
-
-        news.draw_with(fingerprint_of)
-        for status in engine.statuses:
-            news.tell(status, event=False)
-        files = PictureFiles(StorageUploads(channel, credential), settings.upload_attempts)
-        handler = ImageHandler(
-            Drawing(engine), files, SqlResultCache(database), fingerprint_of, changed=heartbeat.changed
-        )
-        queue = JetStreamQueue(bus, kind=KIND, ack_wait_s=settings.lease_s)
-        worker = Worker(
-            SqlClaims(database), queue, bus, database.events, handler,
-            WorkerSettings(
-                kind=KIND, worker_id=settings.worker_id, slots=settings.slots, lease_s=settings.lease_s,
-                grace_s=settings.job_grace_s,
-            ),
-        )  # fmt: skip
-        relay = Relay(SqlOutbox(database), bus, Streams((KIND,)))
-
-        def load() -> WorkerLoad:
-            return WorkerLoad(
-                handler.job_ids,
-                process_memory_bytes() + engine.resident_bytes,
-                news.ready_ids,
-                news.held_bytes,
-                None if engine.device_kind == "cpu" else engine.memory,
-            )
-
-        identity = WorkerIdentity(settings.worker_id, engine.device_kind, engine.device_name)
-        stack.push_async_callback(_say_goodbye, relay, reports, settings.worker_id)
-        works = [relay.run(), news.run(), heartbeat.run(identity, load), ModelOrders(engine, bus).run()]
-        if settings.preload:
-            works.append(_preload(engine, catalogue.default.id))
-        await stack.enter_async_context(process.background(*works))
-        await stack.enter_async_context(_working(worker))
-        server = await stack.enter_async_context(
-            run_server(settings, register=lambda _server: None, verifier=TokenVerifier(jwks))
-        )
-        yield RunningWorker(settings.worker_id, server.address, engine)
-
-
-def _engine(
-    settings: ImageWorkerSettings, catalogue: Catalogue, listener: Callable[[ModelStatus], None]
-) -> AbstractAsyncContextManager[RemoteEngine]:
-    return RemoteEngine.open(
-        open_engine,
-        listener=listener,
-        catalogue=catalogue,
-        device=settings.device,
-        dtype=settings.dtype or None,
-        threads=settings.torch_threads,
-        memory_budget_bytes=settings.memory_budget_bytes,
-        cache_folder=settings.cache_folder,
-        hf_endpoint=settings.hf_endpoint,
+def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AbstractAsyncContextManager[RunningWorker]:
+    """See `serve_worker`. Raises also CatalogueError."""
+    return serve_worker(
+        IMAGE,
+        SERVICE,
+        settings,
+        settings.catalogue("image"),
+        jwks,
+        opens=open_engine,
+        events=EventFactory(content_paths),
+        maker=ImageMaker,
     )
-
-
-@asynccontextmanager
-async def _working(worker: Worker) -> AsyncIterator[None]:
-    """Takes jobs while the context is open, and ends them or gives them back at its end."""
-    stopping = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(worker.run(stopping))
-        try:
-            yield
-        finally:
-            stopping.set()
-
-
-async def _preload(engine: RemoteEngine, model_id: str) -> None:
-    """Jobs that come meanwhile wait for their turn on the device; a failure is told by the engine's listener."""
-    try:
-        await engine.warm_up(model_id)
-    except EngineError as error:
-        _log.warning("the default model was not loaded", model=model_id, reason=error.reason)
-    except RuntimeError:
-        _log.exception("the default model was not loaded", model=model_id)
-
-
-async def _say_goodbye(relay: Relay, reports: SqlModelReports, worker_id: str) -> None:
-    """Publishes what the last jobs left in the outbox. Whoever is away now hears it from others later."""
-    try:
-        await reports.left(worker_id)
-        await relay.flush()
-    except (BusUnavailableError, UnavailableError) as error:
-        _log.info("left without a word", error=str(error))
 
 
 def main() -> None:

@@ -27,7 +27,9 @@ class StorageSettings(ServiceSettings):
     s3_timeout_s: float = Field(default=10.0, gt=0, le=300, description="seconds that S3 may take to go on")
     max_upload_bytes: int = Field(default=100 * 2**20, ge=1, le=5 * 2**30, description="largest upload, bytes")
     max_pixels: int = Field(
-        default=64 * 2**20, ge=1, description="most pixels of an upload: width × height × frames (a video: one frame)"
+        default=64 * 2**20,
+        ge=1,
+        description="most pixels of an upload: width × height × frames (a video, and what a job made: one frame)",
     )
     max_uploads: int = Field(default=32, ge=1, le=4096, description="uploads under way at once; more are told to retry")
     upload_idle_s: float = Field(default=30.0, gt=0, le=3600, description="seconds an upload may pause")

@@ -66,7 +66,9 @@ def test_every_service_stands_behind_the_walls_between_services_and_libraries() 
 def test_every_domain_stands_behind_its_wall() -> None:
     contracts = project()["tool"]["importlinter"]["contracts"]
     (pure,) = (set(c["source_modules"]) for c in contracts if c["name"].startswith("The domain knows"))
-    assert pure == {f"{path.parent.name}.domain" for path in (ROOT / "services").glob("*/domain")}
+    assert pure == {
+        f"{path.parent.name}.domain" for folder in ("libs", "services") for path in (ROOT / folder).glob("*/domain")
+    }
 
 
 def test_every_package_is_in_the_wheel() -> None:

@@ -11,7 +11,10 @@ from atelier_service import errors
 
 ROOT = Path(__file__).parents[2]
 
-_SERVER_SIDE = ("libs/atelier_service", "libs/atelier_jobs", "libs/atelier_diffusion", "services", "gateway")
+_SERVER_SIDE = (
+    "libs/atelier_service", "libs/atelier_jobs", "libs/atelier_diffusion", "libs/atelier_generation", "services",
+    "gateway",
+)  # fmt: skip
 _CLIENT_SIDE = ("libs/atelier_client",)
 
 # Whose first argument is a reason.
@@ -68,7 +71,7 @@ def _in_tree(tree: ast.Module, names: frozenset[str], place: int) -> Iterator[tu
             if called in names | heirs:
                 yield from _constants(node, place)
             for keyword in node.keywords:
-                if keyword.arg == "reason":
+                if keyword.arg is not None and keyword.arg.endswith("reason"):
                     yield from _strings(keyword.value)
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _names_reason(node):
             yield from _strings(node.value)

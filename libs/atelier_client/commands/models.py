@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atelier_client.command import Json, with_client
+from atelier_client.commands.either import either
 from atelier_client.console import as_dict, result, result_json, size, table
 
 if TYPE_CHECKING:
     from atelier.image.v1.image_pb2 import Model
+    from atelier.video.v1.video_pb2 import VideoModel
     from atelier_client.async_client import AsyncClient
+
+    AnyModel = Model | VideoModel
 
 app = typer.Typer(help="The models that can be asked for; load and unload are for administrators.")
 Id = Annotated[str, typer.Argument(metavar="ID", help="The model's id.")]
@@ -17,37 +21,44 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The model's id.")]
 
 async def catalogue(client: "AsyncClient", json: Json = False) -> None:
     """Lists the models, or loads and unloads one (administrators)."""
-    found = [model async for model in client.models()]
+    found: list[tuple[str, AnyModel]] = [("image", model) async for model in client.models()]
+    found += [("video", model) async for model in client.video_models()]
     if json:
-        result_json([as_dict(model) for model in found])
+        result_json([{"kind": kind, **as_dict(model)} for kind, model in found])
         return
     table(
-        ("ID", "STATE", "MEMORY", "NAME"),
+        ("ID", "KIND", "STATE", "MEMORY", "NAME"),
         [
-            (model.id, _state(model), size(model.memory_bytes), model.display_name + (" (default)" * model.is_default))
-            for model in found
+            (
+                model.id,
+                kind,
+                _state(model),
+                size(model.memory_bytes),
+                model.display_name + (" (default)" * model.is_default),
+            )
+            for kind, model in found
         ],
     )
 
 
 async def load(client: "AsyncClient", model_id: Id, json: Json = False) -> None:
     """Asks the workers to load a model; `atelier watch` tells when it is READY."""
-    _answer(await client.load_model(model_id), json)
+    _answer(await either(client.load_model, client.load_video_model, model_id), json)
 
 
 async def unload(client: "AsyncClient", model_id: Id, json: Json = False) -> None:
     """Asks the workers to drop a model; a job that uses it finishes first."""
-    _answer(await client.unload_model(model_id), json)
+    _answer(await either(client.unload_model, client.unload_video_model, model_id), json)
 
 
-def _answer(model: "Model", json: bool) -> None:
+def _answer(model: "AnyModel", json: bool) -> None:
     if json:
         result_json(as_dict(model))
     else:
         result(f"{model.id} {_state(model)}")
 
 
-def _state(model: "Model") -> str:
+def _state(model: "AnyModel") -> str:
     from atelier.type.v1.type_pb2 import ModelState
 
     return ModelState.Name(model.state)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from atelier_client.command import Json
+from atelier_client.commands.either import either
 from atelier_client.console import as_dict, clean, moment, result, result_json, say
 
 if TYPE_CHECKING:
@@ -14,15 +15,19 @@ if TYPE_CHECKING:
 
 async def watch(
     client: "AsyncClient",
-    image_id: Annotated[
-        str | None, Argument(metavar="[ID]", help="One image, to its end; everything otherwise.")
+    job_id: Annotated[
+        str | None, Argument(metavar="[ID]", help="One image or video, to its end; everything otherwise.")
     ] = None,
     after_seq: Annotated[int | None, Option(min=0, help="With an ID: everything after this event.")] = None,
     after: Annotated[str, Option(help="Without an ID: everything after this cursor.")] = "",
     json: Json = False,
 ) -> None:
-    """Tells what happens, as it happens. Ends with the image, or with Ctrl-C."""
-    events = client.watch(image_id, after_seq=after_seq) if image_id else client.events(after=after, heartbeats=True)
+    """Tells what happens, as it happens. Ends with the image or video, or with Ctrl-C."""
+    if job_id:
+        job = await either(client.images.get, client.videos.get, job_id)
+        events = job.watch(after_seq=after_seq)
+    else:
+        events = client.events(after=after, heartbeats=True)
     listening = False
     async for event in events:
         if event.HasField("heartbeat"):
@@ -61,8 +66,11 @@ def _progress(progress: "GenerationProgress") -> str:
     from atelier.jobs.v1 import job_pb2
 
     words = [job_pb2.State.Name(progress.state)]
-    if progress.progress.steps:
-        words.append(f"step {progress.progress.step} of {progress.progress.steps}")
+    done = progress.progress
+    if done.steps:
+        words.append(f"step {done.step} of {done.steps}")
+    if done.frame:
+        words.append(f"frame {done.frame} of {done.frames}")
     if progress.preview:
         words.append("(preview)")
     if progress.cached:

@@ -1,1 +1,1 @@
-"""The worker: takes a job, draws, puts the pictures into storage, and says how it is doing."""
+"""The worker: what it does with a job."""

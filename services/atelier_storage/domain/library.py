@@ -7,6 +7,7 @@ leaves bytes without a row, never a row without bytes; `Sweep` takes those away.
 
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -45,8 +46,10 @@ class Library:
         Raises InvalidArgumentError and ResourceExhaustedError as `receive` does, and AlreadyExistsError when the
         write-once key holds another content.
         """
+        # A GIF that a job made is a clip like any other; only a stranger's may be small and decode to gigabytes.
+        limits = replace(self._limits, count_frames=origin.source is Source.UPLOAD)
         async with self._spool.open() as spooled:
-            content_type, extent = await receive(chunks, spooled, self._limits)
+            content_type, extent = await receive(chunks, spooled, limits)
             draft = Draft(self._new_id(), origin, self._clock.now_us())
             key = blob_key(origin.owner, spooled.sha256, secrets.token_hex(4))
             size = (spooled.size_bytes, content_type, extent.width_px, extent.height_px)

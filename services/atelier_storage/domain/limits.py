@@ -32,6 +32,8 @@ class Limits:
 
     max_upload_bytes: int
     max_pixels: int
+    # Whether an animation counts with all its frames.
+    count_frames: bool = True
 
     def check_bytes(self, count: int) -> None:
         """Raises ResourceExhaustedError when `count` bytes are too many."""
@@ -47,7 +49,8 @@ class Limits:
         """Raises InvalidArgumentError when there is nothing to see, or too much to decode."""
         if extent.pixels <= 0:
             raise not_a_picture("it has no pixels")
-        if extent.pixels > self.max_pixels:
+        pixels = extent.pixels if self.count_frames else extent.width_px * extent.height_px
+        if pixels > self.max_pixels:
             description = (
                 f"{extent.width_px} × {extent.height_px} pixels × {extent.frames} frames are more than "
                 f"{self.max_pixels} pixels in all"

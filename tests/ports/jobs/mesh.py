@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from atelier_jobs.attempt import Attempt
 from atelier_jobs.bus import Bus
 from atelier_jobs.dispatch import JetStreamQueue
+from atelier_jobs.events import EventFactory
 from atelier_jobs.job import Job
 from atelier_jobs.outbox import Cleanup
 from atelier_jobs.reconciler import Reconciler
@@ -36,6 +37,7 @@ async def open_process(
     reconciles: bool = True,
     cleans: bool = False,
     max_messages: int = 1000,
+    events: EventFactory | None = None,
 ) -> AsyncIterator[Process]:
     """A process with a relay and, unless told otherwise, a reconciler that looks often."""
     cleanups: list[Cleanup] = []
@@ -43,7 +45,7 @@ async def open_process(
     async def clean(cleanup: Cleanup) -> None:
         cleanups.append(cleanup)
 
-    async with open_plane(database_url, origin=origin) as plane, Bus.open(nats_url, name=origin) as bus:
+    async with open_plane(database_url, origin=origin, events=events) as plane, Bus.open(nats_url, name=origin) as bus:
         streams = Streams(("image",), max_messages=max_messages)
         relay = Relay(plane.outbox, bus, streams, cleanup=clean if cleans else None, tick_s=0.5)
         tasks = [asyncio.create_task(relay.run())]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from atelier_jobs.attempt import Attempt
+from atelier_jobs.events import EventFactory
 from atelier_jobs.job import Failure, Job
 from atelier_jobs.states import State
 from atelier_jobs.testing.nats import NatsServer
@@ -14,6 +15,7 @@ from atelier_jobs.watch import Event, wait_for_end, watch
 from atelier_service.errors import NotFoundError
 from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import Process, make_result, open_process, open_worker
+from tests.unit.jobs.test_events import clip_progress
 
 
 @pytest.fixture
@@ -92,6 +94,36 @@ async def test_a_stream_tells_snapshot_steps_previews_and_one_end(database_url: 
         previews = [e for e in steps if e.generation_progress.preview]
         assert 1 <= len(previews) <= 3, "at most two a second"
         assert {e.generation_progress.preview_content_type for e in previews} == {"image/jpeg"}
+
+
+async def test_frames_are_told_that_follow_the_last_step(sqlite_url: str, nats_server: NatsServer) -> None:
+    came = asyncio.Event()
+
+    async def encodes(job: Job, attempt: Attempt) -> bytes:
+        attempt.report(30, 36)
+        await came.wait()
+        for count in range(31, 37):
+            attempt.report(count, 36)
+            await asyncio.sleep(0.05)
+        return await make_result(job, attempt)
+
+    events = EventFactory(progress=clip_progress)
+    async with open_process(sqlite_url, nats_server.url, events=events) as api, open_worker(api, encodes, lease_s=0.3):
+        job = await api.plane.submit()
+
+        async def step_is_kept() -> bool:
+            return (await api.plane.again(job)).step == 30
+
+        await eventually(step_is_kept)
+        watcher = Watcher(api, job)
+        await watcher.saw(lambda event: event.snapshot.progress.frame == 10)
+        came.set()
+        told = [event.generation_progress.progress for event in (await watcher.end())[1:] if event.seq]
+        frames = [progress.frame for progress in told]
+        assert {progress.step for progress in told} == {20}
+        assert frames == sorted(frames)
+        assert any(10 < frame < 16 for frame in frames)
+        assert frames[-1] == 16
 
 
 async def test_whenever_a_watcher_comes_it_sees_one_end(sqlite_url: str, nats_server: NatsServer) -> None:

@@ -1,8 +1,10 @@
 """A mesh that is small and true to the contract, over real sockets."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.unit.client.atelier_command import Atelier
 from tests.unit.client.scripted_http import ScriptedHttp
 from tests.unit.client.small_mesh import SmallMesh
 
@@ -11,7 +13,7 @@ from atelier_client.retry import RetryPolicy
 
 @pytest.fixture
 def small_mesh() -> Iterator[SmallMesh]:
-    """Image, model, key, file and event services over real gRPC, kept in memory."""
+    """Image, video, model, key, file and event services over real gRPC, kept in memory."""
     with SmallMesh.start() as mesh:
         yield mesh
 
@@ -27,3 +29,9 @@ def http() -> Iterator[ScriptedHttp]:
 def hasty() -> RetryPolicy:
     """Repeats at once, so that tests need not wait."""
     return RetryPolicy(attempts=4, first_wait_s=0.01, longest_wait_s=2.0)
+
+
+@pytest.fixture
+def atelier(small_mesh: SmallMesh, tmp_path: Path) -> Atelier:
+    """The command beside a mesh."""
+    return Atelier(small_mesh, tmp_path)

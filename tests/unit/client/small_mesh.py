@@ -9,10 +9,9 @@ from typing import Any
 import grpc
 import grpc.aio
 from google.api.httpbody_pb2 import HttpBody
-from google.protobuf import any_pb2
 from google.protobuf.empty_pb2 import Empty
-from google.rpc import error_details_pb2, status_pb2
-from grpc_status import rpc_status
+from tests.unit.client.refusal import Context, refuse
+from tests.unit.client.small_videos import VideoModels, Videos
 
 from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
 from atelier.events.v1 import events_pb2, events_pb2_grpc
@@ -20,29 +19,16 @@ from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier.jobs.v1 import job_pb2
 from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
 from atelier.type.v1 import type_pb2
+from atelier.video.v1 import video_pb2_grpc
 from atelier_client.blocking import LoopThread
 
 API_KEY = "atl_small_key"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 def picture(image_id: str, index: int) -> bytes:
     """The bytes of a picture: more than one message holds."""
     return f"{image_id}/{index};".encode() * 20_000
-
-
-async def refuse(context: Context, code: grpc.StatusCode, reason: str, message: str, **fields: str) -> None:
-    """Ends the call as services do."""
-    status = status_pb2.Status(code=code.value[0], message=message)
-    details: list[Any] = [error_details_pb2.ErrorInfo(reason=reason, domain="atelier")]
-    violations = [error_details_pb2.BadRequest.FieldViolation(field=f, description=d) for f, d in fields.items()]
-    details += [error_details_pb2.BadRequest(field_violations=violations)] if violations else []
-    for detail in details:
-        packed = any_pb2.Any()
-        packed.Pack(detail)
-        status.details.append(packed)
-    await context.abort_with_status(rpc_status.to_status(status))
 
 
 class Images(image_pb2_grpc.ImageServiceServicer):
@@ -183,16 +169,21 @@ class Models(image_pb2_grpc.ModelServiceServicer):
         return image_pb2.ListModelsResponse(models=[self.model])
 
     async def GetModel(self, request: image_pb2.GetModelRequest, context: Context) -> image_pb2.Model:
-        if request.id != self.model.id:
-            await refuse(context, grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND", "there is no such model")
-        return self.model
+        return await self._found(request.id, context)
 
     async def LoadModel(self, request: image_pb2.LoadModelRequest, context: Context) -> image_pb2.Model:
-        self.model.state = type_pb2.LOADING
-        return self.model
+        model = await self._found(request.id, context)
+        model.state = type_pb2.LOADING
+        return model
 
     async def UnloadModel(self, request: image_pb2.UnloadModelRequest, context: Context) -> image_pb2.Model:
-        self.model.state = type_pb2.UNLOADED
+        model = await self._found(request.id, context)
+        model.state = type_pb2.UNLOADED
+        return model
+
+    async def _found(self, model_id: str, context: Context) -> image_pb2.Model:
+        if model_id != self.model.id:
+            await refuse(context, grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND", f"there is no model {model_id!r}")
         return self.model
 
 
@@ -331,6 +322,8 @@ class SmallMesh:
         self.api_key = API_KEY
         self.images = Images()
         self.models = Models()
+        self.videos = Videos()
+        self.video_models = VideoModels()
         self.keys = Keys()
         self.files = Files()
         self.events = Events()
@@ -355,6 +348,8 @@ class SmallMesh:
         server = grpc.aio.server(interceptors=[Door()])
         image_pb2_grpc.add_ImageServiceServicer_to_server(self.images, server)
         image_pb2_grpc.add_ModelServiceServicer_to_server(self.models, server)
+        video_pb2_grpc.add_VideoServiceServicer_to_server(self.videos, server)
+        video_pb2_grpc.add_VideoModelServiceServicer_to_server(self.video_models, server)
         auth_pb2_grpc.add_AuthServiceServicer_to_server(self.keys, server)
         storage_pb2_grpc.add_StorageServiceServicer_to_server(self.files, server)
         events_pb2_grpc.add_EventServiceServicer_to_server(self.events, server)

@@ -1,63 +1,17 @@
 """The `atelier` command as a person meets it: what it prints, and what it exits with."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.unit.client.atelier_command import COMMAND, Atelier, environment, one_line
 from tests.unit.client.scripted_http import Answer, ScriptedHttp
 from tests.unit.client.small_mesh import SmallMesh, picture
 
 from atelier.jobs.v1 import job_pb2
 from atelier_service.testing.wait import eventually
-
-_COMMAND = [sys.executable, "-c", "from atelier_client.cli import main; main()"]
-
-
-def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ATELIER_")}
-    return {**clean, "TERM": "dumb", **more}
-
-
-class Atelier:
-    """Runs the command in a folder of its own, over gRPC against the small mesh."""
-
-    def __init__(self, mesh: SmallMesh, folder: Path) -> None:
-        self.folder = folder
-        self.environment = {"ATELIER_GRPC": mesh.address, "ATELIER_API_KEY": mesh.api_key}
-
-    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [*_COMMAND, "--grpc", *words]
-        environment = _environment(self.environment)
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=self.folder, env=environment)
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """The command, still running."""
-        return subprocess.Popen(
-            [*_COMMAND, "--grpc", *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.folder,
-            env=_environment(self.environment),
-        )
-
-
-@pytest.fixture
-def atelier(small_mesh: SmallMesh, tmp_path: Path) -> Atelier:
-    """The command beside a mesh."""
-    return Atelier(small_mesh, tmp_path)
-
-
-def _one_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    assert len(lines) == 1, text
-    assert "Traceback" not in text
-    return lines[0]
 
 
 def test_generate_writes_the_picture_and_says_where(atelier: Atelier, small_mesh: SmallMesh) -> None:
@@ -135,7 +89,7 @@ async def test_ctrl_c_cancels_the_job_says_so_and_exits_130(atelier: Atelier, sm
 def test_what_cannot_be_is_said_in_one_line(atelier: Atelier, words: tuple[str, ...], code: int, said: str) -> None:
     done = atelier(*words)
     assert (done.returncode, done.stdout) == (code, "")
-    line = _one_line(done.stderr)
+    line = one_line(done.stderr)
     assert line.startswith("atelier: ")
     assert said in line
 
@@ -144,15 +98,15 @@ def test_a_wrong_key_exits_4(atelier: Atelier) -> None:
     atelier.environment["ATELIER_API_KEY"] = "wrong"
     done = atelier("generate", "x")
     assert done.returncode == 4
-    assert "the API key is not valid" in _one_line(done.stderr)
+    assert "the API key is not valid" in one_line(done.stderr)
 
 
 @pytest.mark.parametrize("over", [[], ["--grpc"]])
 def test_a_mesh_that_does_not_run_exits_3(tmp_path: Path, over: list[str]) -> None:
-    nowhere = _environment({"ATELIER_URL": "http://127.0.0.1:1", "ATELIER_GRPC": "127.0.0.1:1"})
-    done = subprocess.run([*_COMMAND, "status", *over], capture_output=True, text=True, cwd=tmp_path, env=nowhere)
+    nowhere = environment({"ATELIER_URL": "http://127.0.0.1:1", "ATELIER_GRPC": "127.0.0.1:1"})
+    done = subprocess.run([*COMMAND, "status", *over], capture_output=True, text=True, cwd=tmp_path, env=nowhere)
     assert done.returncode == 3
-    assert "is the mesh running?" in _one_line(done.stderr)
+    assert "is the mesh running?" in one_line(done.stderr)
 
 
 def test_images_are_listed_shown_cancelled_and_deleted(atelier: Atelier, small_mesh: SmallMesh) -> None:
@@ -190,9 +144,13 @@ def test_keys_models_uploads_and_status(atelier: Atelier) -> None:
     assert atelier("keys", "create", "laptop").stdout == "atl_key0_secret\n"
     assert atelier("keys").stdout.split("\t")[:2] == ["key0", "laptop"]
     assert atelier("keys", "revoke", "key0").stdout == "key0 revoked\n"
-    assert atelier("models").stdout == "demo\tUNLOADED\t0 B\tDemo (default)\n"
+    assert atelier("models").stdout == (
+        "demo\timage\tUNLOADED\t0 B\tDemo (default)\ndemo-clips\tvideo\tUNLOADED\t0 B\tDemo of clips (default)\n"
+    )
     assert atelier("models", "load", "demo").stdout == "demo LOADING\n"
     assert atelier("models", "unload", "demo").stdout == "demo UNLOADED\n"
+    assert atelier("models", "load", "demo-clips").stdout == "demo-clips LOADING\n"
+    assert atelier("models", "unload", "demo-clips").stdout == "demo-clips UNLOADED\n"
     (atelier.folder / "a.png").write_bytes(b"123")
     assert atelier("upload", "a.png").stdout == "asset-0\n"
     assert "worker w: image on cpu" in atelier("status").stdout
@@ -203,7 +161,7 @@ def test_the_file_that_make_run_writes_is_read(http: ScriptedHttp, tmp_path: Pat
     (tmp_path / "var/dev.env").write_text(f"# comment\nATELIER_URL={http.url}\nexport ATELIER_API_KEY='k'\n")
     http.answers = [Answer(200, {"version": "9.9"})]
     done = subprocess.run(
-        [*_COMMAND, "status"], capture_output=True, text=True, cwd=tmp_path, env=_environment({}), timeout=60
+        [*COMMAND, "status"], capture_output=True, text=True, cwd=tmp_path, env=environment({}), timeout=60
     )
     assert done.returncode == 0, done.stderr
     assert "9.9" in done.stdout

@@ -7,12 +7,14 @@ from atelier.auth.v1 import auth_pb2
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
 from atelier.storage.v1 import storage_pb2
+from atelier.type.v1 import type_pb2
+from atelier.video.v1 import video_pb2
 from atelier_client.errors import AtelierApiError
 from atelier_client.route import Route
 
 
 def _route(service: str, method: str) -> Route:
-    for file in (image_pb2.DESCRIPTOR, auth_pb2.DESCRIPTOR, storage_pb2.DESCRIPTOR):
+    for file in (image_pb2.DESCRIPTOR, auth_pb2.DESCRIPTOR, storage_pb2.DESCRIPTOR, video_pb2.DESCRIPTOR):
         if service in file.services_by_name:
             return Route.of(file.services_by_name[service].methods_by_name[method])
     raise LookupError(service)
@@ -56,6 +58,15 @@ def _route(service: str, method: str) -> Route:
             "/api/v1/images/i/cancel",
             (),
             {},
+        ),
+        (
+            "VideoService",
+            "GetVideoFrame",
+            video_pb2.GetVideoFrameRequest(id="v", index=0, format=type_pb2.WEBP),
+            "GET",
+            "/api/v1/videos/v/frames/0",
+            (("format", "WEBP"),),
+            None,
         ),
         (
             "StorageService",

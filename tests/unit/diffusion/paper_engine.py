@@ -24,13 +24,31 @@ class PaperDevice:
     dtype: str = "float32"
 
 
-class PaperEngine:
-    """What a prompt says happens: `crash`, `bug`, `refuse`; everything else is drawn, a step a millisecond."""
+class Paper:
+    """What engines of every kind can do."""
 
     device = PaperDevice()
 
-    def __init__(self, listener: Callable[[ModelStatus], None], steps_made: Path | None) -> None:
+    def __init__(self, listener: Callable[[ModelStatus], None]) -> None:
         self._listener = listener
+
+    def load(self, model_id: str) -> ModelStatus:
+        status = ModelStatus(model_id, ModelState.READY, "r1", 100)
+        self._listener(status)
+        return status
+
+    def statuses(self) -> list[ModelStatus]:
+        return [ModelStatus("m", ModelState.UNLOADED, "r1")]
+
+    def memory(self) -> MemoryReading:
+        return MemoryReading(1, 2)
+
+
+class PaperEngine(Paper):
+    """What a prompt says happens: `crash`, `bug`, `refuse`; everything else is drawn, a step a millisecond."""
+
+    def __init__(self, listener: Callable[[ModelStatus], None], steps_made: Path | None) -> None:
+        super().__init__(listener)
         self._steps_made = steps_made
 
     def generate(self, request: ImageRequest, model_id: str, *, on_step: Callable[[StepReport], bool]) -> list[Picture]:
@@ -49,17 +67,6 @@ class PaperEngine:
             if not on_step(StepReport(step, request.steps, 0, (lambda: pixels) if step else None)):
                 raise CanceledError
         return [Picture(0, request.seed, pixels, model_id, "r1")]
-
-    def load(self, model_id: str) -> ModelStatus:
-        status = ModelStatus(model_id, ModelState.READY, "r1", 100)
-        self._listener(status)
-        return status
-
-    def statuses(self) -> list[ModelStatus]:
-        return [ModelStatus("m", ModelState.UNLOADED, "r1")]
-
-    def memory(self) -> MemoryReading:
-        return MemoryReading(1, 2)
 
 
 def open_paper_engine(

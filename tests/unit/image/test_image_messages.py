@@ -4,14 +4,16 @@ from dataclasses import replace
 
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
-from atelier_image.domain.parameters import Asked, resolve
-from atelier_image.domain.result import Output, Result, Source
-from atelier_image.image_messages import asked_from, content_paths, image_message, parameters_message, request_hash
+from atelier_generation.api.messages import request_hash
+from atelier_generation.domain.result import Result, Source, result_from
+from atelier_image.domain.parameters import AskedImage, resolve
+from atelier_image.domain.result import Picture
+from atelier_image.image_messages import asked_from, content_paths, image_message, parameters_message
 from atelier_jobs.job import Failure, Job
 from atelier_jobs.states import State
-from tests.unit.image.cards import DEMO
+from tests.unit.generation.cards import DEMO
 
-PARAMETERS = resolve(Asked(prompt="a cat", metadata={"a": "b"}), DEMO, lambda: 7)
+PARAMETERS = resolve(AskedImage(prompt="a cat", metadata={"a": "b"}), DEMO, lambda: 7)
 QUEUED = Job(
     id="0197", owner="ada", kind="image", state=State.QUEUED, revision=1, spec=PARAMETERS.to_bytes(), result=None,
     failure=None, attempt=0, faults=0, max_attempts=3, epoch=0, generation=1, worker="", lease_until_us=0, step=0,
@@ -22,7 +24,7 @@ RESULT = Result(
     model_revision="r1",
     source=Source("0197", 1),
     outputs=(
-        Output(
+        Picture(
             index=0, seed=7, asset_id="a0", content_type="image/png", width_px=256, height_px=128, size_bytes=9,
             sha256="00",
         ),
@@ -79,4 +81,4 @@ def test_a_failed_image_tells_why() -> None:
 
 
 def test_a_result_is_kept_as_it_is() -> None:
-    assert Result.from_bytes(RESULT.to_bytes()) == RESULT
+    assert result_from(RESULT.to_bytes(), Picture) == RESULT

@@ -2,9 +2,9 @@
 
 import pytest
 
-from atelier_image.domain.parameters import Asked, Parameters, resolve
+from atelier_image.domain.parameters import AskedImage, ImageParameters, resolve
 from atelier_service.errors import InvalidArgumentError
-from tests.unit.image.cards import DEMO
+from tests.unit.generation.cards import DEMO
 
 
 def no_seed() -> int:
@@ -12,30 +12,30 @@ def no_seed() -> int:
 
 
 def test_everything_left_out_comes_from_the_card() -> None:
-    resolved = resolve(Asked(prompt="a cat"), DEMO, lambda: 7)
-    assert resolved == Parameters(
+    resolved = resolve(AskedImage(prompt="a cat"), DEMO, lambda: 7)
+    assert resolved == ImageParameters(
         prompt="a cat", negative_prompt="", model="demo", width_px=256, height_px=128, steps=20, guidance_scale=3.0,
         seed=7, scheduler="DDIM", count=1, output_format="PNG", metadata={},
     )  # fmt: skip
 
 
 def test_a_seed_of_zero_is_a_seed() -> None:
-    assert resolve(Asked(prompt="a cat", seed=0), DEMO, no_seed).seed == 0
+    assert resolve(AskedImage(prompt="a cat", seed=0), DEMO, no_seed).seed == 0
 
 
 def test_what_is_sent_stays() -> None:
-    asked = Asked(
+    asked = AskedImage(
         prompt="a cat", negative_prompt="a dog", model="demo", width_px=64, height_px=96, steps=1, guidance_scale=1.0,
         seed=4294967295, scheduler="EULER", count=8, output_format="WEBP", metadata={"project": "cats"},
     )  # fmt: skip
     resolved = resolve(asked, DEMO, no_seed)
-    for name in Asked.__dataclass_fields__:
+    for name in AskedImage.__dataclass_fields__:
         assert getattr(resolved, name) == getattr(asked, name)
 
 
 def test_the_echo_resolves_to_itself() -> None:
-    first = resolve(Asked(prompt="a cat"), DEMO, lambda: 7)
-    echo = Asked(**{name: getattr(first, name) for name in Asked.__dataclass_fields__})
+    first = resolve(AskedImage(prompt="a cat"), DEMO, lambda: 7)
+    echo = AskedImage(**{name: getattr(first, name) for name in AskedImage.__dataclass_fields__})
     assert resolve(echo, DEMO, no_seed) == first
 
 
@@ -44,16 +44,16 @@ def test_the_echo_resolves_to_itself() -> None:
 ])  # fmt: skip
 def test_each_wrong_side_is_named(width_px: int, height_px: int, wrong: list[str]) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
-        resolve(Asked(prompt="a cat", width_px=width_px, height_px=height_px), DEMO, lambda: 7)
+        resolve(AskedImage(prompt="a cat", width_px=width_px, height_px=height_px), DEMO, lambda: 7)
     assert [violation.field for violation in caught.value.fields] == wrong
 
 
 def test_a_job_keeps_its_parameters() -> None:
-    resolved = resolve(Asked(prompt="Käse ☃", guidance_scale=7.25, metadata={"a": "b"}), DEMO, lambda: 7)
-    assert Parameters.from_bytes(resolved.to_bytes()) == resolved
+    resolved = resolve(AskedImage(prompt="Käse ☃", guidance_scale=7.25, metadata={"a": "b"}), DEMO, lambda: 7)
+    assert ImageParameters.from_bytes(resolved.to_bytes()) == resolved
 
 
 def test_the_engine_is_asked_for_the_same() -> None:
-    request = resolve(Asked(prompt="a cat", count=3, seed=4294967295), DEMO, no_seed).request()
+    request = resolve(AskedImage(prompt="a cat", count=3, seed=4294967295), DEMO, no_seed).request()
     assert request.seeds == (4294967295, 0, 1)
     assert (request.prompt, request.width_px, request.height_px, request.scheduler) == ("a cat", 256, 128, "DDIM")

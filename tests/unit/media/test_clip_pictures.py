@@ -118,6 +118,15 @@ def test_a_thumbnail_keeps_its_aspect_and_is_never_enlarged(max_width_px: int, s
         assert image.size == size
 
 
+@pytest.mark.parametrize("max_width_px", [None, 320])
+@pytest.mark.parametrize("picture_format", PICTURE_FORMATS)
+def test_the_largest_frame_becomes_a_file_too(picture_format: PictureFormat, max_width_px: int | None) -> None:
+    side_px = max_width_px or 2048
+    with Image.open(io.BytesIO(encode_frame(moving_frame(5, 2048, 2048), picture_format, max_width_px))) as image:
+        assert (image.format, image.size) == (picture_format, (side_px, side_px))
+        assert read_index(np.asarray(image.convert("RGB"))) == 5
+
+
 @pytest.mark.parametrize("wrong", [np.zeros((2, 8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8)])
 def test_what_is_not_one_frame_is_refused(wrong: Frame) -> None:
     with pytest.raises(MediaError) as caught:

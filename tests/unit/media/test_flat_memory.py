@@ -11,7 +11,7 @@ from atelier_media.clip_format import CONTAINERS, ClipFormat, Container
 from atelier_media.clip_reader import ClipReader
 from atelier_media.clip_writer import ClipWriter
 from atelier_media.contact_sheet import ContactSheet
-from atelier_media.frame_rate import convert_frame_rate, converted_frame_count
+from atelier_media.frame_rate import FrameRateConverter, converted_frame_count
 from atelier_media.poster import Poster
 
 SIDE_PX = 256
@@ -31,17 +31,22 @@ def test_ten_times_the_frames_need_no_more_memory(tmp_path: Path, container: Con
     count = converted_frame_count(FRAMES, source_hz, target_hz)
     poster, sheet = Poster(count), ContactSheet(count)
     passed = warm_bytes = peak_bytes = 0
-    frames = (moving_frame(index, SIDE_PX, SIDE_PX) for index in range(FRAMES))
+    converter = FrameRateConverter(source_hz, target_hz)
     with ClipWriter(tmp_path / "clip", ClipFormat(container, SIDE_PX, SIDE_PX, target_hz)) as writer:
-        for frame in convert_frame_rate(frames, source_hz, target_hz):
+        for index in range(FRAMES):
+            for frame in converter.add(moving_frame(index, SIDE_PX, SIDE_PX)):
+                writer.write(frame)
+                poster.add(frame)
+                sheet.add(frame)
+                passed += 1
+                if passed == WARM:
+                    warm_bytes = resident_bytes()
+                elif passed > WARM:
+                    peak_bytes = max(peak_bytes, resident_bytes())
+        for frame in converter.finish():
             writer.write(frame)
             poster.add(frame)
             sheet.add(frame)
-            passed += 1
-            if passed == WARM:
-                warm_bytes = resident_bytes()
-            elif passed > WARM:
-                peak_bytes = max(peak_bytes, resident_bytes())
     peak_bytes = max(peak_bytes, resident_bytes())
     assert peak_bytes - warm_bytes < MARGIN_BYTES
     assert poster.picture().shape == (SIDE_PX, SIDE_PX, 3)

@@ -4,12 +4,20 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from atelier_media.errors import MediaError
-from atelier_media.frame_rate import convert_frame_rate, converted_frame_count, exact_frame_rate, source_index
+from atelier_media.frame import Frame
+from atelier_media.frame_rate import (
+    FrameRateConverter,
+    convert_frame_rate,
+    converted_frame_count,
+    exact_frame_rate,
+    source_index,
+)
 
 RATES = st.integers(5, 60).map(Fraction) | st.sampled_from(
     [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(2997, 100), Fraction(25, 2)]
@@ -95,3 +103,32 @@ def test_frames_are_taken_only_when_they_are_needed() -> None:
     converted = convert_frame_rate(source(), Fraction(10), Fraction(20))
     assert [next(converted) for _ in range(4)] == [0, 1, 1, 2]
     assert taken == [0, 1, 2]
+
+
+@given(count=st.integers(0, 80), chunk=st.integers(1, 20), source_hz=RATES, target_hz=RATES)
+def test_frames_that_are_given_come_out_as_those_that_are_taken(
+    count: int, chunk: int, source_hz: Fraction, target_hz: Fraction
+) -> None:
+    frames = np.arange(3 * count, dtype=np.uint8).reshape(count, 1, 1, 3)
+    converter = FrameRateConverter(source_hz, target_hz)
+    shown: list[Frame] = []
+    for first in range(0, count, chunk):
+        shown += converter.add(frames[first : first + chunk])
+    shown += converter.finish()
+    wanted = list(convert_frame_rate(iter(frames), source_hz, target_hz))
+    assert [frame.tolist() for frame in shown] == [frame.tolist() for frame in wanted]
+
+
+def test_the_frame_that_is_shown_again_does_not_keep_its_chunk() -> None:
+    converter = FrameRateConverter(Fraction(8), Fraction(30))
+    converter.add(np.zeros((16, 4, 4, 3), np.uint8))
+    # 16 frames of 8 Hz are 60 of 30 Hz; the last of them is nearest to a seventeenth.
+    again = converter.finish()
+    assert len(again) == 1
+    assert again[0].base is None
+
+
+def test_a_chunk_that_is_none_is_refused() -> None:
+    with pytest.raises(MediaError) as caught:
+        FrameRateConverter(Fraction(8), Fraction(24)).add(np.zeros((4, 4), np.uint8))
+    assert caught.value.reason == "INVALID_FRAME"

@@ -1,0 +1,126 @@
+"""`atelier images`, `videos`, `show`, `cancel` and `delete`."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from atelier_client.command import Json
+from atelier_client.commands.either import either
+from atelier_client.console import as_dict, moment, pairs, result, result_json, size, table
+
+if TYPE_CHECKING:
+    from atelier_client.async_client import AsyncClient
+    from atelier_client.image import AsyncImage
+    from atelier_client.jobs import AsyncJobs
+    from atelier_client.video import AsyncVideo
+
+Id = Annotated[str, Argument(metavar="ID", help="The id of an image or a video.")]
+Limit = Annotated[int, Option(min=1, help="At most so many.")]
+
+
+async def images(
+    client: "AsyncClient",
+    state: Annotated[str | None, Option(help="Only images in this state, such as succeeded.")] = None,
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """Lists your images, newest first."""
+    await _listed(client.images, state, limit, json)
+
+
+async def videos(
+    client: "AsyncClient",
+    state: Annotated[str | None, Option(help="Only videos in this state, such as succeeded.")] = None,
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """Lists your videos, newest first."""
+    await _listed(client.videos, state, limit, json)
+
+
+async def show(client: "AsyncClient", job_id: Id, json: Json = False) -> None:
+    """Shows one image or video."""
+    job = await either(client.images.get, client.videos.get, job_id)
+    if json:
+        result_json(as_dict(job.message))
+        return
+    from atelier.type.v1 import type_pb2
+
+    parameters, message = job.parameters, job.message
+    failure = f"{message.error.reason}: {message.error.message}" if message.HasField("error") else ""
+    pairs(
+        [
+            ("id", job.id),
+            ("kind", job.kind.noun),
+            ("state", job.state),
+            ("error", failure),
+            ("prompt", parameters.prompt),
+            ("negative", parameters.negative_prompt),
+            ("model", parameters.model),
+            ("size", f"{parameters.width_px} × {parameters.height_px}"),
+            ("frames", _frames(job)),
+            ("steps", str(parameters.steps)),
+            ("guidance", f"{parameters.guidance_scale:g}"),
+            ("seed", str(parameters.seed)),
+            ("scheduler", type_pb2.Scheduler.Name(parameters.scheduler)),
+            ("labels", ", ".join(f"{name}={value}" for name, value in sorted(parameters.metadata.items()))),
+            ("revision", str(message.revision)),
+            ("cached", "yes" if job.cached else ""),
+            ("made", moment(message.create_time)),
+            ("finished", moment(message.finish_time)),
+            ("trace", job.trace_id),
+        ]
+    )
+    for line in _outputs(job):
+        result(line)
+
+
+async def cancel(client: "AsyncClient", job_id: Id, json: Json = False) -> None:
+    """Stops an image or a video within one denoising step."""
+    job = await either(client.images.cancel, client.videos.cancel, job_id)
+    if json:
+        result_json(as_dict(job.message))
+        return
+    result(f"{job.id} {job.state}")
+
+
+async def delete(client: "AsyncClient", job_id: Id) -> None:
+    """Stops an image or a video if it runs, and removes it with its files."""
+    await either(client.images.delete, client.videos.delete, job_id)
+    result(f"{job_id} deleted")
+
+
+async def _listed(jobs: "AsyncJobs[Any]", state: str | None, limit: int, json: bool) -> None:
+    found = [job async for job in jobs.list(state=state, limit=limit)]
+    if json:
+        result_json([as_dict(job.message) for job in found])
+        return
+    table(
+        ("ID", "STATE", "MADE", "PROMPT"),
+        [(job.id, job.state, moment(job.message.create_time), job.message.parameters.prompt) for job in found],
+    )
+
+
+def _frames(job: "AsyncImage | AsyncVideo") -> str:
+    """Empty for an image."""
+    from atelier_client.video import AsyncVideo
+
+    if not isinstance(job, AsyncVideo):
+        return ""
+    return f"{job.parameters.frames} at {job.parameters.frame_rate_hz:g} a second"
+
+
+def _outputs(job: "AsyncImage | AsyncVideo") -> Iterator[str]:
+    """A line for each of its files."""
+    from atelier.video.v1.video_pb2 import OutputRole
+    from atelier_client.video import AsyncVideo
+
+    if not isinstance(job, AsyncVideo):
+        for output in job.outputs:
+            yield f"picture {output.index}: {output.content_type}, {size(output.size_bytes)}, seed {output.seed}"
+        return
+    for file in job.outputs:
+        role = OutputRole.Name(file.role).lower().replace("_", " ")
+        plays = f", {file.frame_count} frames, {file.duration_s:g} s" if file.duration_s else ""
+        yield f"{role}: {file.content_type}, {size(file.size_bytes)}{plays}"

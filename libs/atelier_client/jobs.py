@@ -1,0 +1,87 @@
+"""The caller's jobs of one kind."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from atelier.events.v1.events_pb2 import Event
+from atelier_client.connection import CALL_TIMEOUT_S, Connection
+from atelier_client.job import AsyncJob
+from atelier_client.paging import page_size, pages
+from atelier_client.states import state_named
+
+J = TypeVar("J", bound=AsyncJob[Any])
+
+# The gateway holds a call back for at most this long.
+_LONGEST_PREFER_S = 60
+
+
+class AsyncJobs(Generic[J]):
+    """Lists, finds and makes jobs of the kind that `job` is."""
+
+    def __init__(self, connection: Connection, job: type[J]) -> None:
+        self._connection = connection
+        self._job = job
+
+    async def submit(self, request: Message, *, wait: bool | float, idempotency_key: str | None = None) -> J:
+        """Makes what `request`, a message of the contract, asks for; the rest is told at `AsyncClient.generate`."""
+        timeout_s = None if wait is True else float(wait)
+        loop = asyncio.get_running_loop()
+        end = None if timeout_s is None else loop.time() + timeout_s
+        prefer_s = _LONGEST_PREFER_S if timeout_s is None else min(int(timeout_s), _LONGEST_PREFER_S)
+        metadata = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
+        if prefer_s > 0:
+            metadata["prefer"] = f"wait={prefer_s}"
+        job = self._of(
+            await self._connection.call(
+                self._job.kind.submit, request, metadata=metadata, timeout_s=CALL_TIMEOUT_S + prefer_s
+            )
+        )
+        if wait is False:
+            return job
+        if not job.finished:
+            return await job.wait(None if end is None else max(0.0, end - loop.time()))
+        job.raise_for_state()
+        return job
+
+    async def list(self, *, state: str | None = None, limit: int | None = None) -> AsyncIterator[J]:
+        """Newest first, fetched as they are asked for; only those in `state` (such as `SUCCEEDED`), at most `limit`.
+
+        Raises ValueError for a state that does not exist.
+        """
+        kind = self._job.kind
+        wanted = kind.list.request_type(page_size=page_size(limit))
+        if state is not None:
+            wanted.state = state_named(state)
+
+        async def fetch(token: str) -> Any:
+            wanted.page_token = token
+            return await self._connection.call(kind.list, wanted)
+
+        async for message in pages(fetch, kind.listed, limit):
+            yield self._of(message)
+
+    async def get(self, job_id: str) -> J:
+        """One of them."""
+        return await self._bare(job_id).refresh()
+
+    async def cancel(self, job_id: str) -> J:
+        """Stops it within one denoising step. A finished one is answered as it stands."""
+        return await self._bare(job_id).cancel()
+
+    async def delete(self, job_id: str) -> None:
+        """Stops it if it runs, and removes it with its files."""
+        await self._bare(job_id).delete()
+
+    def watch(self, job_id: str, *, after_seq: int | None = None) -> AsyncIterator[Event]:
+        """What happens to it until its end. See `AsyncClient.watch`."""
+        return self._bare(job_id).watch(after_seq=after_seq)
+
+    def _bare(self, job_id: str) -> J:
+        return self._of(self._job.kind.get.response_type(id=job_id))
+
+    def _of(self, message: Any) -> J:
+        return self._job(message, self._connection)

@@ -1,0 +1,1 @@
+"""The database, the bus and the storage service."""

@@ -1,0 +1,144 @@
+"""Storage over gRPC."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import grpc
+import grpc.aio
+from google.api import httpbody_pb2
+
+from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
+from atelier_service.credentials import ServiceCredential
+from atelier_service.rpc_errors import from_rpc_error
+
+CHUNK_BYTES = 1024 * 1024
+_UPLOAD_DEADLINE_S = 60.0
+_CALL_DEADLINE_S = 10.0
+
+
+class StorageAssets:
+    """Assets. `caller` is a channel that speaks for the caller being served, `service` one that speaks for us."""
+
+    def __init__(self, caller: grpc.aio.Channel, service: grpc.aio.Channel) -> None:
+        self._caller = storage_pb2_grpc.StorageServiceStub(caller)
+        self._service = storage_pb2_grpc.StorageServiceStub(service)
+
+    async def delete_of_job(self, job_id: str, *, keep_epoch: int, up_to_epoch: int) -> None:
+        """See Assets.delete_of_job."""
+        request = storage_pb2.DeleteJobAssetsRequest(job_id=job_id, keep_epoch=keep_epoch, up_to_epoch=up_to_epoch)
+        try:
+            await self._service.DeleteJobAssets(request, timeout=_UPLOAD_DEADLINE_S)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+
+    async def describe(self, asset_id: str) -> storage_pb2.Asset:
+        """An asset of the caller. Raises NotFoundError and what storage says else."""
+        try:
+            return await self._caller.GetAsset(storage_pb2.GetAssetRequest(id=asset_id), timeout=_CALL_DEADLINE_S)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+
+    async def read(self, asset_id: str) -> bytes:
+        """All bytes of an asset of the caller, which must be small. Raises NotFoundError and what storage says else."""
+        request = storage_pb2.GetAssetContentRequest(id=asset_id)
+        return await _all_of(self._caller.GetAssetContent(request, timeout=_CALL_DEADLINE_S))
+
+    def content(
+        self, asset_id: str, headers: Sequence[tuple[str, str]]
+    ) -> grpc.aio.UnaryStreamCall[storage_pb2.GetAssetContentRequest, httpbody_pb2.HttpBody]:
+        """The bytes of an asset of the caller; `headers` as an HTTP client sends them (`range`, `if-none-match`, …)."""
+        request = storage_pb2.GetAssetContentRequest(id=asset_id)
+        return self._caller.GetAssetContent(request, metadata=tuple(headers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file to be stored: its bytes, or where they lie.
+
+    The same `write_once_key` with the same bytes answers the first asset.
+    """
+
+    owner: str
+    job_id: str
+    epoch: int
+    write_once_key: str
+    filename: str
+    content_type: str
+    content: bytes | Path
+
+
+class OwnersStorage:
+    """Stores and reads files on behalf of their owners."""
+
+    def __init__(self, channel: grpc.aio.Channel, credential: ServiceCredential) -> None:
+        """`channel` may speak for whom it likes: every call brings its own token."""
+        self._stub = storage_pb2_grpc.StorageServiceStub(channel)
+        self._credential = credential
+
+    async def store(self, upload: Upload) -> storage_pb2.Asset:
+        """The stored asset.
+
+        Raises AtelierError: UnavailableError and ResourceExhaustedError when another try may succeed.
+        """
+        try:
+            metadata = await self._as(upload.owner)
+            return await self._stub.CreateAsset(_messages(upload), timeout=_UPLOAD_DEADLINE_S, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+
+    async def read(self, owner: str, asset_id: str) -> bytes:
+        """All bytes of an asset, which must be small. Raises AtelierError."""
+        request = storage_pb2.GetAssetContentRequest(id=asset_id)
+        metadata = await self._as(owner)
+        return await _all_of(self._stub.GetAssetContent(request, metadata=metadata, timeout=_CALL_DEADLINE_S))
+
+    async def _as(self, owner: str) -> tuple[tuple[str, str]]:
+        return (("authorization", f"Bearer {await self._credential.on_behalf_of(owner)}"),)
+
+
+async def _all_of(call: grpc.aio.UnaryStreamCall[storage_pb2.GetAssetContentRequest, httpbody_pb2.HttpBody]) -> bytes:
+    try:
+        return b"".join([chunk.data async for chunk in call])
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error) from error
+    finally:
+        call.cancel()
+
+
+async def _messages(upload: Upload) -> AsyncIterator[storage_pb2.CreateAssetRequest]:
+    """The fields and the first chunk, then the other chunks."""
+    first = True
+    async for data in _chunks(upload.content):
+        file = httpbody_pb2.HttpBody(data=data)
+        if first:
+            file.content_type = upload.content_type
+            yield storage_pb2.CreateAssetRequest(
+                file=file,
+                filename=upload.filename,
+                job_id=upload.job_id,
+                epoch=upload.epoch,
+                write_once_key=upload.write_once_key,
+            )
+            first = False
+        else:
+            yield storage_pb2.CreateAssetRequest(file=file)
+
+
+async def _chunks(content: bytes | Path) -> AsyncIterator[bytes]:
+    """At least one, which may be empty."""
+    if isinstance(content, bytes):
+        view = memoryview(content)
+        for start in range(0, max(1, len(view)), CHUNK_BYTES):
+            yield bytes(view[start : start + CHUNK_BYTES])
+        return
+    file: BinaryIO = await asyncio.to_thread(content.open, "rb")
+    try:
+        data = await asyncio.to_thread(file.read, CHUNK_BYTES)
+        yield data
+        while data := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            yield data
+    finally:
+        file.close()

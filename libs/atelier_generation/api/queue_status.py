@@ -1,0 +1,29 @@
+"""Tells the mesh how long the queue is."""
+
+import asyncio
+
+import structlog
+
+from atelier.events.v1 import events_pb2
+from atelier_jobs import subjects
+from atelier_jobs.bus import Bus
+from atelier_jobs.store import JobStore
+from atelier_service.errors import UnavailableError
+
+_log = structlog.get_logger(__name__)
+
+
+async def tell_queue_status(jobs: JobStore, bus: Bus, kind: str, every_s: float) -> None:
+    """Counts and publishes until it is cancelled; database and broker may go away and come back."""
+    while True:
+        try:
+            counts = await jobs.queue_counts(kind)
+        except UnavailableError as error:
+            _log.warning("the queue cannot be counted", reason=error.reason)
+        else:
+            status = events_pb2.QueueStatus(
+                kind=kind, queued=counts.queued, running=counts.running, oldest_wait_s=counts.oldest_wait_s
+            )
+            status.time.GetCurrentTime()
+            await bus.publish(subjects.queue_status(kind), status.SerializeToString())
+        await asyncio.sleep(every_s)

@@ -1,0 +1,114 @@
+"""An API process: what it is made of, whatever its service makes. It brings no torch."""
+
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Generic
+
+import grpc.aio
+
+from atelier_diffusion.catalogue import Catalogue
+from atelier_generation.adapters.database import open_database
+from atelier_generation.adapters.model_commands import BusModelCommands
+from atelier_generation.adapters.model_reports import SqlModelReports
+from atelier_generation.adapters.result_cache import SqlResultCache
+from atelier_generation.adapters.storage import StorageAssets
+from atelier_generation.adapters.tables import tables_of
+from atelier_generation.api.queue_status import tell_queue_status
+from atelier_generation.api.watching import Watching
+from atelier_generation.domain.generations import AskedT, Generations, Resolve
+from atelier_generation.domain.kind import Kind
+from atelier_generation.domain.models import Models
+from atelier_generation.domain.tidying import Tidying
+from atelier_generation.settings import GenerationApiSettings
+from atelier_jobs.bus import Bus
+from atelier_jobs.events import EventFactory
+from atelier_jobs.outbox import Cleanup
+from atelier_jobs.reconciler import Reconciler
+from atelier_jobs.relay import Relay
+from atelier_jobs.sql_jobs import SqlJobStore
+from atelier_jobs.sql_outbox import SqlOutbox
+from atelier_jobs.sql_upkeep import SqlUpkeep
+from atelier_jobs.store import JobStore, Limits
+from atelier_jobs.streams import Streams
+from atelier_service import process
+from atelier_service.channel import open_channel
+from atelier_service.credentials import ServiceCredential
+from atelier_service.identity import JwksSource, TokenVerifier
+from atelier_service.server import RunningServer, run_server
+
+
+@dataclass(frozen=True, slots=True)
+class Parts(Generic[AskedT]):
+    """What servicers are made of."""
+
+    generations: Generations[AskedT]
+    jobs: JobStore
+    models: Models
+    watching: Watching
+    storage: StorageAssets
+
+
+@asynccontextmanager
+async def serve_api(
+    kind: Kind,
+    service: str,
+    settings: GenerationApiSettings,
+    catalogue: Catalogue,
+    jwks: JwksSource,
+    *,
+    resolve: Resolve[AskedT],
+    events: EventFactory,
+    register: Callable[[Parts[AskedT], grpc.aio.Server], None],
+) -> AsyncIterator[RunningServer]:
+    """Serves what `register` adds while the context is open; `jwks` fetches the keys that tokens are verified with.
+
+    Broker, storage and auth may be away: what does not need them goes on. Raises OSError (the port is taken), and what
+    the database raises when it cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        origin = f"{service}-{socket.gethostname()}-{os.getpid()}"
+        tables = tables_of(kind.name)
+        database = await stack.enter_async_context(
+            open_database(settings.database_url, tables, origin=origin, events=events)
+        )
+        bus = await stack.enter_async_context(Bus.open(settings.nats_url, name=service))
+        credential = ServiceCredential(settings.auth_address, service, settings.service_secret)
+        stack.push_async_callback(credential.close)
+        callers = await stack.enter_async_context(open_channel(settings.storage_address))
+        own = await stack.enter_async_context(open_channel(settings.storage_address, token=credential.token))
+
+        jobs = SqlJobStore(database)
+        storage = StorageAssets(callers, own)
+        cache = SqlResultCache(database, tables)
+        reports = SqlModelReports(database, tables)
+        generations = Generations(
+            kind,
+            resolve,
+            jobs,
+            catalogue,
+            reports,
+            cache,
+            limits=Limits(max_queued=settings.max_queued, max_live_per_owner=settings.max_live_per_owner),
+            max_attempts=settings.max_attempts,
+        )
+        tidying = Tidying(cache, storage)
+
+        async def cleanup(what: Cleanup) -> None:
+            await tidying.tidy(what.job_id)
+
+        relay = Relay(SqlOutbox(database), bus, Streams((kind.name,)), cleanup=cleanup)
+        watching = Watching(jobs, bus, database.events, heartbeat_s=settings.watch_heartbeat_s)
+        models = Models(catalogue, reports, BusModelCommands(bus, kind.name))
+        parts = Parts(generations, jobs, models, watching, storage)
+        works = (
+            relay.run(),
+            Reconciler(SqlUpkeep(database)).run(),
+            tell_queue_status(jobs, bus, kind.name, settings.queue_status_s),
+        )
+        await stack.enter_async_context(process.background(*works))
+        yield await stack.enter_async_context(
+            run_server(settings, register=lambda server: register(parts, server), verifier=TokenVerifier(jwks))
+        )

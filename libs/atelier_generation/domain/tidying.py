@@ -1,0 +1,33 @@
+"""Which files of a job can go."""
+
+from atelier_generation.domain.ports import Assets, ResultCache
+from atelier_generation.domain.result import source_of
+
+
+class Tidying:
+    """Removes files that no job refers to any more. Every step is idempotent: what fails is done again, whole."""
+
+    def __init__(self, cache: ResultCache, assets: Assets) -> None:
+        self._cache = cache
+        self._assets = assets
+
+    async def tidy(self, job_id: str) -> None:
+        """Removes what the job stored and nobody refers to, and what only this job referred to of others.
+
+        A job that has not ended is left alone: it may be storing files right now, and its end asks again. Raises
+        UnavailableError while storage or the database is away.
+        """
+        settled = await self._cache.settle(job_id, source_of)
+        if settled is None:
+            return
+        for source in settled.released:
+            await self.tidy(source.job_id)
+            await self._cache.forget(job_id, source)
+        job, kept, current = settled.job, settled.kept_epochs, source_of(settled.job)
+        if current is not None and current.job_id == job_id:
+            kept |= {current.epoch}
+        if len(kept) > 1 or (job is not None and job.epoch == 0):
+            return  # With two kept, whatever other epochs left behind goes when one of the two is let go.
+        # Epochs after the present one are left alone: somebody may have the job made anew right now.
+        up_to_epoch = job.epoch if job is not None else 0
+        await self._assets.delete_of_job(job_id, keep_epoch=max(kept, default=0), up_to_epoch=up_to_epoch)

@@ -1,0 +1,64 @@
+"""The device, as a job sees it: draws, reports its steps, and stops when the job is to stop."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from prometheus_client import Counter, Histogram
+
+from atelier_diffusion.engine_messages import StepDone
+from atelier_jobs.attempt import Attempt, Stopped
+
+_STEPS = Counter("atelier_denoising_steps_total", "Denoising steps made.", ["kind", "model"])
+_INFERENCE = Histogram(
+    "atelier_inference_seconds", "Seconds on the device for one request, from its turn to its end.",
+    ["kind", "model"], buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 180, 600, 1800),
+)  # fmt: skip
+
+DrawnT = TypeVar("DrawnT")
+
+Draws = Callable[[Callable[[StepDone], None]], Coroutine[Any, Any, tuple[DrawnT, float]]]
+"""Asks the engine (see RemoteEngine): told what hears of each step, answers what was drawn and the seconds on the
+device. Raises EngineError; a call that is cancelled stops drawing."""
+
+
+async def draw(attempt: Attempt, model_id: str, generate: Draws[DrawnT], *, steps_to_follow: int = 0) -> DrawnT:
+    """What `generate` draws for the attempt. Requests wait for the device in the order in which they come; one that is
+    stopped while it waits leaves at once. `steps_to_follow`: what the job counts after its denoising steps.
+
+    Raises Stopped when the attempt is to stop (the device then stops within one denoising step), and EngineError.
+    """
+    attempt.check()
+    steps = _Steps(attempt, model_id, steps_to_follow)
+    drawing = asyncio.create_task(generate(steps.done))
+    attempt.when_stopped(drawing.cancel)
+    try:
+        drawn, seconds = await drawing
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if attempt.stop_requested and not (current is not None and current.cancelling()):
+            raise Stopped from None
+        raise
+    _INFERENCE.labels(attempt.job.kind, model_id).observe(seconds)
+    return drawn
+
+
+class _Steps:
+    """Passes on how far the device is."""
+
+    def __init__(self, attempt: Attempt, model_id: str, to_follow: int) -> None:
+        self._attempt = attempt
+        self._count = _STEPS.labels(attempt.job.kind, model_id)
+        self._to_follow = to_follow
+        self._began_ns = 0
+
+    def done(self, step: StepDone) -> None:
+        """One step more, or the beginning."""
+        steps = step.steps + self._to_follow
+        if step.step == 0:
+            self._began_ns = step.ended_ns
+            self._attempt.report(0, steps)
+            return
+        self._count.inc()
+        eta_s = (step.ended_ns - self._began_ns) / 1e9 / step.step * (step.steps - step.step)
+        self._attempt.report(step.step, steps, eta_s=eta_s, preview=step.preview)

@@ -1,0 +1,81 @@
+"""What a worker does with one job, whatever it makes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from atelier_diffusion.errors import EngineError
+from atelier_generation.domain.cache_key import Engine, cache_key
+from atelier_generation.domain.parameters import DrawingParameters
+from atelier_generation.domain.ports import ResultCache
+from atelier_generation.domain.result import Result, Source, StoredFile
+from atelier_jobs.attempt import Attempt, InfrastructureFault, JobFault
+from atelier_jobs.job import Job
+
+# At another time these may go well: the hub is back, other work has ended, the memory is free again.
+_PASSING = frozenset({"MODEL_DOWNLOAD_FAILED", "MODEL_MEMORY_BUSY", "OUT_OF_MEMORY", "ENGINE_LOST"})
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made of `parameters`, stored."""
+
+    parameters: DrawingParameters
+    model_revision: str
+    outputs: tuple[StoredFile, ...]
+
+
+class Maker(Protocol):
+    """Draws and stores: what a kind of jobs is about."""
+
+    async def make(self, job: Job, attempt: Attempt) -> Made:
+        """Several run at once; while one stores, the device is free for the next.
+
+        Raises EngineError, JobFault, InfrastructureFault and Stopped.
+        """
+        ...
+
+
+class MakingHandler:
+    """Makes, and remembers what was made."""
+
+    def __init__(
+        self,
+        maker: Maker,
+        cache: ResultCache,
+        fingerprint_of: Callable[[str], str],
+        *,
+        changed: Callable[[], None],
+    ) -> None:
+        """`fingerprint_of` tells for a model's id what draws it here (see `Engine`); `changed` is called when the jobs
+        in hand do."""
+        self._maker = maker
+        self._cache = cache
+        self._fingerprint_of = fingerprint_of
+        self._changed = changed
+        self._in_hand: dict[str, None] = {}
+
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """The jobs in hand, the one that came first first."""
+        return tuple(self._in_hand)
+
+    async def run(self, job: Job, attempt: Attempt) -> bytes:
+        """See Handler.run."""
+        self._in_hand[job.id] = None
+        self._changed()
+        try:
+            made = await self._maker.make(job, attempt)
+        except EngineError as error:
+            if error.reason == "ENGINE_RESTARTED":
+                raise InfrastructureFault("the process that draws fell at another job") from error
+            raise JobFault(error.reason, error.message, retryable=error.reason in _PASSING) from error
+        finally:
+            self._in_hand.pop(job.id, None)
+            self._changed()
+        source = Source(job.id, attempt.epoch)
+        result = Result(model_revision=made.model_revision, source=source, outputs=made.outputs).to_bytes()
+        engine = Engine(made.model_revision, self._fingerprint_of(made.parameters.model))
+        key = cache_key(made.parameters, engine)
+        attempt.within_success = self._cache.adding(job.owner, job.id, key, source, result)
+        return result

@@ -1,1 +1,0 @@
-"""The rim: storage over gRPC, tables in SQL, commands on the bus."""

@@ -1,0 +1,94 @@
+"""Pictures: drawn, encoded, stored."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol
+
+from atelier_diffusion import denoise
+from atelier_diffusion.encode import CONTENT_TYPES, encode_picture
+from atelier_diffusion.engine_messages import StepDone
+from atelier_diffusion.request import ImageRequest
+from atelier_generation.worker.asset_files import AssetFiles
+from atelier_generation.worker.drawing import draw
+from atelier_generation.worker.handler import Made
+from atelier_image.domain.parameters import ImageParameters
+from atelier_image.domain.result import Picture
+from atelier_jobs.attempt import Attempt
+from atelier_jobs.job import Job
+from atelier_service.telemetry import tracer
+
+
+class DrawsPictures(Protocol):
+    """What is asked of the engine; see RemoteEngine."""
+
+    async def generate(
+        self, request: ImageRequest, model_id: str, *, on_step: Callable[[StepDone], None]
+    ) -> tuple[list[denoise.Picture], float]: ...
+
+
+class ImageMaker:
+    """A Maker."""
+
+    def __init__(self, engine: DrawsPictures, files: AssetFiles) -> None:
+        self._engine = engine
+        self._files = files
+
+    async def make(self, job: Job, attempt: Attempt) -> Made:
+        """See Maker.make."""
+        parameters = ImageParameters.from_bytes(job.spec)
+        attributes: dict[str, str | int] = {
+            "image.model": parameters.model,
+            "image.steps": parameters.steps,
+            "image.count": parameters.count,
+            "image.width_px": parameters.width_px,
+            "image.height_px": parameters.height_px,
+        }
+        with tracer().start_as_current_span("image.generate", attributes=attributes):
+            pictures = await draw(
+                attempt,
+                parameters.model,
+                lambda on_step: self._engine.generate(parameters.request(), parameters.model, on_step=on_step),
+            )
+        with tracer().start_as_current_span("image.store"):
+            outputs = await _all(self._store(job, attempt, parameters, picture) for picture in pictures)
+        return Made(parameters, pictures[0].model_revision, tuple(outputs))
+
+    async def _store(
+        self, job: Job, attempt: Attempt, parameters: ImageParameters, picture: denoise.Picture
+    ) -> Picture:
+        data = await asyncio.to_thread(_encode, parameters, picture)
+        suffix, content_type = parameters.output_format.lower(), CONTENT_TYPES[parameters.output_format]
+        asset = await self._files.store(job, attempt, str(picture.index), suffix, content_type, data)
+        return Picture(
+            index=picture.index,
+            seed=picture.seed,
+            asset_id=asset.id,
+            content_type=asset.content_type,
+            width_px=asset.width_px,
+            height_px=asset.height_px,
+            size_bytes=asset.size_bytes,
+            sha256=asset.sha256,
+        )
+
+
+def _encode(parameters: ImageParameters, picture: denoise.Picture) -> bytes:
+    """The file carries what makes this picture again, alone."""
+    values = {
+        **parameters.drawn(),
+        "seed": picture.seed,
+        "count": 1,
+        "model": picture.model_id,
+        "model_revision": picture.model_revision,
+    }
+    return encode_picture(picture.pixels, parameters.output_format, values)
+
+
+async def _all(stores: Iterable[Coroutine[Any, Any, Picture]]) -> list[Picture]:
+    """Stores everything at once; the first failure stops the others and is raised as it is."""
+    tasks = [asyncio.create_task(store) for store in stores]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
