@@ -34,12 +34,13 @@ class StorageAssets:
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
 
-    async def describe(self, asset_id: str) -> storage_pb2.Asset:
-        """An asset of the caller. Raises NotFoundError and what storage says else."""
+    async def content_type(self, asset_id: str) -> str:
+        """What an asset of the caller is. Raises NotFoundError and what storage says else."""
         try:
-            return await self._caller.GetAsset(storage_pb2.GetAssetRequest(id=asset_id), timeout=_CALL_DEADLINE_S)
+            asset = await self._caller.GetAsset(storage_pb2.GetAssetRequest(id=asset_id), timeout=_CALL_DEADLINE_S)
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
+        return asset.content_type
 
     async def read(self, asset_id: str) -> bytes:
         """All bytes of an asset of the caller, which must be small. Raises NotFoundError and what storage says else."""

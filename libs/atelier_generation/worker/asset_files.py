@@ -1,9 +1,10 @@
 """What a job made, as files in storage."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from prometheus_client import Histogram
@@ -92,3 +93,14 @@ class AssetFiles:
                 raise JobFault(error.reason, error.message, retryable=False) from error
             _log.warning("storage does not do what a job needs", job_id=job.id, reason=error.reason)
             raise InfrastructureFault(f"storage: {error.reason}") from error
+
+
+async def all_of(stores: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Stores everything at once; the first failure stops the others and is raised as it is."""
+    tasks = [asyncio.create_task(store) for store in stores]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

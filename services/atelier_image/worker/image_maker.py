@@ -1,14 +1,14 @@
 """Pictures: drawn, encoded, stored."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from atelier_diffusion import denoise
 from atelier_diffusion.encode import CONTENT_TYPES, encode_picture
 from atelier_diffusion.engine_messages import StepDone
 from atelier_diffusion.request import ImageRequest
-from atelier_generation.worker.asset_files import AssetFiles
+from atelier_generation.worker.asset_files import AssetFiles, all_of
 from atelier_generation.worker.drawing import draw
 from atelier_generation.worker.handler import Made
 from atelier_image.domain.parameters import ImageParameters
@@ -50,7 +50,7 @@ class ImageMaker:
                 lambda on_step: self._engine.generate(parameters.request(), parameters.model, on_step=on_step),
             )
         with tracer().start_as_current_span("image.store"):
-            outputs = await _all(self._store(job, attempt, parameters, picture) for picture in pictures)
+            outputs = await all_of(self._store(job, attempt, parameters, picture) for picture in pictures)
         return Made(parameters, pictures[0].model_revision, tuple(outputs))
 
     async def _store(
@@ -81,14 +81,3 @@ def _encode(parameters: ImageParameters, picture: denoise.Picture) -> bytes:
         "model_revision": picture.model_revision,
     }
     return encode_picture(picture.pixels, parameters.output_format, values)
-
-
-async def _all(stores: Iterable[Coroutine[Any, Any, Picture]]) -> list[Picture]:
-    """Stores everything at once; the first failure stops the others and is raised as it is."""
-    tasks = [asyncio.create_task(store) for store in stores]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

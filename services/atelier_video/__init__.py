@@ -1,0 +1,1 @@
+"""Clips: the API process, and the worker, which brings no torch: another process draws for it."""

@@ -1,0 +1,56 @@
+"""What a video is made of: a clip with its pictures, and the frames as they were drawn."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from atelier_generation.domain.result import StoredFile, result_from
+from atelier_service.errors import NotFoundError
+
+# FRAMES: frames that follow one another, in one file; see `atelier_media.frame_part`.
+Role = Literal["CLIP", "POSTER", "CONTACT_SHEET", "FRAMES"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFile(StoredFile):
+    """One file in storage with `frame_count` frames, of which the first is frame `first_frame` of the video, from 0.
+
+    `duration_s` is how long a clip plays; 0 for the others.
+    """
+
+    role: Role
+    first_frame: int = 0
+    frame_count: int = 1
+    duration_s: float = 0.0
+
+
+def file_of(result: bytes, role: Role) -> VideoFile:
+    """The one file in that role."""
+    return next(file for file in result_from(result, VideoFile).outputs if file.role == role)
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The frames of a video that are there: all of a finished one; those so far, `partial`, of one that runs."""
+
+    parts: tuple[VideoFile, ...]
+    partial: bool
+
+    @classmethod
+    def of(cls, result: bytes | None, *, partial: bool) -> "Frames":
+        """Those of a result, or of a partial one; none of None."""
+        files = () if result is None else result_from(result, VideoFile).outputs
+        return cls(tuple(file for file in files if file.role == "FRAMES"), partial)
+
+    @property
+    def count(self) -> int:
+        """How many frames are there."""
+        return sum(part.frame_count for part in self.parts)
+
+    def part_with(self, index: int) -> VideoFile:
+        """The file that holds frame `index`. Raises NotFoundError for a frame past those that are there."""
+        for part in self.parts:
+            if part.first_frame <= index < part.first_frame + part.frame_count:
+                return part
+        so_far = " so far" if self.partial else ""
+        text = f"the video has {self.count} frame(s){so_far}, counted from 0"
+        raise NotFoundError("FRAME_NOT_FOUND", text, metadata={"index": str(index)})

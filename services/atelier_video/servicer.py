@@ -1,0 +1,148 @@
+"""`atelier.video.v1.VideoService`: reads a request, asks the domain, writes the answer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from functools import partial
+
+from google.api import httpbody_pb2
+from google.protobuf import empty_pb2
+
+from atelier.events.v1 import events_pb2
+from atelier.video.v1 import video_pb2, video_pb2_grpc
+from atelier_generation.adapters.storage import CHUNK_BYTES
+from atelier_generation.api.answers import Context, accepted, count_accepted, idempotency_key, page_of, stored_bytes
+from atelier_generation.api.messages import request_hash
+from atelier_generation.api.serving import Parts
+from atelier_service.errors import NotFoundError
+from atelier_service.http import request_header, set_http
+from atelier_service.identity import current_principal
+from atelier_service.paging import decode_token, encode_token, page_size
+from atelier_video.domain.first_frame import check_first_frame
+from atelier_video.domain.parameters import AskedVideo, VideoParameters
+from atelier_video.domain.result import Frames, Role, file_of
+from atelier_video.frame_picture import FramePicture
+from atelier_video.video_messages import asked_from, frame_path, video_message, video_path
+
+
+class VideoServicer(video_pb2_grpc.VideoServiceServicer):
+    """Owners see their own videos only; the rest answers as if it were not there."""
+
+    def __init__(self, parts: Parts[AskedVideo]) -> None:
+        self._videos = parts.generations
+        self._jobs = parts.jobs
+        self._watching = parts.watching
+        self._storage = parts.storage
+
+    async def GenerateVideo(self, request: video_pb2.GenerateVideoRequest, context: Context) -> video_pb2.Video:
+        """Accepts a prompt, and waits for the clip when the caller prefers that."""
+        asked = asked_from(request.parameters)
+        if asked.first_frame_asset_id:
+            await check_first_frame(self._storage, asked.first_frame_asset_id)
+        submitted = await self._videos.submit(
+            current_principal().subject,
+            asked,
+            key=idempotency_key(request, context),
+            request_hash=request_hash(request.parameters),
+        )
+        count_accepted(submitted)
+        job = submitted.job
+        return video_message(await accepted(self._watching, job, video_path(job.id), context))
+
+    async def ListVideos(self, request: video_pb2.ListVideosRequest, context: Context) -> video_pb2.ListVideosResponse:
+        """See `page_of`."""
+        jobs, next_page_token = await page_of(self._videos, request)
+        return video_pb2.ListVideosResponse(videos=map(video_message, jobs), next_page_token=next_page_token)
+
+    async def GetVideo(self, request: video_pb2.GetVideoRequest, context: Context) -> video_pb2.Video:
+        """One video of the caller."""
+        return video_message(await self._videos.get(current_principal().subject, request.id))
+
+    async def DeleteVideo(self, request: video_pb2.DeleteVideoRequest, context: Context) -> empty_pb2.Empty:
+        """Stops and removes."""
+        await self._videos.delete(current_principal().subject, request.id)
+        return empty_pb2.Empty()
+
+    async def CancelVideo(self, request: video_pb2.CancelVideoRequest, context: Context) -> video_pb2.Video:
+        """Stops."""
+        return video_message(await self._videos.cancel(current_principal().subject, request.id))
+
+    async def GetVideoContent(
+        self, request: video_pb2.GetVideoContentRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        """The bytes as storage answers them to the caller, headers included."""
+        owner = current_principal().subject
+        _, result = await self._videos.finished(owner, request.id)
+        asset_id = file_of(result, _ROLES.get(request.role, "CLIP")).asset_id
+        lost = partial(self._videos.file_lost, owner, request.id, asset_id)
+        async with aclosing(stored_bytes(self._storage, asset_id, context, lost=lost)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def ListVideoFrames(
+        self, request: video_pb2.ListVideoFramesRequest, context: Context
+    ) -> video_pb2.ListVideoFramesResponse:
+        """The frames that are there."""
+        parameters, frames = await self._frames(request.id)
+        first = int(decode_token(request.page_token, 1)[0]) if request.page_token else 0
+        end = min(first + page_size(request.page_size), frames.count)
+        answer = video_pb2.ListVideoFramesResponse(frame_count=frames.count, partial=frames.partial)
+        for index in range(first, end):
+            answer.frames.add(
+                index=index,
+                time_s=index / parameters.drawn_rate_hz,
+                width_px=parameters.width_px,
+                height_px=parameters.height_px,
+                content_url=frame_path(request.id, index),
+            )
+        if end < frames.count:
+            answer.next_page_token = encode_token(end)
+        return answer
+
+    async def GetVideoFrame(
+        self, request: video_pb2.GetVideoFrameRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        """One frame, taken out of the file that holds it."""
+        _, frames = await self._frames(request.id)
+        part = frames.part_with(request.index)
+        picture = FramePicture.of(part, request)
+        if request_header(context, "if-none-match") == picture.etag:
+            await set_http(context, 304, etag=picture.etag, cache_control=_CACHE)
+            yield httpbody_pb2.HttpBody(content_type=picture.content_type)
+            return
+        try:
+            data = await self._storage.read(part.asset_id)
+        except NotFoundError:
+            await self._videos.file_lost(current_principal().subject, request.id, part.asset_id)
+            raise
+        content = await asyncio.to_thread(picture.cut_from, data)
+        await set_http(context, etag=picture.etag, cache_control=_CACHE)
+        for start in range(0, len(content), CHUNK_BYTES):
+            chunk = content[start : start + CHUNK_BYTES]
+            yield httpbody_pb2.HttpBody(content_type=picture.content_type, data=chunk)
+
+    async def WatchVideo(
+        self, request: video_pb2.WatchVideoRequest, context: Context
+    ) -> AsyncIterator[events_pb2.Event]:
+        """What happens to one video, to its end."""
+        owner = current_principal().subject
+        await self._videos.get(owner, request.id)
+        await context.send_initial_metadata(())  # the stream is open now, and not when something happens
+        after_seq = request.after_seq if request.HasField("after_seq") else None
+        async with aclosing(self._watching.events(owner, request.id, after_seq)) as events:
+            async for event in events:
+                yield event
+
+    async def _frames(self, video_id: str) -> tuple[VideoParameters, Frames]:
+        """The frames of a video of the caller that are there: of one that runs, what its worker keeps meanwhile."""
+        job = await self._videos.get(current_principal().subject, video_id)
+        made = job.result if job.state.terminal else await self._jobs.partial(job)
+        return VideoParameters.from_bytes(job.spec), Frames.of(made, partial=not job.state.terminal)
+
+
+_CACHE = "private, no-cache"  # kept, and asked for again
+_ROLES: dict[video_pb2.OutputRole.ValueType, Role] = {
+    video_pb2.CLIP: "CLIP",
+    video_pb2.POSTER: "POSTER",
+    video_pb2.CONTACT_SHEET: "CONTACT_SHEET",
+}

@@ -1,0 +1,31 @@
+"""Settings of atelier-video and of atelier-video-worker."""
+
+import tempfile
+from pathlib import Path
+
+from pydantic import Field
+
+from atelier_generation.settings import GenerationApiSettings, GenerationWorkerSettings
+
+_DATABASE_URL = Field(
+    default="sqlite:///var/video.db",
+    repr=False,  # it may hold a password
+    description="SQLAlchemy URL, sqlite or postgresql+asyncpg; the tables are created when missing",
+)
+
+
+class VideoSettings(GenerationApiSettings):
+    """Settings of the API process."""
+
+    listen: str = Field(default="127.0.0.1:8105", description="host:port of the gRPC server; port 0 takes a free one")
+    database_url: str = _DATABASE_URL
+
+
+class VideoWorkerSettings(GenerationWorkerSettings):
+    """Settings of the worker process."""
+
+    database_url: str = _DATABASE_URL
+    scratch_dir: Path = Field(
+        default_factory=lambda: Path(tempfile.gettempdir()) / "atelier-video",
+        description="folder in which clips grow; what a killed worker leaves there goes when the next one starts",
+    )

@@ -1,0 +1,181 @@
+"""Clips: drawn, encoded as their frames come, stored."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from prometheus_client import Histogram
+
+from atelier_diffusion.denoise import Clip, FrameChunk
+from atelier_diffusion.engine_messages import StepDone
+from atelier_diffusion.model_cache import ModelStatus
+from atelier_diffusion.request import VideoRequest
+from atelier_generation.domain.result import Result, Source
+from atelier_generation.worker.asset_files import AssetFiles, all_of
+from atelier_generation.worker.drawing import draw
+from atelier_generation.worker.handler import Made
+from atelier_jobs.attempt import Attempt, JobFault
+from atelier_jobs.job import Job
+from atelier_jobs.uninterrupted import uninterrupted
+from atelier_media.errors import MediaError
+from atelier_media.frame import Frame
+from atelier_service.telemetry import tracer
+from atelier_video.domain.parameters import VideoParameters
+from atelier_video.domain.result import VideoFile
+from atelier_video.worker.clip_files import ClipFiles, NewFile
+from atelier_video.worker.first_frame import read_first_frame
+
+T = TypeVar("T")
+
+_ENCODE = Histogram(
+    "atelier_video_encode_seconds", "Seconds to encode the frames of one clip, in all its files.",
+    buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 180, 600),
+)  # fmt: skip
+# At another time these may go well: there is room on the disk again.
+_PASSING = frozenset({"ENCODING_FAILED"})
+
+
+class DrawsClips(Protocol):
+    """What is asked of the engine; see RemoteEngine."""
+
+    @property
+    def statuses(self) -> tuple[ModelStatus, ...]: ...
+
+    async def generate_clip(
+        self,
+        request: VideoRequest,
+        model_id: str,
+        *,
+        on_frames: Callable[[FrameChunk], Awaitable[None]],
+        on_step: Callable[[StepDone], None],
+    ) -> tuple[Clip, float]: ...
+
+
+class VideoMaker:
+    """A Maker. Clips grow in `folder`."""
+
+    def __init__(self, engine: DrawsClips, files: AssetFiles, folder: Path) -> None:
+        self._engine = engine
+        self._files = files
+        self._folder = folder
+
+    async def make(self, job: Job, attempt: Attempt) -> Made:
+        """See Maker.make."""
+        parameters = VideoParameters.from_bytes(job.spec)
+        try:
+            async with aclosing(_Making(self._engine, self._files, self._folder, job, attempt, parameters)) as making:
+                return await making.run()
+        except MediaError as error:
+            raise JobFault(error.reason, error.message, retryable=error.reason in _PASSING) from error
+
+
+class _Making:
+    """One clip on its way."""
+
+    def __init__(
+        self,
+        engine: DrawsClips,
+        files: AssetFiles,
+        folder: Path,
+        job: Job,
+        attempt: Attempt,
+        parameters: VideoParameters,
+    ) -> None:
+        self._engine = engine
+        self._files = files
+        self._path = folder / f"{job.id}-{attempt.epoch}"
+        self._job = job
+        self._attempt = attempt
+        self._parameters = parameters
+        self._clip: ClipFiles | None = None
+        self._stored: list[VideoFile] = []
+        self._encode_s = 0.0
+
+    async def run(self) -> Made:
+        parameters = self._parameters
+        first_frame = await self._first_frame()
+        attributes: dict[str, str | int | float] = {
+            "video.model": parameters.model,
+            "video.steps": parameters.steps,
+            "video.frames": parameters.frames,
+            "video.width_px": parameters.width_px,
+            "video.height_px": parameters.height_px,
+            "video.container": parameters.container,
+        }
+        with tracer().start_as_current_span("video.generate", attributes=attributes):
+            drawn = await draw(
+                self._attempt,
+                parameters.model,
+                lambda on_step: self._engine.generate_clip(
+                    parameters.request(first_frame), parameters.model, on_frames=self._take, on_step=on_step
+                ),
+                steps_to_follow=parameters.frames,
+            )
+        with tracer().start_as_current_span("video.store"):
+            assert self._clip is not None  # a clip has frames
+            files = await self._encoding(self._clip.finish)
+            self._stored += await all_of(self._store(file) for file in files)
+        _ENCODE.observe(self._encode_s)
+        return Made(parameters, drawn.model_revision, tuple(self._stored))
+
+    async def aclose(self) -> None:
+        """Leaves nothing on the disk."""
+        if self._clip is not None:
+            await uninterrupted(asyncio.to_thread(self._clip.close))
+
+    async def _first_frame(self) -> Frame | None:
+        parameters = self._parameters
+        if not parameters.first_frame_asset_id:
+            return None
+        data = await self._files.read(self._job, self._attempt, parameters.first_frame_asset_id)
+        return await asyncio.to_thread(read_first_frame, data, parameters.width_px, parameters.height_px)
+
+    async def _take(self, chunk: FrameChunk) -> None:
+        """The next frames, in their order. The device waits meanwhile: so nothing piles up."""
+        self._attempt.check()
+        if self._clip is None:
+            self._clip = await self._encoding(self._begin)
+        clip, parameters = self._clip, self._parameters
+        for file in await self._encoding(lambda: clip.add(chunk.pixels)):
+            self._stored.append(await self._store(file))
+            await self._attempt.keep(self._so_far())
+        done = parameters.steps + chunk.first_index + len(chunk.pixels)
+        self._attempt.report(done, parameters.steps + parameters.frames)
+
+    def _begin(self) -> ClipFiles:
+        """The clip carries what makes it again."""
+        revision = next(s.revision for s in self._engine.statuses if s.model_id == self._parameters.model)
+        return ClipFiles(self._path, self._parameters, {**self._parameters.drawn(), "model_revision": revision})
+
+    async def _encoding(self, work: Callable[[], T]) -> T:
+        """Done in a thread, to its end also when the attempt is over: what it works on is closed afterwards."""
+        began = time.perf_counter()
+        with tracer().start_as_current_span("video.encode"):
+            done = await uninterrupted(asyncio.to_thread(work))
+        self._encode_s += time.perf_counter() - began
+        return done
+
+    async def _store(self, file: NewFile) -> VideoFile:
+        asset = await self._files.store(
+            self._job, self._attempt, file.name, file.suffix, file.content_type, file.content
+        )
+        return VideoFile(
+            asset_id=asset.id,
+            content_type=asset.content_type,
+            width_px=asset.width_px,
+            height_px=asset.height_px,
+            size_bytes=asset.size_bytes,
+            sha256=asset.sha256,
+            role=file.role,
+            first_frame=file.first_frame,
+            frame_count=file.frame_count,
+            duration_s=file.duration_s,
+        )
+
+    def _so_far(self) -> bytes:
+        """The frames that are stored, in the words of a result."""
+        source = Source(self._job.id, self._attempt.epoch)
+        return Result(model_revision="", source=source, outputs=tuple(self._stored)).to_bytes()
