@@ -38,7 +38,7 @@ class Group:
 
 
 GROUPS = (
-    Group("The mesh on one machine (`atelier-mesh run`, `make run`)", MeshSettings),
+    Group("The mesh on one machine (`atelier-mesh`, `make run`, `make demo`)", MeshSettings),
     Group("Every service", ServiceSettings),
     Group("atelier-auth", AuthSettings, ServiceSettings),
     Group("atelier-storage", StorageSettings, ServiceSettings),
