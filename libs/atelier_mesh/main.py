@@ -106,6 +106,8 @@ def main() -> None:
 
     async def _main(stopping: asyncio.Event) -> None:
         await _until(stopping, command(MeshSettings()))
+        if command is run_demo and stopping.is_set():
+            raise NotMadeError("stopped before everything was made")
 
     try:
         run(_main)
