@@ -7,7 +7,7 @@ TORCH := torch==2.13.0
 PYTHON_SOURCES := libs services gateway tools tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint format proto proto-drift bench clean
+.PHONY: help install run demo test check lint format proto proto-drift bench clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ install: $(VENV)/.local ## Make .venv with everything that the mesh needs
 
 run: $(VENV)/.local ## Start the whole mesh on this machine and make a first picture
 	@exec $(BIN)/atelier-mesh run
+
+demo: $(VENV)/.local ## Make a picture and a clip, on the mesh that runs or on one for the purpose
+	@exec $(BIN)/atelier-mesh demo
 
 test: $(VENV)/.dev ## Run every test (real Envoy, NATS, S3 server, PostgreSQL; no Docker, no GPU)
 	$(BIN)/pytest -q -n 3

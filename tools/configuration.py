@@ -23,6 +23,7 @@ from atelier_image.settings import ImageSettings, ImageWorkerSettings
 from atelier_mesh.settings import MeshSettings
 from atelier_service.settings import ServiceSettings
 from atelier_storage.settings import StorageSettings
+from atelier_video.settings import VideoSettings, VideoWorkerSettings
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 BEGIN = "<!-- begin: written by tools/configuration.py -->\n"
@@ -39,7 +40,7 @@ class Group:
 
 
 GROUPS = (
-    Group("The mesh on one machine (`atelier-mesh run`, `make run`)", MeshSettings),
+    Group("The mesh on one machine (`atelier-mesh`, `make run`, `make demo`)", MeshSettings),
     Group("Every service", ServiceSettings),
     Group("atelier-auth", AuthSettings, ServiceSettings),
     Group("atelier-storage", StorageSettings, ServiceSettings),
@@ -49,6 +50,8 @@ GROUPS = (
     Group("Workers", GenerationWorkerSettings, GenerationSettings),
     Group("atelier-image", ImageSettings, GenerationApiSettings),
     Group("atelier-image-worker", ImageWorkerSettings, GenerationWorkerSettings),
+    Group("atelier-video", VideoSettings, GenerationApiSettings),
+    Group("atelier-video-worker", VideoWorkerSettings, GenerationWorkerSettings),
 )
 
 
@@ -98,7 +101,7 @@ def _default(name: str, field: FieldInfo) -> str:
         return "host name and process id"
     if name == "project_dir":
         return "where Atelier is installed from"
-    if name == "spool_dir":
+    if name in ("spool_dir", "scratch_dir"):
         return "the system's folder for temporary files"
     if value is PydanticUndefined:
         value = field.get_default(call_default_factory=True)

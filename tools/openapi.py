@@ -19,7 +19,7 @@ from tools.openapi_schemas import HTTP_BODY, Schemas
 
 _TITLE = "Atelier"
 _ABOUT = (
-    "Prompts become pictures on machines that you own.\n\n"
+    "Prompts become pictures and clips on machines that you own.\n\n"
     "Say who you are with `Authorization: Bearer <token>` or `X-Api-Key: <key>`. Every error is a `Status`. Every "
     "answer tells its trace in `X-Trace-Id`; a `traceparent` of yours is continued. The events of "
     "`GET /api/v1/events` also come over a WebSocket at `/ws/v1/events`, where a page gives its token as "
@@ -33,6 +33,16 @@ _EXAMPLES = {
                 "prompt": "a green square on a white background",
                 "width_px": 64, "height_px": 64, "steps": 20, "guidance_scale": 4, "seed": 7,
                 "scheduler": "DDIM", "count": 2, "output_format": "PNG", "metadata": {"project": "readme"},
+            }
+        },
+    },
+    "GenerateVideo": {
+        "shortest": {"value": {"prompt": "a red ball moving right"}},
+        "reproducible": {
+            "value": {
+                "prompt": "a blue triangle moving up on a white background",
+                "width_px": 128, "height_px": 128, "frames": 16, "frame_rate_hz": 8, "steps": 10, "guidance_scale": 2,
+                "seed": 7, "scheduler": "DDIM", "container": "WEBM", "metadata": {"project": "readme"},
             }
         },
     },

@@ -4,6 +4,9 @@ import errno
 import socket
 from dataclasses import dataclass, fields
 
+NEXT_WORKER = 4
+"""How far a worker's ports lie from those of the worker before it, of its own kind."""
+
 
 class PortInUseError(Exception):
     """A port that the mesh needs is taken."""
@@ -40,10 +43,14 @@ class Ports:
     auth_metrics: int
     storage_metrics: int
     image_metrics: int
+    video_metrics: int
     events_metrics: int
     image_worker: int
     image_worker_metrics: int
-    """These two are the first worker's; each further worker takes the next two."""
+    video_worker: int
+    video_worker_metrics: int
+    """The first workers'. Kinds take turns, so that a worker's ports do not depend on how many there are of the other
+    kind: the next one of either kind lies `NEXT_WORKER` further on."""
 
     @classmethod
     def following(cls, gateway: int) -> "Ports":

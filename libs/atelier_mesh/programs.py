@@ -8,7 +8,7 @@ from pathlib import Path
 from atelier_mesh.gateway.bootstrap import render
 from atelier_mesh.gateway.command import envoy_command
 from atelier_mesh.gateway.settings import GatewaySettings
-from atelier_mesh.ports import Ports
+from atelier_mesh.ports import NEXT_WORKER, Ports
 from atelier_mesh.program import Program
 from atelier_mesh.secrets import Secrets
 from atelier_mesh.settings import MeshSettings
@@ -18,6 +18,9 @@ BUCKET = "atelier"
 _SCRIPTS = Path(sys.executable).parent
 # Who stops when: the door and the workers first, so that jobs are given back while there is somebody to take them.
 _FIRST, _SERVICES, _LAST = range(3)
+
+_PortPair = tuple[int, int]
+"""Of gRPC and of metrics."""
 
 
 def _address(port: int) -> str:
@@ -103,45 +106,51 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
         "ATELIER_SERVICE_SECRET": secrets.service_secret,
     }
 
-    def program(name: str, metrics: int, ready: str, stops: int = _SERVICES, **own: str) -> Program:
-        environment = {**shared, "ATELIER_METRICS_PORT": str(metrics), **own}
+    def program(name: str, at: _PortPair, stops: int = _SERVICES, **own: str) -> Program:
+        port, metrics = at
+        where = {"ATELIER_LISTEN": _address(port), "ATELIER_METRICS_PORT": str(metrics)}
         script = name.rstrip("-0123456789")  # the second worker is the same program as the first
-        return Program(name, [str(_SCRIPTS / script)], ready=ready, stops=stops, environment=environment)
+        environment = {**shared, **where, **own}
+        return Program(name, [str(_SCRIPTS / script)], ready=f"grpc:{port}", stops=stops, environment=environment)
 
     def database(name: str) -> str:
         return f"sqlite:///{(state / name).resolve()}.db"
 
     models = os.pathsep.join(map(str, (settings.project_dir / "models" / "catalogue.yaml", state / "models.yaml")))
+
+    def maker(kind: str, api: _PortPair, first_worker: _PortPair, workers: int) -> list[Program]:
+        """The API of one kind of job and the workers behind it, on one database."""
+        own = {"ATELIER_DATABASE_URL": database(kind), "ATELIER_MODELS": models}
+        found = [program(f"atelier-{kind}", api, _SERVICES, **own)]
+        for k in range(workers):
+            name = f"atelier-{kind}-worker" + (f"-{k + 1}" if k else "")
+            at = (first_worker[0] + NEXT_WORKER * k, first_worker[1] + NEXT_WORKER * k)
+            found.append(program(name, at, _FIRST, ATELIER_JOB_GRACE_S="2", **own))
+        return found
+
     return [
         program(
-            "atelier-auth", ports.auth_metrics, f"grpc:{ports.auth}",
-            ATELIER_LISTEN=_address(ports.auth), ATELIER_DATABASE_URL=database("auth"),
-            ATELIER_BOOTSTRAP_API_KEY=secrets.api_key,
+            "atelier-auth", (ports.auth, ports.auth_metrics),
+            ATELIER_DATABASE_URL=database("auth"), ATELIER_BOOTSTRAP_API_KEY=secrets.api_key,
         ),
         program(
-            "atelier-storage", ports.storage_metrics, f"grpc:{ports.storage}",
-            ATELIER_LISTEN=_address(ports.storage), ATELIER_DATABASE_URL=database("storage"),
+            "atelier-storage", (ports.storage, ports.storage_metrics),
+            ATELIER_DATABASE_URL=database("storage"),
             ATELIER_S3_ENDPOINT=_address(ports.s3), ATELIER_S3_BUCKET=BUCKET,
             ATELIER_S3_ACCESS_KEY=secrets.s3_access_key, ATELIER_S3_SECRET_KEY=secrets.s3_secret_key,
             ATELIER_SPOOL_DIR=str((state / "spool").resolve()),
         ),
         program(
-            "atelier-events", ports.events_metrics, f"grpc:{ports.events}",
-            ATELIER_LISTEN=_address(ports.events), ATELIER_WEBSOCKET_LISTEN=_address(ports.websocket),
-            ATELIER_STATE_DIR=str(state.resolve()),
+            "atelier-events", (ports.events, ports.events_metrics),
+            ATELIER_WEBSOCKET_LISTEN=_address(ports.websocket), ATELIER_STATE_DIR=str(state.resolve()),
         ),
-        program(
-            "atelier-image", ports.image_metrics, f"grpc:{ports.image}",
-            ATELIER_LISTEN=_address(ports.image), ATELIER_DATABASE_URL=database("image"), ATELIER_MODELS=models,
+        *maker(
+            "image", (ports.image, ports.image_metrics), (ports.image_worker, ports.image_worker_metrics),
+            settings.image_workers,
         ),
-        *(
-            program(
-                "atelier-image-worker" if k == 0 else f"atelier-image-worker-{k + 1}",
-                ports.image_worker_metrics + 2 * k, f"grpc:{ports.image_worker + 2 * k}", _FIRST,
-                ATELIER_LISTEN=_address(ports.image_worker + 2 * k),
-                ATELIER_DATABASE_URL=database("image"), ATELIER_MODELS=models, ATELIER_JOB_GRACE_S="2",
-            )
-            for k in range(settings.image_workers)
+        *maker(
+            "video", (ports.video, ports.video_metrics), (ports.video_worker, ports.video_worker_metrics),
+            settings.video_workers,
         ),
     ]  # fmt: skip
 

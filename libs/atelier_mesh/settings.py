@@ -20,8 +20,11 @@ class MeshSettings(BaseSettings):
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="least level logged")
     otlp_endpoint: str = Field(default="", description="host:port that takes OTLP over gRPC; empty sends nothing")
     cors_origins: str = Field(default="", description="origins, separated by commas, whose pages may call; * for all")
-    image_workers: int = Field(default=1, ge=1, le=8, description="worker processes; more than one needs the memory")
+    image_workers: int = Field(default=1, ge=1, le=8, description="processes that make images; each needs the memory")
+    video_workers: int = Field(
+        default=1, ge=0, le=8, description="processes that make videos; with 0 videos are accepted, and wait"
+    )
     requests_per_s: int = Field(default=50, ge=1, description="requests per second of each caller in the long run")
     request_burst: int = Field(default=100, ge=1, description="requests that a caller may make at once")
-    ready_timeout_s: float = Field(default=90.0, gt=0, description="seconds that the mesh gets to become ready")
+    ready_timeout_s: float = Field(default=120.0, gt=0, description="seconds that the mesh gets to become ready")
     first_picture: bool = Field(default=True, description="make a first picture when everything is up")

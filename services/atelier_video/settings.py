@@ -26,6 +26,6 @@ class VideoWorkerSettings(GenerationWorkerSettings):
 
     database_url: str = _DATABASE_URL
     scratch_dir: Path = Field(
-        default_factory=lambda: Path(tempfile.gettempdir()) / "atelier-video",
+        default_factory=lambda: Path(tempfile.gettempdir()),
         description="folder in which clips grow; what a killed worker leaves there goes when the next one starts",
     )

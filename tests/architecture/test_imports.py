@@ -19,6 +19,8 @@ LEAN = (
     "atelier_storage.main",
     "atelier_image.main",
     "atelier_image.worker_main",
+    "atelier_video.main",
+    "atelier_video.worker_main",
     "atelier_events.main",
     "atelier_mesh.main",
     "atelier_client.cli",

@@ -10,8 +10,8 @@ from tests.mesh.running_mesh import RunningMesh
 MB = 1e6
 API, WORKER = Target(150), Target(900)
 _TARGETS = {
-    "atelier-auth": API, "atelier-storage": API, "atelier-image": API, "atelier-events": API,
-    "atelier-image-worker": WORKER,
+    "atelier-auth": API, "atelier-storage": API, "atelier-image": API, "atelier-video": API,
+    "atelier-events": API, "atelier-image-worker": WORKER, "atelier-video-worker": WORKER,
 }  # fmt: skip
 
 

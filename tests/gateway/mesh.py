@@ -20,15 +20,24 @@ from atelier.events.v1.events_pb2_grpc import (
     add_EventServiceServicer_to_server,
     add_SystemServiceServicer_to_server,
 )
-from atelier.image.v1.image_pb2_grpc import add_ImageServiceServicer_to_server
+from atelier.image.v1.image_pb2_grpc import (
+    ModelServiceServicer,
+    add_ImageServiceServicer_to_server,
+    add_ModelServiceServicer_to_server,
+)
 from atelier.storage.v1.storage_pb2_grpc import add_StorageServiceServicer_to_server
+from atelier.video.v1.video_pb2_grpc import (
+    VideoModelServiceServicer,
+    add_VideoModelServiceServicer_to_server,
+    add_VideoServiceServicer_to_server,
+)
 from atelier_mesh.gateway.bootstrap import render
 from atelier_mesh.gateway.command import envoy_command
 from atelier_mesh.gateway.settings import GatewaySettings
 from atelier_service.testing.tokens import TestSigner
 from atelier_service.testing.wait import eventually
 from envoy_api.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
-from tests.gateway.services import Auth, Events, Images, Storage, System
+from tests.gateway.services import Auth, Called, Events, Images, Storage, System, Videos
 
 FOLDER = Path(__file__).resolve().parents[2] / "gateway/envoy"
 
@@ -46,7 +55,9 @@ class Upstream:
     """The services, on one gRPC port and one for WebSockets."""
 
     signer: TestSigner
+    called: Called
     images: Images
+    videos: Videos
     storage: Storage
     auth: Auth
     port: int
@@ -65,9 +76,14 @@ async def _echo(connection: websockets.ServerConnection) -> None:
 @asynccontextmanager
 async def serve(signer: TestSigner, port: int = 0) -> AsyncIterator[Upstream]:
     """The services, serving."""
-    server = grpc.aio.server()
-    images, storage, auth = Images(), Storage(), Auth(signer)  # type: ignore[abstract]  # the rest is not asked
+    called = Called()
+    server = grpc.aio.server(interceptors=[called])
+    images, videos = Images(), Videos()  # type: ignore[abstract]  # the rest is not asked
+    storage, auth = Storage(), Auth(signer)  # type: ignore[abstract]
     add_ImageServiceServicer_to_server(images, server)
+    add_ModelServiceServicer_to_server(ModelServiceServicer(), server)  # type: ignore[abstract]
+    add_VideoServiceServicer_to_server(videos, server)
+    add_VideoModelServiceServicer_to_server(VideoModelServiceServicer(), server)  # type: ignore[abstract]
     add_StorageServiceServicer_to_server(storage, server)
     add_AuthServiceServicer_to_server(auth, server)
     add_AuthorizationServicer_to_server(auth, server)
@@ -81,9 +97,10 @@ async def serve(signer: TestSigner, port: int = 0) -> AsyncIterator[Upstream]:
     try:
         async with websockets.serve(_echo, "127.0.0.1", 0) as sockets:
             websocket_port = next(iter(sockets.sockets)).getsockname()[1]
-            yield Upstream(signer, images, storage, auth, port, websocket_port)
+            yield Upstream(signer, called, images, videos, storage, auth, port, websocket_port)
     finally:
         images.release.set()
+        videos.release.set()
         await server.stop(0.2)
 
 

@@ -1,7 +1,7 @@
 """Servers that implement the contracts just far enough to show what the gateway makes of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn
 
 import grpc.aio
@@ -15,6 +15,7 @@ from atelier.events.v1 import events_pb2, events_pb2_grpc
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier.jobs.v1 import job_pb2
 from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
+from atelier.video.v1 import video_pb2, video_pb2_grpc
 from atelier_service.http import request_header, set_http
 from atelier_service.testing.tokens import TestSigner
 from envoy_api.config.core.v3 import base_pb2
@@ -36,6 +37,21 @@ async def fail(context: Context, code: int, reason: str, message: str, **trailin
     raise AssertionError("abort raises")
 
 
+class Called(grpc.aio.ServerInterceptor):
+    """Remembers which RPCs were reached, also those that nobody implements."""
+
+    def __init__(self) -> None:
+        self.paths: set[str] = set()
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        self.paths.add(handler_call_details.method)
+        return await continuation(handler_call_details)
+
+
 class Images(image_pb2_grpc.ImageServiceServicer):
     """Remembers what it was asked."""
 
@@ -54,7 +70,9 @@ class Images(image_pb2_grpc.ImageServiceServicer):
         if request.parameters.prompt == "bug":
             raise RuntimeError("a secret of the service")
         await set_http(context, 202, location="/api/v1/images/1")
-        return image_pb2.Image(id="1", state=job_pb2.QUEUED, parameters=request.parameters)
+        watched = "quiet" if request.parameters.prompt == "quiet" else "1"
+        links = image_pb2.ImageLinks(self="/api/v1/images/1", events=f"/api/v1/images/{watched}/events")
+        return image_pb2.Image(id="1", state=job_pb2.QUEUED, parameters=request.parameters, links=links)
 
     async def ListImages(self, request: image_pb2.ListImagesRequest, context: Context) -> image_pb2.ListImagesResponse:
         self._remember(context)
@@ -111,6 +129,60 @@ class Images(image_pb2_grpc.ImageServiceServicer):
                 self.watchers -= 1
         for seq in range(request.after_seq + 1, 4):
             yield events_pb2.Event(type="generation.progress", seq=seq)
+
+
+def _video_links(video_id: str) -> video_pb2.VideoLinks:
+    path = f"/api/v1/videos/{video_id}"
+    return video_pb2.VideoLinks(self=path, events=f"{path}/events", content=f"{path}/content")
+
+
+class Videos(video_pb2_grpc.VideoServiceServicer):
+    """Remembers what it was asked. Whatever is `slow` waits until it is released."""
+
+    def __init__(self) -> None:
+        self.parameters = video_pb2.VideoParameters()
+        self.frame = video_pb2.GetVideoFrameRequest()
+        self.role = video_pb2.OUTPUT_ROLE_UNSPECIFIED
+        self.waiting = 0
+        self.release = asyncio.Event()
+
+    async def _wait_if(self, slow: bool) -> None:
+        if slow:
+            self.waiting += 1
+            await self.release.wait()
+
+    async def GenerateVideo(self, request: video_pb2.GenerateVideoRequest, context: Context) -> video_pb2.Video:
+        self.parameters = request.parameters
+        await self._wait_if(request.parameters.prompt == "slow")
+        await set_http(context, 202, location="/api/v1/videos/1")
+        return video_pb2.Video(id="1", state=job_pb2.QUEUED, parameters=request.parameters, links=_video_links("1"))
+
+    async def ListVideos(self, request: video_pb2.ListVideosRequest, context: Context) -> video_pb2.ListVideosResponse:
+        return video_pb2.ListVideosResponse(next_page_token=f"{request.page_size} {request.state}")
+
+    async def GetVideo(self, request: video_pb2.GetVideoRequest, context: Context) -> video_pb2.Video:
+        await self._wait_if(request.id == "slow")
+        return video_pb2.Video(id=request.id, state=job_pb2.SUCCEEDED, links=_video_links(request.id))
+
+    async def GetVideoContent(
+        self, request: video_pb2.GetVideoContentRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        self.role = request.role
+        await self._wait_if(request.id == "slow")
+        yield httpbody_pb2.HttpBody(content_type="video/mp4", data=CONTENT)
+
+    async def GetVideoFrame(
+        self, request: video_pb2.GetVideoFrameRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        self.frame = request
+        await self._wait_if(request.id == "slow")
+        yield httpbody_pb2.HttpBody(content_type="image/webp", data=CONTENT)
+
+    async def WatchVideo(
+        self, request: video_pb2.WatchVideoRequest, context: Context
+    ) -> AsyncIterator[events_pb2.Event]:
+        await self._wait_if(request.id == "slow")
+        yield events_pb2.Event(type="generation.progress", seq=1)
 
 
 class Storage(storage_pb2_grpc.StorageServiceServicer):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import protovalidate
 import pytest
 
 from tests.gateway.mesh import Gateway, Upstream
@@ -10,6 +11,7 @@ from tests.gateway.mesh import Gateway, Upstream
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 GENERATE = "/api/v1/images/generate"
+GENERATE_VIDEO = "/api/v1/videos/generate"
 
 
 @pytest.mark.parametrize(
@@ -31,10 +33,11 @@ GENERATE = "/api/v1/images/generate"
         (json.dumps({"prompt": "x", "steps": "a" * 100_000}), "steps"),
     ],
 )
-async def test_a_value_of_the_wrong_type_is_named(gateway: Gateway, ada: dict[str, str], body: str, field: str) -> None:
-    answer = await gateway.rest.post(
-        GENERATE, headers={**ada, "content-type": "application/json"}, content=body.encode()
-    )
+@pytest.mark.parametrize("path", [GENERATE, GENERATE_VIDEO])
+async def test_a_value_of_the_wrong_type_is_named(
+    gateway: Gateway, ada: dict[str, str], path: str, body: str, field: str
+) -> None:
+    answer = await gateway.rest.post(path, headers={**ada, "content-type": "application/json"}, content=body.encode())
 
     assert answer.status_code == 400
     info, bad_request = answer.json()["details"]
@@ -43,6 +46,45 @@ async def test_a_value_of_the_wrong_type_is_named(gateway: Gateway, ada: dict[st
     assert [violation["field"] for violation in bad_request["field_violations"]] == [field]
     assert answer.json()["message"].startswith(f"{field}: ")
     assert len(answer.content) < 1000
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("container", "NOPE"),
+        ("container", "mp4"),
+        ("container", ""),
+        ("container", 1.5),
+        ("container", True),
+        ("frames", -1),
+        ("frames", 1.5),
+        ("frames", 2**32),
+        ("frame_rate_hz", "fast"),
+        ("first_frame_asset_id", 5),
+    ],
+)
+async def test_a_value_that_no_video_has_is_named_and_not_dropped(
+    gateway: Gateway, ada: dict[str, str], field: str, value: object
+) -> None:
+    answer = await gateway.rest.post(GENERATE_VIDEO, headers=ada, json={"prompt": "x", field: value})
+
+    assert answer.status_code == 400
+    violations = answer.json()["details"][1]["field_violations"]
+    assert [violation["field"] for violation in violations] == [field]
+
+
+async def test_a_zero_and_an_unknown_number_of_an_enum_reach_the_service_which_refuses_them(
+    gateway: Gateway, upstream: Upstream, ada: dict[str, str]
+) -> None:
+    await gateway.rest.post(GENERATE_VIDEO, headers=ada, json={"prompt": "x", "frames": 0, "container": 99})
+
+    seen = upstream.videos.parameters
+    assert seen.HasField("frames")
+    assert (seen.frames, seen.container) == (0, 99)
+    with pytest.raises(protovalidate.ValidationError) as refused:
+        protovalidate.validate(seen)
+    fields = [violation.proto.field for violation in refused.value.violations]
+    assert {field.elements[0].field_name for field in fields if field} == {"frames", "container"}
 
 
 @pytest.mark.parametrize(
@@ -70,9 +112,20 @@ async def test_a_body_that_is_no_json_object_is_400(gateway: Gateway, ada: dict[
         ("/api/v1/images/1?id=2", "id"),
         ("/api/v1/images/1/events?after_seq=-1", "after_seq"),
         ("/api/v1/images?%22%3Cb%3E=1", "%22%3Cb%3E"),
+        ("/api/v1/videos?state=NOPE", "state"),
+        ("/api/v1/videos/1/content?role=NOPE", "role"),
+        ("/api/v1/videos/1/content?index=0", "index"),
+        ("/api/v1/videos/1/events?after_seq=x", "after_seq"),
+        ("/api/v1/videos/1/frames/0?format=NOPE", "format"),
+        ("/api/v1/videos/1/frames/0?width_px=wide", "width_px"),
+        ("/api/v1/videos/1/frames/0?index=1", "index"),
+        ("/api/v1/videos/1/frames/x", "index"),
+        ("/api/v1/videos/1/frames/-1", "index"),
+        ("/api/v1/videos/1/frames/1.5", "index"),
+        ("/api/v1/videos/1/frames/4294967296", "index"),
     ],
 )
-async def test_a_bad_query_parameter_is_named(gateway: Gateway, ada: dict[str, str], path: str, field: str) -> None:
+async def test_a_bad_part_of_the_url_is_named(gateway: Gateway, ada: dict[str, str], path: str, field: str) -> None:
     answer = await gateway.rest.get(path, headers=ada)
 
     assert answer.status_code == 400
@@ -95,9 +148,12 @@ async def test_a_method_that_http_does_not_know_is_refused(gateway: Gateway, ada
     assert answer.json()["code"] == 3
 
 
+@pytest.mark.parametrize("path", [GENERATE, GENERATE_VIDEO])
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"])
-async def test_a_body_that_says_that_it_is_no_json_is_415(gateway: Gateway, ada: dict[str, str], kind: str) -> None:
-    answer = await gateway.rest.post(GENERATE, headers={**ada, "content-type": kind}, content=b'{"prompt": "x"}')
+async def test_a_body_that_says_that_it_is_no_json_is_415(
+    gateway: Gateway, ada: dict[str, str], path: str, kind: str
+) -> None:
+    answer = await gateway.rest.post(path, headers={**ada, "content-type": kind}, content=b'{"prompt": "x"}')
 
     assert answer.status_code == 415
     assert answer.json()["details"][0]["reason"] == "UNSUPPORTED_MEDIA_TYPE"

@@ -7,19 +7,13 @@ import pytest
 import websockets
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier_mesh.gateway.contract import read_methods
+from atelier_mesh.gateway.contract import Method
 from atelier_service.testing.tokens import TestSigner
-from tests.gateway.mesh import FOLDER, Gateway, Upstream
+from tests.gateway.mesh import Gateway, Upstream
+from tests.gateway.routes import every_closed_route, every_rpc
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-METHODS = read_methods(FOLDER / "atelier.binpb")
-ROUTES = [
-    (binding.verb, binding.template.replace("{id}", "1"))
-    for method in METHODS
-    for binding in method.bindings
-    if method.name != "GetJwks"
-]
 Bad = Callable[[Upstream], dict[str, str]]
 FORGED = f"Bearer {TestSigner('test-key').token(lifetime_s=3600)}"
 BAD_CREDENTIALS: dict[str, Bad] = {
@@ -38,7 +32,7 @@ BAD_CREDENTIALS: dict[str, Bad] = {
 everyone_who_is_nobody = pytest.mark.parametrize("bad", BAD_CREDENTIALS.values(), ids=BAD_CREDENTIALS.keys())
 
 
-@pytest.mark.parametrize(("verb", "path"), ROUTES, ids=lambda value: value)
+@every_closed_route
 @pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
 async def test_every_rest_route_wants_credentials(gateway: Gateway, verb: str, path: str, accept: str) -> None:
     answer = await gateway.rest.request(verb, path, headers={"accept": accept})
@@ -48,10 +42,10 @@ async def test_every_rest_route_wants_credentials(gateway: Gateway, verb: str, p
     assert answer.json()["details"][0]["reason"] == "UNAUTHENTICATED"
 
 
-@pytest.mark.parametrize("path", [method.path for method in METHODS], ids=lambda value: value)
+@every_rpc
 @pytest.mark.parametrize("kind", ["application/grpc", "application/grpc-web+proto", "application/json"])
-async def test_every_rpc_wants_credentials(gateway: Gateway, path: str, kind: str) -> None:
-    answer = await gateway.rest.post(path, content=b"\0\0\0\0\0", headers={"content-type": kind})
+async def test_every_rpc_wants_credentials(gateway: Gateway, method: Method, kind: str) -> None:
+    answer = await gateway.rest.post(method.path, content=b"\0\0\0\0\0", headers={"content-type": kind})
 
     assert answer.status_code == 401 or answer.headers["grpc-status"] == "16"
 

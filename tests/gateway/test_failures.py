@@ -1,5 +1,6 @@
 """What callers see while parts of the mesh are down, late or changing."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -124,6 +125,25 @@ async def test_a_stream_that_is_silent_for_too_long_is_closed(tmp_path: Path) ->
         assert answer.status_code == 200
         await eventually(lambda: upstream.images.watchers == 1)
         await eventually(lambda: upstream.images.watchers == 0, 5, "the handler is cancelled")
+
+
+async def test_what_may_last_is_not_cut_off_when_a_call_is(tmp_path: Path) -> None:
+    async with run_mesh(tmp_path, call_timeout_s=0.3) as (gateway, upstream), asyncio.TaskGroup() as group:
+        headers, videos = bearer(upstream.signer), upstream.videos
+        lasting = [
+            group.create_task(gateway.rest.get(f"/api/v1/videos/slow/{what}", headers=headers))
+            for what in ("content", "frames/0", "events")
+        ]
+        submit = gateway.rest.post("/api/v1/videos/generate", headers=headers, json={"prompt": "slow"})
+        lasting.append(group.create_task(submit))
+        await eventually(lambda: videos.waiting == len(lasting))
+
+        # It began last, and is cut off: the others are over that time too.
+        cut_off = await gateway.rest.get("/api/v1/videos/slow", headers=headers)
+        videos.release.set()
+
+    assert cut_off.status_code == 504
+    assert [(await one).status_code for one in lasting] == [200, 200, 200, 202]
 
 
 async def test_a_call_that_takes_too_long_is_504(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from tests.gateway.mesh import FOLDER, Gateway
 
 DOCUMENT: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text())
 GENERATE = DOCUMENT["paths"]["/api/v1/images/generate"]["post"]
+GENERATE_VIDEO = DOCUMENT["paths"]["/api/v1/videos/generate"]["post"]
+SUBMITS = pytest.mark.parametrize("submit", [GENERATE, GENERATE_VIDEO], ids=["image", "video"])
 
 
 def problems(schema: dict[str, Any], value: object) -> list[str]:
@@ -76,30 +78,62 @@ def test_the_rules_of_the_contract_bind_a_request(body: dict[str, Any], is_valid
     assert (not problems(schema, body)) == is_valid
 
 
-def test_the_examples_keep_the_rules() -> None:
-    media = GENERATE["requestBody"]["content"]["application/json"]
+@pytest.mark.parametrize(
+    ("body", "is_valid"),
+    [
+        ({"prompt": "x"}, True),
+        ({}, False),
+        ({"prompt": "x", "frames": 16, "frame_rate_hz": 12.5, "container": "WEBM"}, True),
+        ({"prompt": "x", "frames": 0}, False),
+        ({"prompt": "x", "frames": 9001}, False),
+        ({"prompt": "x", "frame_rate_hz": 0}, False),
+        ({"prompt": "x", "frame_rate_hz": 241}, False),
+        ({"prompt": "x", "container": "mp4"}, False),
+        ({"prompt": "x", "container": 99}, False),
+        ({"prompt": "x", "height_px": 65}, False),
+    ],
+)
+def test_the_rules_of_the_contract_bind_a_video(body: dict[str, Any], is_valid: bool) -> None:
+    schema = GENERATE_VIDEO["requestBody"]["content"]["application/json"]["schema"]
+
+    assert (not problems(schema, body)) == is_valid
+
+
+def test_a_frame_tells_what_may_be_asked_of_it() -> None:
+    frame = DOCUMENT["paths"]["/api/v1/videos/{id}/frames/{index}"]["get"]
+
+    places = {parameter["name"]: parameter["in"] for parameter in frame["parameters"]}
+    assert places == {"id": "path", "index": "path", "format": "query", "width_px": "query"}
+
+
+@SUBMITS
+def test_the_examples_keep_the_rules(submit: dict[str, Any]) -> None:
+    media = submit["requestBody"]["content"]["application/json"]
 
     assert media["examples"]
     for example in media["examples"].values():
         assert not problems(media["schema"], example["value"])
 
 
-def test_submits_tell_their_headers_and_their_answers() -> None:
-    headers = {parameter["name"] for parameter in GENERATE["parameters"] if parameter["in"] == "header"}
+@SUBMITS
+def test_submits_tell_their_headers_and_their_answers(submit: dict[str, Any]) -> None:
+    headers = {parameter["name"] for parameter in submit["parameters"] if parameter["in"] == "header"}
 
     assert headers == {"Prefer", "Idempotency-Key"}
-    assert {"200", "202", "400", "401", "409", "429", "503"} <= set(GENERATE["responses"])
+    assert {"200", "202", "400", "401", "409", "429", "503"} <= set(submit["responses"])
 
 
-def test_content_is_binary_and_comes_in_parts() -> None:
-    content = DOCUMENT["paths"]["/api/v1/images/{id}/content"]["get"]
+@pytest.mark.parametrize("kind", ["images", "videos"])
+def test_content_is_binary_and_comes_in_parts(kind: str) -> None:
+    content = DOCUMENT["paths"][f"/api/v1/{kind}/{{id}}/content"]["get"]
 
     assert "Range" in {parameter["name"] for parameter in content["parameters"]}
     assert {"200", "206", "304", "404", "416"} <= set(content["responses"])
 
 
-def test_streams_come_as_lines_and_as_events() -> None:
-    answer = DOCUMENT["paths"]["/api/v1/images/{id}/events"]["get"]["responses"]["200"]
+@pytest.mark.parametrize("kind", ["images", "videos"])
+def test_streams_come_as_lines_and_as_events(kind: str) -> None:
+    answer = DOCUMENT["paths"][f"/api/v1/{kind}/{{id}}/events"]["get"]["responses"]["200"]
 
     assert set(answer["content"]) == {"application/json", "text/event-stream"}
 
@@ -126,12 +160,14 @@ def test_the_document_is_the_same_every_time(tmp_path: Path) -> None:
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_what_the_gateway_answers_is_what_the_document_says(gateway: Gateway, ada: dict[str, str]) -> None:
-    schemas = {name: {"$ref": f"#/components/schemas/{name}"} for name in ("Image", "Status")}
+    schemas = {name: {"$ref": f"#/components/schemas/{name}"} for name in ("Image", "Video", "Status")}
 
     image = await gateway.rest.post("/api/v1/images/generate", headers=ada, json={"prompt": "x", "width_px": 64})
+    video = await gateway.rest.post("/api/v1/videos/generate", headers=ada, json={"prompt": "x", "frames": 8})
     error = await gateway.rest.get("/api/v1/images/none", headers=ada)
     own_error = await gateway.rest.get("/api/v1/images?foo=1", headers=ada)
 
     assert not problems(schemas["Image"], image.json())
+    assert not problems(schemas["Video"], video.json())
     assert not problems(schemas["Status"], error.json())
     assert not problems(schemas["Status"], own_error.json())

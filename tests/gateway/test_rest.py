@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from atelier.type.v1 import type_pb2
+from atelier.video.v1 import video_pb2
 from tests.gateway.mesh import Gateway, Upstream
 from tests.gateway.services import CONTENT, ETAG
 
@@ -96,6 +98,15 @@ async def test_an_unknown_path_is_404(gateway: Gateway, ada: dict[str, str], pat
         ("OPTIONS", "/api/v1/images", "GET"),
         ("HEAD", "/api/v1/images/1/content", "GET"),
         ("PATCH", "/api/v1/images/generate", "DELETE, GET, POST, PUT"),
+        ("PUT", "/api/v1/videos/generate", "DELETE, GET, POST"),
+        ("PUT", "/api/v1/videos/1", "DELETE, GET"),
+        ("POST", "/api/v1/videos", "GET"),
+        ("GET", "/api/v1/videos/1/cancel", "POST"),
+        ("HEAD", "/api/v1/videos/1/content", "GET"),
+        ("POST", "/api/v1/videos/1/events", "GET"),
+        ("DELETE", "/api/v1/videos/1/frames", "GET"),
+        ("PUT", "/api/v1/videos/1/frames/0", "GET"),
+        ("GET", "/api/v1/video-models/1/load", "POST"),
     ],
 )
 async def test_a_known_path_with_another_method_is_405(
@@ -142,3 +153,24 @@ async def test_a_part_that_is_not_there_is_416(gateway: Gateway, ada: dict[str, 
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{len(CONTENT)}"
     assert told(answer.json()) == (11, "RANGE_NOT_SATISFIABLE")
+
+
+async def test_a_frame_is_asked_for_by_its_place_and_in_a_size_and_a_format(
+    gateway: Gateway, upstream: Upstream, ada: dict[str, str]
+) -> None:
+    answer = await gateway.rest.get("/api/v1/videos/7/frames/15?width_px=64&format=WEBP", headers=ada)
+
+    assert answer.headers["content-type"] == "image/webp"
+    assert answer.content == CONTENT
+    assert upstream.videos.frame == video_pb2.GetVideoFrameRequest(
+        id="7", index=15, width_px=64, format=type_pb2.PictureFormat.WEBP
+    )
+
+
+async def test_another_file_of_a_video_is_asked_for_by_its_role(
+    gateway: Gateway, upstream: Upstream, ada: dict[str, str]
+) -> None:
+    answer = await gateway.rest.get("/api/v1/videos/7/content?role=CONTACT_SHEET", headers=ada)
+
+    assert answer.content == CONTENT
+    assert upstream.videos.role == video_pb2.CONTACT_SHEET

@@ -16,7 +16,7 @@ import httpx2
 from atelier_mesh.ports import PortInUseError, Ports
 from atelier_mesh.supervisor import die_with_parent
 
-_START_S = 90.0
+_START_S = 120.0
 
 
 def free_base_port() -> int:

@@ -1,5 +1,6 @@
 """What the launcher says and leaves behind."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -9,16 +10,22 @@ from pathlib import Path
 
 import psutil
 
+from atelier_mesh.ports import Ports
 from tests.mesh.running_mesh import RunningMesh, free_base_port, start_mesh
 
 
-def _refused(state_dir: Path, port: int) -> str:
-    """What a launcher says that cannot start."""
+def _launch(command: str, state_dir: Path, port: int) -> subprocess.CompletedProcess[str]:
+    """A launcher that ends by itself."""
     environment = {**os.environ, "ATELIER_STATE_DIR": str(state_dir), "ATELIER_PORT": str(port)}
     script = Path(sys.executable).parent / "atelier-mesh"
-    done = subprocess.run(
-        [str(script), "run"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    return subprocess.run(
+        [str(script), command], env=environment, capture_output=True, text=True, timeout=240, check=False
     )
+
+
+def _refused(state_dir: Path, port: int, command: str = "run") -> str:
+    """What a launcher says that cannot do what it was asked."""
+    done = _launch(command, state_dir, port)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     return done.stderr
@@ -36,6 +43,40 @@ def test_a_port_in_use_is_named_with_the_setting_that_moves_it(tmp_path: Path) -
 
 def test_a_second_mesh_on_the_same_folder_is_refused(mesh: RunningMesh) -> None:
     assert "ATELIER_STATE_DIR" in _refused(mesh.state_dir, free_base_port())
+
+
+def _is_complete(demo: Path) -> bool:
+    begins = {"picture.png": b"\x89PNG", "clip-sheet.jpg": b"\xff\xd8"}
+    return (demo / "clip.mp4").read_bytes()[4:8] == b"ftyp" and all(
+        (demo / name).read_bytes().startswith(magic) for name, magic in begins.items()
+    )
+
+
+def test_a_demo_is_made_on_the_mesh_that_runs(mesh: RunningMesh) -> None:
+    done = _launch("demo", mesh.state_dir, free_base_port())
+
+    assert done.returncode == 0, done.stderr
+    assert mesh.url in done.stdout
+    assert str(mesh.state_dir / "demo/clip.mp4") in done.stdout
+    assert _is_complete(mesh.state_dir / "demo")
+    assert mesh.launcher.poll() is None
+
+
+def test_a_demo_without_a_mesh_starts_one_and_stops_it(tmp_path: Path) -> None:
+    base = free_base_port()
+
+    done = _launch("demo", tmp_path, base)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert _is_complete(tmp_path / "demo")
+    assert list((tmp_path / "run").iterdir()) == []
+    Ports.following(base).ensure_free("127.0.0.1")
+
+
+def test_a_demo_on_a_mesh_that_has_not_said_where_it_is_names_the_file(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert str(tmp_path / "dev.env") in _refused(tmp_path, free_base_port(), "demo")
 
 
 def test_ctrl_c_leaves_no_process_and_what_was_made_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -64,5 +105,5 @@ def test_ctrl_c_leaves_no_process_and_what_was_made_is_there_after_a_restart(tmp
 
 
 def test_what_is_kept_is_readable_by_its_owner_alone(mesh: RunningMesh) -> None:
-    for name in ("secrets.json", "dev.env", "auth.db", "image.db", "storage.db"):
+    for name in ("secrets.json", "dev.env", "auth.db", "image.db", "video.db", "storage.db"):
         assert (mesh.state_dir / name).stat().st_mode & 0o077 == 0, name

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+_PREFIX = "atelier-clips-"
+
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
@@ -18,10 +20,10 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         with _locked(parent):  # so that nobody meets a folder between its making and its lock
-            for left in parent.iterdir():
-                with suppress(BlockingIOError, NotADirectoryError), _locked(left, wait=False):
+            for left in parent.glob(f"{_PREFIX}*"):
+                with suppress(BlockingIOError, NotADirectoryError, PermissionError), _locked(left, wait=False):
                     shutil.rmtree(left)
-            folder = Path(tempfile.mkdtemp(prefix="clips-", dir=parent))
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
             stack.enter_context(_locked(folder))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         yield folder

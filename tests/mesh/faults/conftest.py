@@ -20,6 +20,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
     running = start_mesh(
         state_dir,
         ATELIER_IMAGE_WORKERS="2",
+        ATELIER_VIDEO_WORKERS="0",
         ATELIER_LEASE_S="2",
         ATELIER_TORCH_THREADS="1",
         ATELIER_REQUESTS_PER_S="1000",

@@ -1,0 +1,32 @@
+"""Every public RPC of the contracts, and a request for each of its routes."""
+
+import re
+
+import pytest
+
+from atelier_mesh.gateway.contract import Method, read_methods
+from tests.gateway.mesh import FOLDER
+
+METHODS = read_methods(FOLDER / "atelier.binpb")
+
+
+def _requests() -> list[tuple[str, str, Method]]:
+    return [
+        (binding.verb, re.sub(r"\{\w+\}", "1", binding.template), method)
+        for method in METHODS
+        for binding in method.bindings
+    ]
+
+
+every_rpc = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.path)
+every_route = pytest.mark.parametrize(
+    ("verb", "path", "method"), [pytest.param(*request, id=" ".join(request[:2])) for request in _requests()]
+)
+every_closed_route = pytest.mark.parametrize(
+    ("verb", "path"),
+    [
+        pytest.param(verb, path, id=f"{verb} {path}")
+        for verb, path, method in _requests()
+        if method.name != "GetJwks"  # which needs no credentials
+    ],
+)

@@ -1,0 +1,63 @@
+"""Which processes a mesh is made of, and whose port is whose."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from atelier_mesh.ports import Ports
+from atelier_mesh.program import Program
+from atelier_mesh.programs import service_programs
+from atelier_mesh.secrets import Secrets
+from atelier_mesh.settings import MeshSettings
+
+PORTS = Ports.following(8080)
+
+
+def programs(folder: Path, **settings: int) -> dict[str, Program]:
+    """Our own processes, by name."""
+    made = service_programs(MeshSettings(state_dir=folder, **settings), PORTS, Secrets("key", "s", "a", "b"))  # type: ignore[arg-type]
+    return {program.name: program for program in made}
+
+
+def ports(program: Program) -> tuple[int, int]:
+    """Where it listens, and where its metrics are."""
+    environment = program.environment
+    return int(environment["ATELIER_LISTEN"].rpartition(":")[2]), int(environment["ATELIER_METRICS_PORT"])
+
+
+@pytest.mark.parametrize("workers", [(1, 0), (1, 1), (2, 1), (1, 8), (8, 8)])
+def test_no_port_is_taken_twice(tmp_path: Path, workers: tuple[int, int]) -> None:
+    made = programs(tmp_path, image_workers=workers[0], video_workers=workers[1])
+
+    workers_ports = [port for program in made.values() if "worker" in program.name for port in ports(program)]
+    first = {PORTS.image_worker, PORTS.image_worker_metrics, PORTS.video_worker, PORTS.video_worker_metrics}
+    others = set(asdict(PORTS).values()) - first
+    assert len(set(workers_ports)) == 2 * sum(workers)
+    assert not others & set(workers_ports)
+
+
+def test_a_workers_ports_do_not_move_when_there_are_more_of_another_kind(tmp_path: Path) -> None:
+    few, many = programs(tmp_path, video_workers=2), programs(tmp_path, image_workers=5, video_workers=2)
+
+    for name in ("atelier-image-worker", "atelier-video-worker", "atelier-video-worker-2"):
+        assert ports(few[name]) == ports(many[name])
+
+
+def test_workers_share_the_database_and_the_models_of_their_api(tmp_path: Path) -> None:
+    made = programs(tmp_path, image_workers=2, video_workers=2)
+
+    for kind in ("image", "video"):
+        kin = [program for name, program in made.items() if name.startswith(f"atelier-{kind}")]
+        assert [Path(program.argv[0]).name for program in kin] == [
+            f"atelier-{kind}", f"atelier-{kind}-worker", f"atelier-{kind}-worker",
+        ]  # fmt: skip
+        assert {program.environment["ATELIER_DATABASE_URL"] for program in kin} == {f"sqlite:///{tmp_path}/{kind}.db"}
+        assert len({program.environment["ATELIER_MODELS"] for program in kin}) == 1
+
+
+def test_without_video_workers_videos_are_still_accepted(tmp_path: Path) -> None:
+    made = programs(tmp_path, video_workers=0)
+
+    assert "atelier-video" in made
+    assert "atelier-video-worker" not in made
