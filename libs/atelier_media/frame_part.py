@@ -42,7 +42,7 @@ _FRAME_TIME_MS = 125  # a part knows no rate, but a browser shows it
 
 @dataclass(frozen=True, slots=True)
 class FramePart:
-    """The file `data` holds the frames of the clip from `first_index`, a multiple of 16, on."""
+    """The file `data` holds the frames of the clip from `first_index` on."""
 
     first_index: int
     frames: int

@@ -5,16 +5,25 @@ from __future__ import annotations
 from atelier_media.frame import Frames, each_frame
 from atelier_media.frame_part import PART_FRAMES, EncodedFrame, FramePart, encode_part_frame, join_frames
 
+# 16 frames of 1024 px: 48 MiB before they are encoded.
+MOST_PART_PX = 16 * 1024 * 1024
+
+
+def frames_per_part(width_px: int, height_px: int) -> int:
+    """How many frames of a size go into one file: 16, and fewer where it would become too large to be held at once."""
+    return max(1, min(PART_FRAMES, MOST_PART_PX // (width_px * height_px)))
+
 
 class FrameParts:
-    """Gathers the frames of a clip into parts of 16; only the last one may have fewer.
+    """Gathers the frames of a clip into parts of `frames_per_part`; only the last one may have fewer.
 
-    Frame i of the clip is frame i % 16 of the part that begins at i - i % 16. Holds at most 15 frames, encoded.
+    Holds less than a part, encoded.
     Blocking and not thread-safe: one thread at a time, never the event loop.
     """
 
     def __init__(self, width_px: int, height_px: int) -> None:
         self._size_px = width_px, height_px
+        self._full = frames_per_part(width_px, height_px)
         self._first_index = 0
         self._encoded: list[EncodedFrame] = []
 
@@ -26,7 +35,7 @@ class FrameParts:
         parts: list[FramePart] = []
         for frame in each_frame(frames, self._size_px):
             self._encoded.append(encode_part_frame(frame))
-            if len(self._encoded) == PART_FRAMES:
+            if len(self._encoded) == self._full:
                 parts.append(self._take_part())
         return parts
 

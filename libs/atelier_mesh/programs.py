@@ -104,6 +104,7 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
         "ATELIER_LOG_LEVEL": settings.log_level,
         "ATELIER_OTLP_ENDPOINT": settings.otlp_endpoint,
         "ATELIER_SERVICE_SECRET": secrets.service_secret,
+        "ATELIER_SCRATCH_DIR": str((state / "scratch").resolve()),
     }
 
     def program(name: str, at: _PortPair, stops: int = _SERVICES, **own: str) -> Program:
