@@ -41,7 +41,7 @@ class Length:
     plane_jobs: int
 
 
-FULL = Length(rounds=5, jobs=12, clip_rounds=3, clips=4, submit_s=3.0, plane_jobs=100)
+FULL = Length(rounds=5, jobs=12, clip_rounds=5, clips=3, submit_s=3.0, plane_jobs=100)
 QUICK = Length(rounds=2, jobs=6, clip_rounds=1, clips=2, submit_s=1.0, plane_jobs=20)
 
 
@@ -57,7 +57,7 @@ def measure(folder: Path, length: Length) -> list[Row]:
             overhead += _told(
                 measure_clip_overhead(mesh, key, threads=threads, rounds=length.clip_rounds, jobs=length.clips)
             )
-    start = _told(starts.rows("mesh", rounds=length.clip_rounds))
+    start = _told(starts.rows("mesh", rounds=2))
     encoding = _told(measure_encoding(threads=cores, rounds=length.clip_rounds))
     (folder / "mesh" / "models.yaml").write_text(LONG_MODEL_YAML)
     with starts.mesh("mesh") as mesh:
