@@ -1,7 +1,8 @@
 """Measures, in a process of its own, what denoising and decoding a clip take: `python -m … FOLDER FRAMES PART`.
 
 Prints one number of bytes: the peak of resident memory over what it was before. `PART` is `denoise` or `decode`, or
-`whole` for a pipeline that is called; each wants a fresh process, for the allocator keeps what another has left.
+`whole` for a pipeline that is called; `left` is no peak, but what is resident when all steps are done. Each wants a
+fresh process, for the allocator keeps what another has left.
 """
 
 import sys
@@ -55,6 +56,11 @@ def main(folder: Path, frames: int, part: str) -> None:
     warm = loop.prepare(request(2, 32))  # reads in the code that will run
     loop.step([warm])
     loop.decode(warm, 0, 1)
+    if part == "left":
+        before = _begin()
+        loop.draw(request(frames), lambda _: True)
+        print(_resident_bytes("VmRSS") - before)  # noqa: T201
+        return
     state = loop.prepare(request(frames))
     before = _begin()
     if part == "denoise":

@@ -53,6 +53,10 @@ def test_the_estimate_is_near_the_peak_and_not_below_it(folder: Path, frames: in
         assert measured - 8 * MIB < estimated < 2 * measured + 16 * MIB, part
 
 
+def test_what_denoising_took_is_given_back_before_frames_are_decoded(folder: Path) -> None:
+    assert peak_of(folder, 64, "left") < 16 * MIB
+
+
 @pytest.mark.parametrize("make", [animate_diff, ltx])
 @pytest.mark.parametrize("frames", [9, 31])
 def test_a_clip_that_a_pipeline_draws_takes_no_more_than_its_rough_estimate(
