@@ -54,7 +54,7 @@ VIDEO = Kind(
     prompt="a red ball moving right",
     short={"steps": 1, "frames": 2},
     # The first part of its frames, 16, is stored when the fault comes, and the clip has begun to grow.
-    long={"model": LONG_MODEL, "steps": 2, "frames": 64},
+    long={"model": LONG_MODEL, "steps": 2, "frames": 48},
     midway=("frame", 17),
     grows_on_disk=True,
 )

@@ -138,11 +138,11 @@ def test_the_api_killed_in_the_middle_of_submits(kind: Kind, faulty: RunningMesh
 @pytest.mark.parametrize("part", ["nats", "s3", "atelier-storage", "atelier-auth", "atelier-events", "gateway"])
 def test_a_part_killed_in_the_middle_of_jobs_of_both_kinds(faulty: RunningMesh, accepted: Accepted, part: str) -> None:
     running = {kind: accepted.submit(kind, **kind.long) for kind in KINDS}
-    waiting = [accepted.submit(kind, **kind.short) for kind in KINDS for _ in range(3)]
+    waiting = [accepted.submit(kind, **kind.short) for kind in KINDS for _ in range(2)]
     for kind, job in running.items():
         accepted.until_midway(kind, job)
     faulty.signal(part, signal.SIGKILL)
-    waiting += [accepted.submit(kind, **kind.short) for kind in KINDS for _ in range(3)]
+    waiting += [accepted.submit(kind, **kind.short) for kind in KINDS for _ in range(2)]
     ended = accepted.prove()
     assert len(ended) == len(waiting) + len(running)
     assert all(job["attempt"] >= 1 for job in ended)
@@ -216,7 +216,7 @@ def test_the_launcher_killed_leaves_no_process_and_loses_no_job(
     assert len(children) >= 8
     with mesh.client() as client:
         accepted = Accepted(mesh, client)
-        jobs = [accepted.submit(kind, **kind.long) for kind in KINDS for _ in range(2)]
+        jobs = [accepted.submit(kind, **work) for kind in KINDS for work in (kind.long, kind.short)]
     mesh.launcher.send_signal(signal.SIGKILL)
     mesh.launcher.wait()
     mesh.stop()
