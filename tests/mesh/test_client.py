@@ -11,6 +11,7 @@ from PIL import Image
 
 from atelier.events.v1.events_pb2 import Event
 from atelier_client import AsyncClient, AtelierApiError, Client
+from tests.mesh.clip import difference, frames_of, pixels_of
 from tests.mesh.picture import colour_at
 from tests.mesh.running_mesh import RunningMesh
 from tests.mesh.seed import new_seed
@@ -103,6 +104,36 @@ async def test_every_event_of_the_caller_is_told(atelier_async: AsyncClient) -> 
             if event.job_id == image.id and event.generation_progress.terminal:
                 break
         listener.cancel()
+
+
+def test_a_prompt_becomes_a_clip_with_its_frames(atelier: Client, tmp_path: Path) -> None:
+    video = atelier.generate_video("a red ball moving right", seed=1, steps=4)
+    clip = video.save(tmp_path / "out.mp4").read_bytes()
+    assert len(frames_of(clip)) == 16
+    assert clip == video.content()
+    assert [frame.index for frame in video.frames()] == list(range(16))
+    assert difference(pixels_of(video.frame(8)), pixels_of(video.poster())) == 0
+    assert pixels_of(video.save_frame(tmp_path / "small.png", 0, width_px=64).read_bytes()).shape == (64, 64, 3)
+    with Image.open(io.BytesIO(video.contact_sheet())) as opened:
+        assert opened.format == "JPEG"
+    with pytest.raises(AtelierApiError) as caught:
+        video.frame(16)
+    assert caught.value.code == "NOT_FOUND"
+    assert next(atelier.videos.list()).message == video.message
+    video.delete()
+    with pytest.raises(AtelierApiError) as caught:
+        atelier.videos.get(video.id)
+    assert caught.value.code == "NOT_FOUND"
+
+
+def test_a_running_video_is_watched_and_cancelled(atelier: Client) -> None:
+    video = atelier.generate_video("a red ball moving right", seed=new_seed(), steps=200, wait=False)
+    for event in video.watch():
+        if event.generation_progress.progress.step:
+            break
+    video.cancel()
+    assert list(video.watch())[-1].seq == video.refresh().message.seq
+    assert video.refresh().state == "CANCELED"
 
 
 def test_a_running_image_is_cancelled(atelier: Client) -> None:
