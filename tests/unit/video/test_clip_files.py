@@ -97,7 +97,9 @@ def test_the_poster_is_the_middle_frame_and_the_sheet_shows_nine(tmp_path: Path)
     assert np.array_equal(picture(the(files, "POSTER")), moving_frame(10, 96, 64))
     sheet = picture(the(files, "CONTACT_SHEET"))
     assert sheet.shape == (3 * 64 + 2 * 4, 3 * 96 + 2 * 4, 3)
-    tiles = [sheet[68 * row : 68 * row + 64, 100 * column : 100 * column + 96] for row in range(3) for column in range(3)]
+    tiles = [
+        sheet[68 * row : 68 * row + 64, 100 * column : 100 * column + 96] for row in range(3) for column in range(3)
+    ]
     assert [read_index(tile) for tile in tiles] == evenly_spaced(20, 9)
 
 

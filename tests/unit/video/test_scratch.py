@@ -49,9 +49,13 @@ def test_the_folder_of_a_living_process_stays(tmp_path: Path) -> None:
 
 
 def test_the_folder_goes_also_when_things_end_badly(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), scratch_folder(tmp_path) as folder:
-        (folder / "clip.mp4").write_bytes(b"whole")
-        raise ZeroDivisionError
+    def end_badly() -> None:
+        with scratch_folder(tmp_path) as folder:
+            (folder / "clip.mp4").write_bytes(b"whole")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        end_badly()
     assert list(tmp_path.iterdir()) == []
 
 

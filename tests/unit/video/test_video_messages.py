@@ -1,6 +1,7 @@
 """Messages of the contract, and how one count becomes steps and frames."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_progress_is_the_steps_and_then_the_frames() -> None:
     assert {(progress.steps, progress.frames) for progress in told} == {(4, 12)}
     fractions = [progress.fraction for progress in told]
     assert fractions[0] == 0.0
-    assert all(earlier < later for earlier, later in zip(fractions, fractions[1:], strict=False))
+    assert all(earlier < later for earlier, later in pairwise(fractions))
     assert fractions[PARAMETERS.steps] == pytest.approx(0.9)
     assert fractions[-1] == pytest.approx(1.0)
 
@@ -86,7 +87,7 @@ def test_a_video_tells_of_its_clip_poster_and_sheet_and_not_of_the_files_of_its_
 def test_a_video_that_waits_has_no_times_and_no_files() -> None:
     video = video_message(QUEUED)
     assert (video.state, video.create_time.seconds, video.trace_id) == (job_pb2.QUEUED, 1, "a" * 32)
-    assert not (video.HasField("start_time") or video.HasField("finish_time") or video.HasField("error"))
+    assert not any(video.HasField(name) for name in ("start_time", "finish_time", "error"))
     assert video.links.frames == "/api/v1/videos/0197/frames"
     assert content_paths(QUEUED) == []
 
