@@ -27,5 +27,17 @@ def decode_token(token: str, length: int) -> list[str | int]:
     except (binascii.Error, ValueError):
         values = None
     if not isinstance(values, list) or len(values) != length or not all(type(v) in (str, int) for v in values):
-        raise InvalidArgumentError.of_field("page_token", "is not one that a previous answer gave")
+        raise _foreign_token()
     return values
+
+
+def decode_index(token: str) -> int:
+    """The place, from 0, that `encode_token(place)` wrote; 0 for the empty token. Raises as `decode_token` does."""
+    index = decode_token(token, 1)[0] if token else 0
+    if not isinstance(index, int) or index < 0:
+        raise _foreign_token()
+    return index
+
+
+def _foreign_token() -> InvalidArgumentError:
+    return InvalidArgumentError.of_field("page_token", "is not one that a previous answer gave")

@@ -17,7 +17,7 @@ from atelier_generation.api.serving import Parts
 from atelier_service.errors import NotFoundError
 from atelier_service.http import request_header, set_http
 from atelier_service.identity import current_principal
-from atelier_service.paging import decode_token, encode_token, page_size
+from atelier_service.paging import decode_index, encode_token, page_size
 from atelier_video.domain.first_frame import check_first_frame
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
 from atelier_video.domain.result import Frames, Role, file_of
@@ -84,7 +84,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     ) -> video_pb2.ListVideoFramesResponse:
         """The frames that are there."""
         parameters, frames = await self._frames(request.id)
-        first = int(decode_token(request.page_token, 1)[0]) if request.page_token else 0
+        first = decode_index(request.page_token)
         end = min(first + page_size(request.page_size), frames.count)
         answer = video_pb2.ListVideoFramesResponse(frame_count=frames.count, partial=frames.partial)
         for index in range(first, end):

@@ -1,6 +1,7 @@
 """A service that makes things and its worker, with all that they need: real auth, storage, S3 and NATS."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+import secrets
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,12 @@ Serves = Callable[[dict[str, Any], JwksSource], AbstractAsyncContextManager[Any]
 
 @dataclass(frozen=True)
 class GenerationMesh(Generic[OwnerT]):
-    """Its parts; `worker` is not started yet. `caller` makes an owner of the channels to the service and to storage."""
+    """Its parts, which keep their files in `folder`; `worker` is not started yet.
 
+    `caller` makes an owner of the channels to the service and to storage.
+    """
+
+    folder: Path
     auth: RunningAuth
     nats: NatsServer
     api: Part[Any]
@@ -47,12 +52,17 @@ class GenerationMesh(Generic[OwnerT]):
     async def admin(self) -> OwnerT:
         return self.caller(*self.channels, await self.auth.as_dev())
 
-    async def settled(self, owner: OwnerT, *made: Any, more: Collection[str] = ()) -> None:
-        """Waits until the owner has exactly the files that these tell of, and `more`."""
-        wanted = {output.asset_id for one in made for output in one.outputs} | set(more)
+    async def newcomer(self) -> OwnerT:
+        """An owner who has nothing yet, for tests that share a mesh."""
+        return await self.owner(f"user-{secrets.token_hex(6)}")
+
+    async def settled(self, owner: OwnerT, *made: Any, untold: int = 0) -> None:
+        """Waits until the owner has exactly the files of these: those that they tell of, and `untold` others."""
+        told = {output.asset_id for one in made for output in one.outputs}
 
         async def only_those() -> bool:
-            return await owner.asset_ids() == wanted
+            kept = await owner.asset_ids()
+            return told <= kept and len(kept) == len(told) + untold
 
         await eventually(only_those, timeout_s=20, what="only the files that are referred to")
 
@@ -107,7 +117,9 @@ async def generation_mesh(
                 grpc.aio.insecure_channel(f"127.0.0.1:{api_port}") as service,
                 grpc.aio.insecure_channel(f"127.0.0.1:{storage_port}") as storage,
             ):
-                yield GenerationMesh(auth, nats, api_part, worker_part, storage_part, caller, (service, storage))
+                yield GenerationMesh(
+                    folder, auth, nats, api_part, worker_part, storage_part, caller, (service, storage)
+                )
         finally:
             for part in reversed(parts):
                 await part.stop()

@@ -17,9 +17,7 @@ def _traced(all_spans: InMemorySpanExporter) -> None:
 
 
 @pytest.fixture
-async def idle_mesh(
-    s3_server: S3Server, nats_server: NatsServer, tmp_path: Path
-) -> AsyncIterator[ImageMesh]:
+async def idle_mesh(s3_server: S3Server, nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[ImageMesh]:
     """No worker: every job waits."""
     async with image_mesh(s3_server, nats_server, tmp_path, api_settings={"max_live_per_owner": 3}) as mesh:
         yield mesh
