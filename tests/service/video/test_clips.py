@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from fractions import Fraction
 from typing import Any
 
 import grpc
@@ -64,7 +65,7 @@ async def test_a_prompt_becomes_a_clip_with_its_poster_and_sheet(mesh: VideoMesh
     assert (hashlib.sha256(data).hexdigest(), len(data)) == (clip.sha256, clip.size_bytes)
     with ClipReader(io.BytesIO(data)) as reader:
         assert len(list(reader.frames())) == 4
-        assert (reader.info.width_px, reader.info.height_px, reader.info.frame_rate_hz) == (64, 64, 8)
+        assert (reader.info.width_px, reader.info.height_px, reader.info.frame_rate_hz) == (64, 64, Fraction(8))
         said = reader.info.parameters
     assert said is not None
     assert (said["prompt"], said["seed"]) == (SMALL["prompt"], video.parameters.seed)
