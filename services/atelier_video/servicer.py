@@ -116,7 +116,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
             await self._videos.file_lost(current_principal().subject, request.id, part.asset_id)
             raise
         content = await asyncio.to_thread(picture.cut_from, data)
-        await set_http(context, etag=picture.etag, cache_control=_CACHE)
+        await set_http(context, etag=picture.etag, cache_control=_CACHE, x_content_type_options="nosniff")
         for start in range(0, len(content), CHUNK_BYTES):
             chunk = content[start : start + CHUNK_BYTES]
             yield httpbody_pb2.HttpBody(content_type=picture.content_type, data=chunk)
