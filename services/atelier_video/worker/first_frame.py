@@ -1,6 +1,7 @@
 """The picture that a clip begins with, as the engine takes it."""
 
 import io
+import struct
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -27,9 +28,12 @@ def read_first_frame(data: bytes, width_px: int, height_px: int) -> Frame:
     """
     try:
         with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP"]) as image:
-            upright = _upright(image).convert("RGB")
-            return np.array(ImageOps.fit(upright, (width_px, height_px), Image.Resampling.LANCZOS))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            upright = _upright(image)
+            if upright.mode == "I;16":  # 16 bits of grey, which Pillow would cut off at 255
+                upright = upright.point(lambda shade: shade * (1 / 257))
+            fitted = ImageOps.fit(upright.convert("RGB"), (width_px, height_px), Image.Resampling.LANCZOS)
+            return np.array(fitted)
+    except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
         text = "the first frame cannot be decoded"
         raise JobFault("FIRST_FRAME_DAMAGED", text, retryable=False) from error
 
