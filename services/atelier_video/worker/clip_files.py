@@ -56,7 +56,7 @@ class ClipFiles:
         self._writer = ClipWriter(self._path, ClipFormat(self._container, width_px, height_px, shown_hz, described))
 
     def add(self, frames: Frames) -> list[NewFile]:
-        """The next chunk (n, height, width, 3). Answers the files of frames that it completes."""
+        """The next frame (height, width, 3) or chunk of them. Answers the files of frames that it completes."""
         for frame in self._rate.add(frames):
             self._writer.write(frame)
         self._poster.add(frames)

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-from fractions import Fraction
 from typing import Any
 
 import grpc
@@ -65,7 +64,8 @@ async def test_a_prompt_becomes_a_clip_with_its_poster_and_sheet(mesh: VideoMesh
     assert (hashlib.sha256(data).hexdigest(), len(data)) == (clip.sha256, clip.size_bytes)
     with ClipReader(io.BytesIO(data)) as reader:
         assert len(list(reader.frames())) == 4
-        assert (reader.info.width_px, reader.info.height_px, reader.info.frame_rate_hz) == (64, 64, Fraction(8))
+        assert (reader.info.width_px, reader.info.height_px) == (64, 64)
+        assert reader.info.frame_rate_hz == 8
         said = reader.info.parameters
     assert said is not None
     assert (said["prompt"], said["seed"]) == (SMALL["prompt"], video.parameters.seed)
