@@ -80,9 +80,9 @@ class Generations(Generic[AskedT]):
             first = await self._jobs.repeat_of(owner, key, request_hash)
             if first is not None:
                 return Submitted(first, repeated=True)
-        parameters = self._resolve(asked)
         if check is not None:
             await check()
+        parameters = self._resolve(asked)
         job_id = uuid7()
 
         async def record(result: bytes | None, within: Within | None) -> Submitted:
