@@ -23,6 +23,7 @@ from atelier_video.domain.first_frame import check_first_frame
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
 from atelier_video.domain.result import Frames, Role, file_of
 from atelier_video.frame_picture import FramePicture
+from atelier_video.part_cache import PartCache
 from atelier_video.video_messages import asked_from, frame_path, video_message, video_path
 
 
@@ -34,6 +35,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         self._jobs = parts.jobs
         self._watching = parts.watching
         self._storage = parts.storage
+        self._part_files = PartCache(parts.storage.read)
         self._cutting = asyncio.Semaphore(_CUT_AT_ONCE)
 
     async def GenerateVideo(self, request: video_pb2.GenerateVideoRequest, context: Context) -> video_pb2.Video:
@@ -133,7 +135,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         """The bytes of the picture. A few at once: each holds a whole file of frames in memory meanwhile."""
         async with self._cutting:
             try:
-                part = await self._storage.read(asset_id)
+                part = await self._part_files.get(asset_id)
             except NotFoundError:
                 await self._videos.file_lost(current_principal().subject, video_id, asset_id)
                 raise
