@@ -14,8 +14,15 @@ GENERATE = "/api/v1/videos/generate"
 LONG_MODEL = "long-video"
 """The demo model under another name, for clips of up to 256 frames."""
 
-LONG_MODEL_ENTRY = f"models:\n  {LONG_MODEL}:\n    source: path:models/demo-video\n    max_frames: 256\n"
-"""For a mesh's models.yaml."""
+FIRST_FRAME_MODEL = "first-frame-video"
+"""The demo model under a third name, said to begin with a picture. It cannot, but its input is checked."""
+
+MODELS = f"""
+models:
+  {LONG_MODEL}: {{source: "path:models/demo-video", max_frames: 256}}
+  {FIRST_FRAME_MODEL}: {{source: "path:models/demo-video", takes_first_frame: true}}
+"""
+"""A mesh's models.yaml."""
 
 Pixels = npt.NDArray[np.uint8]
 

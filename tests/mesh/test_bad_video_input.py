@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from PIL import Image
 
-from tests.mesh.clip import GENERATE, LONG_MODEL, generate_clip
+from tests.mesh.clip import FIRST_FRAME_MODEL, GENERATE, LONG_MODEL, generate_clip
 from tests.mesh.pages import every
 from tests.mesh.running_mesh import RunningMesh
 
@@ -66,7 +66,7 @@ def test_a_first_frame_that_is_not_the_callers_is_not_there(mesh: RunningMesh, c
     with mesh.client(mesh.key_of("painter")) as painter:
         theirs = _uploaded(painter)
     answers = [
-        client.post(GENERATE, json={"prompt": "x", "first_frame_asset_id": asset_id})
+        client.post(GENERATE, json={"prompt": "x", "model": FIRST_FRAME_MODEL, "first_frame_asset_id": asset_id})
         for asset_id in (theirs, "01890000-0000-7000-8000-000000000000")
     ]
     assert [a.status_code for a in answers] == [404, 404]
@@ -79,7 +79,7 @@ def test_a_first_frame_that_is_not_the_callers_is_not_there(mesh: RunningMesh, c
 def test_a_first_frame_that_is_no_picture_is_refused(client: httpx2.Client) -> None:
     video = generate_clip(client, seed=1, steps=2)
     clip = video["outputs"][0]["asset_id"]
-    answer = client.post(GENERATE, json={"prompt": "x", "first_frame_asset_id": clip})
+    answer = client.post(GENERATE, json={"prompt": "x", "model": FIRST_FRAME_MODEL, "first_frame_asset_id": clip})
     assert answer.status_code == 400
     assert _named(answer) == {"first_frame_asset_id"}
     assert answer.json()["details"][0]["reason"] == "NOT_A_PICTURE"

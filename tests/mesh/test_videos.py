@@ -14,6 +14,7 @@ from atelier.video.v1 import video_pb2, video_pb2_grpc
 from atelier_media.clip_reader import ClipReader
 from atelier_service.testing.wait import eventually
 from tests.mesh.clip import (
+    FIRST_FRAME_MODEL,
     GENERATE,
     LONG_MODEL,
     difference,
@@ -299,8 +300,8 @@ async def test_grpc_makes_the_same_clip(mesh: RunningMesh, client: httpx2.Client
 
 def test_models_of_clips_are_listed_and_can_be_unloaded_and_loaded(client: httpx2.Client) -> None:
     models = client.get("/api/v1/video-models").json()["models"]
-    assert [(m["id"], m["is_default"], m["max_frames"]) for m in models] == [
-        ("demo-video", True, 16), (LONG_MODEL, False, 256),
+    assert [(m["id"], m["is_default"], m["max_frames"], m["takes_first_frame"]) for m in models] == [
+        ("demo-video", True, 16, False), (FIRST_FRAME_MODEL, False, 16, True), (LONG_MODEL, False, 256, False),
     ]  # fmt: skip
     generate_clip(client, seed=1, steps=2)
     assert client.post("/api/v1/video-models/demo-video/unload", json={}).status_code == 202

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from tests.mesh.clip import LONG_MODEL_ENTRY
+from tests.mesh.clip import MODELS
 from tests.mesh.faults.kinds import KINDS
 from tests.mesh.running_mesh import RunningMesh, start_mesh
 
@@ -18,7 +18,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
         f"  {kind.broken_model}:\n    kind: {kind.name}\n    source: path:{state_dir / 'nothing-here'}\n"
         for kind in KINDS
     ]
-    (state_dir / "models.yaml").write_text(LONG_MODEL_ENTRY + "".join(broken))
+    (state_dir / "models.yaml").write_text(MODELS + "".join(broken))
     running = start_mesh(
         state_dir,
         ATELIER_IMAGE_WORKERS="2",

@@ -15,7 +15,7 @@ import httpx2
 import psutil
 import pytest
 
-from tests.mesh.clip import LONG_MODEL_ENTRY
+from tests.mesh.clip import MODELS
 from tests.mesh.faults.accepted import Accepted
 from tests.mesh.faults.kinds import KINDS, VIDEO, Kind
 from tests.mesh.running_mesh import RunningMesh, start_mesh
@@ -210,7 +210,7 @@ def test_the_launcher_killed_leaves_no_process_and_loses_no_job(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     state_dir = tmp_path_factory.mktemp("killed")
-    (state_dir / "models.yaml").write_text(LONG_MODEL_ENTRY)
+    (state_dir / "models.yaml").write_text(MODELS)
     mesh = start_mesh(state_dir)
     children = psutil.Process(mesh.launcher.pid).children(recursive=True)
     assert len(children) >= 8
