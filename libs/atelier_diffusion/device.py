@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from atelier_diffusion.hardware import MemoryReading, host_memory, physical_core
 from atelier_diffusion.model_card import DtypeName
 
 ResultT = TypeVar("ResultT")
+
+_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 _DTYPES: dict[DtypeName, torch.dtype] = {
     "float32": torch.float32,
@@ -70,8 +73,15 @@ class Device:
     def release(self) -> None:
         """Gives memory that nothing uses back to the device."""
         gc.collect()
+        self.trim()
         if self.torch_device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def trim(self) -> None:
+        """Gives back what the C library keeps of the memory that was freed: after denoising a long clip on a CPU, that
+        is hundreds of megabytes. Takes milliseconds; of no effect on a GPU, and where there is no glibc."""
+        if self.torch_device.type == "cpu" and _malloc_trim is not None:
+            _malloc_trim(0)
 
     def guarded(self, work: Callable[[], ResultT]) -> ResultT:
         """Does `work`; a failed allocation becomes `EngineError` OUT_OF_MEMORY.

@@ -25,7 +25,7 @@ class Caller:
         self._number = number
         self._send = send
         self._stopped = threading.Event()
-        self._taken = threading.Semaphore(0)
+        self._room = threading.Semaphore(1)  # for chunks that are sent and not yet taken
         self._began = self._previewed = time.monotonic()
         self._last_ns = 0
         self._waited_s = 0.0
@@ -33,11 +33,11 @@ class Caller:
     def stop(self) -> None:
         """They wait no longer."""
         self._stopped.set()
-        self._taken.release()  # who waits for them must not either
+        self._room.release()  # who waits for them must not either
 
     def take(self) -> None:
         """They have taken the chunk that was sent."""
-        self._taken.release()
+        self._room.release()
 
     def begin(self) -> None:
         """Their turn has come. Raises CanceledError when that is too late."""
@@ -65,12 +65,13 @@ class Caller:
         return True
 
     def on_frames(self, chunk: FrameChunk) -> bool:
-        """Sends a chunk and waits until it is taken, so that frames pile up neither here nor there."""
+        """Sends a chunk as soon as the one before it is taken: the next is decoded while they take this one, and frames
+        pile up neither here nor there."""
+        began_ns, ended_ns, waiting = self._last_ns, time.time_ns(), time.monotonic()
+        self._room.acquire()
+        self._waited_s += time.monotonic() - waiting
         if self._stopped.is_set():
             return False
-        began_ns, ended_ns, waiting = self._last_ns, time.time_ns(), time.monotonic()
         self._send(Decoded(self._number, chunk, began_ns, ended_ns))
-        self._taken.acquire()
-        self._waited_s += time.monotonic() - waiting
         self._last_ns = time.time_ns()
-        return not self._stopped.is_set()
+        return True

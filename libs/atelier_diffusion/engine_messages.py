@@ -63,7 +63,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The chunk of frames that this call sent has been taken; more may be decoded."""
+    """The chunk of frames that this call sent has been taken; another may be sent."""
 
     number: int
 
@@ -87,7 +87,7 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Frames of a call's clip. No more are decoded until `Taken` answers. Times as in `StepDone`."""
+    """Frames of a call's clip. No more are sent until `Taken` answers. Times as in `StepDone`."""
 
     number: int
     chunk: FrameChunk

@@ -141,8 +141,9 @@ class RemoteEngine:
         """The clip (see VideoEngine.generate), and the seconds that it took on the device: those in which the device
         waited for `on_frames` are not among them. Otherwise as `generate`.
 
-        `on_frames` takes one chunk after the other, in their order; while it runs nothing is decoded. What it raises
-        ends the call, as it is. It is cancelled with the call and when the process falls, and has ended when this has.
+        `on_frames` takes one chunk after the other, in their order; while it runs the next one is decoded, and no more.
+        The device is free for the next call once it has decoded the last one. What `on_frames` raises ends the call, as
+        it is. It is cancelled with the call and when the process falls, and has ended when this has.
         """
         spans = EngineSpans(tracer)
         chunks: asyncio.Queue[Decoded] = asyncio.Queue(1)
@@ -153,9 +154,14 @@ class RemoteEngine:
                 spans.frames(decoded)
                 await on_frames(decoded.chunk)
                 self._send(Taken(decoded.number))
+                chunks.task_done()
 
-        drawing = self._generate(request, model_id, on_step, spans, chunks.put_nowait)
-        answer = await _first_of(drawing, pass_on())
+        async def drawing() -> Returned:
+            answer = await self._generate(request, model_id, on_step, spans, chunks.put_nowait)
+            await chunks.join()
+            return answer
+
+        answer = await _first_of(drawing(), pass_on())
         return answer.value, answer.seconds
 
     async def load(self, model_id: str) -> ModelStatus:

@@ -31,6 +31,7 @@ class DiffusersClipLoop(LatentLoop):
 
     def draw(self, request: VideoRequest, on_step: OnStep) -> FrameSource:
         (state,) = denoised(self, [self.prepare(request)], on_step)
+        self._device.trim()  # only denoising takes more memory for more frames
         return partial(self.decode, state)
 
     @torch.inference_mode()

@@ -12,10 +12,14 @@ from pathlib import Path
 from atelier_diffusion.hardware import physical_cores
 from tests.bench.box import busy_programs, describe_box
 from tests.bench.cache_hit import measure_cache_hit
+from tests.bench.clip import LONG_MODEL_YAML
+from tests.bench.clip_memory import measure_clip_memory
+from tests.bench.encoding import measure_encoding
 from tests.bench.job_plane import measure_job_plane
 from tests.bench.memory import measure_memory
-from tests.bench.overhead import measure_overhead
+from tests.bench.overhead import measure_clip_overhead, measure_overhead
 from tests.bench.rows import Row, table
+from tests.bench.side_by_side import measure_side_by_side
 from tests.bench.start import Starts
 from tests.bench.submits import measure_submits
 
@@ -29,13 +33,16 @@ class Length:
     rounds: int
     jobs: int
     """Pictures per round of the overhead."""
+    clip_rounds: int
+    clips: int
+    """Clips per round of the overhead."""
     submit_s: float
     """Seconds per round and way of submitting."""
     plane_jobs: int
 
 
-FULL = Length(rounds=5, jobs=12, submit_s=3.0, plane_jobs=100)
-QUICK = Length(rounds=2, jobs=6, submit_s=1.0, plane_jobs=20)
+FULL = Length(rounds=5, jobs=12, clip_rounds=3, clips=4, submit_s=3.0, plane_jobs=100)
+QUICK = Length(rounds=2, jobs=6, clip_rounds=1, clips=2, submit_s=1.0, plane_jobs=20)
 
 
 def measure(folder: Path, length: Length) -> list[Row]:
@@ -47,14 +54,21 @@ def measure(folder: Path, length: Length) -> list[Row]:
         with starts.mesh("mesh", ATELIER_TORCH_THREADS=str(threads)) as mesh:
             key = mesh.key_of("bench")
             overhead += _told(measure_overhead(mesh, key, threads=threads, rounds=length.rounds, jobs=length.jobs))
+            overhead += _told(
+                measure_clip_overhead(mesh, key, threads=threads, rounds=length.clip_rounds, jobs=length.clips)
+            )
+    start = _told(starts.rows("mesh", rounds=length.clip_rounds))
+    encoding = _told(measure_encoding(threads=cores, rounds=length.clip_rounds))
+    (folder / "mesh" / "models.yaml").write_text(LONG_MODEL_YAML)
     with starts.mesh("mesh") as mesh:
         key = mesh.key_of("bench")
         cache = _told([measure_cache_hit(mesh, key, rounds=length.rounds)])
+        beside = _told([measure_side_by_side(mesh, key, rounds=length.clip_rounds)])
         memory = _told(measure_memory(mesh))
+        clip_memory = _told(measure_clip_memory(mesh, key, folder))
         submits = _told(measure_submits(mesh, key, rounds=length.rounds, seconds=length.submit_s))
-    start = _told([starts.row()])
     plane = _told(asyncio.run(measure_job_plane(folder, rounds=length.rounds, jobs=length.plane_jobs)))
-    return [*overhead, *cache, *submits, *start, *memory, *plane]
+    return [*overhead, *encoding, *cache, *submits, *beside, *start, *memory, *clip_memory, *plane]
 
 
 def _told(rows: list[Row]) -> list[Row]:

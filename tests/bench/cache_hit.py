@@ -3,7 +3,7 @@
 import time
 from statistics import median
 
-from tests.bench.overhead import new_seeds
+from tests.bench.contest import new_seeds
 from tests.bench.rest import Rest
 from tests.bench.rows import Row, Target, ratio_row
 from tests.mesh.running_mesh import RunningMesh

@@ -33,12 +33,20 @@ class Rest:
         return content
 
     def picture(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Makes a picture and waits for it. Raises RuntimeError when there is none after a minute."""
+        """See `made`."""
+        return self.made("/api/v1/images/generate", parameters)
+
+    def clip(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """See `made`."""
+        return self.made("/api/v1/videos/generate", parameters)
+
+    def made(self, path: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Has something made and waits for it. Raises RuntimeError when it is not there after a minute."""
         body = json.dumps(parameters).encode()
-        image: dict[str, Any] = json.loads(self.post("/api/v1/images/generate", body, Prefer="wait=60"))
-        if image["state"] != "SUCCEEDED":
-            raise RuntimeError(f"no picture: {image}")
-        return image
+        job: dict[str, Any] = json.loads(self.post(path, body, Prefer="wait=60"))
+        if job["state"] != "SUCCEEDED":
+            raise RuntimeError(f"not made: {job}")
+        return job
 
     def token(self) -> str:
         """A fresh JWT of the caller."""

@@ -134,7 +134,8 @@ class _Making:
         return await asyncio.to_thread(read_first_frame, data, parameters.width_px, parameters.height_px)
 
     async def _take(self, chunk: FrameChunk) -> None:
-        """The next frames, in their order. The device waits meanwhile: so nothing piles up."""
+        """The next frames, in their order. Meanwhile the device decodes those after them and then waits: so nothing
+        piles up."""
         self._attempt.check()
         if self._clip is None:
             self._clip = await self._encoding(self._begin)
