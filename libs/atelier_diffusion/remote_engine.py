@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import signal
-import socket
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,8 +13,8 @@ import structlog
 from opentelemetry import trace
 
 from atelier_diffusion.denoise import Clip, FrameChunk, Picture
+from atelier_diffusion.engine_child import EngineChild
 from atelier_diffusion.engine_messages import (
-    HEADER,
     ON_THE_DEVICE,
     Call,
     Changed,
@@ -30,20 +27,16 @@ from atelier_diffusion.engine_messages import (
     StepDone,
     Stop,
     Taken,
-    packed,
-    unpacked,
 )
 from atelier_diffusion.engine_spans import EngineSpans
 from atelier_diffusion.errors import EngineError
-from atelier_diffusion.hardware import MemoryReading, process_memory_bytes
+from atelier_diffusion.hardware import MemoryReading
 from atelier_diffusion.model_cache import ModelState, ModelStatus
 from atelier_diffusion.request import ImageRequest, VideoRequest
 
 _log = structlog.get_logger(__name__)
 
-_LAST_S = 5.0  # for the process to end by itself
 _OPEN_S = 300.0  # to import torch and find the device, on a very busy machine
-_BUFFER_BYTES = 16 * 2**20  # a picture arrives in one go
 
 
 @dataclass(slots=True)
@@ -70,9 +63,7 @@ class RemoteEngine:
         self._calls: dict[int, _Pending] = {}
         self._statuses: dict[str, ModelStatus] = {}
         self._opened = asyncio.Event()
-        self._process: asyncio.subprocess.Process | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._reader: asyncio.StreamReader | None = None
+        self._child: EngineChild | None = None
         self._memory: MemoryReading | None = None
         self.device_kind = ""
         self.device_name = ""
@@ -90,15 +81,16 @@ class RemoteEngine:
         """
         engine = cls(Open(opens, options), listener)
         try:
-            await engine._start()
+            child = await engine._start()
             async with asyncio.TaskGroup() as group:
-                keeping = group.create_task(engine._keep())
+                keeping = group.create_task(engine._keep(child))
                 try:
                     yield engine
                 finally:
                     keeping.cancel()
         finally:
-            await engine._end()
+            if engine._child is not None:
+                await engine._child.end()
 
     @property
     def statuses(self) -> tuple[ModelStatus, ...]:
@@ -113,14 +105,13 @@ class RemoteEngine:
     @property
     def resident_bytes(self) -> int:
         """Memory of the process that draws."""
-        process = self._process
-        return process_memory_bytes(process.pid) if process is not None and process.returncode is None else 0
+        return 0 if self._child is None else self._child.resident_bytes
 
     @property
     def pid(self) -> int:
         """Of the process that draws."""
-        assert self._process is not None
-        return self._process.pid
+        assert self._child is not None
+        return self._child.pid
 
     async def generate(
         self,
@@ -223,49 +214,36 @@ class RemoteEngine:
             self._calls.pop(number, None)
 
     def _send(self, message: object) -> None:
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(packed(message))
+        if self._child is not None:
+            self._child.send(message)
 
-    async def _start(self) -> None:
+    async def _start(self) -> EngineChild:
         """Starts the process and waits until its engine is open."""
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                # Not in a shell, nothing from outside in its arguments, and no signal that is meant for the service.
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "atelier_diffusion.engine_process", str(theirs.fileno()),
-                    stdin=asyncio.subprocess.DEVNULL, pass_fds=(theirs.fileno(),), start_new_session=True,
-                )  # fmt: skip
-            self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER_BYTES)
-        except BaseException:
-            ours.close()
-            raise
-        self._send(self._opening)
+        child = self._child = await EngineChild.start(self._opening)
         async with asyncio.timeout(_OPEN_S):
             while not self._opened.is_set():
-                answer = await self._receive()
+                answer = await child.receive()
                 if answer is None:
-                    how = await self._how_it_ended()
-                    raise RuntimeError(f"the process that draws ended before it was ready: {how}")
+                    raise RuntimeError(f"the process that draws ended before it was ready: {await child.end()}")
                 if isinstance(answer, EngineError):
                     raise answer
                 self._take(answer)
+        return child
 
-    async def _keep(self) -> None:
+    async def _keep(self, child: EngineChild) -> None:
         """Takes what the process says; starts it again when it falls. A failure to do so ends the service."""
         while True:
-            while (message := await self._receive()) is not None:
+            while (message := await child.receive()) is not None:
                 self._take(message)
             self._opened.clear()
-            self._hang_up()
-            how = await self._how_it_ended()
+            how = await child.end()
             _log.error("the process that draws fell", how=how, calls=len(self._calls))
             self._fail_calls(how)
             self._memory = None
             for status in self.statuses:
                 if status.state is not ModelState.UNLOADED:
                     self._listener(ModelStatus(status.model_id, ModelState.UNLOADED, status.revision))
-            await self._start()
+            child = await self._start()
 
     def _fail_calls(self, how: str) -> None:
         """What used the device may be what killed it: the first call that did, for they are done in order. Those that
@@ -299,36 +277,6 @@ class RemoteEngine:
                 self.dtype = message.dtype
                 self._statuses = {status.model_id: status for status in message.statuses}
                 self._opened.set()
-
-    async def _receive(self) -> Any:
-        """The next message; None when the process has ended."""
-        assert self._reader is not None
-        try:
-            (length,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
-            return unpacked(await self._reader.readexactly(length))
-        except (asyncio.IncompleteReadError, OSError):
-            return None
-
-    async def _how_it_ended(self) -> str:
-        """Its end is waited for, but not for long: a process that has hung up is of no use."""
-        assert self._process is not None
-        try:
-            async with asyncio.timeout(_LAST_S):
-                code = await self._process.wait()
-        except TimeoutError:
-            self._process.kill()
-            code = await self._process.wait()
-        return signal.Signals(-code).name if code < 0 else f"exit status {code}"
-
-    def _hang_up(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-    async def _end(self) -> None:
-        """Hangs up, which the process takes for its end."""
-        self._hang_up()
-        if self._process is not None and self._process.returncode is None:
-            await self._how_it_ended()
 
 
 def _settle(future: asyncio.Future[Any], outcome: Returned | BaseException) -> None:

@@ -16,6 +16,9 @@ class Topic(StrEnum):
     CLEANUP = "cleanup"  # not for the bus: files of a job to be removed
 
 
+AGAIN = "again"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRow:
     """One message to be. `message_id` lets the broker drop a second copy."""
@@ -29,6 +32,11 @@ class OutboxRow:
     payload: bytes
     traceparent: str
     due_us: int
+
+    @property
+    def again(self) -> bool:
+        """A clean-up that was done before; see `Outbox.once_more`."""
+        return self.message_id == AGAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,10 @@ class Outbox(Protocol):
 
     async def mark_sent(self, ids: Sequence[int]) -> None:
         """These went out."""
+        ...
+
+    async def once_more(self, row_id: int, delay_s: float) -> None:
+        """This clean-up was done, and is to be done a last time: its row says `again` then."""
         ...
 
     async def postpone(self, row_id: int, delay_s: float) -> None:

@@ -40,7 +40,8 @@ class Relay:
     back, and every `tick_s` for what other processes left lying. Any number of relays may run.
 
     `cleanup` removes files of jobs (in the process that can; without one those rows are left to another). It may raise
-    an AtelierError and is asked again later.
+    an AtelierError and is asked again later. It is asked twice for each row, the second time after `late_s`: an upload
+    of an attempt that is over may land after the first.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Relay:
         *,
         cleanup: Callable[[Cleanup], Awaitable[None]] | None = None,
         tick_s: float = 3.0,
+        late_s: float = 300.0,
     ) -> None:
         self._outbox = outbox
         self._bus = bus
         self._streams = streams
         self._cleanup = cleanup
         self._tick_s = tick_s
+        self._late_s = late_s
         self._connection = 0  # whose streams were looked at
         self._sent: set[int] = set()  # published, and not marked yet
         self._sent_since_s = 0.0
@@ -224,5 +227,8 @@ class Relay:
                 logger.warning("files of a job not removed yet", job_id=row.job_id, reason=error.reason)
                 await uninterrupted(self._outbox.postpone(row.id, 30.0))
             else:
+                if what is not None and not row.again:
+                    await uninterrupted(self._outbox.once_more(row.id, self._late_s))
+                    continue
                 await uninterrupted(self._outbox.mark_sent([row.id]))
                 metrics.PUBLISHED.labels(topic=row.topic.value).inc()

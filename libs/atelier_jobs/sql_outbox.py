@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Integer, and_, bindparam, or_, select, update
 
 from atelier_jobs import schema
 from atelier_jobs.database import JobDatabase, fetch_jobs
-from atelier_jobs.outbox import Cleanup, OutboxRow, Pending, Topic
+from atelier_jobs.outbox import AGAIN, Cleanup, OutboxRow, Pending, Topic
 from atelier_jobs.sql_clock import now_us
 from atelier_jobs.states import State
 
@@ -64,11 +64,18 @@ class SqlOutbox:
             sent = update(schema.outbox).where(_rows.id.in_(ids)).values(sent_us=now_us())
             await transaction.connection.execute(sent)
 
+    async def once_more(self, row_id: int, delay_s: float) -> None:
+        """See Outbox.once_more."""
+        await self._delay(row_id, delay_s, message_id=AGAIN)
+
     async def postpone(self, row_id: int, delay_s: float) -> None:
         """See Outbox.postpone."""
+        await self._delay(row_id, delay_s)
+
+    async def _delay(self, row_id: int, delay_s: float, **values: str) -> None:
         async with self._database.write() as transaction:
             later = update(schema.outbox).where(_rows.id == row_id)
-            await transaction.connection.execute(later.values(due_us=now_us() + int(delay_s * 1e6)))
+            await transaction.connection.execute(later.values(due_us=now_us() + int(delay_s * 1e6), **values))
 
     async def cleanup_of(self, row: OutboxRow) -> Cleanup | None:
         """See Outbox.cleanup_of."""

@@ -75,7 +75,7 @@ def plan_content(
 
     Raises UnsatisfiableRangeError as `parse_range` does.
     """
-    if if_none_match is not None and _names(if_none_match, etag):
+    if if_none_match is not None and names_etag(if_none_match, etag):
         return ContentPlan(304, 0, 0)
     # A date in If-Range cannot match: content never changes under its ETag, and no date is given out.
     if if_range is not None and if_range.strip() != etag:
@@ -86,7 +86,7 @@ def plan_content(
     return ContentPlan(206, part.offset, part.length, part.content_range)
 
 
-def _names(if_none_match: str, etag: str) -> bool:
+def names_etag(if_none_match: str, etag: str) -> bool:
     """Whether an If-None-Match list names `etag`; comparison is weak, so `W/` does not matter."""
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return "*" in tags or etag in tags

@@ -26,6 +26,23 @@ def decode_token(token: str, length: int) -> list[str | int]:
         values = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except (binascii.Error, ValueError):
         values = None
-    if not isinstance(values, list) or len(values) != length or not all(type(v) in (str, int) for v in values):
-        raise InvalidArgumentError.of_field("page_token", "is not one that a previous answer gave")
+    if not isinstance(values, list) or len(values) != length or not all(map(_is_value, values)):
+        raise _not_ours()
     return values
+
+
+def decode_position(token: str) -> int:
+    """The place, from 0, that a token of one number holds; 0 without a token. Raises InvalidArgumentError."""
+    position = decode_token(token, 1)[0] if token else 0
+    if not isinstance(position, int) or position < 0:
+        raise _not_ours()
+    return position
+
+
+def _not_ours() -> InvalidArgumentError:
+    return InvalidArgumentError.of_field("page_token", "is not one that a previous answer gave")
+
+
+def _is_value(value: object) -> bool:
+    """A number, or a text that every database takes: no half of a surrogate pair, no NUL."""
+    return type(value) is int or (isinstance(value, str) and value.isprintable())

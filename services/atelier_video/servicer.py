@@ -14,14 +14,16 @@ from atelier_generation.adapters.storage import CHUNK_BYTES
 from atelier_generation.api.answers import Context, accepted, count_accepted, idempotency_key, page_of, stored_bytes
 from atelier_generation.api.messages import request_hash
 from atelier_generation.api.serving import Parts
+from atelier_service.byte_range import names_etag
 from atelier_service.errors import NotFoundError
 from atelier_service.http import request_header, set_http
 from atelier_service.identity import current_principal
-from atelier_service.paging import decode_token, encode_token, page_size
+from atelier_service.paging import decode_position, encode_token, page_size
 from atelier_video.domain.first_frame import check_first_frame
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
 from atelier_video.domain.result import Frames, Role, file_of
 from atelier_video.frame_picture import FramePicture
+from atelier_video.part_cache import PartCache
 from atelier_video.video_messages import asked_from, frame_path, video_message, video_path
 
 
@@ -33,17 +35,18 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         self._jobs = parts.jobs
         self._watching = parts.watching
         self._storage = parts.storage
+        self._part_files = PartCache(parts.storage.read)
+        self._cutting = asyncio.Semaphore(_CUT_AT_ONCE)
 
     async def GenerateVideo(self, request: video_pb2.GenerateVideoRequest, context: Context) -> video_pb2.Video:
         """Accepts a prompt, and waits for the clip when the caller prefers that."""
         asked = asked_from(request.parameters)
-        if asked.first_frame_asset_id:
-            await check_first_frame(self._storage, asked.first_frame_asset_id)
         submitted = await self._videos.submit(
             current_principal().subject,
             asked,
             key=idempotency_key(request, context),
             request_hash=request_hash(request.parameters),
+            check=partial(check_first_frame, self._storage, asked.first_frame_asset_id),
         )
         count_accepted(submitted)
         job = submitted.job
@@ -84,7 +87,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     ) -> video_pb2.ListVideoFramesResponse:
         """The frames that are there."""
         parameters, frames = await self._frames(request.id)
-        first = int(decode_token(request.page_token, 1)[0]) if request.page_token else 0
+        first = decode_position(request.page_token)
         end = min(first + page_size(request.page_size), frames.count)
         answer = video_pb2.ListVideoFramesResponse(frame_count=frames.count, partial=frames.partial)
         for index in range(first, end):
@@ -106,17 +109,12 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         _, frames = await self._frames(request.id)
         part = frames.part_with(request.index)
         picture = FramePicture.of(part, request)
-        if request_header(context, "if-none-match") == picture.etag:
+        if names_etag(request_header(context, "if-none-match") or "", picture.etag):
             await set_http(context, 304, etag=picture.etag, cache_control=_CACHE)
             yield httpbody_pb2.HttpBody(content_type=picture.content_type)
             return
-        try:
-            data = await self._storage.read(part.asset_id)
-        except NotFoundError:
-            await self._videos.file_lost(current_principal().subject, request.id, part.asset_id)
-            raise
-        content = await asyncio.to_thread(picture.cut_from, data)
-        await set_http(context, etag=picture.etag, cache_control=_CACHE)
+        content = await self._cut(picture, request.id, part.asset_id)
+        await set_http(context, etag=picture.etag, cache_control=_CACHE, x_content_type_options="nosniff")
         for start in range(0, len(content), CHUNK_BYTES):
             chunk = content[start : start + CHUNK_BYTES]
             yield httpbody_pb2.HttpBody(content_type=picture.content_type, data=chunk)
@@ -133,6 +131,16 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
             async for event in events:
                 yield event
 
+    async def _cut(self, picture: FramePicture, video_id: str, asset_id: str) -> bytes:
+        """The bytes of the picture. A few at once: each holds a whole file of frames in memory meanwhile."""
+        async with self._cutting:
+            try:
+                part = await self._part_files.get(asset_id)
+            except NotFoundError:
+                await self._videos.file_lost(current_principal().subject, video_id, asset_id)
+                raise
+            return await asyncio.to_thread(picture.cut_from, part)
+
     async def _frames(self, video_id: str) -> tuple[VideoParameters, Frames]:
         """The frames of a video of the caller that are there: of one that runs, what its worker keeps meanwhile."""
         job = await self._videos.get(current_principal().subject, video_id)
@@ -140,6 +148,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         return VideoParameters.from_bytes(job.spec), Frames.of(made, partial=not job.state.terminal)
 
 
+_CUT_AT_ONCE = 8
 _CACHE = "private, no-cache"  # kept, and asked for again
 _ROLES: dict[video_pb2.OutputRole.ValueType, Role] = {
     video_pb2.CLIP: "CLIP",

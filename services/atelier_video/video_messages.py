@@ -1,15 +1,21 @@
 """Videos and parameters as messages of the contract, and back."""
 
 from atelier.jobs.v1 import job_pb2
-from atelier.type.v1 import type_pb2
 from atelier.video.v1 import video_pb2
-from atelier_diffusion.model_card import ModelDefaults
-from atelier_generation.api.messages import scheduler_name, timestamp_message
+from atelier_generation.api.messages import (
+    asked_fields,
+    defaults_fields,
+    file_fields,
+    job_fields,
+    model_fields,
+    optional,
+    parameters_fields,
+)
+from atelier_generation.domain.model_view import ModelView
 from atelier_generation.domain.result import result_from
-from atelier_jobs.events import failure_message, progress_message
+from atelier_jobs.events import progress_message
 from atelier_jobs.job import Job
 from atelier_media.clip_format import CONTAINERS, Container
-from atelier_service.telemetry import trace_id_of
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
 from atelier_video.domain.result import Role, VideoFile
 
@@ -55,55 +61,22 @@ def progress_of(job: Job) -> job_pb2.Progress:
 def asked_from(message: video_pb2.VideoParameters) -> AskedVideo:
     """The request as it was sent."""
     return AskedVideo(
-        prompt=message.prompt,
-        negative_prompt=message.negative_prompt,
-        model=message.model,
-        width_px=message.width_px if message.HasField("width_px") else None,
-        height_px=message.height_px if message.HasField("height_px") else None,
-        frames=message.frames if message.HasField("frames") else None,
-        frame_rate_hz=message.frame_rate_hz if message.HasField("frame_rate_hz") else None,
-        steps=message.steps if message.HasField("steps") else None,
-        guidance_scale=message.guidance_scale if message.HasField("guidance_scale") else None,
-        seed=message.seed if message.HasField("seed") else None,
-        scheduler=scheduler_name(message.scheduler),
+        **asked_fields(message),
+        frames=optional(message, "frames"),
+        frame_rate_hz=optional(message, "frame_rate_hz"),
         first_frame_asset_id=message.first_frame_asset_id,
         container=_container_name(message.container),
-        metadata=dict(message.metadata),
     )
 
 
 def parameters_message(parameters: VideoParameters) -> video_pb2.VideoParameters:
     """Resolved parameters; sent again, they ask for the same."""
     return video_pb2.VideoParameters(
-        prompt=parameters.prompt,
-        negative_prompt=parameters.negative_prompt,
-        model=parameters.model,
-        width_px=parameters.width_px,
-        height_px=parameters.height_px,
+        **parameters_fields(parameters),
         frames=parameters.frames,
         frame_rate_hz=parameters.frame_rate_hz,
-        steps=parameters.steps,
-        guidance_scale=parameters.guidance_scale,
-        seed=parameters.seed,
-        scheduler=type_pb2.Scheduler.Value(parameters.scheduler),
         first_frame_asset_id=parameters.first_frame_asset_id,
         container=video_pb2.Container.Value(parameters.container),
-        metadata=parameters.metadata,
-    )
-
-
-def defaults_message(model_id: str, defaults: ModelDefaults) -> video_pb2.VideoParameters:
-    """What a model fills in."""
-    return video_pb2.VideoParameters(
-        model=model_id,
-        width_px=defaults.width_px,
-        height_px=defaults.height_px,
-        frames=defaults.frames,
-        frame_rate_hz=defaults.frame_rate_hz,
-        steps=defaults.steps,
-        guidance_scale=defaults.guidance_scale,
-        scheduler=type_pb2.Scheduler.Value(defaults.scheduler),
-        container=video_pb2.MP4,
     )
 
 
@@ -112,19 +85,10 @@ def video_message(job: Job) -> video_pb2.Video:
     result = result_from(job.result, VideoFile) if job.result is not None else None
     path = video_path(job.id)
     video = video_pb2.Video(
-        id=job.id,
-        state=job_pb2.State.ValueType(job.state),
-        revision=job.revision,
+        **job_fields(job),
         parameters=parameters_message(VideoParameters.from_bytes(job.spec)),
         model_revision=result.model_revision if result else "",
         progress=progress_of(job),
-        cached=job.cached,
-        attempt=job.attempt,
-        seq=job.seq,
-        trace_id=trace_id_of(job.traceparent),
-        create_time=timestamp_message(job.create_us),
-        start_time=timestamp_message(job.start_us),
-        finish_time=timestamp_message(job.finish_us),
         links=video_pb2.VideoLinks(
             self=path,
             events=f"{path}/events",
@@ -133,22 +97,32 @@ def video_message(job: Job) -> video_pb2.Video:
             cancel=f"{path}/cancel",
         ),
     )
-    if job.failure is not None:
-        video.error.CopyFrom(failure_message(job.failure))
     for file in _told(result.outputs) if result else ():
         video.outputs.add(
+            **file_fields(file),
             role=video_pb2.OutputRole.Value(file.role),
-            asset_id=file.asset_id,
-            content_type=file.content_type,
-            width_px=file.width_px,
-            height_px=file.height_px,
-            size_bytes=file.size_bytes,
-            sha256=file.sha256,
             content_url=_content_path(job.id, file.role),
             frame_count=file.frame_count,
             duration_s=file.duration_s,
         )
     return video
+
+
+def model_message(model: ModelView) -> video_pb2.VideoModel:
+    """A model that draws clips."""
+    card, defaults = model.card, model.card.defaults
+    filled_in = video_pb2.VideoParameters(
+        **defaults_fields(card.id, defaults),
+        frames=defaults.frames,
+        frame_rate_hz=defaults.frame_rate_hz,
+        container=video_pb2.MP4,
+    )
+    return video_pb2.VideoModel(
+        **model_fields(model),
+        defaults=filled_in,
+        max_frames=card.max_frames,
+        takes_first_frame=card.takes_first_frame,
+    )
 
 
 def _told(files: tuple[VideoFile, ...]) -> list[VideoFile]:

@@ -12,8 +12,8 @@ from atelier_service import errors
 ROOT = Path(__file__).parents[2]
 
 _SERVER_SIDE = (
-    "libs/atelier_service", "libs/atelier_jobs", "libs/atelier_diffusion", "libs/atelier_generation", "services",
-    "gateway",
+    "libs/atelier_service", "libs/atelier_jobs", "libs/atelier_diffusion", "libs/atelier_generation",
+    "libs/atelier_media", "services", "gateway",
 )  # fmt: skip
 _CLIENT_SIDE = ("libs/atelier_client",)
 
@@ -21,7 +21,9 @@ _CLIENT_SIDE = ("libs/atelier_client",)
 _ERRORS = frozenset(
     name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.AtelierError)
 )
-_FAILURES = frozenset({"JobFault", "Failure", "EngineError", "ModelLoadError"})
+# Those of frames and clips are told by the worker that writes them. Nobody reads clips: what ClipReadError says of our
+# own files is a bug, and told as INTERNAL.
+_FAILURES = frozenset({"JobFault", "Failure", "EngineError", "ModelLoadError", "MediaError", "ClipWriteError"})
 _CLIENT_ERRORS = frozenset({"AtelierApiError"})  # whose second one is
 
 _REASON = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")

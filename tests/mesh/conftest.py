@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from tests.mesh.clip import MODELS
 from tests.mesh.running_mesh import RunningMesh, start_mesh
 from tests.mesh.trace_receiver import TraceReceiver, receiving
 
@@ -19,8 +20,10 @@ def traces() -> Iterator[TraceReceiver]:
 @pytest.fixture(scope="session")
 def mesh(tmp_path_factory: pytest.TempPathFactory, traces: TraceReceiver) -> Iterator[RunningMesh]:
     """A mesh that lives as long as the test session, with limits wide enough for a test suite."""
+    state_dir = tmp_path_factory.mktemp("mesh")
+    (state_dir / "models.yaml").write_text(MODELS)
     running = start_mesh(
-        tmp_path_factory.mktemp("mesh"),
+        state_dir,
         ATELIER_OTLP_ENDPOINT=traces.address,
         ATELIER_REQUESTS_PER_S="500",
         ATELIER_REQUEST_BURST="1000",

@@ -1,11 +1,13 @@
 """A whole mesh, started by the launcher that users start, on free ports and in a folder of its own."""
 
+import fcntl
 import os
 import random
 import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +22,21 @@ _START_S = 120.0
 
 
 def free_base_port() -> int:
-    """A port whose followers are free too, below those that the kernel gives to whoever asks for any."""
+    """A port whose followers are free too, below those that the kernel gives to whoever asks for any.
+
+    It is this process's until it ends: a part that a test has killed finds its port again, whoever else starts a mesh
+    on this machine meanwhile.
+    """
+    folder = Path(tempfile.gettempdir()) / f"atelier-test-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
     while True:
-        base = random.randrange(12_000, 32_000, 64)
+        base = random.SystemRandom().randrange(12_000, 32_000, 64)
+        claim = os.open(folder / str(base), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             Ports.following(base).ensure_free("127.0.0.1")
-        except PortInUseError:
+        except (BlockingIOError, PortInUseError):
+            os.close(claim)
             continue
         return base
 

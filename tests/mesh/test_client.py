@@ -11,15 +11,12 @@ from PIL import Image
 
 from atelier.events.v1.events_pb2 import Event
 from atelier_client import AsyncClient, AtelierApiError, Client
+from tests.mesh.clip import difference, frames_of, pixels_of
 from tests.mesh.picture import colour_at
 from tests.mesh.running_mesh import RunningMesh
+from tests.mesh.seed import new_seed
 
 OVER = ["rest", "grpc"]
-
-
-def _new_seed() -> int:
-    """A seed that no other test asked for, so that the content cache has no answer."""
-    return uuid.uuid4().int % 2**32
 
 
 @pytest.fixture(params=OVER)
@@ -69,7 +66,7 @@ def test_rest_and_grpc_know_the_same_images(mesh: RunningMesh) -> None:
 
 
 def test_an_image_is_watched_from_its_snapshot_to_its_end(atelier: Client) -> None:
-    image = atelier.generate("a yellow square on a green background", seed=_new_seed(), wait=False)
+    image = atelier.generate("a yellow square on a green background", seed=new_seed(), wait=False)
     events = list(image.watch())
     kept = [event.seq for event in events if event.HasField("snapshot") or event.generation_progress.terminal]
     assert events[0].HasField("snapshot")
@@ -81,7 +78,7 @@ def test_an_image_is_watched_from_its_snapshot_to_its_end(atelier: Client) -> No
 
 
 def test_what_was_seen_is_not_told_again(atelier: Client) -> None:
-    image = atelier.generate("a yellow square on a green background", seed=_new_seed())
+    image = atelier.generate("a yellow square on a green background", seed=new_seed())
     all_of_it = [event.seq for event in atelier.watch(image.id, after_seq=0)]
     assert sorted(set(all_of_it)) == all_of_it == list(range(1, image.message.seq + 1))
     assert [event.seq for event in atelier.watch(image.id, after_seq=1)] == all_of_it[1:]
@@ -101,7 +98,7 @@ async def test_every_event_of_the_caller_is_told(atelier_async: AsyncClient) -> 
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         listener = tasks.create_task(listen())
         await listening.wait()
-        image = await atelier_async.generate("a red circle on a blue background", seed=_new_seed())
+        image = await atelier_async.generate("a red circle on a blue background", seed=new_seed())
         while True:
             event = await told.get()
             if event.job_id == image.id and event.generation_progress.terminal:
@@ -109,22 +106,52 @@ async def test_every_event_of_the_caller_is_told(atelier_async: AsyncClient) -> 
         listener.cancel()
 
 
+def test_a_prompt_becomes_a_clip_with_its_frames(atelier: Client, tmp_path: Path) -> None:
+    video = atelier.generate_video("a red ball moving right", seed=1, steps=4)
+    clip = video.save(tmp_path / "out.mp4").read_bytes()
+    assert len(frames_of(clip)) == 16
+    assert clip == video.content()
+    assert [frame.index for frame in video.frames()] == list(range(16))
+    assert difference(pixels_of(video.frame(8)), pixels_of(video.poster())) == 0
+    assert pixels_of(video.save_frame(tmp_path / "small.png", 0, width_px=64).read_bytes()).shape == (64, 64, 3)
+    with Image.open(io.BytesIO(video.contact_sheet())) as opened:
+        assert opened.format == "JPEG"
+    with pytest.raises(AtelierApiError) as caught:
+        video.frame(16)
+    assert caught.value.code == "NOT_FOUND"
+    assert next(atelier.videos.list()).message == video.message
+    video.delete()
+    with pytest.raises(AtelierApiError) as caught:
+        atelier.videos.get(video.id)
+    assert caught.value.code == "NOT_FOUND"
+
+
+def test_a_running_video_is_watched_and_cancelled(atelier: Client) -> None:
+    video = atelier.generate_video("a red ball moving right", seed=new_seed(), steps=200, wait=False)
+    for event in video.watch():
+        if event.generation_progress.progress.step:
+            break
+    video.cancel()
+    assert list(video.watch())[-1].seq == video.refresh().message.seq
+    assert video.refresh().state == "CANCELED"
+
+
 def test_a_running_image_is_cancelled(atelier: Client) -> None:
-    image = atelier.generate("a red circle on a blue background", seed=_new_seed(), steps=200, count=8, wait=False)
+    image = atelier.generate("a red circle on a blue background", seed=new_seed(), steps=200, count=8, wait=False)
     image.cancel()
     assert list(image.watch())[-1].seq == image.refresh().message.seq
     assert image.refresh().state == "CANCELED"
 
 
 def test_a_new_set_of_parameters_is_a_new_revision(atelier: Client) -> None:
-    image = atelier.generate("a red circle on a blue background", seed=_new_seed())
-    changed = atelier.images.update(image.id, "a blue circle on a red background", seed=_new_seed()).wait()
+    image = atelier.generate("a red circle on a blue background", seed=new_seed())
+    changed = atelier.images.update(image.id, "a blue circle on a red background", seed=new_seed()).wait()
     assert (changed.id, changed.message.revision) == (image.id, image.message.revision + 1)
     assert colour_at(changed.content(), 0.5, 0.5) == "blue"
 
 
 def test_a_deleted_image_is_gone(atelier: Client) -> None:
-    image = atelier.generate("a red circle on a blue background", seed=_new_seed())
+    image = atelier.generate("a red circle on a blue background", seed=new_seed())
     image.delete()
     with pytest.raises(AtelierApiError) as caught:
         atelier.images.get(image.id)
@@ -132,7 +159,7 @@ def test_a_deleted_image_is_gone(atelier: Client) -> None:
 
 
 def test_a_key_makes_an_image_once(atelier: Client) -> None:
-    key, seed = str(uuid.uuid4()), _new_seed()
+    key, seed = str(uuid.uuid4()), new_seed()
     first = atelier.generate("a red circle on a blue background", seed=seed, idempotency_key=key)
     again = atelier.generate("a red circle on a blue background", seed=seed, idempotency_key=key)
     assert again.id == first.id
@@ -193,5 +220,5 @@ def test_models_and_status_are_told(atelier: Client) -> None:
     assert default.is_default
     assert atelier.model(default.id).id == default.id
     status = atelier.status()
-    assert [worker.kind for worker in status.workers] == ["image"]
+    assert sorted(worker.kind for worker in status.workers) == ["image", "video"]
     assert status.host_memory_total_bytes > 0

@@ -13,8 +13,11 @@ import pytest
 from PIL import Image
 
 from atelier_client import Client
+from atelier_media.clip_reader import sniff_container
+from tests.mesh.clip import frames_of
 from tests.mesh.picture import colour_at
 from tests.mesh.running_mesh import RunningMesh
+from tests.mesh.seed import new_seed
 
 PROMPT = "a red circle on a blue background"
 
@@ -65,8 +68,32 @@ def test_several_pictures_in_the_format_that_the_name_says(atelier: Atelier) -> 
         assert opened.format == "WEBP"
 
 
+@pytest.mark.parametrize("name", ["out.mp4", "out.webm", "out.gif"])
+def test_a_prompt_becomes_a_clip_in_the_format_that_the_name_says(atelier: Atelier, name: str) -> None:
+    words = ("--seed", "1", "--steps", "2", "--poster", "poster.png", "--sheet", "sheet.jpg")
+    assert atelier("video", "a red ball moving right", "-o", name, *words).split() == [name, "poster.png", "sheet.jpg"]
+    assert sniff_container((atelier.folder / name).read_bytes()) == name.rpartition(".")[2].upper()
+    assert len(frames_of((atelier.folder / name).read_bytes())) == 16
+    with Image.open(atelier.folder / "poster.png") as poster:
+        assert poster.size == (128, 128)
+
+
+def test_a_video_is_listed_shown_taken_apart_and_deleted(atelier: Atelier) -> None:
+    seed = str(new_seed())
+    video_id = atelier("video", "a red ball moving right", "--no-wait", "--seed", seed, "--frames", "4").strip()
+    last = json.loads(atelier("watch", video_id, "--json").splitlines()[-1])
+    assert (last.get("generation_progress") or last["snapshot"])["state"] == "SUCCEEDED"
+    assert video_id in atelier("videos", "--state", "succeeded", "--limit", "5")
+    assert "4 at 8 a second" in atelier("show", video_id)
+    files = atelier("frames", video_id, "-o", "frames").split()
+    assert len(files) == 4
+    assert all((atelier.folder / file).read_bytes().startswith(b"\x89PNG") for file in files)
+    atelier("delete", video_id)
+    assert "atelier: " in atelier("show", video_id, code=5)
+
+
 def test_an_image_is_listed_shown_watched_and_deleted(atelier: Atelier) -> None:
-    image_id = atelier("generate", PROMPT, "--no-wait", "--seed", str(uuid.uuid4().int % 2**32)).strip()
+    image_id = atelier("generate", PROMPT, "--no-wait", "--seed", str(new_seed())).strip()
     last = json.loads(atelier("watch", image_id, "--json").splitlines()[-1])
     assert (last.get("generation_progress") or last["snapshot"])["state"] == "SUCCEEDED"
     assert image_id in atelier("images", "--state", "succeeded", "--limit", "5")
@@ -95,7 +122,7 @@ def test_everything_is_watched(atelier: Atelier) -> None:
     assert watching.stderr is not None
     assert watching.stdout is not None
     assert watching.stderr.readline() == "listening; Ctrl-C ends it\n"
-    image_id = atelier("generate", PROMPT, "--no-wait", "--seed", str(uuid.uuid4().int % 2**32)).strip()
+    image_id = atelier("generate", PROMPT, "--no-wait", "--seed", str(new_seed())).strip()
     for line in watching.stdout:
         event = json.loads(line)
         if event["job_id"] == image_id and event["generation_progress"]["terminal"]:

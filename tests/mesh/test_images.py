@@ -13,13 +13,10 @@ from PIL import Image
 
 from tests.mesh.picture import colour_at, content, generate
 from tests.mesh.running_mesh import RunningMesh
+from tests.mesh.seed import new_seed
+from tests.mesh.story import events_of, payload, until_progress
 
 GENERATE = "/api/v1/images/generate"
-
-
-def _new_seed() -> int:
-    """A seed that no other test asked for, so that the content cache has no answer."""
-    return uuid.uuid4().int % 2**32
 
 
 def test_a_prompt_becomes_a_picture_that_shows_it(client: httpx2.Client) -> None:
@@ -48,7 +45,7 @@ def test_a_submit_is_accepted_with_links_and_an_echo_of_every_parameter(client: 
 
 
 def test_sending_the_echo_again_makes_the_same_bytes_from_the_cache(client: httpx2.Client) -> None:
-    first = generate(client, "a yellow square on a green background", seed=_new_seed())
+    first = generate(client, "a yellow square on a green background", seed=new_seed())
     assert not first["cached"]
     again = client.post(GENERATE, json=first["parameters"])
     assert again.status_code == 200
@@ -58,7 +55,7 @@ def test_sending_the_echo_again_makes_the_same_bytes_from_the_cache(client: http
 
 
 def test_the_same_seed_makes_the_same_bytes_also_when_nothing_is_cached(mesh: RunningMesh) -> None:
-    seed = _new_seed()
+    seed = new_seed()
     pictures = []
     for user in ("twin-a", "twin-b"):  # the cache is per owner
         with mesh.client(mesh.key_of(user)) as client:
@@ -69,7 +66,7 @@ def test_the_same_seed_makes_the_same_bytes_also_when_nothing_is_cached(mesh: Ru
 
 
 def test_each_of_several_pictures_can_be_made_again_alone(client: httpx2.Client) -> None:
-    seed = _new_seed()
+    seed = new_seed()
     several = generate(client, seed=seed, count=3)
     assert [o["seed"] for o in several["outputs"]] == [(seed + k) % 2**32 for k in range(3)]
     alone = generate(client, seed=several["outputs"][2]["seed"])
@@ -79,7 +76,7 @@ def test_each_of_several_pictures_can_be_made_again_alone(client: httpx2.Client)
 
 @pytest.mark.parametrize("output_format", ["PNG", "WEBP", "JPEG"])
 def test_pictures_come_in_the_format_asked_for(client: httpx2.Client, output_format: str) -> None:
-    image = generate(client, seed=_new_seed(), output_format=output_format, steps=4)
+    image = generate(client, seed=new_seed(), output_format=output_format, steps=4)
     answer = client.get(image["outputs"][0]["content_url"])
     assert answer.headers["content-type"] == f"image/{output_format.lower()}"
     with Image.open(io.BytesIO(answer.content)) as opened:
@@ -112,7 +109,7 @@ def test_content_has_an_etag_and_takes_ranges(client: httpx2.Client) -> None:
 
 def test_images_are_listed_newest_first_in_pages_and_by_state(mesh: RunningMesh) -> None:
     with mesh.client(mesh.key_of("lister")) as client:
-        ids = [generate(client, seed=_new_seed(), steps=1)["id"] for _ in range(3)]
+        ids = [generate(client, seed=new_seed(), steps=1)["id"] for _ in range(3)]
         first = client.get("/api/v1/images", params={"page_size": 2}).json()
         assert [i["id"] for i in first["images"]] == ids[:0:-1]
         second = client.get("/api/v1/images", params={"page_size": 2, "page_token": first["next_page_token"]}).json()
@@ -143,12 +140,9 @@ def test_two_submits_with_one_idempotency_key_make_one_job_also_at_the_same_time
 
 def _running(client: httpx2.Client, **parameters: Any) -> dict[str, Any]:
     """An image whose first step is done."""
-    image = client.post(GENERATE, json={"prompt": "a blue star", "seed": _new_seed(), **parameters}).json()
-    with client.stream("GET", image["links"]["events"]) as events:
-        for line in events.iter_lines():
-            if line and json.loads(line).get("generation_progress", {}).get("progress", {}).get("step", 0) >= 1:
-                return dict(image)
-    raise AssertionError("it ended before it made a step")
+    image = client.post(GENERATE, json={"prompt": "a blue star", "seed": new_seed(), **parameters}).json()
+    until_progress(client, image)
+    return dict(image)
 
 
 def test_cancel_stops_a_running_image_and_is_idempotent(client: httpx2.Client) -> None:
@@ -156,15 +150,12 @@ def test_cancel_stops_a_running_image_and_is_idempotent(client: httpx2.Client) -
     for _ in range(2):
         answer = client.post(image["links"]["cancel"], json={})
         assert answer.status_code == 200
-    with client.stream("GET", image["links"]["events"]) as events:
-        last = [json.loads(line) for line in events.iter_lines() if line][-1]
-    payload = last.get("generation_progress") or last["snapshot"]
-    assert payload["state"] == "CANCELED"
+    assert payload(list(events_of(client, image["links"]["events"]))[-1])["state"] == "CANCELED"
     assert client.get(image["links"]["self"]).json()["progress"]["step"] < 200
 
 
 def test_put_makes_a_finished_image_anew_under_the_same_id(client: httpx2.Client) -> None:
-    image = generate(client, "a red circle on a blue background", seed=_new_seed())
+    image = generate(client, "a red circle on a blue background", seed=new_seed())
     before = content(client, image)
     changed = client.put(
         image["links"]["self"], json={"prompt": "a yellow circle on a green background"}, headers={"Prefer": "wait=60"}
@@ -189,7 +180,7 @@ def test_put_stops_a_running_attempt(client: httpx2.Client) -> None:
 
 
 def test_a_deleted_image_is_gone_with_its_files(client: httpx2.Client) -> None:
-    image = generate(client, seed=_new_seed())
+    image = generate(client, seed=new_seed())
     asset = image["outputs"][0]["asset_id"]
     assert client.get(f"/api/v1/assets/{asset}").status_code == 200
     assert client.delete(image["links"]["self"]).status_code == 200

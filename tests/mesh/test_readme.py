@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 from atelier_diffusion.catalogue import read_catalogue
+from tests.mesh.clip import frames_of, pixels_of, places_of_red
 from tests.mesh.picture import colour_at
 from tests.mesh.running_mesh import RunningMesh
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PICTURES = ("curl.png", "stub.png", "client.png", "command.png")
+WAYS = ("curl", "stub", "client", "command")
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,19 @@ def reader(mesh: RunningMesh, tmp_path: Path) -> Reader:
     return Reader(mesh, tmp_path)
 
 
-def test_every_snippet_runs_as_it_stands_and_four_ways_make_one_picture(reader: Reader) -> None:
+def test_every_snippet_runs_as_it_stands_and_four_ways_make_one_picture_and_one_clip(reader: Reader) -> None:
     for snippet in snippets("bash", "python"):
         reader.run(snippet)
-    pictures = [(reader.folder / name).read_bytes() for name in PICTURES]
-    assert len(set(pictures)) == 1
-    assert colour_at(pictures[0], 0.5, 0.5) == "red"
-    assert colour_at(pictures[0], 0.02, 0.02) == "blue"
+    (picture,) = {(reader.folder / f"{way}.png").read_bytes() for way in WAYS}
+    assert colour_at(picture, 0.5, 0.5) == "red"
+    assert colour_at(picture, 0.02, 0.02) == "blue"
+    (clip,) = {(reader.folder / f"{way}.mp4").read_bytes() for way in WAYS}
+    places = places_of_red(frames_of(clip))
+    assert len(places) == 16
+    assert places[0] < places[8] < places[15]
+    shapes = {name: pixels_of((reader.folder / name).read_bytes()).shape for name in ("first.png", "poster.png")}
+    assert shapes == {"first.png": (64, 64, 3), "poster.png": (128, 128, 3)}
+    assert min(pixels_of((reader.folder / "sheet.jpg").read_bytes()).shape[:2]) > 3 * 128
 
 
 def test_the_watch_snippet_shows_the_end_of_the_story(reader: Reader) -> None:

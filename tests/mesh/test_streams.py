@@ -4,8 +4,6 @@ import asyncio
 import base64
 import io
 import json
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import grpc.aio
@@ -19,40 +17,23 @@ from atelier.events.v1 import events_pb2, events_pb2_grpc
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from tests.mesh.picture import generate
 from tests.mesh.running_mesh import RunningMesh
+from tests.mesh.seed import new_seed
+from tests.mesh.story import events_of, payload
 
 Story = list[tuple[int, str]]
 
 
 def _submit(client: httpx2.Client, **parameters: Any) -> dict[str, Any]:
-    seed = uuid.uuid4().int % 2**32
-    body = {"prompt": "a blue heart on a white background", "seed": seed, **parameters}
+    body = {"prompt": "a blue heart on a white background", "seed": new_seed(), **parameters}
     image: dict[str, Any] = client.post("/api/v1/images/generate", json=body).json()
     return image
-
-
-def _events(client: httpx2.Client, url: str, *, sse: bool = False, **params: Any) -> Iterator[dict[str, Any]]:
-    accept = "text/event-stream" if sse else "application/json"
-    with client.stream("GET", url, headers={"Accept": accept}, params=params) as answer:
-        assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith(accept)
-        for line in answer.iter_lines():
-            if sse and line:
-                assert line.startswith("data: ")
-                line = line.removeprefix("data: ")
-            if line:
-                yield json.loads(line)
-
-
-def _payload(event: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = event.get("generation_progress") or event.get("snapshot") or {}
-    return found
 
 
 def _story(events: list[dict[str, Any]]) -> Story:
     """The kept events: what every door must tell alike."""
     kept: Story = []
     for event in events:
-        entry = (event["seq"], _payload(event).get("state", ""))
+        entry = (event["seq"], payload(event).get("state", ""))
         if event["type"] == "generation.progress" and (not kept or entry[0] > kept[-1][0]):
             kept.append(entry)
     return kept
@@ -64,7 +45,7 @@ async def _until_end(socket: ClientConnection, job_id: str) -> list[dict[str, An
         event = json.loads(message)
         if event["job_id"] == job_id:
             events.append(event)
-            if _payload(event).get("terminal"):
+            if payload(event).get("terminal"):
                 return events
     raise AssertionError("the socket closed before the end")
 
@@ -79,9 +60,9 @@ async def test_all_doors_tell_the_same_story(mesh: RunningMesh, client: httpx2.C
         image = await asyncio.to_thread(_submit, client, steps=40)
         links = image["links"]
         told = asyncio.create_task(_until_end(socket, image["id"]))
-        ndjson = asyncio.create_task(asyncio.to_thread(lambda: list(_events(client, links["events"], after_seq=0))))
+        ndjson = asyncio.create_task(asyncio.to_thread(lambda: list(events_of(client, links["events"], after_seq=0))))
         sse = asyncio.create_task(
-            asyncio.to_thread(lambda: list(_events(client, links["events"], sse=True, after_seq=0)))
+            asyncio.to_thread(lambda: list(events_of(client, links["events"], sse=True, after_seq=0)))
         )
         request = image_pb2.WatchImageRequest(id=image["id"], after_seq=0)
         watch = image_pb2_grpc.ImageServiceStub(channel).WatchImage(request, metadata=(("x-api-key", mesh.api_key),))
@@ -93,15 +74,15 @@ async def test_all_doors_tell_the_same_story(mesh: RunningMesh, client: httpx2.C
 
 
 def test_a_stream_begins_with_a_snapshot_and_ends_with_one_terminal_event(client: httpx2.Client) -> None:
-    events = list(_events(client, _submit(client, steps=60)["links"]["events"]))
+    events = list(events_of(client, _submit(client, steps=60)["links"]["events"]))
     assert events[0]["type"] == "generation.snapshot"
-    assert [bool(_payload(e).get("terminal")) for e in events].count(True) == 1
-    assert _payload(events[-1])["terminal"]
-    assert _payload(events[-1])["content_urls"]
-    steps = [_payload(e)["progress"]["step"] for e in events if _payload(e).get("progress")]
+    assert [bool(payload(e).get("terminal")) for e in events].count(True) == 1
+    assert payload(events[-1])["terminal"]
+    assert payload(events[-1])["content_urls"]
+    steps = [payload(e)["progress"]["step"] for e in events if payload(e).get("progress")]
     assert steps == sorted(steps)
     assert len(set(steps)) > 2
-    previews = [_payload(e) for e in events if _payload(e).get("preview")]
+    previews = [payload(e) for e in events if payload(e).get("preview")]
     for preview in previews:
         with Image.open(io.BytesIO(base64.b64decode(preview["preview"]))) as opened:
             assert opened.format == "JPEG"
@@ -109,15 +90,15 @@ def test_a_stream_begins_with_a_snapshot_and_ends_with_one_terminal_event(client
 
 def test_a_finished_image_is_told_at_once(client: httpx2.Client) -> None:
     image = generate(client, seed=1)
-    events = list(_events(client, image["links"]["events"]))
-    assert _payload(events[-1])["state"] == "SUCCEEDED"
-    assert _payload(events[-1])["terminal"]
+    events = list(events_of(client, image["links"]["events"]))
+    assert payload(events[-1])["state"] == "SUCCEEDED"
+    assert payload(events[-1])["terminal"]
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_resuming_after_a_number_misses_nothing_and_repeats_nothing(client: httpx2.Client, after: int) -> None:
     image = _submit(client, steps=30)
-    events = list(_events(client, image["links"]["events"], after_seq=after))
+    events = list(events_of(client, image["links"]["events"], after_seq=after))
     assert [seq for seq, _ in _story(events) if seq > after] == list(range(after + 1, 4))
     assert all(e["seq"] >= after for e in events if e["type"] == "generation.progress")
 
@@ -130,7 +111,7 @@ async def test_the_callers_events_are_replayed_from_a_cursor(mesh: RunningMesh) 
             metadata = (("x-api-key", key),)
             live = stub.Subscribe(events_pb2.SubscribeRequest(types=["generation.progress"]), metadata=metadata)
             await live.read()  # the heartbeat: from here on it sees everything
-            image = await asyncio.to_thread(generate, client, seed=uuid.uuid4().int % 2**32)
+            image = await asyncio.to_thread(generate, client, seed=new_seed())
             kept: list[events_pb2.Event] = []
             while not kept or not kept[-1].generation_progress.terminal:
                 event = await live.read()
@@ -156,9 +137,9 @@ async def test_nobody_hears_of_somebody_elses_pictures(mesh: RunningMesh, client
     key = mesh.key_of("listener")
     async with connect(url, additional_headers={"X-Api-Key": key}) as socket:
         await socket.recv()
-        await asyncio.to_thread(generate, client, seed=uuid.uuid4().int % 2**32, steps=2)
+        await asyncio.to_thread(generate, client, seed=new_seed(), steps=2)
         with mesh.client(key) as own:
-            mine = await asyncio.to_thread(generate, own, seed=uuid.uuid4().int % 2**32, steps=2)
+            mine = await asyncio.to_thread(generate, own, seed=new_seed(), steps=2)
         heard = await _until_end(socket, mine["id"])
         assert heard
         assert {e["job_id"] for e in heard} == {mine["id"]}
@@ -173,9 +154,9 @@ async def test_a_wrong_subscription_is_refused(mesh: RunningMesh, client: httpx2
 def test_status_tells_workers_queues_and_disk(client: httpx2.Client) -> None:
     generate(client, seed=1)
     status = client.get("/api/v1/system/status").json()
-    assert [w["kind"] for w in status["workers"]] == ["image"]
-    assert status["workers"][0]["device"]
-    assert [q["kind"] for q in status["queues"]] == ["image"]
+    assert sorted(w["kind"] for w in status["workers"]) == ["image", "video"]
+    assert all(w["device"] for w in status["workers"])
+    assert sorted(q["kind"] for q in status["queues"]) == ["image", "video"]
     assert int(status["disk_total_bytes"]) > int(status["disk_used_bytes"]) > 0
 
 
@@ -193,7 +174,7 @@ def test_models_are_listed_and_can_be_unloaded_and_loaded(client: httpx2.Client)
 
 def _until_model_is(client: httpx2.Client, state: str) -> None:
     """Reads the model's events from the start of the log until it is in `state`, and asks whether it says so itself."""
-    for event in _events(client, "/api/v1/events", types="model.status", after="0"):
+    for event in events_of(client, "/api/v1/events", types="model.status", after="0"):
         if client.get("/api/v1/models/demo-image").json()["state"] == state:
             return
         assert event["type"] in ("model.status", "heartbeat")

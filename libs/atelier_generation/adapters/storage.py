@@ -16,6 +16,8 @@ from atelier_service.rpc_errors import from_rpc_error
 
 CHUNK_BYTES = 1024 * 1024
 _UPLOAD_DEADLINE_S = 60.0
+# What the slowest line carries that a file is not given up on.
+_SLOWEST_BYTES_PER_S = 1e6
 _CALL_DEADLINE_S = 10.0
 
 
@@ -86,7 +88,8 @@ class OwnersStorage:
         """
         try:
             metadata = await self._as(upload.owner)
-            return await self._stub.CreateAsset(_messages(upload), timeout=_UPLOAD_DEADLINE_S, metadata=metadata)
+            timeout_s = _UPLOAD_DEADLINE_S + await _size_bytes(upload.content) / _SLOWEST_BYTES_PER_S
+            return await self._stub.CreateAsset(_messages(upload), timeout=timeout_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
 
@@ -126,6 +129,10 @@ async def _messages(upload: Upload) -> AsyncIterator[storage_pb2.CreateAssetRequ
             first = False
         else:
             yield storage_pb2.CreateAssetRequest(file=file)
+
+
+async def _size_bytes(content: bytes | Path) -> int:
+    return len(content) if isinstance(content, bytes) else (await asyncio.to_thread(content.stat)).st_size
 
 
 async def _chunks(content: bytes | Path) -> AsyncIterator[bytes]:

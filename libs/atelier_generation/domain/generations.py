@@ -62,15 +62,26 @@ class Generations(Generic[AskedT]):
         self._max_attempts = max_attempts
         self._draw_seed = draw_seed
 
-    async def submit(self, owner: str, asked: AskedT, *, key: str = "", request_hash: bytes = b"") -> Submitted:
+    async def submit(
+        self,
+        owner: str,
+        asked: AskedT,
+        *,
+        key: str = "",
+        request_hash: bytes = b"",
+        check: Callable[[], Awaitable[None]] | None = None,
+    ) -> Submitted:
         """Records what is to be made, or what is made already; a repeat under `key` answers the first.
 
-        Raises InvalidArgumentError, AlreadyExistsError and ResourceExhaustedError.
+        `check` raises for what others know of the request; a repeat is answered without, whatever they know by now.
+        Raises that, InvalidArgumentError, AlreadyExistsError and ResourceExhaustedError.
         """
         if key:
             first = await self._jobs.repeat_of(owner, key, request_hash)
             if first is not None:
                 return Submitted(first, repeated=True)
+        if check is not None:
+            await check()
         parameters = self._resolve(asked)
         job_id = uuid7()
 

@@ -22,6 +22,8 @@ _log = structlog.get_logger(__name__)
 
 # What storage says of the file, and would say again.
 _FINAL = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION", "OUT_OF_RANGE"})
+# RESOURCE_EXHAUSTED like a storage that is too busy now, but no file becomes smaller by waiting.
+_TOO_LARGE = "UPLOAD_TOO_LARGE"
 
 _STORE = Histogram(
     "atelier_store_seconds", "Seconds to store one file, retries included.",
@@ -83,16 +85,20 @@ class AssetFiles:
         tries = AsyncRetrying(
             stop=stop_after_attempt(self.attempts),
             wait=wait_exponential_jitter(multiplier=0.2, max=3.0, jitter=0.2),
-            retry=retry_if_exception(lambda e: isinstance(e, AtelierError) and e.code not in _FINAL),
+            retry=retry_if_exception(lambda e: isinstance(e, AtelierError) and not _is_final(e)),
             reraise=True,
         )
         try:
             return await tries(once)
         except AtelierError as error:
-            if error.code in _FINAL:
+            if _is_final(error):
                 raise JobFault(error.reason, error.message, retryable=False) from error
             _log.warning("storage does not do what a job needs", job_id=job.id, reason=error.reason)
             raise InfrastructureFault(f"storage: {error.reason}") from error
+
+
+def _is_final(error: AtelierError) -> bool:
+    return error.code in _FINAL or error.reason == _TOO_LARGE
 
 
 async def all_of(stores: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

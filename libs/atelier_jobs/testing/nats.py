@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -66,11 +67,18 @@ def _free_port() -> int:
         return port
 
 
-@pytest.fixture
-def nats_server() -> Iterator[NatsServer]:
-    """A running server with an empty store, gone at the end of the test."""
+@contextmanager
+def running_nats() -> Iterator[NatsServer]:
+    """A running server with an empty store, gone at the end."""
     with tempfile.TemporaryDirectory(prefix="nats", ignore_cleanup_errors=True) as folder:
         server = NatsServer(Path(folder))
         server.start()
         yield server
         server.kill()
+
+
+@pytest.fixture
+def nats_server() -> Iterator[NatsServer]:
+    """One for each test."""
+    with running_nats() as server:
+        yield server

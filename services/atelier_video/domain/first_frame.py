@@ -18,7 +18,9 @@ class CallersAssets(Protocol):
 
 async def check_first_frame(assets: CallersAssets, asset_id: str) -> None:
     """Raises NotFoundError for an asset that is not the caller's, and InvalidArgumentError for one that is no picture;
-    both name the field."""
+    both name the field. No asset is fine."""
+    if not asset_id:
+        return
     try:
         content_type = await assets.content_type(asset_id)
     except NotFoundError as error:

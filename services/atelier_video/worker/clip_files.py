@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -39,13 +40,16 @@ class ClipFiles:
     """The clip, its poster and its contact sheet, and the frames as they were drawn. The clip grows on the disk;
     what is in memory does not grow with its length.
 
-    Blocking and not thread-safe: one thread at a time, never the event loop. Raises MediaError and its kin.
+    Blocking: never the event loop. Calls from several threads wait for one another, so that `close` may come while a
+    call still runs that nobody waits for any more (FFmpeg crashes when an encoder is closed at work). Raises MediaError
+    and its kin.
     """
 
     def __init__(self, path: Path, parameters: VideoParameters, described: Mapping[str, Any]) -> None:
         """The clip grows at `path` (its suffix is added) and carries `described`, JSON values."""
         width_px, height_px, count = parameters.width_px, parameters.height_px, parameters.frames
         drawn_hz, shown_hz = exact_frame_rate(parameters.drawn_rate_hz), exact_frame_rate(parameters.frame_rate_hz)
+        self._turn = threading.Lock()
         self._container = parameters.container
         self._path = path.with_suffix(f".{FILE_EXTENSIONS[self._container]}")
         self._shown_hz: Fraction = shown_hz
@@ -56,38 +60,41 @@ class ClipFiles:
         self._writer = ClipWriter(self._path, ClipFormat(self._container, width_px, height_px, shown_hz, described))
 
     def add(self, frames: Frames) -> list[NewFile]:
-        """The next chunk (n, height, width, 3). Answers the files of frames that it completes."""
-        for frame in self._rate.add(frames):
-            self._writer.write(frame)
-        self._poster.add(frames)
-        self._sheet.add(frames)
-        return [_frames_file(part) for part in self._parts.add(frames)]
+        """The next frame (height, width, 3) or chunk of them. Answers the files of frames that it completes."""
+        with self._turn:
+            for frame in self._rate.add(frames):
+                self._writer.write(frame)
+            self._poster.add(frames)
+            self._sheet.add(frames)
+            return [_frames_file(part) for part in self._parts.add(frames)]
 
     def finish(self) -> list[NewFile]:
         """All other files; the clip, which lies on the disk, first. To be called after the last chunk."""
-        for frame in self._rate.finish():
-            self._writer.write(frame)
-        self._writer.finish()
-        clip = NewFile(
-            role="CLIP",
-            name="clip",
-            suffix=FILE_EXTENSIONS[self._container],
-            content_type=CONTENT_TYPES[self._container],
-            content=self._path,
-            frame_count=self._writer.frame_count,
-            duration_s=float(self._writer.frame_count / self._shown_hz),
-        )
-        return [
-            clip,
-            _picture("POSTER", "poster", "PNG", encode_frame(self._poster.picture(), "PNG")),
-            _picture("CONTACT_SHEET", "contact-sheet", "JPEG", encode_frame(self._sheet.picture(), "JPEG")),
-            *(_frames_file(part) for part in self._parts.finish()),
-        ]
+        with self._turn:
+            for frame in self._rate.finish():
+                self._writer.write(frame)
+            self._writer.finish()
+            clip = NewFile(
+                role="CLIP",
+                name="clip",
+                suffix=FILE_EXTENSIONS[self._container],
+                content_type=CONTENT_TYPES[self._container],
+                content=self._path,
+                frame_count=self._writer.frame_count,
+                duration_s=float(self._writer.frame_count / self._shown_hz),
+            )
+            return [
+                clip,
+                _picture("POSTER", "poster", "PNG", encode_frame(self._poster.picture(), "PNG")),
+                _picture("CONTACT_SHEET", "contact-sheet", "JPEG", encode_frame(self._sheet.picture(), "JPEG")),
+                *(_frames_file(part) for part in self._parts.finish()),
+            ]
 
     def close(self) -> None:
         """Leaves nothing on the disk; what was stored is stored. Idempotent."""
-        self._writer.abort()
-        self._path.unlink(missing_ok=True)
+        with self._turn:
+            self._writer.abort()
+            self._path.unlink(missing_ok=True)
 
 
 def _frames_file(part: FramePart) -> NewFile:

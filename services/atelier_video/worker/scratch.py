@@ -21,7 +21,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     with ExitStack() as stack:
         with _locked(parent):  # so that nobody meets a folder between its making and its lock
             for left in parent.glob(f"{_PREFIX}*"):
-                with suppress(BlockingIOError, NotADirectoryError, PermissionError), _locked(left, wait=False):
+                with suppress(OSError), _locked(left, wait=False):
                     shutil.rmtree(left)
             folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
             stack.enter_context(_locked(folder))

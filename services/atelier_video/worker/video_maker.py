@@ -139,12 +139,18 @@ class _Making:
         self._attempt.check()
         if self._clip is None:
             self._clip = await self._encoding(self._begin)
-        clip, parameters = self._clip, self._parameters
-        for file in await self._encoding(lambda: clip.add(chunk.pixels)):
+        clip = self._clip
+        for file in await self._encoding(lambda: self._encode(clip, chunk)):
             self._stored.append(await self._store(file))
             await self._attempt.keep(self._so_far())
-        done = parameters.steps + chunk.first_index + len(chunk.pixels)
-        self._attempt.report(done, parameters.steps + parameters.frames)
+
+    def _encode(self, clip: ClipFiles, chunk: FrameChunk) -> list[NewFile]:
+        steps, frames = self._parameters.steps, self._parameters.frames
+        files: list[NewFile] = []
+        for index, frame in enumerate(chunk.pixels, chunk.first_index):
+            files += clip.add(frame)
+            self._attempt.report(steps + index + 1, steps + frames)
+        return files
 
     def _begin(self) -> ClipFiles:
         """The clip carries what makes it again."""

@@ -37,6 +37,7 @@ async def open_process(
     reconciles: bool = True,
     cleans: bool = False,
     max_messages: int = 1000,
+    late_s: float = 300.0,
     events: EventFactory | None = None,
 ) -> AsyncIterator[Process]:
     """A process with a relay and, unless told otherwise, a reconciler that looks often."""
@@ -47,7 +48,7 @@ async def open_process(
 
     async with open_plane(database_url, origin=origin, events=events) as plane, Bus.open(nats_url, name=origin) as bus:
         streams = Streams(("image",), max_messages=max_messages)
-        relay = Relay(plane.outbox, bus, streams, cleanup=clean if cleans else None, tick_s=0.5)
+        relay = Relay(plane.outbox, bus, streams, cleanup=clean if cleans else None, tick_s=0.5, late_s=late_s)
         tasks = [asyncio.create_task(relay.run())]
         if reconciles:
             tasks.append(asyncio.create_task(Reconciler(plane.upkeep, tick_s=0.1, retry_delay_s=0.05).run()))

@@ -147,6 +147,20 @@ async def test_files_of_an_ended_job_are_removed_by_the_process_that_can(
         assert [(c.job_id, c.owner, c.keep_epoch) for c in api.cleanups] == [(job.id, "ada", 0)]
 
 
+async def test_files_are_removed_once_more_later_and_then_no_more(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with open_process(sqlite_url, nats_server.url, cleans=True, late_s=0.1) as api:
+        job = await api.plane.submit()
+        await api.plane.claim(job)
+        await api.plane.jobs.delete("ada", job.id)
+
+        async def done() -> bool:
+            rows = [row for row in await api.plane.rows(schema.outbox) if row["topic"] == "cleanup"]
+            return bool(rows) and all(row["sent_us"] for row in rows)
+
+        await eventually(done)
+        assert [c.keep_epoch for c in api.cleanups] == [0, 0]
+
+
 async def test_a_full_queue_of_the_broker_keeps_dispatches_waiting_and_no_events(
     sqlite_url: str, nats_server: NatsServer
 ) -> None:

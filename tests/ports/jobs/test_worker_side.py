@@ -217,6 +217,17 @@ async def test_files_are_removed_but_for_the_epoch_that_won(plane: Plane) -> Non
     assert what.keep_epoch == 0
 
 
+async def test_a_clean_up_that_was_done_waits_for_its_second_time(plane: Plane) -> None:
+    claim = await plane.claim(await plane.submit())
+    await plane.claims.discard(claim)
+    [first] = (await plane.outbox.pending([Topic.CLEANUP], 10)).rows
+    await plane.outbox.once_more(first.id, 60)
+    assert (await plane.outbox.pending([Topic.CLEANUP], 10)).rows == []
+    await plane.outbox.postpone(first.id, 0)
+    [again] = (await plane.outbox.pending([Topic.CLEANUP], 10)).rows
+    assert (first.again, again.again) == (False, True)
+
+
 async def test_everything_that_these_stories_record_is_a_good_history(plane: Plane) -> None:
     jobs = [await plane.submit(max_attempts=1) for _ in range(4)]
     await plane.claims.succeed(await plane.claim(jobs[0]), b"result")

@@ -4,7 +4,8 @@ import grpc
 import grpc.aio
 import pytest
 
-from tests.service.image.image_mesh import SMALL, ImageMesh, refusal
+from tests.service.image.image_mesh import SMALL, ImageMesh
+from tests.service.owner import refusal
 
 
 async def test_parts_and_conditions_are_storages_answers(mesh: ImageMesh) -> None:

@@ -7,7 +7,8 @@ import pytest
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
 from atelier.storage.v1 import storage_pb2
-from tests.service.image.image_mesh import SMALL, ImageMesh, Owner, refusal
+from tests.service.image.image_mesh import SMALL, ImageMesh, Owner
+from tests.service.owner import refusal
 
 
 async def made(owner: Owner, **fields: object) -> image_pb2.Image:

@@ -55,6 +55,6 @@ async def test_a_worker_that_is_asked_to_end_gives_its_job_back(mesh: ImageMesh)
 async def test_the_api_comes_back_to_what_it_knew(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
     image = await ada.made((await ada.generate(**SMALL)).id)
-    await mesh.image.stop()
-    await mesh.image.start()
+    await mesh.api.stop()
+    await mesh.api.start()
     assert await ada.get(image.id) == image

@@ -13,7 +13,8 @@ from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
 from atelier.type.v1 import type_pb2
 from atelier_diffusion.encode import read_parameters
-from tests.service.image.image_mesh import SMALL, ImageMesh, refusal
+from tests.service.image.image_mesh import SMALL, ImageMesh
+from tests.service.owner import refusal
 
 
 async def test_a_prompt_becomes_a_picture(mesh: ImageMesh) -> None:
@@ -112,8 +113,8 @@ async def test_a_full_queue_says_when_to_come_back(idle_mesh: ImageMesh) -> None
 
 async def sent_headers(mesh: ImageMesh, **headers: str) -> tuple[image_pb2.Image, dict[str, Any]]:
     ada = await mesh.owner()
-    request = image_pb2.GenerateImageRequest(parameters=image_pb2.GenerationParameters(**SMALL))
-    call = ada.images.GenerateImage(request, metadata=(*ada.metadata, *headers.items()))
+    parameters = image_pb2.GenerationParameters(**SMALL)
+    call = ada.call("Generate", headers=tuple(headers.items()), parameters=parameters)
     return await call, dict(await call.initial_metadata())
 
 

@@ -6,7 +6,8 @@ import grpc
 import grpc.aio
 import pytest
 
-from tests.service.image.image_mesh import SMALL, ImageMesh, refusal
+from tests.service.image.image_mesh import SMALL, ImageMesh
+from tests.service.owner import refusal
 
 
 async def test_a_second_submit_with_the_same_key_answers_the_first_image(idle_mesh: ImageMesh) -> None:

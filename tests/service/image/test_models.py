@@ -7,51 +7,19 @@ import grpc
 import grpc.aio
 import pytest
 
-from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
 from atelier.type.v1.type_pb2 import ModelState
 from atelier_jobs.testing.nats import NatsServer
 from atelier_service.testing.s3 import S3Server
-from atelier_service.testing.wait import eventually
-from tests.service.image.image_mesh import SMALL, ImageMesh, Owner, image_mesh, refusal
+from tests.service.image.image_mesh import SMALL, ImageMesh, image_mesh
+from tests.service.owner import refusal
 
 DEMO = "demo-image"
 
 
-async def get(owner: Owner, model_id: str = DEMO) -> image_pb2.Model:
-    model: image_pb2.Model = await owner.models.GetModel(
-        image_pb2.GetModelRequest(id=model_id), metadata=owner.metadata
-    )
-    return model
-
-
-async def load(owner: Owner, model_id: str = DEMO) -> image_pb2.Model:
-    model: image_pb2.Model = await owner.models.LoadModel(
-        image_pb2.LoadModelRequest(id=model_id), metadata=owner.metadata
-    )
-    return model
-
-
-async def unload(owner: Owner, model_id: str = DEMO) -> image_pb2.Model:
-    model: image_pb2.Model = await owner.models.UnloadModel(
-        image_pb2.UnloadModelRequest(id=model_id), metadata=owner.metadata
-    )
-    return model
-
-
-async def comes_to(owner: Owner, state: ModelState.ValueType, model_id: str = DEMO) -> image_pb2.Model:
-    async def there() -> image_pb2.Model | None:
-        model = await get(owner, model_id)
-        return model if model.state == state else None
-
-    model = await eventually(there, timeout_s=30, what=ModelState.Name(state))
-    assert model is not None
-    return model
-
-
 async def test_the_catalogue_tells_what_a_model_fills_in(idle_mesh: ImageMesh) -> None:
     ada = await idle_mesh.owner()
-    answer = await ada.models.ListModels(image_pb2.ListModelsRequest(), metadata=ada.metadata)
+    answer = await ada.models()
     model = answer.models[0]
     assert (model.id, model.is_default, model.state) == (DEMO, True, ModelState.UNLOADED)
     assert (model.defaults.width_px, model.defaults.steps, model.size_multiple_px) == (256, 12, 32)
@@ -60,47 +28,47 @@ async def test_the_catalogue_tells_what_a_model_fills_in(idle_mesh: ImageMesh) -
 
 
 async def test_the_default_model_is_loaded_at_the_start(mesh: ImageMesh) -> None:
-    model = await comes_to(await mesh.owner(), ModelState.READY)
+    model = await (await mesh.owner()).model_in(ModelState.READY, DEMO)
     assert model.memory_bytes > 1_000_000
 
 
 async def test_administrators_drop_and_load_models(mesh: ImageMesh) -> None:
     admin = await mesh.admin()
-    await comes_to(admin, ModelState.READY)
-    await unload(admin)
-    model = await comes_to(admin, ModelState.UNLOADED)
+    await admin.model_in(ModelState.READY, DEMO)
+    await admin.model("Unload", DEMO)
+    model = await admin.model_in(ModelState.UNLOADED, DEMO)
     assert model.memory_bytes == 0
-    await load(admin)
-    await comes_to(admin, ModelState.READY)
+    await admin.model("Load", DEMO)
+    await admin.model_in(ModelState.READY, DEMO)
 
 
 async def test_others_do_not(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
-    for command in (load, unload):
+    for command in ("Load", "Unload"):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await command(ada)
+            await ada.model(command, DEMO)
         assert refusal(caught.value)[:2] == ("PERMISSION_DENIED", "ADMIN_ONLY")
 
 
 async def test_a_model_that_never_was_is_not_found(idle_mesh: ImageMesh) -> None:
     admin = await idle_mesh.admin()
-    for command in (get, load, unload):
+    for command in ("Get", "Load", "Unload"):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await command(admin, "no-such")
+            await admin.model(command, "no-such")
         assert refusal(caught.value)[:2] == ("NOT_FOUND", "MODEL_NOT_FOUND")
 
 
 async def test_without_a_worker_nothing_is_loaded(idle_mesh: ImageMesh) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await load(await idle_mesh.admin())
+        await (await idle_mesh.admin()).model("Load", DEMO)
     assert refusal(caught.value)[:2] == ("UNAVAILABLE", "NO_WORKER")
 
 
 async def test_a_worker_that_has_left_holds_nothing(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
-    await comes_to(ada, ModelState.READY)
+    await ada.model_in(ModelState.READY, DEMO)
     await mesh.worker.stop()
-    assert (await get(ada)).state == ModelState.UNLOADED
+    assert (await ada.model("Get", DEMO)).state == ModelState.UNLOADED
 
 
 @pytest.fixture
@@ -118,7 +86,7 @@ def odd_catalogue(tmp_path: Path) -> dict[str, Any]:
 async def test_a_model_that_does_not_load_fails_the_job_and_the_worker_lives_on(
     s3_server: S3Server, nats_server: NatsServer, tmp_path: Path, odd_catalogue: dict[str, Any]
 ) -> None:
-    settings = {"image_settings": odd_catalogue, "worker_settings": odd_catalogue}
+    settings = {"api_settings": odd_catalogue, "worker_settings": odd_catalogue}
     async with image_mesh(s3_server, nats_server, tmp_path, **settings) as mesh:
         await mesh.worker.start()
         ada = await mesh.owner()
@@ -126,7 +94,7 @@ async def test_a_model_that_does_not_load_fails_the_job_and_the_worker_lives_on(
         assert (failed.state, failed.error.reason) == (job_pb2.FAILED, "MODEL_NOT_FOUND")
         assert "/no/such" not in failed.error.message
         assert failed.attempt == 1, "trying again cannot help"
-        model = await comes_to(ada, ModelState.FAILED, "missing")
+        model = await ada.model_in(ModelState.FAILED, "missing")
         assert model.error.reason == "MODEL_NOT_FOUND"
         assert (await ada.made((await ada.generate(**SMALL)).id)).state == job_pb2.SUCCEEDED
 

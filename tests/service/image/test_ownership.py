@@ -7,7 +7,8 @@ import grpc.aio
 import pytest
 
 from atelier.jobs.v1 import job_pb2
-from tests.service.image.image_mesh import SMALL, ImageMesh, Owner
+from tests.service.image.image_mesh import SMALL, ImageMesh
+from tests.service.owner import answer_to
 
 CALLS: list[Any] = [
     lambda owner, image_id: owner.get(image_id),
@@ -20,22 +21,14 @@ CALLS: list[Any] = [
 ]
 
 
-async def answer(call: Any, owner: Owner, image_id: str) -> tuple[Any, ...]:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call(owner, image_id)
-    error = caught.value
-    trailers: dict[str, Any] = dict(error.trailing_metadata() or ())
-    status = trailers["grpc-status-details-bin"].replace(image_id.encode(), b"ID")
-    return error.code().name, str(error.details()), status
-
-
 async def test_somebody_elses_image_answers_like_one_that_never_was(idle_mesh: ImageMesh) -> None:
     ada, bob = await idle_mesh.owner("ada"), await idle_mesh.owner("bob")
     image = await ada.generate(**SMALL)
     never = image.id[:-4] + ("0000" if image.id[-4:] != "0000" else "1111")
     for call in CALLS:
-        assert await answer(call, bob, image.id) == await answer(call, bob, never)
-        assert (await answer(call, bob, image.id))[0] == "NOT_FOUND"
+        refused = await answer_to(call(bob, image.id), image.id)
+        assert refused == await answer_to(call(bob, never), never)
+        assert refused[0] == "NOT_FOUND"
     assert (await ada.get(image.id)).state == job_pb2.QUEUED
     assert not (await bob.page()).images
 

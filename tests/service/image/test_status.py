@@ -51,7 +51,7 @@ async def heard(next_message) -> Message:  # type: ignore[no-untyped-def]
 
 async def test_the_queue_is_counted(s3_server: S3Server, nats_server: NatsServer, tmp_path: Path) -> None:
     async with (
-        image_mesh(s3_server, nats_server, tmp_path, image_settings={"queue_status_s": 0.1}) as mesh,
+        image_mesh(s3_server, nats_server, tmp_path, api_settings={"queue_status_s": 0.1}) as mesh,
         Bus.open(nats_server.url, name="test") as bus,
     ):
         ada = await mesh.owner()

@@ -5,7 +5,6 @@ import io
 
 from PIL import Image as Pillow
 
-from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
 from tests.service.image.image_mesh import LONG, SMALL, ImageMesh
 
@@ -43,8 +42,7 @@ async def test_who_comes_back_misses_nothing(mesh: ImageMesh) -> None:
 async def test_headers_come_before_anything_happens(idle_mesh: ImageMesh) -> None:
     ada = await idle_mesh.owner()
     image = await ada.generate(**SMALL)
-    request = image_pb2.WatchImageRequest(id=image.id, after_seq=image.seq)
-    call = ada.images.WatchImage(request, metadata=ada.metadata)
+    call = ada.call("Watch", id=image.id, after_seq=image.seq)
     await asyncio.wait_for(call.initial_metadata(), 5)
     await ada.cancel(image.id)
     assert [event.generation_progress.terminal async for event in call] == [True]

@@ -18,7 +18,13 @@ from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_image.domain.result import Picture as Stored
 from atelier_image.worker.image_maker import ImageMaker
 from atelier_jobs.attempt import Attempt, InfrastructureFault, JobFault, Stopped, StopReason
-from atelier_service.errors import AtelierError, InvalidArgumentError, NotFoundError, UnavailableError
+from atelier_service.errors import (
+    AtelierError,
+    InvalidArgumentError,
+    NotFoundError,
+    ResourceExhaustedError,
+    UnavailableError,
+)
 from tests.unit.generation.attempts import RUNNING, an_attempt
 from tests.unit.generation.cards import DEMO
 
@@ -97,11 +103,23 @@ async def test_when_storage_stays_away_the_job_is_given_back() -> None:
         await made(Shelf(AWAY, AWAY), 2, an_attempt())
 
 
-async def test_what_storage_refuses_for_good_fails_the_job() -> None:
-    refusal = InvalidArgumentError("TOO_MANY_PIXELS", "too many pixels")
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        InvalidArgumentError("TOO_MANY_PIXELS", "too many pixels"),
+        ResourceExhaustedError("UPLOAD_TOO_LARGE", "a file may have at most 104857600 bytes"),
+    ],
+)
+async def test_what_storage_refuses_for_good_fails_the_job(refusal: AtelierError) -> None:
     with pytest.raises(JobFault) as caught:
         await made(Shelf(refusal), 3, an_attempt())
-    assert (caught.value.reason, caught.value.retryable) == ("TOO_MANY_PIXELS", False)
+    assert (caught.value.reason, caught.value.retryable) == (refusal.reason, False)
+
+
+async def test_a_storage_that_is_too_busy_is_asked_again() -> None:
+    shelf = Shelf(ResourceExhaustedError("TOO_MANY_UPLOADS", "too many uploads are under way", retry_after_s=1.0))
+    await made(shelf, 2, an_attempt())
+    assert len(shelf.uploads) == 1
 
 
 async def test_what_is_stopped_is_not_stored() -> None:

@@ -1,25 +1,27 @@
-"""The API process at rest."""
+"""The API processes at rest."""
 
 import asyncio
 import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from atelier_jobs.testing.nats import NatsServer
 from atelier_service.testing.s3 import free_ports
 
 
-async def test_the_api_process_is_small(nats_server: NatsServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", ["atelier_image.main", "atelier_video.main"])
+async def test_an_api_process_is_small(nats_server: NatsServer, tmp_path: Path, program: str) -> None:
     (port,) = free_ports(1)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "atelier_image.main",
+        program,
         stdout=asyncio.subprocess.PIPE,
         env={
             "ATELIER_LISTEN": f"127.0.0.1:{port}",
-            "ATELIER_DATABASE_URL": f"sqlite:///{tmp_path / 'image.db'}",
+            "ATELIER_DATABASE_URL": f"sqlite:///{tmp_path / 'jobs.db'}",
             "ATELIER_NATS_URL": nats_server.url,
             "ATELIER_QUEUE_STATUS_S": "0.1",
         },

@@ -1,0 +1,97 @@
+"""Messages of the contract, and how one count becomes steps and frames."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from atelier.jobs.v1 import job_pb2
+from atelier.video.v1 import video_pb2
+from atelier_generation.domain.result import Result, Source
+from atelier_jobs.job import Failure
+from atelier_jobs.states import State
+from atelier_video.domain.parameters import resolve
+from atelier_video.domain.result import Role, VideoFile
+from atelier_video.video_messages import asked_from, content_paths, parameters_message, progress_of, video_message
+from tests.unit.video.clip_job import CARD, PARAMETERS, QUEUED, RUNNING
+
+ALL = PARAMETERS.steps + PARAMETERS.frames
+
+
+def a_file(role: Role, first_frame: int = 0, frame_count: int = 1, duration_s: float = 0.0) -> VideoFile:
+    return VideoFile(
+        role=role, asset_id=f"{role}-{first_frame}", content_type="video/mp4", width_px=96, height_px=64, size_bytes=9,
+        sha256="00", first_frame=first_frame, frame_count=frame_count, duration_s=duration_s,
+    )  # fmt: skip
+
+
+RESULT = Result(
+    model_revision="r1",
+    source=Source("0197", 1),
+    outputs=(
+        a_file("FRAMES", 0, 8), a_file("CLIP", 0, 12, 1.5), a_file("POSTER"), a_file("CONTACT_SHEET"),
+        a_file("FRAMES", 8, 4),
+    ),
+)  # fmt: skip
+MADE = replace(QUEUED, state=State.SUCCEEDED, step=ALL, steps=ALL, result=RESULT.to_bytes())
+
+
+def test_zero_is_not_absent_in_a_video() -> None:
+    assert asked_from(video_pb2.VideoParameters(prompt="a cat", seed=0, frames=0)).frames == 0
+    absent = asked_from(video_pb2.VideoParameters(prompt="a cat"))
+    assert (absent.seed, absent.frames, absent.frame_rate_hz) == (None, None, None)
+    assert (absent.scheduler, absent.container) == (None, None)
+
+
+def test_the_echo_of_a_video_asks_for_the_same() -> None:
+    assert resolve(asked_from(parameters_message(PARAMETERS)), CARD, lambda: 0) == PARAMETERS
+
+
+def test_progress_is_the_steps_and_then_the_frames() -> None:
+    told = [progress_of(replace(RUNNING, step=count, steps=ALL)) for count in range(ALL + 1)]
+    assert [(progress.step, progress.frame) for progress in told] == [
+        *((step, 0) for step in range(PARAMETERS.steps)),
+        *((PARAMETERS.steps, frame) for frame in range(PARAMETERS.frames + 1)),
+    ]
+    assert {(progress.steps, progress.frames) for progress in told} == {(4, 12)}
+    fractions = [progress.fraction for progress in told]
+    assert fractions[0] == 0.0
+    assert all(earlier < later for earlier, later in pairwise(fractions))
+    assert fractions[PARAMETERS.steps] == pytest.approx(0.9)
+    assert fractions[-1] == pytest.approx(1.0)
+
+
+def test_a_video_that_waits_is_nowhere_yet() -> None:
+    assert progress_of(QUEUED) == job_pb2.Progress()
+
+
+def test_a_video_that_is_made_is_wholly_done() -> None:
+    assert progress_of(MADE) == job_pb2.Progress(step=4, steps=4, frame=12, frames=12, fraction=1.0)
+    from_the_cache = replace(MADE, cached=True, step=0, steps=0)
+    assert progress_of(from_the_cache).fraction == 1.0
+
+
+def test_a_video_tells_of_its_clip_poster_and_sheet_and_not_of_the_files_of_its_frames() -> None:
+    video = video_message(MADE)
+    assert [video_pb2.OutputRole.Name(output.role) for output in video.outputs] == ["CLIP", "POSTER", "CONTACT_SHEET"]
+    assert [output.content_url for output in video.outputs] == content_paths(MADE)
+    assert content_paths(MADE) == [
+        "/api/v1/videos/0197/content",
+        "/api/v1/videos/0197/content?role=POSTER",
+        "/api/v1/videos/0197/content?role=CONTACT_SHEET",
+    ]
+    assert (video.outputs[0].frame_count, video.outputs[0].duration_s) == (12, 1.5)
+    assert video.model_revision == "r1"
+
+
+def test_a_video_that_waits_has_no_times_and_no_files() -> None:
+    video = video_message(QUEUED)
+    assert (video.state, video.create_time.seconds, video.trace_id) == (job_pb2.QUEUED, 1, "a" * 32)
+    assert not any(video.HasField(name) for name in ("start_time", "finish_time", "error"))
+    assert video.links.frames == "/api/v1/videos/0197/frames"
+    assert content_paths(QUEUED) == []
+
+
+def test_a_failed_video_tells_why() -> None:
+    video = video_message(replace(QUEUED, state=State.FAILED, failure=Failure("OUT_OF_MEMORY", "needs more")))
+    assert (video.error.reason, video.error.message) == ("OUT_OF_MEMORY", "needs more")
