@@ -1,7 +1,8 @@
 """Storage over gRPC."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -31,23 +32,20 @@ class StorageAssets:
     async def delete_of_job(self, job_id: str, *, keep_epoch: int, up_to_epoch: int) -> None:
         """See Assets.delete_of_job."""
         request = storage_pb2.DeleteJobAssetsRequest(job_id=job_id, keep_epoch=keep_epoch, up_to_epoch=up_to_epoch)
-        try:
+        with _named_errors():
             await self._service.DeleteJobAssets(request, timeout=_UPLOAD_DEADLINE_S)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
 
     async def content_type(self, asset_id: str) -> str:
         """What an asset of the caller is. Raises NotFoundError and what storage says else."""
-        try:
+        with _named_errors():
             asset = await self._caller.GetAsset(storage_pb2.GetAssetRequest(id=asset_id), timeout=_CALL_DEADLINE_S)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
         return asset.content_type
 
     async def read(self, asset_id: str) -> bytes:
         """All bytes of an asset of the caller, which must be small. Raises NotFoundError and what storage says else."""
         request = storage_pb2.GetAssetContentRequest(id=asset_id)
-        return await _all_of(self._caller.GetAssetContent(request, timeout=_CALL_DEADLINE_S))
+        with _named_errors():
+            return await _all_of(self._caller.GetAssetContent(request, timeout=_CALL_DEADLINE_S))
 
     def content(
         self, asset_id: str, headers: Sequence[tuple[str, str]]
@@ -86,28 +84,34 @@ class OwnersStorage:
 
         Raises AtelierError: UnavailableError and ResourceExhaustedError when another try may succeed.
         """
-        try:
+        with _named_errors():
             metadata = await self._as(upload.owner)
             timeout_s = _UPLOAD_DEADLINE_S + await _size_bytes(upload.content) / _SLOWEST_BYTES_PER_S
             return await self._stub.CreateAsset(_messages(upload), timeout=timeout_s, metadata=metadata)
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
 
     async def read(self, owner: str, asset_id: str) -> bytes:
         """All bytes of an asset, which must be small. Raises AtelierError."""
         request = storage_pb2.GetAssetContentRequest(id=asset_id)
-        metadata = await self._as(owner)
-        return await _all_of(self._stub.GetAssetContent(request, metadata=metadata, timeout=_CALL_DEADLINE_S))
+        with _named_errors():
+            metadata = await self._as(owner)
+            return await _all_of(self._stub.GetAssetContent(request, metadata=metadata, timeout=_CALL_DEADLINE_S))
 
     async def _as(self, owner: str) -> tuple[tuple[str, str]]:
         return (("authorization", f"Bearer {await self._credential.on_behalf_of(owner)}"),)
 
 
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    """What storage says, or auth when it is asked for a token, as an AtelierError."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error) from error
+
+
 async def _all_of(call: grpc.aio.UnaryStreamCall[storage_pb2.GetAssetContentRequest, httpbody_pb2.HttpBody]) -> bytes:
     try:
         return b"".join([chunk.data async for chunk in call])
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error) from error
     finally:
         call.cancel()
 
