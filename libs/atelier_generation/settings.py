@@ -3,7 +3,7 @@
 import os
 import socket
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
@@ -12,13 +12,19 @@ from atelier_diffusion.model_card import ModelKind
 from atelier_service.settings import ServiceSettings
 
 
-class GenerationSettings(ServiceSettings):
-    """What the API process and the worker both need. Read from the environment, `ATELIER_<FIELD>`; frozen."""
-
-    database_url: str = Field(
+def database_url(default: Any = ...) -> Any:
+    """The field of that name; each service has a default of its own."""
+    return Field(
+        default=default,
         repr=False,  # it may hold a password
         description="SQLAlchemy URL, sqlite or postgresql+asyncpg; the tables are created when missing",
     )
+
+
+class GenerationSettings(ServiceSettings):
+    """What the API process and the worker both need. Read from the environment, `ATELIER_<FIELD>`; frozen."""
+
+    database_url: str = database_url()
     nats_url: str = Field(default="nats://127.0.0.1:4222", description="URL of the NATS server")
     storage_address: str = Field(default="127.0.0.1:8102", description="host:port of atelier-storage")
     service_secret: SecretStr = Field(

@@ -2,13 +2,9 @@
 
 from pydantic import Field
 
-from atelier_generation.settings import GenerationApiSettings, GenerationWorkerSettings
+from atelier_generation.settings import GenerationApiSettings, GenerationWorkerSettings, database_url
 
-_DATABASE_URL = Field(
-    default="sqlite:///var/image.db",
-    repr=False,  # it may hold a password
-    description="SQLAlchemy URL, sqlite or postgresql+asyncpg; the tables are created when missing",
-)
+_DATABASE_URL = database_url("sqlite:///var/image.db")
 
 
 class ImageSettings(GenerationApiSettings):

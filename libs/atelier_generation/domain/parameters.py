@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from atelier_diffusion.model_card import ModelCard
-from atelier_diffusion.request import SEED_RANGE, SchedulerName
+from atelier_diffusion.request import SEED_RANGE, DrawingRequest, SchedulerName
 from atelier_service.errors import FieldViolation, InvalidArgumentError
 
 
@@ -50,6 +50,10 @@ class DrawingParameters:
         del values["metadata"]
         return values
 
+    def request_fields(self) -> dict[str, Any]:
+        """The fields of DrawingRequest: what the engine is asked, whatever it draws."""
+        return {each.name: getattr(self, each.name) for each in fields(DrawingRequest)}
+
     def to_bytes(self) -> bytes:
         """As the job keeps them: JSON with sorted keys."""
         return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False).encode()
@@ -67,7 +71,7 @@ def resolved_drawing(asked: AskedDrawing, card: ModelCard, draw_seed: Callable[[
     Raises InvalidArgumentError that names each side of a size that the model cannot draw.
     """
     defaults = card.defaults
-    fields: dict[str, Any] = {
+    resolved: dict[str, Any] = {
         "prompt": asked.prompt,
         "negative_prompt": asked.negative_prompt,
         "model": card.id,
@@ -79,8 +83,8 @@ def resolved_drawing(asked: AskedDrawing, card: ModelCard, draw_seed: Callable[[
         "scheduler": asked.scheduler or defaults.scheduler,
         "metadata": dict(asked.metadata),
     }
-    _check_size(fields, card)
-    return fields
+    _check_size(resolved, card)
+    return resolved
 
 
 def given(value: int | None, default: int) -> int:
@@ -88,12 +92,12 @@ def given(value: int | None, default: int) -> int:
     return default if value is None else value
 
 
-def _check_size(fields: Mapping[str, Any], card: ModelCard) -> None:
+def _check_size(resolved: Mapping[str, Any], card: ModelCard) -> None:
     rule = f"must be a multiple of {card.size_multiple_px} up to {card.max_size_px} for the model {card.id}"
     wrong = [
         FieldViolation(name, rule)
         for name in ("width_px", "height_px")
-        if fields[name] % card.size_multiple_px or fields[name] > card.max_size_px
+        if resolved[name] % card.size_multiple_px or resolved[name] > card.max_size_px
     ]
     if wrong:
         text = "; ".join(f"{violation.field}: {violation.description}" for violation in wrong)

@@ -97,6 +97,18 @@ class AssetFiles:
             raise InfrastructureFault(f"storage: {error.reason}") from error
 
 
+def described(asset: storage_pb2.Asset) -> dict[str, Any]:
+    """The fields of StoredFile."""
+    return {
+        "asset_id": asset.id,
+        "content_type": asset.content_type,
+        "width_px": asset.width_px,
+        "height_px": asset.height_px,
+        "size_bytes": asset.size_bytes,
+        "sha256": asset.sha256,
+    }
+
+
 def _is_final(error: AtelierError) -> bool:
     return error.code in _FINAL or error.reason == _TOO_LARGE
 

@@ -28,17 +28,7 @@ class ImageParameters(DrawingParameters):
 
     def request(self) -> ImageRequest:
         """The same for the engine."""
-        return ImageRequest(
-            prompt=self.prompt,
-            negative_prompt=self.negative_prompt,
-            width_px=self.width_px,
-            height_px=self.height_px,
-            steps=self.steps,
-            guidance_scale=self.guidance_scale,
-            seed=self.seed,
-            scheduler=self.scheduler,
-            count=self.count,
-        )
+        return ImageRequest(**self.request_fields(), count=self.count)
 
 
 def resolve(asked: AskedImage, card: ModelCard, draw_seed: Callable[[], int]) -> ImageParameters:

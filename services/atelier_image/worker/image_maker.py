@@ -8,7 +8,7 @@ from atelier_diffusion import denoise
 from atelier_diffusion.encode import CONTENT_TYPES, encode_picture
 from atelier_diffusion.engine_messages import StepDone
 from atelier_diffusion.request import ImageRequest
-from atelier_generation.worker.asset_files import AssetFiles, all_of
+from atelier_generation.worker.asset_files import AssetFiles, all_of, described
 from atelier_generation.worker.drawing import draw
 from atelier_generation.worker.handler import Made
 from atelier_image.domain.parameters import ImageParameters
@@ -59,16 +59,7 @@ class ImageMaker:
         data = await asyncio.to_thread(_encode, parameters, picture)
         suffix, content_type = parameters.output_format.lower(), CONTENT_TYPES[parameters.output_format]
         asset = await self._files.store(job, attempt, str(picture.index), suffix, content_type, data)
-        return Picture(
-            index=picture.index,
-            seed=picture.seed,
-            asset_id=asset.id,
-            content_type=asset.content_type,
-            width_px=asset.width_px,
-            height_px=asset.height_px,
-            size_bytes=asset.size_bytes,
-            sha256=asset.sha256,
-        )
+        return Picture(**described(asset), index=picture.index, seed=picture.seed)
 
 
 def _encode(parameters: ImageParameters, picture: denoise.Picture) -> bytes:

@@ -37,18 +37,7 @@ class VideoParameters(DrawingParameters):
 
     def request(self, first_frame: Frame | None) -> VideoRequest:
         """The same for the engine."""
-        return VideoRequest(
-            prompt=self.prompt,
-            negative_prompt=self.negative_prompt,
-            width_px=self.width_px,
-            height_px=self.height_px,
-            frames=self.frames,
-            steps=self.steps,
-            guidance_scale=self.guidance_scale,
-            seed=self.seed,
-            scheduler=self.scheduler,
-            first_frame=first_frame,
-        )
+        return VideoRequest(**self.request_fields(), frames=self.frames, first_frame=first_frame)
 
 
 def resolve(asked: AskedVideo, card: ModelCard, draw_seed: Callable[[], int]) -> VideoParameters:

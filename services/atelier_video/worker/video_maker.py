@@ -14,7 +14,7 @@ from atelier_diffusion.engine_messages import StepDone
 from atelier_diffusion.model_cache import ModelStatus
 from atelier_diffusion.request import VideoRequest
 from atelier_generation.domain.result import Result, Source
-from atelier_generation.worker.asset_files import AssetFiles, all_of
+from atelier_generation.worker.asset_files import AssetFiles, all_of, described
 from atelier_generation.worker.drawing import draw
 from atelier_generation.worker.handler import Made
 from atelier_jobs.attempt import Attempt, JobFault
@@ -170,12 +170,7 @@ class _Making:
             self._job, self._attempt, file.name, file.suffix, file.content_type, file.content
         )
         return VideoFile(
-            asset_id=asset.id,
-            content_type=asset.content_type,
-            width_px=asset.width_px,
-            height_px=asset.height_px,
-            size_bytes=asset.size_bytes,
-            sha256=asset.sha256,
+            **described(asset),
             role=file.role,
             first_frame=file.first_frame,
             frame_count=file.frame_count,
