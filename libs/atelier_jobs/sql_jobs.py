@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, delete, func, select, text
+from sqlalchemy import ColumnElement, Insert, bindparam, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from atelier_jobs import metrics, schema, transitions
@@ -18,6 +18,13 @@ from atelier_service.telemetry import current_traceparent, tracer
 
 _jobs = schema.jobs.c
 _keys = schema.idempotency_keys.c
+
+# Built once: it runs every other second.
+_QUEUE_COUNTS = (
+    select(_jobs.state, func.count(), func.min(_jobs.queue_us), now_us())
+    .where(_jobs.kind == bindparam("kind"), _jobs.state.in_([int(state) for state in LIVE]))
+    .group_by(_jobs.state)
+)
 
 
 class SqlJobStore:
@@ -154,10 +161,8 @@ class SqlJobStore:
 
     async def queue_counts(self, kind: str) -> QueueCounts:
         """See JobStore.queue_counts; also sets the gauges of this process."""
-        query = select(_jobs.state, func.count(), func.min(_jobs.queue_us), now_us())
-        query = query.where(_jobs.kind == kind, _jobs.state.in_([int(state) for state in LIVE]))
         async with self._database.read() as connection:
-            rows = (await connection.execute(query.group_by(_jobs.state))).all()
+            rows = (await connection.execute(_QUEUE_COUNTS, {"kind": kind})).all()
         queued, running, oldest_wait_s = 0, 0, 0.0
         for state, count, oldest_us, now in rows:
             if state == State.QUEUED:

@@ -12,6 +12,16 @@ _jobs = schema.jobs.c
 _BATCH = 200
 _MAX_STALE_US = 3_600_000_000
 
+# Built once: they run every other second.
+_EXPIRED = (
+    select(_jobs.id)
+    .where(_jobs.state.in_([int(state) for state in HELD]), _jobs.lease_until_us < now_us())
+    .limit(_BATCH)
+)
+_STALE = select(schema.jobs, _jobs.redispatches).where(_jobs.state == int(State.QUEUED), _jobs.redispatch_us < now_us())
+_ANY_STALE = _STALE.limit(1)
+_SOME_STALE = _STALE.order_by(_jobs.redispatch_us).limit(_BATCH).with_for_update(of=schema.jobs, skip_locked=True)
+
 
 class SqlUpkeep:
     """Safe to run in several processes at once: each row is looked at again under its lock."""
@@ -22,10 +32,8 @@ class SqlUpkeep:
     async def reap_expired(self, delay_s: float = 1.0) -> int:
         """Ends every attempt whose lease ran out: its job is queued again (after `delay_s`, doubled with each fault),
         FAILED after the last attempt, or CANCELED when that was asked for. Answers how many."""
-        held = _jobs.state.in_([int(state) for state in HELD])
-        query = select(_jobs.id).where(held, _jobs.lease_until_us < now_us()).limit(_BATCH)
         async with self._database.read() as connection:
-            expired = (await connection.execute(query)).scalars().all()
+            expired = (await connection.execute(_EXPIRED)).scalars().all()
         reaped = 0
         for job_id in expired:
             async with self._database.write() as transaction:
@@ -43,16 +51,12 @@ class SqlUpkeep:
 
         The generation stays: whichever message is taken first wins, the others then name no claimable job.
         """
-        query = select(schema.jobs, _jobs.redispatches).where(
-            _jobs.state == int(State.QUEUED), _jobs.redispatch_us < now_us()
-        )
         async with self._database.read() as connection:
-            if not (await connection.execute(query.limit(1))).first():
+            if not (await connection.execute(_ANY_STALE)).first():
                 return 0
         async with self._database.write() as transaction:
             now = await transaction.now_us()
-            rows = query.order_by(_jobs.redispatch_us).limit(_BATCH).with_for_update(of=schema.jobs, skip_locked=True)
-            stale = (await transaction.connection.execute(rows)).mappings().all()
+            stale = (await transaction.connection.execute(_SOME_STALE)).mappings().all()
             if not stale:
                 return 0
             for row in stale:

@@ -29,17 +29,19 @@ async def watch(
     job_id: str,
     after_seq: int | None = None,
     heartbeat_s: float = 15.0,
+    steps: bool = True,
 ) -> AsyncGenerator[Event, None]:
-    """A snapshot (or, with `after_seq`, every kept event after that number), then what happens, then the end.
+    """A snapshot (or, with `after_seq`, every kept event after that number), then what happens, then the end; without
+    `steps` only what is kept.
 
     The last event, and only it, has `terminal` set: the end of the revision that is watched (a job that is made anew
     in the meantime ends with CANCELED, SUPERSEDED; a deleted one with CANCELED, DELETED). Kept events come gapless and
     in order, steps in between never go back. While the broker is away the stream lives on heartbeats, each of which
     looks at SQL. Raises NotFoundError at the first step, and UnavailableError when the database is away.
     """
-    live, kept = subjects.live(owner, job_id), subjects.event(owner, subjects.PROGRESS, job_id)
+    told = [subjects.event(owner, subjects.PROGRESS, job_id), *([subjects.live(owner, job_id)] if steps else [])]
     # Subscribed before SQL is read: what happens in between arrives twice rather than never.
-    async with bus.subscribe(live, kept) as subscription:
+    async with bus.subscribe(*told) as subscription:
         job = await store.get(owner, job_id)
         story = _Story(store, events, job)
         for event in await story.begin(after_seq):
@@ -59,7 +61,8 @@ async def wait_for_end(
     store: JobStore, bus: Bus, events: EventFactory, *, owner: str, job_id: str, timeout_s: float
 ) -> Job:
     """The job when it has ended, or as it stands after `timeout_s`. Raises like `watch`."""
-    stream = watch(store, bus, events, owner=owner, job_id=job_id, heartbeat_s=min(15.0, max(0.1, timeout_s)))
+    heartbeat_s = min(15.0, max(0.1, timeout_s))
+    stream = watch(store, bus, events, owner=owner, job_id=job_id, heartbeat_s=heartbeat_s, steps=False)
     try:
         async with asyncio.timeout(timeout_s):
             async for _ in stream:

@@ -1,5 +1,7 @@
 """Videos and parameters as messages of the contract, and back."""
 
+from functools import lru_cache
+
 from atelier.jobs.v1 import job_pb2
 from atelier.video.v1 import video_pb2
 from atelier_generation.api.messages import (
@@ -46,16 +48,23 @@ def progress_of(job: Job) -> job_pb2.Progress:
     """The job counts denoising steps, and then the frames that are encoded."""
     if not job.steps:
         return progress_message(job)
-    parameters = VideoParameters.from_bytes(job.spec)
-    step, frame = min(job.step, parameters.steps), max(0, job.step - parameters.steps)
-    share = _DENOISING_SHARE * step / parameters.steps + (1 - _DENOISING_SHARE) * frame / parameters.frames
+    steps, frames = _counts(job.spec)
+    step, frame = min(job.step, steps), max(0, job.step - steps)
+    share = _DENOISING_SHARE * step / steps + (1 - _DENOISING_SHARE) * frame / frames
     return job_pb2.Progress(
         step=step,
-        steps=parameters.steps,
+        steps=steps,
         frame=frame,
-        frames=parameters.frames,
+        frames=frames,
         fraction=1.0 if job.fraction == 1.0 else min(share, 1.0),
     )
+
+
+@lru_cache(maxsize=64)
+def _counts(spec: bytes) -> tuple[int, int]:
+    """Steps and frames; every event asks."""
+    parameters = VideoParameters.from_bytes(spec)
+    return parameters.steps, parameters.frames
 
 
 def asked_from(message: video_pb2.VideoParameters) -> AskedVideo:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, RowMapping, Select, delete, insert, literal, select, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, delete, insert, literal, select, tuple_
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -38,12 +38,14 @@ class SqlCatalogue:
         """The asset, if it is the owner's."""
         return await self._one(assets.c.owner == owner, assets.c.id == asset_id)
 
-    async def find_written_once(self, owner: str, key: str) -> Asset | None:
-        """The owner's asset under a write-once key."""
-        return await self._one(assets.c.owner == owner, assets.c.write_once_key == key)
-
     async def add_sharing(self, draft: Draft, sha256: str) -> Asset | None:
         """Adds an asset upon the owner's blob of this content, if there is one."""
+        async with self._read() as connection:
+            taken = await _written_once(connection, draft.origin)
+            if taken is not None:
+                return taken
+            if await _one_blob(connection, _BLOB, draft.origin.owner, sha256) is None:
+                return None  # the usual case takes no lock
         return await self._add(draft, sha256, None)
 
     async def add(self, draft: Draft, blob: Blob) -> Asset:
@@ -105,23 +107,22 @@ class SqlCatalogue:
         """Adds `draft` upon the owner's blob of this content, or upon `fallback`, or (None given) not at all."""
         origin = draft.origin
         for _ in range(_ROUNDS):
-            if origin.write_once_key:
-                taken = await self.find_written_once(origin.owner, origin.write_once_key)
-                if taken is not None:
-                    return taken
             try:
                 async with self._write() as connection:
-                    blob = await _lock_blob(connection, origin.owner, sha256)
+                    blob = await _one_blob(connection, _LOCKED_BLOB, origin.owner, sha256)
                     if blob is None:
                         if fallback is None:
                             return None
                         blob = fallback
-                        await connection.execute(insert(blobs).values(_blob_values(blob)))
-                    await connection.execute(insert(assets).values(_asset_values(draft, blob)))
+                        await connection.execute(_INSERT_BLOB, _blob_values(blob))
+                    await connection.execute(_INSERT_ASSET, _asset_values(draft, blob))
                 return Asset(draft.id, origin, draft.create_time_us, blob)
             except IntegrityError:
-                # Another upload took the content's row or the write-once key meanwhile: look again.
-                continue
+                # Another upload took the write-once key meanwhile, or the content's row: look again.
+                async with self._read() as connection:
+                    taken = await _written_once(connection, origin)
+                if taken is not None:
+                    return taken
         raise _unavailable()
 
     async def _remove(self, *conditions: ColumnElement[bool]) -> Removed:
@@ -168,17 +169,33 @@ def _unavailable() -> UnavailableError:
     return UnavailableError("DATABASE_UNAVAILABLE", "the catalogue is not available", retry_after_s=1.0)
 
 
-async def _lock_blob(connection: AsyncConnection, owner: str, sha256: str) -> Blob | None:
-    query = select(blobs).where(blobs.c.owner == owner, blobs.c.sha256 == sha256).with_for_update()
-    row = (await connection.execute(query)).mappings().first()
-    return None if row is None else _blob(row)
-
-
 _ASSET_COLUMNS = [c for c in assets.c if c.name not in ("owner", "blob_key")]
 
 
 def _assets() -> Select[Any]:
     return select(*_ASSET_COLUMNS, *blobs.c).join_from(assets, blobs)
+
+
+# Built once: they run with every upload.
+_BLOB = select(blobs).where(blobs.c.owner == bindparam("owner"), blobs.c.sha256 == bindparam("sha256"))
+_LOCKED_BLOB = _BLOB.with_for_update()
+_WRITTEN_ONCE = _assets().where(assets.c.owner == bindparam("owner"), assets.c.write_once_key == bindparam("key"))
+_INSERT_BLOB = insert(blobs)
+_INSERT_ASSET = insert(assets)
+
+
+async def _written_once(connection: AsyncConnection, origin: Origin) -> Asset | None:
+    """The asset under the write-once key of `origin`, if it has one."""
+    if not origin.write_once_key:
+        return None
+    values = {"owner": origin.owner, "key": origin.write_once_key}
+    row = (await connection.execute(_WRITTEN_ONCE, values)).mappings().first()
+    return None if row is None else _asset(row)
+
+
+async def _one_blob(connection: AsyncConnection, query: Select[Any], owner: str, sha256: str) -> Blob | None:
+    row = (await connection.execute(query, {"owner": owner, "sha256": sha256})).mappings().first()
+    return None if row is None else _blob(row)
 
 
 def _blob(row: RowMapping) -> Blob:

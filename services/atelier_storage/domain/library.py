@@ -60,10 +60,6 @@ class Library:
 
     async def _add(self, draft: Draft, blob: Blob, spooled: Spooled) -> Asset:
         """The asset of `draft`, or the one that holds its write-once key."""
-        if draft.origin.write_once_key:
-            taken = await self._catalogue.find_written_once(blob.owner, draft.origin.write_once_key)
-            if taken is not None:
-                return taken
         asset = await self._catalogue.add_sharing(draft, blob.sha256)
         if asset is None:
             await self._blobs.put(blob.key, spooled.file, blob.size_bytes, blob.content_type.value)

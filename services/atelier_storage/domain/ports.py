@@ -100,10 +100,6 @@ class Catalogue(Protocol):
         """The asset, if it is the owner's."""
         ...
 
-    async def find_written_once(self, owner: str, key: str) -> Asset | None:
-        """The owner's asset under a write-once key."""
-        ...
-
     async def add_sharing(self, draft: Draft, sha256: str) -> Asset | None:
         """Adds an asset upon the owner's blob of this content; None when there is no such blob.
 

@@ -92,6 +92,7 @@ class _Making:
         self._parameters = parameters
         self._clip: ClipFiles | None = None
         self._stored: list[VideoFile] = []
+        self._last: list[NewFile] = []
         self._encode_s = 0.0
 
     async def run(self) -> Made:
@@ -116,7 +117,7 @@ class _Making:
             )
         with tracer().start_as_current_span("video.store"):
             assert self._clip is not None  # a clip has frames
-            files = await self._encoding(self._clip.finish)
+            files = [*self._last, *await self._encoding(self._clip.finish)]
             self._stored += await all_of(self._store(file) for file in files)
         _ENCODE.observe(self._encode_s)
         return Made(parameters, drawn.model_revision, tuple(self._stored))
@@ -140,7 +141,11 @@ class _Making:
         if self._clip is None:
             self._clip = await self._encoding(self._begin)
         clip = self._clip
-        for file in await self._encoding(lambda: self._encode(clip, chunk)):
+        files = await self._encoding(lambda: self._encode(clip, chunk))
+        if chunk.first_index + len(chunk.pixels) == self._parameters.frames:
+            self._last = files  # goes to storage with all the rest, in a moment
+            return
+        for file in files:
             self._stored.append(await self._store(file))
             await self._attempt.keep(self._so_far())
 
