@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from functools import partial
 
 from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
@@ -10,8 +9,7 @@ from google.protobuf import empty_pb2
 from atelier.events.v1 import events_pb2
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier_generation.adapters.storage import StorageAssets
-from atelier_generation.api.answers import Context, accepted, count_accepted, idempotency_key, page_of, stored_bytes
-from atelier_generation.api.messages import request_hash
+from atelier_generation.api.answers import Context, JobAnswers
 from atelier_generation.api.watching import Watching
 from atelier_generation.domain.generations import Generations
 from atelier_image.domain.parameters import AskedImage
@@ -25,24 +23,15 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
 
     def __init__(self, images: Generations[AskedImage], watching: Watching, storage: StorageAssets) -> None:
         self._images = images
-        self._watching = watching
-        self._storage = storage
+        self._answers = JobAnswers(images, watching, storage, image_path)
 
     async def GenerateImage(self, request: image_pb2.GenerateImageRequest, context: Context) -> image_pb2.Image:
         """Accepts a prompt, and waits for the picture when the caller prefers that."""
-        submitted = await self._images.submit(
-            current_principal().subject,
-            asked_from(request.parameters),
-            key=idempotency_key(request, context),
-            request_hash=request_hash(request.parameters),
-        )
-        count_accepted(submitted)
-        job = submitted.job
-        return image_message(await accepted(self._watching, job, image_path(job.id), context))
+        return image_message(await self._answers.submit(request, asked_from(request.parameters), context))
 
     async def ListImages(self, request: image_pb2.ListImagesRequest, context: Context) -> image_pb2.ListImagesResponse:
-        """See `page_of`."""
-        jobs, next_page_token = await page_of(self._images, request)
+        """See `JobAnswers.page`."""
+        jobs, next_page_token = await self._answers.page(request)
         return image_pb2.ListImagesResponse(images=map(image_message, jobs), next_page_token=next_page_token)
 
     async def GetImage(self, request: image_pb2.GetImageRequest, context: Context) -> image_pb2.Image:
@@ -51,8 +40,7 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
 
     async def UpdateImage(self, request: image_pb2.UpdateImageRequest, context: Context) -> image_pb2.Image:
         """New parameters."""
-        job = await self._images.update(current_principal().subject, request.id, asked_from(request.parameters))
-        return image_message(await accepted(self._watching, job, image_path(job.id), context))
+        return image_message(await self._answers.update(request.id, asked_from(request.parameters), context))
 
     async def DeleteImage(self, request: image_pb2.DeleteImageRequest, context: Context) -> empty_pb2.Empty:
         """Stops and removes."""
@@ -67,11 +55,11 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         self, request: image_pb2.GetImageContentRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
         """The bytes as storage answers them to the caller, headers included."""
-        owner = current_principal().subject
-        _, result = await self._images.finished(owner, request.id)
-        asset_id = picture_of(result, request.index).asset_id
-        lost = partial(self._images.file_lost, owner, request.id, asset_id)
-        async with aclosing(stored_bytes(self._storage, asset_id, context, lost=lost)) as chunks:
+
+        def asset_of(result: bytes) -> str:
+            return picture_of(result, request.index).asset_id
+
+        async with aclosing(self._answers.content(request.id, asset_of, context)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -79,10 +67,6 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         self, request: image_pb2.WatchImageRequest, context: Context
     ) -> AsyncIterator[events_pb2.Event]:
         """What happens to one image, to its end."""
-        owner = current_principal().subject
-        await self._images.get(owner, request.id)
-        await context.send_initial_metadata(())  # the stream is open now, and not when something happens
-        after_seq = request.after_seq if request.HasField("after_seq") else None
-        async with aclosing(self._watching.events(owner, request.id, after_seq)) as events:
+        async with aclosing(self._answers.events(request, context)) as events:
             async for event in events:
                 yield event

@@ -11,8 +11,7 @@ from google.protobuf import empty_pb2
 from atelier.events.v1 import events_pb2
 from atelier.video.v1 import video_pb2, video_pb2_grpc
 from atelier_generation.adapters.storage import CHUNK_BYTES
-from atelier_generation.api.answers import Context, accepted, count_accepted, idempotency_key, page_of, stored_bytes
-from atelier_generation.api.messages import request_hash
+from atelier_generation.api.answers import Context, JobAnswers
 from atelier_generation.api.serving import Parts
 from atelier_service.byte_range import names_etag
 from atelier_service.errors import NotFoundError
@@ -33,28 +32,20 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     def __init__(self, parts: Parts[AskedVideo]) -> None:
         self._videos = parts.generations
         self._jobs = parts.jobs
-        self._watching = parts.watching
         self._storage = parts.storage
+        self._answers = JobAnswers(parts.generations, parts.watching, parts.storage, video_path)
         self._part_files = PartCache(parts.storage.read)
         self._cutting = asyncio.Semaphore(_CUT_AT_ONCE)
 
     async def GenerateVideo(self, request: video_pb2.GenerateVideoRequest, context: Context) -> video_pb2.Video:
         """Accepts a prompt, and waits for the clip when the caller prefers that."""
         asked = asked_from(request.parameters)
-        submitted = await self._videos.submit(
-            current_principal().subject,
-            asked,
-            key=idempotency_key(request, context),
-            request_hash=request_hash(request.parameters),
-            check=partial(check_first_frame, self._storage, asked.first_frame_asset_id),
-        )
-        count_accepted(submitted)
-        job = submitted.job
-        return video_message(await accepted(self._watching, job, video_path(job.id), context))
+        check = partial(check_first_frame, self._storage, asked.first_frame_asset_id)
+        return video_message(await self._answers.submit(request, asked, context, check=check))
 
     async def ListVideos(self, request: video_pb2.ListVideosRequest, context: Context) -> video_pb2.ListVideosResponse:
-        """See `page_of`."""
-        jobs, next_page_token = await page_of(self._videos, request)
+        """See `JobAnswers.page`."""
+        jobs, next_page_token = await self._answers.page(request)
         return video_pb2.ListVideosResponse(videos=map(video_message, jobs), next_page_token=next_page_token)
 
     async def GetVideo(self, request: video_pb2.GetVideoRequest, context: Context) -> video_pb2.Video:
@@ -74,11 +65,11 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         self, request: video_pb2.GetVideoContentRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
         """The bytes as storage answers them to the caller, headers included."""
-        owner = current_principal().subject
-        _, result = await self._videos.finished(owner, request.id)
-        asset_id = file_of(result, _ROLES.get(request.role, "CLIP")).asset_id
-        lost = partial(self._videos.file_lost, owner, request.id, asset_id)
-        async with aclosing(stored_bytes(self._storage, asset_id, context, lost=lost)) as chunks:
+
+        def asset_of(result: bytes) -> str:
+            return file_of(result, _ROLES.get(request.role, "CLIP")).asset_id
+
+        async with aclosing(self._answers.content(request.id, asset_of, context)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -123,11 +114,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         self, request: video_pb2.WatchVideoRequest, context: Context
     ) -> AsyncIterator[events_pb2.Event]:
         """What happens to one video, to its end."""
-        owner = current_principal().subject
-        await self._videos.get(owner, request.id)
-        await context.send_initial_metadata(())  # the stream is open now, and not when something happens
-        after_seq = request.after_seq if request.HasField("after_seq") else None
-        async with aclosing(self._watching.events(owner, request.id, after_seq)) as events:
+        async with aclosing(self._answers.events(request, context)) as events:
             async for event in events:
                 yield event
 

@@ -1,20 +1,23 @@
 """How a servicer answers for jobs, whatever they make: submits, pages, streams of bytes."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, Protocol
+from contextlib import aclosing
+from typing import Any, Generic, Literal, Protocol
 
 import grpc.aio
 from google.api import httpbody_pb2
+from google.protobuf.message import Message
 from prometheus_client import Counter
 
+from atelier.events.v1 import events_pb2
 from atelier.jobs.v1 import job_pb2
 from atelier_generation.adapters.storage import StorageAssets
+from atelier_generation.api.messages import request_hash
 from atelier_generation.api.preference import wait_preference_s
 from atelier_generation.api.watching import Watching
-from atelier_generation.domain.generations import Generations
+from atelier_generation.domain.generations import AskedT, Generations
 from atelier_jobs.job import Job
 from atelier_jobs.states import State
-from atelier_jobs.store import Submitted
 from atelier_service.errors import InvalidArgumentError
 from atelier_service.http import request_header, set_http
 from atelier_service.identity import current_principal
@@ -30,6 +33,9 @@ _ACCEPTED = Counter("atelier_jobs_accepted_total", "Jobs accepted, by what answe
 class _SubmitRequest(Protocol):
     request_id: str
 
+    @property
+    def parameters(self) -> Message: ...
+
 
 class _PageRequest(Protocol):
     page_size: int
@@ -37,7 +43,113 @@ class _PageRequest(Protocol):
     state: job_pb2.State.ValueType
 
 
-def idempotency_key(request: _SubmitRequest, context: Context) -> str:
+class _WatchRequest(Protocol):
+    id: str
+    after_seq: int
+
+    def HasField(self, field_name: Literal["after_seq"], /) -> bool: ...
+
+
+class JobAnswers(Generic[AskedT]):
+    """Answers for jobs of one kind, and of the caller alone: the rest is as if it were not there."""
+
+    def __init__(
+        self,
+        generations: Generations[AskedT],
+        watching: Watching,
+        storage: StorageAssets,
+        path_of: Callable[[str], str],
+    ) -> None:
+        """`path_of` tells where a job is, below the gateway."""
+        self._generations = generations
+        self._watching = watching
+        self._storage = storage
+        self._path_of = path_of
+
+    async def submit(
+        self,
+        request: _SubmitRequest,
+        asked: AskedT,
+        context: Context,
+        *,
+        check: Callable[[], Awaitable[None]] | None = None,
+    ) -> Job:
+        """The job that is accepted; waits for its end when the caller prefers that. See Generations.submit."""
+        submitted = await self._generations.submit(
+            current_principal().subject,
+            asked,
+            key=_idempotency_key(request, context),
+            request_hash=request_hash(request.parameters),
+            check=check,
+        )
+        job = submitted.job
+        answer = "repeat" if submitted.repeated else "cache" if job.cached else "worker"
+        _ACCEPTED.labels(job.kind, answer).inc()
+        return await self._accepted(job, context)
+
+    async def update(self, job_id: str, asked: AskedT, context: Context) -> Job:
+        """The job with its new parameters; waits likewise."""
+        return await self._accepted(await self._generations.update(current_principal().subject, job_id, asked), context)
+
+    async def page(self, request: _PageRequest) -> tuple[list[Job], str]:
+        """The caller's jobs, and the next page's token. By id: UUIDv7 sort by time, so nothing is skipped or repeated
+        when jobs come and go."""
+        page = await self._generations.page(
+            current_principal().subject,
+            state=State(request.state) if request.state else None,
+            before=str(decode_token(request.page_token, 1)[0]) if request.page_token else "",
+            limit=page_size(request.page_size),
+        )
+        return list(page.jobs), encode_token(page.next_before) if page.next_before else ""
+
+    async def events(self, request: _WatchRequest, context: Context) -> AsyncGenerator[events_pb2.Event, None]:
+        """What happens to one job, to its end."""
+        owner = current_principal().subject
+        await self._generations.get(owner, request.id)
+        await context.send_initial_metadata(())  # the stream is open now, and not when something happens
+        after_seq = request.after_seq if request.HasField("after_seq") else None
+        async with aclosing(self._watching.events(owner, request.id, after_seq)) as events:
+            async for event in events:
+                yield event
+
+    async def content(
+        self, job_id: str, asset_of: Callable[[bytes], str], context: Context
+    ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
+        """The bytes of a finished job's file as storage answers them to the caller, headers included. `asset_of` tells
+        from its result which."""
+        owner = current_principal().subject
+        asset_id = asset_of(await self._generations.finished(owner, job_id))
+        headers = [(name, value) for name in _CONDITIONS if (value := request_header(context, name)) is not None]
+        call = self._storage.content(asset_id, headers)
+        try:
+            chunk = await call.read()  # an error comes before anything is sent: so its HTTP status can be told
+            await context.send_initial_metadata(_passed_on(await call.initial_metadata()))
+            while isinstance(chunk, httpbody_pb2.HttpBody):
+                yield chunk
+                chunk = await call.read()
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                await self._generations.file_lost(owner, job_id, asset_id)
+            # Such as 416 with its Content-Range.
+            context.set_trailing_metadata(_passed_on(error.trailing_metadata()))
+            raise
+        finally:
+            call.cancel()
+
+    async def _accepted(self, job: Job, context: Context) -> Job:
+        """202 for what is to be done, 200 for what is done; waits before, when the caller prefers that. The job as it
+        stands then."""
+        headers = {"location": self._path_of(job.id)}
+        wait_s = wait_preference_s(request_header(context, "prefer"))
+        if wait_s is not None:
+            headers["preference_applied"] = f"wait={wait_s}"
+            if wait_s and not job.state.terminal:
+                job = await self._watching.end(job.owner, job.id, wait_s)
+        await set_http(context, None if job.state.terminal else 202, **headers)
+        return job
+
+
+def _idempotency_key(request: _SubmitRequest, context: Context) -> str:
     """The key of a submit, from the header or the request. Raises InvalidArgumentError when they differ."""
     header = request_header(context, "idempotency-key") or ""
     if len(header) > 128:
@@ -46,60 +158,6 @@ def idempotency_key(request: _SubmitRequest, context: Context) -> str:
         text = "differs from the Idempotency-Key header"
         raise InvalidArgumentError.of_field("request_id", text, reason="AMBIGUOUS_IDEMPOTENCY_KEY")
     return header or request.request_id
-
-
-def count_accepted(submitted: Submitted) -> None:
-    """For the metrics."""
-    job = submitted.job
-    answer = "repeat" if submitted.repeated else "cache" if job.cached else "worker"
-    _ACCEPTED.labels(job.kind, answer).inc()
-
-
-async def accepted(watching: Watching, job: Job, path: str, context: Context) -> Job:
-    """202 for what is to be done, 200 for what is done; waits before, when the caller prefers that. The job as it
-    stands then."""
-    headers = {"location": path}
-    wait_s = wait_preference_s(request_header(context, "prefer"))
-    if wait_s is not None:
-        headers["preference_applied"] = f"wait={wait_s}"
-        if wait_s and not job.state.terminal:
-            job = await watching.end(job.owner, job.id, wait_s)
-    await set_http(context, None if job.state.terminal else 202, **headers)
-    return job
-
-
-async def page_of(generations: Generations[Any], request: _PageRequest) -> tuple[list[Job], str]:
-    """The caller's jobs, and the next page's token. By id: UUIDv7 sort by time, so nothing is skipped or repeated when
-    jobs come and go."""
-    page = await generations.page(
-        current_principal().subject,
-        state=State(request.state) if request.state else None,
-        before=str(decode_token(request.page_token, 1)[0]) if request.page_token else "",
-        limit=page_size(request.page_size),
-    )
-    return list(page.jobs), encode_token(page.next_before) if page.next_before else ""
-
-
-async def stored_bytes(
-    storage: StorageAssets, asset_id: str, context: Context, *, lost: Callable[[], Awaitable[None]]
-) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
-    """The bytes as storage answers them to the caller, headers included; `lost` is called when it has not got them."""
-    headers = [(name, value) for name in _CONDITIONS if (value := request_header(context, name)) is not None]
-    call = storage.content(asset_id, headers)
-    try:
-        chunk = await call.read()  # an error comes before anything is sent: so its HTTP status can be told
-        await context.send_initial_metadata(_passed_on(await call.initial_metadata()))
-        while isinstance(chunk, httpbody_pb2.HttpBody):
-            yield chunk
-            chunk = await call.read()
-    except grpc.aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.NOT_FOUND:
-            await lost()
-        # Such as 416 with its Content-Range.
-        context.set_trailing_metadata(_passed_on(error.trailing_metadata()))
-        raise
-    finally:
-        call.cancel()
 
 
 def _passed_on(metadata: Any) -> tuple[tuple[str, str | bytes], ...]:

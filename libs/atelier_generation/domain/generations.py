@@ -132,13 +132,13 @@ class Generations(Generic[AskedT]):
         with self._errors(job_id):
             await self._jobs.delete(owner, job_id)
 
-    async def finished(self, owner: str, job_id: str) -> tuple[Job, bytes]:
-        """A job that SUCCEEDED, and its result. Raises NotFoundError, and FailedPreconditionError for any other."""
+    async def finished(self, owner: str, job_id: str) -> bytes:
+        """The result of a job that SUCCEEDED. Raises NotFoundError, and FailedPreconditionError for any other."""
         job = await self.get(owner, job_id)
         if job.state is not State.SUCCEEDED or job.result is None:
             text = f"the {self._kind.name} is {job.state.name}: it has content once it is SUCCEEDED"
             raise FailedPreconditionError(self._kind.not_ready_reason, text, metadata={"state": job.state.name})
-        return job, job.result
+        return job.result
 
     async def file_lost(self, owner: str, job_id: str, asset_id: str) -> None:
         """Storage has not got what it had (it came back from an older backup, say): the result answers no request any
