@@ -41,7 +41,7 @@ class Length:
     plane_jobs: int
 
 
-FULL = Length(rounds=5, jobs=12, clip_rounds=5, clips=3, submit_s=3.0, plane_jobs=100)
+FULL = Length(rounds=5, jobs=12, clip_rounds=10, clips=3, submit_s=3.0, plane_jobs=100)
 QUICK = Length(rounds=2, jobs=6, clip_rounds=1, clips=2, submit_s=1.0, plane_jobs=20)
 
 
@@ -58,12 +58,12 @@ def measure(folder: Path, length: Length) -> list[Row]:
                 measure_clip_overhead(mesh, key, threads=threads, rounds=length.clip_rounds, jobs=length.clips)
             )
     start = _told(starts.rows("mesh", rounds=2))
-    encoding = _told(measure_encoding(threads=cores, rounds=length.clip_rounds))
+    encoding = _told(measure_encoding(threads=cores, rounds=length.rounds))
     (folder / "mesh" / "models.yaml").write_text(LONG_MODEL_YAML)
     with starts.mesh("mesh") as mesh:
         key = mesh.key_of("bench")
         cache = _told([measure_cache_hit(mesh, key, rounds=length.rounds)])
-        beside = _told([measure_side_by_side(mesh, key, rounds=length.clip_rounds)])
+        beside = _told([measure_side_by_side(mesh, key, rounds=length.rounds)])
         memory = _told(measure_memory(mesh))
         clip_memory = _told(measure_clip_memory(mesh, key, folder))
         submits = _told(measure_submits(mesh, key, rounds=length.rounds, seconds=length.submit_s))
