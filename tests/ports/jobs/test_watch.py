@@ -27,11 +27,13 @@ def sqlite_url(tmp_path: Path) -> str:
 class Watcher:
     """Collects a stream in the background."""
 
-    def __init__(self, api: Process, job: Job, *, after_seq: int | None = None, heartbeat_s: float = 15.0) -> None:
+    def __init__(
+        self, api: Process, job: Job, *, after_seq: int | None = None, heartbeat_s: float = 15.0, steps: bool = True
+    ) -> None:
         self.events: list[Event] = []
         self._stream = watch(
             api.plane.jobs, api.bus, api.plane.events, owner=job.owner, job_id=job.id, after_seq=after_seq,
-            heartbeat_s=heartbeat_s,
+            heartbeat_s=heartbeat_s, steps=steps,
         )  # fmt: skip
         self._task = asyncio.create_task(self._collect())
 
@@ -94,6 +96,19 @@ async def test_a_stream_tells_snapshot_steps_previews_and_one_end(database_url: 
         previews = [e for e in steps if e.generation_progress.preview]
         assert 1 <= len(previews) <= 3, "at most two a second"
         assert {e.generation_progress.preview_content_type for e in previews} == {"image/jpeg"}
+
+
+async def test_who_waits_for_the_end_alone_is_told_no_steps(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        job = await api.plane.submit()
+        watcher, brief = Watcher(api, job), Watcher(api, job, steps=False)
+        for each in (watcher, brief):
+            await each.saw(lambda event: event.HasField("snapshot"))
+        async with open_worker(api, _with_steps):
+            told = await watcher.end()
+            kept = await brief.end()
+        assert any(event.generation_progress.preview for event in told)
+        assert [event.seq for event in kept] == [1, 2, 3]
 
 
 async def test_frames_are_told_that_follow_the_last_step(sqlite_url: str, nats_server: NatsServer) -> None:

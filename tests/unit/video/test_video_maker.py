@@ -35,6 +35,7 @@ from tests.unit.storage.pictures import png
 from tests.unit.video.clip_job import PARAMETERS, RUNNING
 
 FORTY = replace(PARAMETERS, frames=40)
+SHORT = replace(PARAMETERS, frames=32)
 JOB = replace(RUNNING, spec=FORTY.to_bytes())
 CHUNK = 4
 AWAY = UnavailableError("STORAGE_UNAVAILABLE", "away")
@@ -164,6 +165,14 @@ async def test_the_frames_so_far_are_kept_while_the_clip_grows(tmp_path: Path) -
     assert set(shelf.content) == {"frames-0", "frames-16"}
     engine.go_on.set()
     await making
+    assert kept.frame_counts == [16, 32]  # what comes last goes to storage with the clip
+
+
+async def test_a_part_that_is_the_last_is_not_kept_before_the_end(tmp_path: Path) -> None:
+    kept = Kept()
+    done = await made(tmp_path, Shelf(), attempt=an_attempt(replace(RUNNING, spec=SHORT.to_bytes()), kept=kept))
+    assert kept.frame_counts == [16]
+    assert {file.first_frame for file in outputs(done) if file.role == "FRAMES"} == {0, 16}
 
 
 async def test_a_finished_clip_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
