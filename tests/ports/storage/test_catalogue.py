@@ -25,13 +25,13 @@ def draft(owner: str = "ada", **fields: object) -> Draft:
 async def test_an_asset_is_found_as_it_was_added(catalogue: SqlCatalogue) -> None:
     added = await catalogue.add(draft(filename="é.png", job_id="j", epoch=2**32 - 1, write_once_key="w"), blob())
     assert await catalogue.find("ada", added.id) == added
-    assert await catalogue.find_written_once("ada", "w") == added
+    assert await catalogue.add_sharing(draft(write_once_key="w"), "bb") == added
 
 
 async def test_somebody_elses_asset_is_not_found(catalogue: SqlCatalogue) -> None:
     added = await catalogue.add(draft(write_once_key="w"), blob())
     assert await catalogue.find("bob", added.id) is None
-    assert await catalogue.find_written_once("bob", "w") is None
+    assert await catalogue.add_sharing(draft("bob", write_once_key="w"), "aa") is None
     assert (await catalogue.remove("bob", added.id)).count == 0
 
 
