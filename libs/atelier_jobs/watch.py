@@ -39,9 +39,11 @@ async def watch(
     in order, steps in between never go back. While the broker is away the stream lives on heartbeats, each of which
     looks at SQL. Raises NotFoundError at the first step, and UnavailableError when the database is away.
     """
-    told = [subjects.event(owner, subjects.PROGRESS, job_id), *([subjects.live(owner, job_id)] if steps else [])]
+    heard = [subjects.event(owner, subjects.PROGRESS, job_id)]
+    if steps:
+        heard.append(subjects.live(owner, job_id))
     # Subscribed before SQL is read: what happens in between arrives twice rather than never.
-    async with bus.subscribe(*told) as subscription:
+    async with bus.subscribe(*heard) as subscription:
         job = await store.get(owner, job_id)
         story = _Story(store, events, job)
         for event in await story.begin(after_seq):

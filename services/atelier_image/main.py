@@ -36,8 +36,7 @@ def serve(settings: ImageSettings, jwks: JwksSource) -> AbstractAsyncContextMana
 
 
 def _register(parts: Parts[AskedImage], server: grpc.aio.Server) -> None:
-    images = ImageServicer(parts.generations, parts.watching, parts.storage)
-    image_pb2_grpc.add_ImageServiceServicer_to_server(images, server)
+    image_pb2_grpc.add_ImageServiceServicer_to_server(ImageServicer(parts), server)
     image_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(parts.models), server)
 
 

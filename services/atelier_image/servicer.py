@@ -8,10 +8,8 @@ from google.protobuf import empty_pb2
 
 from atelier.events.v1 import events_pb2
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier_generation.adapters.storage import StorageAssets
 from atelier_generation.api.answers import Context, JobAnswers
-from atelier_generation.api.watching import Watching
-from atelier_generation.domain.generations import Generations
+from atelier_generation.api.serving import Parts
 from atelier_image.domain.parameters import AskedImage
 from atelier_image.domain.result import picture_of
 from atelier_image.image_messages import asked_from, image_message, image_path
@@ -21,9 +19,9 @@ from atelier_service.identity import current_principal
 class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     """Owners see their own images only; the rest answers as if it were not there."""
 
-    def __init__(self, images: Generations[AskedImage], watching: Watching, storage: StorageAssets) -> None:
-        self._images = images
-        self._answers = JobAnswers(images, watching, storage, image_path)
+    def __init__(self, parts: Parts[AskedImage]) -> None:
+        self._images = parts.generations
+        self._answers = JobAnswers(parts.generations, parts.watching, parts.storage, image_path)
 
     async def GenerateImage(self, request: image_pb2.GenerateImageRequest, context: Context) -> image_pb2.Image:
         """Accepts a prompt, and waits for the picture when the caller prefers that."""

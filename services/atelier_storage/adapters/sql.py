@@ -36,7 +36,10 @@ class SqlCatalogue:
 
     async def find(self, owner: str, asset_id: str) -> Asset | None:
         """The asset, if it is the owner's."""
-        return await self._one(assets.c.owner == owner, assets.c.id == asset_id)
+        query = _assets().where(assets.c.owner == owner, assets.c.id == asset_id)
+        async with self._read() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return None if row is None else _asset(row)
 
     async def add_sharing(self, draft: Draft, sha256: str) -> Asset | None:
         """Adds an asset upon the owner's blob of this content, if there is one."""
@@ -97,11 +100,6 @@ class SqlCatalogue:
         """Asks for nothing, of the real table."""
         async with self._read() as connection:
             await connection.execute(select(assets.c.id).limit(1))
-
-    async def _one(self, *conditions: ColumnElement[bool]) -> Asset | None:
-        async with self._read() as connection:
-            row = (await connection.execute(_assets().where(*conditions))).mappings().first()
-        return None if row is None else _asset(row)
 
     async def _add(self, draft: Draft, sha256: str, fallback: Blob | None) -> Asset | None:
         """Adds `draft` upon the owner's blob of this content, or upon `fallback`, or (None given) not at all."""
