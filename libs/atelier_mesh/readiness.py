@@ -5,8 +5,8 @@ import os
 import urllib.error
 import urllib.request
 
-# The launcher forks and executes at once. gRPC need not guard its threads for that: its guard aborts one such child in a
-# hundred ("epoll_wait error: Bad file descriptor"), and says what it does on the terminal.
+# The launcher forks and executes at once. gRPC need not guard its threads for that: its guard aborts one such child in
+# a hundred ("epoll_wait error: Bad file descriptor"), and says what it does on the terminal.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 import grpc.aio
