@@ -66,9 +66,11 @@ def drawn_by_diffusers(folder: Path) -> Draw:
         TextToVideoSDPipeline,
     )
 
+    from atelier_diffusion.quiet import quiet
     from atelier_diffusion.scheduler import pipeline_scheduler
 
-    pipe: Any = TextToVideoSDPipeline.from_pretrained(folder, dtype=torch.float32)
+    with quiet():
+        pipe: Any = TextToVideoSDPipeline.from_pretrained(folder, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     own = pipe.scheduler
 
