@@ -7,7 +7,8 @@ import pytest
 from atelier_jobs.uninterrupted import uninterrupted
 
 
-async def test_work_ends_before_its_caller_hears_of_the_cancellation() -> None:
+@pytest.mark.parametrize("cancellations", [1, 2])
+async def test_work_ends_before_its_caller_hears_of_the_cancellation(cancellations: int) -> None:
     began, may_end = asyncio.Event(), asyncio.Event()
     ended = False
 
@@ -19,8 +20,11 @@ async def test_work_ends_before_its_caller_hears_of_the_cancellation() -> None:
 
     caller = asyncio.create_task(uninterrupted(work()))
     await began.wait()
-    caller.cancel()
-    asyncio.get_running_loop().call_soon(may_end.set)
+    for _ in range(cancellations):
+        caller.cancel()
+        await asyncio.sleep(0)  # it hears of this one before the next
+        assert not caller.done()
+    may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert ended
@@ -33,3 +37,19 @@ async def test_answers_and_errors_pass_through() -> None:
     assert await uninterrupted(divide(2)) == 0.5
     with pytest.raises(ZeroDivisionError):
         await uninterrupted(divide(0))
+
+
+async def test_an_error_that_nobody_hears_any_more_does_not_replace_the_cancellation() -> None:
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    async def fail() -> None:
+        began.set()
+        await may_end.wait()
+        raise ValueError
+
+    caller = asyncio.create_task(uninterrupted(fail()))
+    await began.wait()
+    caller.cancel()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
