@@ -35,7 +35,8 @@ run: $(VENV)/.local ## Start the whole mesh on this machine and make a first pic
 demo: $(VENV)/.local ## Make a picture and a clip, on the mesh that runs or on one for the purpose
 	@exec $(BIN)/atelier-mesh demo
 
-test: $(VENV)/.dev ## Run every test (real Envoy, NATS, S3 server, PostgreSQL; no Docker, no GPU)
+test: $(VENV)/.dev ## Run every test (real Envoy, NATS, S3 server, PostgreSQL, Chromium; no Docker, no GPU)
+	@command -v chromium chromium-browser google-chrome >/dev/null || { echo "The tests open pages in Chromium: apt-get install chromium"; exit 1; }
 	$(BIN)/pytest -q -n 3
 
 lint: $(VENV)/.dev ## Format check, ruff, mypy, buf, import walls, drift of generated code

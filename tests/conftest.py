@@ -7,8 +7,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from atelier_service.testing.postgres import database_url, postgres_server
 from atelier_service.testing.s3 import s3_server
+from tests.browser import browser, page
 
-__all__ = ["database_url", "postgres_server", "s3_server"]
+__all__ = ["browser", "database_url", "page", "postgres_server", "s3_server"]
 
 # Several processes test at once: torch must neither take all cores in each nor spin while it waits for one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,4 +1,4 @@
-"""What a page needs: CORS, gRPC-Web, WebSockets."""
+"""What a page needs: CORS, gRPC-Web, WebSockets; in a real browser too."""
 
 import base64
 import json
@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 import websockets
+from playwright.async_api import Page
 
 from atelier.image.v1 import image_pb2
 from tests.gateway.mesh import Gateway, Upstream, run_mesh
@@ -136,3 +137,26 @@ async def test_only_the_websocket_takes_a_token_in_its_query(gateway: Gateway, u
     answer = await gateway.rest.get(f"/api/v1/images/1?access_token={upstream.signer.token()}")
 
     assert answer.status_code == 401
+
+
+async def test_a_page_in_a_browser_calls_rest_and_the_websocket_with_its_token(
+    gateway: Gateway, upstream: Upstream, page: Page
+) -> None:
+    script = """async token => {
+        const headers = {authorization: `Bearer ${token}`};
+        const image = await (await fetch("/api/v1/images/7", {headers})).json();
+        const refused = (await fetch("/api/v1/images/7")).status;
+        const socket = new WebSocket(`ws://${location.host}/ws/v1/events?access_token=${token}`);
+        const first = await new Promise((resolve, reject) => {
+            socket.onmessage = message => resolve(message.data);
+            socket.onerror = () => reject(new Error("no WebSocket"));
+        });
+        socket.close();
+        return {id: image.id, refused, first: JSON.parse(first)};
+    }"""
+    await page.goto(f"{gateway.url}/api/v1/openapi.json")
+
+    seen = await page.evaluate(script, upstream.signer.token("eve"))
+
+    assert (seen["id"], seen["refused"]) == ("7", 401)
+    assert seen["first"]["x-atelier-subject"] == "eve"
