@@ -22,10 +22,12 @@ from atelier_storage.adapters.sql import SqlCatalogue
 from atelier_storage.adapters.tables import metadata
 from atelier_storage.domain.library import Library
 from atelier_storage.domain.limits import Limits
+from atelier_storage.domain.pace import SlowestPace
 from atelier_storage.domain.readiness import Readiness
 from atelier_storage.domain.sweep import Sweep
 from atelier_storage.servicer import StorageServicer
 from atelier_storage.settings import StorageSettings
+from atelier_storage.transfers import Transfers
 
 
 @asynccontextmanager
@@ -53,7 +55,8 @@ async def serve(settings: StorageSettings, jwks: JwksSource) -> AsyncIterator[Ru
         clock = SystemClock()
         limits = Limits(settings.max_upload_bytes, settings.max_pixels)
         library = Library(catalogue, blobs, FileSpool(settings.spool_dir), limits, clock, uuid7)
-        servicer = StorageServicer(library, max_uploads=settings.max_uploads, upload_idle_s=settings.upload_idle_s)
+        slowest = SlowestPace(settings.upload_idle_s, settings.upload_min_bytes_per_s, settings.upload_timeout_s)
+        servicer = StorageServicer(library, _transfers(settings), slowest)
         readiness = Readiness(catalogue, blobs)
         await readiness.look()  # before the first call comes, if S3 is there already
         register = partial(add_StorageServiceServicer_to_server, servicer)
@@ -71,6 +74,16 @@ def main() -> None:
     """The `atelier-storage` command."""
     settings = StorageSettings()
     run_service(settings, "atelier-storage", lambda: serve(settings, jwks_from(settings.auth_address)))
+
+
+def _transfers(settings: StorageSettings) -> Transfers:
+    return Transfers(
+        uploads=settings.max_uploads,
+        uploads_per_owner=settings.max_uploads_per_owner,
+        results=settings.max_result_uploads,
+        downloads=settings.max_downloads,
+        downloads_per_owner=settings.max_downloads_per_owner,
+    )
 
 
 def _make_folders(settings: StorageSettings) -> None:

@@ -1,6 +1,5 @@
 """`atelier.storage.v1.StorageService`: reads a request, asks the library, writes the answer."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -20,7 +19,6 @@ from atelier_service.errors import (
     InternalError,
     InvalidArgumentError,
     PermissionDeniedError,
-    ResourceExhaustedError,
 )
 from atelier_service.http import request_header, set_http
 from atelier_service.identity import current_principal
@@ -28,7 +26,9 @@ from atelier_service.paging import decode_token, encode_token, page_size
 from atelier_storage.content import content_headers
 from atelier_storage.domain.asset import Asset, Source
 from atelier_storage.domain.library import Library
+from atelier_storage.domain.pace import SlowestPace
 from atelier_storage.domain.ports import BlobMissingError
+from atelier_storage.transfers import Transfers
 from atelier_storage.uploads import IncomingUpload
 
 _log = structlog.get_logger(__name__)
@@ -46,10 +46,10 @@ _BYTES = Counter("atelier_storage_bytes_total", "Bytes of content taken in and g
 class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
     """Owners see their own assets only; the rest answers as if it were not there."""
 
-    def __init__(self, library: Library, *, max_uploads: int, upload_idle_s: float) -> None:
+    def __init__(self, library: Library, transfers: Transfers, slowest: SlowestPace) -> None:
         self._library = library
-        self._slots = asyncio.Semaphore(max_uploads)
-        self._upload_idle_s = upload_idle_s
+        self._transfers = transfers
+        self._slowest = slowest
 
     async def CreateAsset(
         self, request_iterator: AsyncIterator[storage_pb2.CreateAssetRequest], context: _Context
@@ -71,12 +71,10 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
             _UPLOAD_SECONDS.observe(time.perf_counter() - started)
 
     async def _store(self, requests: AsyncIterator[storage_pb2.CreateAssetRequest]) -> Asset:
-        if self._slots.locked():
-            text = "too many uploads at once"
-            raise ResourceExhaustedError("TOO_MANY_UPLOADS", text, retry_after_s=1.0)
-        async with self._slots:
-            upload = IncomingUpload(aiter(requests), self._upload_idle_s)
-            origin = await upload.open(current_principal())
+        principal = current_principal()
+        with self._transfers.upload(principal):
+            upload = IncomingUpload(aiter(requests), self._slowest)
+            origin = await upload.open(principal)
             asset = await self._library.store(origin, upload.chunks())
         _BYTES.labels("in").inc(asset.blob.size_bytes)
         return asset
@@ -102,7 +100,8 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         self, request: storage_pb2.GetAssetContentRequest, context: _Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
         """The bytes, or a part; headers leave when the first of them are here, so S3 being away is a clean 503."""
-        owner = current_principal().subject
+        principal = current_principal()
+        owner = principal.subject
         asset = await self._library.find(owner, request.id)
         blob = asset.blob
         try:
@@ -124,14 +123,15 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
             yield body  # empty, so that the gateway writes no body of its own
             return
         try:
-            async with aclosing(self._library.read(blob, plan.offset, plan.length)) as chunks:
-                body.data = await anext(chunks)
-                await set_http(context, None if plan.status == 200 else plan.status, **headers)
-                yield body
-                _BYTES.labels("out").inc(len(body.data))
-                async for chunk in chunks:
-                    yield httpbody_pb2.HttpBody(data=chunk)
-                    _BYTES.labels("out").inc(len(chunk))
+            with self._transfers.download(principal):
+                async with aclosing(self._library.read(blob, plan.offset, plan.length)) as chunks:
+                    body.data = await anext(chunks)
+                    await set_http(context, None if plan.status == 200 else plan.status, **headers)
+                    yield body
+                    _BYTES.labels("out").inc(len(body.data))
+                    async for chunk in chunks:
+                        yield httpbody_pb2.HttpBody(data=chunk)
+                        _BYTES.labels("out").inc(len(chunk))
         except BlobMissingError as error:
             await self._library.find(owner, request.id)  # removed meanwhile: NOT_FOUND
             _log.error("an asset has lost its bytes", asset_id=asset.id, key=blob.key)

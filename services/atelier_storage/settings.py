@@ -31,10 +31,33 @@ class StorageSettings(ServiceSettings):
         ge=1,
         description="most pixels of an upload: width × height × frames (a video, and what a job made: one frame)",
     )
-    max_uploads: int = Field(default=32, ge=1, le=4096, description="uploads under way at once; more are told to retry")
-    upload_idle_s: float = Field(default=30.0, gt=0, le=3600, description="seconds an upload may pause")
+    max_uploads: int = Field(
+        default=32, ge=1, le=4096, description="uploads of callers under way at once; more are told to retry"
+    )
+    max_uploads_per_owner: int = Field(
+        default=8, ge=1, le=4096, description="uploads that one caller may have under way; more are told to retry"
+    )
+    max_result_uploads: int = Field(
+        default=64,
+        ge=1,
+        le=4096,
+        description="uploads of the mesh's own services under way at once, besides those of callers",
+    )
+    max_downloads: int = Field(
+        default=1024, ge=1, le=65536, description="downloads of callers under way at once; more are told to retry"
+    )
+    max_downloads_per_owner: int = Field(
+        default=64, ge=1, le=4096, description="downloads that one caller may have under way; more are told to retry"
+    )
+    upload_idle_s: float = Field(default=30.0, gt=0, le=3600, description="seconds an upload may pause at a time")
+    upload_min_bytes_per_s: int = Field(
+        default=8192, ge=1, le=2**30, description="bytes a second that an upload sends at least, averaged over a pause"
+    )
+    upload_timeout_s: float = Field(default=1800.0, gt=0, le=86400, description="seconds an upload may take in all")
     spool_dir: Path = Field(
-        default=Path(tempfile.gettempdir()), description="folder for uploads under way; on a disk, not in memory"
+        default=Path(tempfile.gettempdir()),
+        description="folder for uploads under way; on a disk, not in memory, with room for max_uploads and"
+        " max_result_uploads files of max_upload_bytes",
     )
     sweep_interval_s: float = Field(default=3600.0, gt=0, description="seconds between sweeps for blobs without a row")
     sweep_min_age_s: float = Field(default=3600.0, ge=0, description="seconds that a blob without a row is left alone")

@@ -1,28 +1,30 @@
 """The messages of an upload: the first carries the fields, all may carry bytes."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 from atelier.storage.v1 import storage_pb2
-from atelier_service.errors import AbortedError, InvalidArgumentError, PermissionDeniedError
+from atelier_service.errors import InvalidArgumentError, PermissionDeniedError
 from atelier_service.identity import Principal
 from atelier_service.interceptors.validation import validate
 from atelier_storage.domain.asset import Origin, clean_filename
+from atelier_storage.domain.pace import Pace, SlowestPace
 
 
 class IncomingUpload:
     """One client stream. `open` first, then read `chunks` to their end."""
 
-    def __init__(self, requests: AsyncIterator[storage_pb2.CreateAssetRequest], idle_s: float) -> None:
+    def __init__(self, requests: AsyncIterator[storage_pb2.CreateAssetRequest], slowest: SlowestPace) -> None:
         self._requests = requests
-        self._idle_s = idle_s
+        self._pace = Pace(slowest, time.monotonic)
         self._first = b""
 
     async def open(self, principal: Principal) -> Origin:
         """Reads the first message, and answers what it says of the file to come.
 
         Raises InvalidArgumentError for fields that break the contract's rules, and PermissionDeniedError for fields of
-        services in the hands of a user.
+        services in the hands of a user; AbortedError as `chunks` does.
         """
         request = await self._next()
         if request is None:
@@ -41,7 +43,7 @@ class IncomingUpload:
         )
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes as they come; raises AbortedError when nothing comes for too long."""
+        """The bytes as they come; raises AbortedError when they come too slowly."""
         chunk, self._first = self._first, b""
         while True:
             if chunk:
@@ -52,9 +54,11 @@ class IncomingUpload:
             chunk = request.file.data
 
     async def _next(self) -> storage_pb2.CreateAssetRequest | None:
+        began_s = time.monotonic()
         try:
-            async with asyncio.timeout(self._idle_s):
-                return await anext(self._requests, None)
+            async with asyncio.timeout(self._pace.patience_s):
+                request = await anext(self._requests, None)
         except TimeoutError as error:
-            text = f"nothing came for {self._idle_s:g} seconds; send the file again"
-            raise AbortedError("UPLOAD_STALLED", text) from error
+            raise self._pace.stalled() from error
+        self._pace.came(len(request.file.data) if request else 0, time.monotonic() - began_s)
+        return request

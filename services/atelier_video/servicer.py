@@ -14,10 +14,11 @@ from atelier_generation.adapters.storage import CHUNK_BYTES
 from atelier_generation.api.answers import Context, JobAnswers
 from atelier_generation.api.serving import Parts
 from atelier_service.byte_range import names_etag
-from atelier_service.errors import NotFoundError
+from atelier_service.errors import NotFoundError, ResourceExhaustedError
 from atelier_service.http import request_header, set_http
 from atelier_service.identity import current_principal
 from atelier_service.paging import decode_position, encode_token, page_size
+from atelier_service.slots import Slots
 from atelier_video.domain.first_frame import check_first_frame
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
 from atelier_video.domain.result import Frames, Role, file_of
@@ -36,6 +37,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         self._answers = JobAnswers(parts.generations, parts.watching, parts.storage, video_path)
         self._part_files = PartCache(parts.storage.read)
         self._cutting = asyncio.Semaphore(_CUT_AT_ONCE)
+        self._reading = Slots(_READ_AT_ONCE, _READ_AT_ONCE_BY_ONE, _too_many_downloads)
 
     async def GenerateVideo(self, request: video_pb2.GenerateVideoRequest, context: Context) -> video_pb2.Video:
         """Accepts a prompt, and waits for the clip when the caller prefers that."""
@@ -104,11 +106,12 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
             await set_http(context, 304, etag=picture.etag, cache_control=_CACHE)
             yield httpbody_pb2.HttpBody(content_type=picture.content_type)
             return
-        content = await self._cut(picture, request.id, part.asset_id)
-        await set_http(context, etag=picture.etag, cache_control=_CACHE, x_content_type_options="nosniff")
-        for start in range(0, len(content), CHUNK_BYTES):
-            chunk = content[start : start + CHUNK_BYTES]
-            yield httpbody_pb2.HttpBody(content_type=picture.content_type, data=chunk)
+        with self._reading.take(current_principal().subject):
+            content = await self._cut(picture, request.id, part.asset_id)
+            await set_http(context, etag=picture.etag, cache_control=_CACHE, x_content_type_options="nosniff")
+            for start in range(0, len(content), CHUNK_BYTES):
+                chunk = content[start : start + CHUNK_BYTES]
+                yield httpbody_pb2.HttpBody(content_type=picture.content_type, data=chunk)
 
     async def WatchVideo(
         self, request: video_pb2.WatchVideoRequest, context: Context
@@ -136,9 +139,16 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
 
 
 _CUT_AT_ONCE = 8
+# A picture stays in memory until its reader has taken it, who may take long.
+_READ_AT_ONCE = 512
+_READ_AT_ONCE_BY_ONE = 64
 _CACHE = "private, no-cache"  # kept, and asked for again
 _ROLES: dict[video_pb2.OutputRole.ValueType, Role] = {
     video_pb2.CLIP: "CLIP",
     video_pb2.POSTER: "POSTER",
     video_pb2.CONTACT_SHEET: "CONTACT_SHEET",
 }
+
+
+def _too_many_downloads(text: str) -> ResourceExhaustedError:
+    return ResourceExhaustedError("TOO_MANY_DOWNLOADS", f"frames: {text}", retry_after_s=1.0)

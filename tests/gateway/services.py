@@ -57,7 +57,7 @@ class Images(image_pb2_grpc.ImageServiceServicer):
 
     def __init__(self) -> None:
         self.metadata: dict[str, str] = {}
-        self.watchers = 0
+        self.watchers = self.readers = 0
         self.release = asyncio.Event()
 
     def _remember(self, context: Context) -> None:
@@ -99,6 +99,13 @@ class Images(image_pb2_grpc.ImageServiceServicer):
     async def GetImageContent(
         self, request: image_pb2.GetImageContentRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        if request.id == "endless":
+            self.readers += 1
+            try:
+                while True:
+                    yield httpbody_pb2.HttpBody(content_type="image/png", data=bytes(1 << 16))
+            finally:
+                self.readers -= 1
         wanted = request_header(context, "range")
         if request_header(context, "if-none-match") == ETAG:
             await set_http(context, 304, etag=ETAG)

@@ -47,6 +47,8 @@ class Method:
     streams_out: bool
     takes_bytes: bool
     """True when the body of the REST request is a file."""
+    gives_bytes: bool
+    """True when the answer is a file."""
 
     @property
     def path(self) -> str:
@@ -91,6 +93,7 @@ def read_methods(descriptor_set: Path) -> tuple[Method, ...]:
                         streams_in=method.client_streaming,
                         streams_out=method.server_streaming,
                         takes_bytes=takes_bytes,
+                        gives_bytes=method.output_type == _HTTP_BODY,
                     )
                 )
     return tuple(found)

@@ -149,6 +149,7 @@ def _rpc(settings: GatewaySettings, method: Method) -> Config:
         retry_on += ",reset"
     streaming = method.streams_in or method.streams_out
     timeout = settings.submit_timeout_s if method.name in _WAITING else settings.call_timeout_s
+    longest = {"max_stream_duration": {"max_stream_duration": seconds(settings.download_timeout_s)}}
     return {
         "name": f"{method.service}/{method.name}",
         "match": {"path": method.path},
@@ -161,6 +162,7 @@ def _rpc(settings: GatewaySettings, method: Method) -> Config:
                 "num_retries": 5,
                 "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
             },
+            **(longest if method.gives_bytes else {}),
         },
     }
 

@@ -65,6 +65,8 @@ class GatewaySettings:
     """Longest wait for the answer to a submit: `Prefer: wait=60` and some."""
     idle_timeout_s: float = 90
     """A stream that is silent for this long is closed; services send a heartbeat every 15 s."""
+    download_timeout_s: float = 1800
+    """Longest download: a reader may be slow, and holds a slot and buffers meanwhile."""
     jwks_cache_s: float = 60
     """Seconds until the signing keys are fetched again: a new key must be published this long before it signs."""
     drain_s: float = 5

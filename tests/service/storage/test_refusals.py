@@ -13,9 +13,8 @@ from google.api.httpbody_pb2 import HttpBody
 
 from atelier.storage.v1.storage_pb2 import CreateAssetRequest
 from atelier.storage.v1.storage_pb2_grpc import StorageServiceStub
-from atelier_service.testing.s3 import S3Server
 from atelier_service.testing.wait import eventually
-from tests.service.storage.conftest import SIGNER, Refusal, Storage, refusal, running, settings_for
+from tests.service.storage.conftest import SIGNER, Refusal, Storage, refusal
 from tests.unit.storage import pictures
 
 GARBAGE = pictures.no_pictures() | {"a PNG bomb": pictures.bomb_png(), "a GIF bomb": pictures.bomb_gif()}
@@ -134,49 +133,3 @@ def _spooled() -> int:
         except FileNotFoundError:
             continue  # closed meanwhile
     return count
-
-
-async def test_an_upload_that_stalls_is_ended(s3_server: S3Server, tmp_path: Path) -> None:
-    async with running(s3_server, settings_for(s3_server, tmp_path, upload_idle_s=0.2)) as storage:
-        caller = storage.caller()
-
-        async def requests() -> AsyncIterator[CreateAssetRequest]:
-            yield CreateAssetRequest(file=HttpBody(data=pictures.png()[:20]))
-            await asyncio.Event().wait()
-
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await caller.stub.CreateAsset(requests(), metadata=caller.metadata, timeout=10)
-        assert (refusal(caught.value).code, refusal(caught.value).reason) == ("ABORTED", "UPLOAD_STALLED")
-
-
-async def test_more_uploads_than_allowed_at_once_are_told_to_retry(s3_server: S3Server, tmp_path: Path) -> None:
-    async with running(s3_server, settings_for(s3_server, tmp_path, max_uploads=1)) as storage:
-        caller, sent, go_on = storage.caller(), asyncio.Event(), asyncio.Event()
-        data = pictures.png()
-
-        async def slow() -> AsyncIterator[CreateAssetRequest]:
-            yield CreateAssetRequest(file=HttpBody(data=data[:20]))
-            sent.set()
-            await go_on.wait()
-            yield CreateAssetRequest(file=HttpBody(data=data[20:]))
-
-        async with asyncio.TaskGroup() as group:
-            first = group.create_task(_create(storage, slow()))
-            await sent.wait()
-            await eventually(lambda: _is_busy(storage), what="the only place is taken")
-            go_on.set()
-        assert first.result().sha256
-        assert (await caller.upload(data)).sha256
-
-
-async def _create(storage: Storage, requests: AsyncIterator[CreateAssetRequest]) -> Any:
-    return await storage.caller().stub.CreateAsset(requests, metadata=storage.caller().metadata, timeout=30)
-
-
-async def _is_busy(storage: Storage) -> bool:
-    try:
-        await storage.caller().upload(b"")
-    except grpc.aio.AioRpcError as error:
-        answer = refusal(error)
-        return answer.code == "RESOURCE_EXHAUSTED" and answer.reason == "TOO_MANY_UPLOADS" and answer.retry_s > 0
-    return False

@@ -1,6 +1,7 @@
 """What the servicer makes of a request, without a wire."""
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ from atelier_generation.domain.result import Result, Source
 from atelier_jobs.job import Job
 from atelier_jobs.states import State
 from atelier_media.frame_part import encode_frame_part
-from atelier_service.errors import InvalidArgumentError
+from atelier_service.errors import InvalidArgumentError, ResourceExhaustedError
 from atelier_service.identity import Principal, set_principal
 from atelier_service.paging import encode_token
 from atelier_video.domain.parameters import AskedVideo, resolve
@@ -89,3 +90,19 @@ async def test_a_frame_that_the_caller_has_is_not_sent_again(
 
 async def test_a_frame_that_the_caller_has_not_is_sent(servicer: VideoServicer) -> None:
     assert await _frame(servicer, Call(if_none_match='"x", W/"y"'))
+
+
+async def test_frames_that_nobody_takes_stop_only_their_own_reader(servicer: VideoServicer) -> None:
+    request = video_pb2.GetVideoFrameRequest(id="0197", index=1)
+    async with AsyncExitStack() as stack:
+        for _ in range(64):
+            answer = cast(Any, servicer.GetVideoFrame(request, cast(Any, Call())))
+            assert (await anext(answer)).data
+            stack.push_async_callback(answer.aclose)
+        with pytest.raises(ResourceExhaustedError) as caught:
+            await _frame(servicer, Call())
+        assert caught.value.reason == "TOO_MANY_DOWNLOADS"
+        set_principal(Principal("eve"))
+        assert await _frame(servicer, Call())
+    set_principal(Principal("ada"))
+    assert await _frame(servicer, Call())

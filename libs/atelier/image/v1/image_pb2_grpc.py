@@ -138,7 +138,8 @@ class ImageServiceServicer:
 
     def GetImageContent(self, request, context):
         """The bytes of one picture. Understands `Range`, `If-None-Match` and `If-Range`; answers with `ETag`.
-        Errors: NOT_FOUND (no such image or index), FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416).
+        Errors: NOT_FOUND (no such image or index), FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416),
+        RESOURCE_EXHAUSTED (too many downloads at once).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -49,7 +49,8 @@ class ImageServiceStub:
     """
     GetImageContent: _aio.UnaryStreamMultiCallable[_image_pb2.GetImageContentRequest, _httpbody_pb2.HttpBody]
     """The bytes of one picture. Understands `Range`, `If-None-Match` and `If-Range`; answers with `ETag`.
-    Errors: NOT_FOUND (no such image or index), FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416).
+    Errors: NOT_FOUND (no such image or index), FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416),
+    RESOURCE_EXHAUSTED (too many downloads at once).
     """
     WatchImage: _aio.UnaryStreamMultiCallable[_image_pb2.WatchImageRequest, _events_pb2.Event]
     """What happens to one image: a snapshot first (or, with `after_seq`, every kept event after that number), then
@@ -131,7 +132,8 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_image_pb2.GetImageContentRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
     ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
         """The bytes of one picture. Understands `Range`, `If-None-Match` and `If-Range`; answers with `ETag`.
-        Errors: NOT_FOUND (no such image or index), FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416).
+        Errors: NOT_FOUND (no such image or index), FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416),
+        RESOURCE_EXHAUSTED (too many downloads at once).
         """
 
     @_abc_1.abstractmethod

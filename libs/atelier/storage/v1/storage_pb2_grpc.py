@@ -78,8 +78,9 @@ class StorageServiceServicer:
         first message carries the fields and every message may carry a chunk of at most 1 MiB in `file.data`.
         The content is sniffed, its size and pixels are checked before anything is decoded, and equal content of one owner
         is stored once.
-        Errors: INVALID_ARGUMENT (no picture, too many pixels, empty), RESOURCE_EXHAUSTED (over the size limit),
-        ALREADY_EXISTS (another content under this `write_once_key`), UNAVAILABLE (the blob store is down).
+        Errors: INVALID_ARGUMENT (no picture, too many pixels, empty), RESOURCE_EXHAUSTED (over the size limit; too many
+        uploads at once), ABORTED (the bytes come too slowly), ALREADY_EXISTS (another content under this
+        `write_once_key`), UNAVAILABLE (the blob store is down).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -103,7 +104,7 @@ class StorageServiceServicer:
 
     def GetAssetContent(self, request, context):
         """The bytes. Understands `Range` (one range), `If-None-Match` and `If-Range`; answers with `ETag`.
-        Errors: NOT_FOUND, OUT_OF_RANGE (416), UNAVAILABLE.
+        Errors: NOT_FOUND, OUT_OF_RANGE (416), RESOURCE_EXHAUSTED (too many downloads at once), UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -23,8 +23,9 @@ class StorageServiceStub:
     first message carries the fields and every message may carry a chunk of at most 1 MiB in `file.data`.
     The content is sniffed, its size and pixels are checked before anything is decoded, and equal content of one owner
     is stored once.
-    Errors: INVALID_ARGUMENT (no picture, too many pixels, empty), RESOURCE_EXHAUSTED (over the size limit),
-    ALREADY_EXISTS (another content under this `write_once_key`), UNAVAILABLE (the blob store is down).
+    Errors: INVALID_ARGUMENT (no picture, too many pixels, empty), RESOURCE_EXHAUSTED (over the size limit; too many
+    uploads at once), ABORTED (the bytes come too slowly), ALREADY_EXISTS (another content under this
+    `write_once_key`), UNAVAILABLE (the blob store is down).
     """
     ListAssets: _aio.UnaryUnaryMultiCallable[_storage_pb2.ListAssetsRequest, _storage_pb2.ListAssetsResponse]
     """The caller's assets, newest first.
@@ -36,7 +37,7 @@ class StorageServiceStub:
     """
     GetAssetContent: _aio.UnaryStreamMultiCallable[_storage_pb2.GetAssetContentRequest, _httpbody_pb2.HttpBody]
     """The bytes. Understands `Range` (one range), `If-None-Match` and `If-Range`; answers with `ETag`.
-    Errors: NOT_FOUND, OUT_OF_RANGE (416), UNAVAILABLE.
+    Errors: NOT_FOUND, OUT_OF_RANGE (416), RESOURCE_EXHAUSTED (too many downloads at once), UNAVAILABLE.
     """
     DeleteAsset: _aio.UnaryUnaryMultiCallable[_storage_pb2.DeleteAssetRequest, _empty_pb2.Empty]
     """Removes an asset, and its bytes when no other asset of the owner shares them. What a job made goes with the job:
@@ -59,8 +60,9 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         first message carries the fields and every message may carry a chunk of at most 1 MiB in `file.data`.
         The content is sniffed, its size and pixels are checked before anything is decoded, and equal content of one owner
         is stored once.
-        Errors: INVALID_ARGUMENT (no picture, too many pixels, empty), RESOURCE_EXHAUSTED (over the size limit),
-        ALREADY_EXISTS (another content under this `write_once_key`), UNAVAILABLE (the blob store is down).
+        Errors: INVALID_ARGUMENT (no picture, too many pixels, empty), RESOURCE_EXHAUSTED (over the size limit; too many
+        uploads at once), ABORTED (the bytes come too slowly), ALREADY_EXISTS (another content under this
+        `write_once_key`), UNAVAILABLE (the blob store is down).
         """
 
     @_abc_1.abstractmethod
@@ -90,7 +92,7 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_storage_pb2.GetAssetContentRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
     ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
         """The bytes. Understands `Range` (one range), `If-None-Match` and `If-Range`; answers with `ETag`.
-        Errors: NOT_FOUND, OUT_OF_RANGE (416), UNAVAILABLE.
+        Errors: NOT_FOUND, OUT_OF_RANGE (416), RESOURCE_EXHAUSTED (too many downloads at once), UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

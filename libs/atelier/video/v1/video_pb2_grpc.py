@@ -135,7 +135,8 @@ class VideoServiceServicer:
     def GetVideoContent(self, request, context):
         """The bytes of the clip, or of another of its files. Understands `Range`, `If-None-Match` and `If-Range`; answers
         with `ETag`.
-        Errors: NOT_FOUND, FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416).
+        Errors: NOT_FOUND, FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416), RESOURCE_EXHAUSTED (too many downloads
+        at once).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -151,7 +152,8 @@ class VideoServiceServicer:
 
     def GetVideoFrame(self, request, context):
         """One frame as it was drawn, without loss, as a picture.
-        Errors: NOT_FOUND (no such video, or no such frame yet), INVALID_ARGUMENT.
+        Errors: NOT_FOUND (no such video, or no such frame yet), INVALID_ARGUMENT, RESOURCE_EXHAUSTED (too many downloads
+        at once).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,7 +45,8 @@ class VideoServiceStub:
     GetVideoContent: _aio.UnaryStreamMultiCallable[_video_pb2.GetVideoContentRequest, _httpbody_pb2.HttpBody]
     """The bytes of the clip, or of another of its files. Understands `Range`, `If-None-Match` and `If-Range`; answers
     with `ETag`.
-    Errors: NOT_FOUND, FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416).
+    Errors: NOT_FOUND, FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416), RESOURCE_EXHAUSTED (too many downloads
+    at once).
     """
     ListVideoFrames: _aio.UnaryUnaryMultiCallable[_video_pb2.ListVideoFramesRequest, _video_pb2.ListVideoFramesResponse]
     """The frames as they were drawn, in their order; of a running video those that are there already, marked partial.
@@ -53,7 +54,8 @@ class VideoServiceStub:
     """
     GetVideoFrame: _aio.UnaryStreamMultiCallable[_video_pb2.GetVideoFrameRequest, _httpbody_pb2.HttpBody]
     """One frame as it was drawn, without loss, as a picture.
-    Errors: NOT_FOUND (no such video, or no such frame yet), INVALID_ARGUMENT.
+    Errors: NOT_FOUND (no such video, or no such frame yet), INVALID_ARGUMENT, RESOURCE_EXHAUSTED (too many downloads
+    at once).
     """
     WatchVideo: _aio.UnaryStreamMultiCallable[_video_pb2.WatchVideoRequest, _events_pb2.Event]
     """What happens to one video: a snapshot first (or, with `after_seq`, every kept event after that number), then
@@ -126,7 +128,8 @@ class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
         """The bytes of the clip, or of another of its files. Understands `Range`, `If-None-Match` and `If-Range`; answers
         with `ETag`.
-        Errors: NOT_FOUND, FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416).
+        Errors: NOT_FOUND, FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416), RESOURCE_EXHAUSTED (too many downloads
+        at once).
         """
 
     @_abc_1.abstractmethod
@@ -146,7 +149,8 @@ class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_video_pb2.GetVideoFrameRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
     ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
         """One frame as it was drawn, without loss, as a picture.
-        Errors: NOT_FOUND (no such video, or no such frame yet), INVALID_ARGUMENT.
+        Errors: NOT_FOUND (no such video, or no such frame yet), INVALID_ARGUMENT, RESOURCE_EXHAUSTED (too many downloads
+        at once).
         """
 
     @_abc_1.abstractmethod
