@@ -9,7 +9,7 @@ from typing import ClassVar
 class FieldViolation:
     """A field of a request that breaks a rule.
 
-    `field` is the path as the caller wrote it (`width_px`, `metadata["x"]`).
+    `field` is the path as the caller wrote it (`width_px`, `metadata.colour`).
     """
 
     field: str

@@ -10,6 +10,7 @@ import structlog
 from atelier_service.channel import MAX_MESSAGE_BYTES
 from atelier_service.health import Health
 from atelier_service.identity import TokenVerifier
+from atelier_service.interceptors.decoding import DecodingInterceptor
 from atelier_service.interceptors.failures import FailuresInterceptor
 from atelier_service.interceptors.identity import IdentityInterceptor
 from atelier_service.interceptors.metrics import MetricsInterceptor
@@ -20,7 +21,8 @@ from atelier_service.settings import ServiceSettings
 _log = structlog.get_logger(__name__)
 
 _OPTIONS = [
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    # The runtime's own limit: what lies between is refused by DecodingInterceptor, with a reason.
+    ("grpc.max_receive_message_length", 2 * MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # Two servers on one port would share its calls by chance.
     ("grpc.so_reuseport", 0),
@@ -58,6 +60,7 @@ async def run_server(
             MetricsInterceptor(),  # likewise
             FailuresInterceptor(),  # maps what everything below raises
             IdentityInterceptor(verifier, public),  # nobody unknown reaches a rule or a handler
+            DecodingInterceptor(),  # bytes that are no request are an error like every other
             ValidationInterceptor(),  # the handler sees only what the contract allows
         ],
     )

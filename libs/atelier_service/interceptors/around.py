@@ -67,14 +67,21 @@ class Around(grpc.aio.ServerInterceptor, ABC):
                 else:
                     await behavior(request, context)
 
-        make = {
-            (False, False): (grpc.unary_unary_rpc_method_handler, unary),
-            (True, False): (grpc.stream_unary_rpc_method_handler, unary),
-            (False, True): (grpc.unary_stream_rpc_method_handler, stream),
-            (True, True): (grpc.stream_stream_rpc_method_handler, stream),
-        }
-        factory, behavior = make[handler.request_streaming, handler.response_streaming]
-        return factory(behavior, handler.request_deserializer, handler.response_serializer)
+        return handler_like(handler, stream if handler.response_streaming else unary, handler.request_deserializer)
+
+
+def handler_like(
+    handler: Any, behavior: Callable[[Any, Any], Awaitable[Any]], request_deserializer: Callable[[bytes], Any] | None
+) -> Any:
+    """A handler of the same kind as `handler` that runs `behavior`."""
+    factories = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }
+    factory: Any = factories[handler.request_streaming, handler.response_streaming]
+    return factory(behavior, request_deserializer, handler.response_serializer)
 
 
 def status_number(context: grpc.aio.ServicerContext[Any, Any]) -> int:

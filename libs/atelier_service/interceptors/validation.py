@@ -8,6 +8,7 @@ import protovalidate
 from google.protobuf.message import Message
 
 from atelier_service.errors import FieldViolation, InvalidArgumentError
+from atelier_service.field_path import as_written, entry, item, member
 from atelier_service.interceptors.around import Around, Call
 
 
@@ -36,14 +37,11 @@ class ValidationInterceptor(Around):
 
 
 def _path(violation: Any) -> str:
-    """The field as the caller wrote it: REST bodies are the `parameters` of their request."""
-    names: list[str] = []
+    """The field as the caller wrote it."""
+    path = ""
     for element in violation.proto.field.elements:
-        name = str(element.field_name)
+        path = member(path, str(element.field_name))
         if element.subscript is not None:
-            value = element.subscript.value
-            name += f"[{value}]" if isinstance(value, int) else f'["{value}"]'
-        names.append(name)
-    if len(names) > 1 and names[0] == "parameters":
-        names = names[1:]
-    return ".".join(names)
+            in_list = element.subscript.field == "index"
+            path = item(path, element.subscript.value) if in_list else entry(path, element.subscript.value)
+    return as_written(path)

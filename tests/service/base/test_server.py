@@ -150,7 +150,7 @@ async def test_a_field_rule_is_told_by_the_field_as_the_caller_wrote_it(
     error = await _failure(stub.GenerateImage(image_pb2.GenerateImageRequest(parameters=parameters)))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     fields = [f.field for f in from_rpc_error(error).fields]
-    assert fields == ["width_px", "steps", "guidance_scale", 'metadata["k"]']
+    assert fields == ["width_px", "steps", "guidance_scale", "metadata.k"]
 
 
 # The longest stays below 8 KiB of metadata: above, gRPC itself refuses some calls and lets others pass, by lot.

@@ -1,0 +1,67 @@
+"""Bytes of a request become its message inside of the call, so that a refusal is an error like every other.
+
+The runtime would decode them before any interceptor runs, and answer UNKNOWN with the name of a Python class.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+
+from atelier_service.channel import MAX_MESSAGE_BYTES
+from atelier_service.errors import InvalidArgumentError, ResourceExhaustedError
+from atelier_service.interceptors.around import handler_like
+from atelier_service.wire import find_invalid_text
+
+_Decode = Callable[[bytes], Any]
+
+
+def _checked(decode: _Decode, data: bytes) -> Any:
+    """The message. Raises InvalidArgumentError for bytes that are none, ResourceExhaustedError for too many."""
+    if len(data) > MAX_MESSAGE_BYTES:
+        limit = str(MAX_MESSAGE_BYTES)
+        text = f"the message has {len(data)} bytes; at most {limit} are allowed"
+        raise ResourceExhaustedError("MESSAGE_TOO_LARGE", text, metadata={"max_message_bytes": limit})
+    try:
+        return decode(data)
+    except (DecodeError, UnicodeError, ValueError) as error:
+        # A generated deserializer is the class method FromString, which knows its message.
+        descriptor = getattr(getattr(decode, "__self__", None), "DESCRIPTOR", None)
+        field = find_invalid_text(descriptor, data) if descriptor is not None else None
+        if field is not None:
+            raise InvalidArgumentError.of_field(field, "is not valid UTF-8", reason="INVALID_REQUEST") from error
+        name = "request" if descriptor is None else descriptor.name
+        raise InvalidArgumentError("INVALID_REQUEST", f"the bytes of the message are no {name}") from error
+
+
+async def _messages(decode: _Decode, pieces: AsyncIterator[bytes]) -> AsyncGenerator[Any, None]:
+    async for data in pieces:
+        yield _checked(decode, data)
+
+
+class DecodingInterceptor(grpc.aio.ServerInterceptor):
+    """Stands below whatever shall see the call before its request is believed to be one."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Returns the handler, which takes bytes."""
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.request_deserializer is None:
+            return handler
+        decode = handler.request_deserializer
+        behavior = next(
+            found
+            for found in (handler.unary_unary, handler.unary_stream, handler.stream_unary, handler.stream_stream)
+            if found is not None
+        )
+
+        async def decoded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            message = _messages(decode, request) if handler.request_streaming else _checked(decode, request)
+            return await behavior(message, context)
+
+        return handler_like(handler, decoded, request_deserializer=None)
