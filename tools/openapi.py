@@ -5,76 +5,51 @@ import re
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
 from tools.openapi_answers import (
     error_codes,
     error_name,
     needs_no_credentials,
     shared_errors,
-    status_schema,
     success_codes,
 )
-from tools.openapi_contract import Binding, Contract, Rpc, read_contract
+from tools.openapi_contract import Binding, Contract, Message, Rpc, read_contract
+from tools.openapi_examples import ERRORS, REQUESTS, Examples, as_server_sent
+from tools.openapi_headers import request_headers, shared_headers, success_headers
 from tools.openapi_rules import Schema, is_required, rules_of
-from tools.openapi_schemas import HTTP_BODY, Schemas
+from tools.openapi_schemas import EMPTY, HTTP_BODY, Schemas, short_name
+from tools.openapi_status import DETAILS, status_schema, tagged
 
 _TITLE = "Atelier"
 _ABOUT = (
     "Prompts become pictures and clips on machines that you own.\n\n"
-    "Say who you are with `Authorization: Bearer <token>` or `X-Api-Key: <key>`. Every error is a `Status`. Every "
-    "answer tells its trace in `X-Trace-Id`; a `traceparent` of yours is continued. The events of "
-    "`GET /api/v1/events` also come over a WebSocket at `/ws/v1/events`, where a page gives its token as "
-    "`?access_token=`."
+    "Send `Authorization: Bearer <token>` or `X-Api-Key: <key>`. Every error is a `Status`. Every answer has its trace "
+    "in `X-Trace-Id`; a `traceparent` of yours is continued. The events of `GET /api/v1/events` also come over a "
+    "WebSocket at `/ws/v1/events`, where a page gives its token as `?access_token=`."
 )
-_EXAMPLES = {
-    "GenerateImage": {
-        "shortest": {"value": {"prompt": "a red circle on a blue background"}},
-        "reproducible": {
-            "value": {
-                "prompt": "a green square on a white background",
-                "width_px": 64, "height_px": 64, "steps": 20, "guidance_scale": 4, "seed": 7,
-                "scheduler": "DDIM", "count": 2, "output_format": "PNG", "metadata": {"project": "readme"},
-            }
-        },
-    },
-    "GenerateVideo": {
-        "shortest": {"value": {"prompt": "a red ball moving right"}},
-        "reproducible": {
-            "value": {
-                "prompt": "a blue triangle moving up on a white background",
-                "width_px": 128, "height_px": 128, "frames": 16, "frame_rate_hz": 8, "steps": 10, "guidance_scale": 2,
-                "seed": 7, "scheduler": "DDIM", "container": "WEBM", "metadata": {"project": "readme"},
-            }
-        },
-    },
-}  # fmt: skip
-# Request headers, described where an RPC's comment speaks of them.
-_HEADERS: dict[str, tuple[str, str]] = {
-    "`prefer: wait=N`": ("Prefer", "`wait=N` answers when it is done, or after N seconds (at most 60) as it stands."),
-    "`idempotency-key`": ("Idempotency-Key", "A repeat under the same key answers the first result."),
-    "`Range`": ("Range", "One range of bytes, such as `bytes=0-1023`."),
-    "`If-None-Match`": ("If-None-Match", "304 when the `ETag` is still this one."),
-    "`If-Range`": ("If-Range", "Keep to `Range` only while the `ETag` is this one."),
-}
-_DETAILS = ("google.rpc.BadRequest", "google.rpc.ErrorInfo", "google.rpc.QuotaFailure", "google.rpc.RetryInfo")
 _BINARY: Schema = {"type": "string", "format": "binary"}
+_ANY_BYTES = "application/octet-stream"
+# Types that a comment names, such as `image/png`.
+_MEDIA_TYPE = re.compile(r"`((?:application|image|video)/[\w.+-]+)`")
 
 
 class _Document:
     """Collects paths, and the schemas that they need."""
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, examples: Examples) -> None:
         self._contract = contract
+        self._examples = examples
         self._schemas = Schemas(contract)
         self._paths: dict[str, dict[str, Any]] = {}
+        self._shown: dict[str, dict[str, Any]] = {}
 
     def build(self) -> dict[str, Any]:
         """The whole document."""
         for rpc in self._contract.rpcs:
             for number, binding in enumerate(rpc.bindings):
-                suffix = f"_{number + 1}" if number else ""
+                suffix = str(number + 1) if number else ""
                 self._paths.setdefault(binding.template, {})[binding.verb] = self._operation(rpc, binding, suffix)
-        details = {name: self._schemas.refer(name) for name in _DETAILS}
-        schemas = {**self._schemas.components, "Status": status_schema(details)}
         return {
             "openapi": "3.1.0",
             "info": {
@@ -83,19 +58,15 @@ class _Document:
                 "description": _ABOUT,
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
-            "servers": [{"url": "/"}],
+            "servers": [{"url": "/", "description": "The gateway that serves this document."}],
             "security": [{"bearer": []}, {"apiKey": []}],
             "tags": [{"name": n, "description": c} for n, c in sorted(self._contract.services.items())],
             "paths": {path: dict(sorted(verbs.items())) for path, verbs in sorted(self._paths.items())},
             "components": {
-                "schemas": dict(sorted(schemas.items())),
-                "responses": shared_errors(),
-                "headers": {
-                    "TraceId": {
-                        "description": "The trace that this answer belongs to: 32 hex digits.",
-                        "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
-                    }
-                },
+                "schemas": self._components(),
+                "examples": dict(sorted(self._shown.items())),
+                "responses": shared_errors(ERRORS),
+                "headers": shared_headers(),
                 "securitySchemes": {
                     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                     "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
@@ -103,13 +74,19 @@ class _Document:
             },
         }
 
+    def _components(self) -> dict[str, Schema]:
+        details = {name: self._schemas.refer(name) for name in DETAILS}
+        schemas = self._schemas.components
+        for name in DETAILS:
+            schemas[short_name(name)] = tagged(name, schemas[short_name(name)])
+        return dict(sorted({**schemas, "Status": status_schema(details)}.items()))
+
     def _operation(self, rpc: Rpc, binding: Binding, suffix: str) -> dict[str, Any]:
-        summary, _, _ = rpc.comment.replace("\n", " ").partition(". ")
         body = self._body(rpc, binding)
         operation: dict[str, Any] = {
-            "operationId": f"{rpc.proto.name}{suffix}",
+            "operationId": f"{rpc.proto.name[:1].lower()}{rpc.proto.name[1:]}{suffix}",
             "tags": [rpc.service],
-            "summary": summary.removesuffix("."),
+            "summary": re.split(r"[.:;](?:\s|$)", rpc.comment.replace("\n", " "), maxsplit=1)[0],
             "description": rpc.comment,
             "responses": self._responses(rpc, body),
         }
@@ -121,7 +98,7 @@ class _Document:
             operation["security"] = []
         return operation
 
-    def _input(self, rpc: Rpc) -> Any:
+    def _input(self, rpc: Rpc) -> Message:
         return self._contract.messages[rpc.proto.input_type.removeprefix(".")]
 
     def _parameters(self, rpc: Rpc, binding: Binding) -> list[dict[str, Any]]:
@@ -131,7 +108,7 @@ class _Document:
             is_message = field.type_name in self._contract.messages
             if field.name in in_path:
                 place, required = "path", True
-            elif binding.body in ("*", field.name) or is_message:
+            elif binding.body in ("*", field.name) or is_message or field.is_for_services:
                 continue
             else:
                 place, required = "query", is_required(rules_of(field.proto))
@@ -140,10 +117,7 @@ class _Document:
             found.append(
                 {"name": field.name, "in": place, "required": required, "description": description, "schema": schema}
             )
-        for mark, (name, description) in _HEADERS.items():
-            if mark in rpc.comment:
-                found.append({"name": name, "in": "header", "description": description, "schema": {"type": "string"}})
-        return found
+        return [*found, *request_headers(rpc)]
 
     def _body(self, rpc: Rpc, binding: Binding) -> dict[str, Any] | None:
         if not binding.body:
@@ -152,7 +126,7 @@ class _Document:
         if binding.body != "*":
             field = message.field(binding.body)
             if field.type_name == HTTP_BODY:
-                return {"description": field.comment, "required": True, "content": {"*/*": {"schema": _BINARY}}}
+                return {"description": field.comment, "required": True, "content": _bytes(rpc)}
             schema = self._schemas.refer(field.type_name, as_input=True)
             description = field.comment
         else:
@@ -166,47 +140,65 @@ class _Document:
                 else self._schemas.refer(message.name, as_input=True)
             )
         media: dict[str, Any] = {"schema": schema}
-        if examples := _EXAMPLES.get(rpc.proto.name):
+        if examples := REQUESTS.get(rpc.proto.name):
             media["examples"] = examples
         return {"description": description, "required": True, "content": {"application/json": media}}
 
     def _responses(self, rpc: Rpc, body: dict[str, Any] | None) -> dict[str, Any]:
         output = rpc.proto.output_type.removeprefix(".")
-        takes = set(body["content"]) if body else set()
         found: dict[str, Any] = {}
         for code in success_codes(rpc):
-            found[str(code)] = self._success("Accepted." if code == 202 else "Done.", self._content(rpc, output))
+            text = "Accepted." if code == 202 else "Done."
+            found[str(code)] = _success(rpc, code, text, self._content(rpc, output, code))
         if output == HTTP_BODY:
-            found["206"] = self._success("The part that `Range` asks for.", self._content(rpc, output))
-            found["304"] = self._success("The caller has it already.", None)
-        for code in error_codes(rpc, takes):
-            found[str(code)] = {"$ref": f"#/components/responses/{error_name(code)}"}
+            if "`Range`" in rpc.comment:
+                found["206"] = _success(rpc, 206, "The part that `Range` asks for.", _bytes(rpc))
+            if "`If-None-Match`" in rpc.comment:
+                found["304"] = _success(rpc, 304, "The caller has it already.", None)
+        for name in error_codes(rpc, set(body["content"]) if body else set()):
+            found[name] = {"$ref": f"#/components/responses/{error_name(name)}"}
         return dict(sorted(found.items()))
 
-    def _success(self, description: str, content: dict[str, Any] | None) -> dict[str, Any]:
-        answer: dict[str, Any] = {
-            "description": description,
-            "headers": {"X-Trace-Id": {"$ref": "#/components/headers/TraceId"}},
-        }
-        return answer | ({"content": content} if content else {})
-
-    def _content(self, rpc: Rpc, output: str) -> dict[str, Any]:
+    def _content(self, rpc: Rpc, output: str, code: int) -> dict[str, Any]:
         if output == HTTP_BODY:
-            return {"*/*": {"schema": _BINARY}}
-        schema = self._schemas.refer(output)
+            return _bytes(rpc)
+        name = short_name(output)
+        media: dict[str, Any] = {"schema": self._schemas.refer(output)}
+        is_accepted = code == 202
+        example = {} if output == EMPTY else self._examples.of(output, is_accepted=is_accepted)
+        if example is not None:
+            media["examples"] = self._show(f"{name}.accepted" if is_accepted else name, example)
         if not rpc.proto.server_streaming:
-            return {"application/json": {"schema": schema}}
-        return {
-            "application/json": {
-                "schema": {**schema, "description": "One such object a line, as long as the stream lasts."}
-            },
-            "text/event-stream": {
-                "schema": {"type": "string", "description": f"`data: <{schema['$ref'].rsplit('/')[-1]} as JSON>` each."}
-            },
+            return {"application/json": media}
+        media["schema"]["description"] = "One such object on each line, as long as the stream lasts."
+        sent: dict[str, Any] = {
+            "schema": {
+                "type": "string",
+                "description": f"Server-sent events: the `data` of each is a `{name}` as JSON.",
+            }
         }
+        if example is not None:
+            sent["examples"] = self._show(f"{name}.sent", as_server_sent(example))
+        return {"application/x-ndjson": media, "text/event-stream": sent}
+
+    def _show(self, name: str, value: object) -> dict[str, Any]:
+        """Examples of one answer: a reference to the one of that name, which becomes part of the document."""
+        self._shown[name] = {"value": value}
+        return {"answer": {"$ref": f"#/components/examples/{name}"}}
+
+
+def _bytes(rpc: Rpc) -> dict[str, Any]:
+    """The media types that the comment names."""
+    return {name: {"schema": _BINARY} for name in _MEDIA_TYPE.findall(rpc.comment) or [_ANY_BYTES]}
+
+
+def _success(rpc: Rpc, code: int, description: str, content: dict[str, Any] | None) -> dict[str, Any]:
+    answer = {"description": description, "headers": success_headers(rpc, code)}
+    return answer | ({"content": content} if content else {})
 
 
 def write_openapi(descriptor_set: Path, target: Path) -> None:
     """Writes the document of the contracts in `descriptor_set` (with imports and source info) to `target`."""
-    document = _Document(read_contract(descriptor_set)).build()
+    examples = Examples(FileDescriptorSet.FromString(descriptor_set.read_bytes()))
+    document = _Document(read_contract(descriptor_set), examples).build()
     target.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

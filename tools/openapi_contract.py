@@ -1,5 +1,6 @@
 """The contracts as the OpenAPI document needs them: descriptors, with the comments that belong to them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,17 @@ class Field:
         return self.proto.label == FieldDescriptorProto.LABEL_REPEATED
 
     @property
+    def has_presence(self) -> bool:
+        """True when an answer may lack it: the gateway prints every other field, also at its default."""
+        is_message = self.proto.type == FieldDescriptorProto.TYPE_MESSAGE
+        return not self.is_repeated and (is_message or self.proto.HasField("oneof_index"))
+
+    @property
+    def is_for_services(self) -> bool:
+        """True when only services of the mesh may send it."""
+        return self.comment.startswith("Services only:")
+
+    @property
     def type_name(self) -> str:
         """Full name of its message or enum; empty for scalars."""
         return self.proto.type_name.removeprefix(".")
@@ -63,11 +75,13 @@ class Message:
 
 @dataclass(frozen=True)
 class Enum:
-    """An enum; `values` holds names and comments, in order."""
+    """An enum; `values` holds names and comments, in order, without the zero value: nobody sends that."""
 
     name: str
     comment: str
     values: tuple[tuple[str, str], ...]
+    unspecified: str
+    """What it means to leave it out; empty when nothing is filled in."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +126,9 @@ class _File:
 
     def _comment(self, *path: int) -> str:
         lines = (line.strip() for line in self._comments.get(path, "").splitlines())
-        return "\n".join(lines)
+        text = "\n".join(lines)
+        # Of Google's messages the first sentence: the rest gives examples of other APIs.
+        return text if self.proto.package.startswith("atelier.") else re.split(r"(?<=\.)\s", text, maxsplit=1)[0]
 
     def messages(self) -> Iterator[Message]:
         for index, message in enumerate(self.proto.message_type):
@@ -136,10 +152,11 @@ class _File:
                 yield self._enum(enum, scope, (_FILE_MESSAGE, index, _MESSAGE_ENUM, inner))
 
     def _enum(self, proto: EnumDescriptorProto, scope: str, path: tuple[int, ...]) -> Enum:
-        values = tuple(
+        (_, unspecified), *values = [
             (value.name, self._comment(*path, _ENUM_VALUE, index)) for index, value in enumerate(proto.value)
-        )
-        return Enum(f"{scope}.{proto.name}", self._comment(*path), values)
+        ]
+        unspecified = unspecified.removeprefix("Never sent.")
+        return Enum(f"{scope}.{proto.name}", self._comment(*path), tuple(values), unspecified)
 
     def services(self) -> Iterator[tuple[str, str, list[Rpc]]]:
         for index, service in enumerate(self.proto.service):

@@ -29,6 +29,17 @@ def is_required(rules: validate_pb2.FieldRules) -> bool:
     return rules.required or rules.string.min_len > 0 or rules.repeated.min_items > 0
 
 
+def is_always_there(rules: validate_pb2.FieldRules) -> bool:
+    """True when the contract promises a message field of an answer."""
+    return rules.required
+
+
+def choices(rules: validate_pb2.FieldRules) -> Schema:
+    """The only values that a text may have, where the contract lists them."""
+    allowed = getattr(rules.string, "in")
+    return {"enum": list(allowed)} if allowed else {}
+
+
 def _given(rules: ProtoMessage, names: dict[str, str]) -> Schema:
     return {names[field.name]: value for field, value in rules.ListFields() if field.name in names}
 
@@ -41,8 +52,7 @@ def keywords(rules: validate_pb2.FieldRules) -> Schema:
         found = _given(rules.string, _TEXT)
         if "length" in found:
             found["minLength"] = found["maxLength"] = found.pop("length")
-        if allowed := getattr(rules.string, "in"):
-            found["enum"] = sorted(allowed)
+        found |= choices(rules)
     elif kind == "repeated":
         found = _given(rules.repeated, _LIST)
         if rules.repeated.unique:

@@ -3,7 +3,16 @@
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Proto
 
 from tools.openapi_contract import Contract, Field, Message
-from tools.openapi_rules import Schema, is_required, item_rules, keywords, remarks, rules_of
+from tools.openapi_rules import (
+    Schema,
+    choices,
+    is_always_there,
+    is_required,
+    item_rules,
+    keywords,
+    remarks,
+    rules_of,
+)
 
 ANY = "google.protobuf.Any"
 HTTP_BODY = "google.api.HttpBody"
@@ -33,6 +42,8 @@ _WELL_KNOWN: dict[str, Schema] = {
         "additionalProperties": True,
     },
 }
+# What other APIs fill in and this one does not.
+_UNUSED = {"google.rpc.BadRequest.FieldViolation": frozenset({"reason", "localized_message"})}
 
 
 def short_name(full_name: str) -> str:
@@ -85,14 +96,19 @@ class Schemas:
 
     def object(self, message: Message, *, as_input: bool, without: frozenset[str] = frozenset()) -> Schema:
         """A message's own schema, not a reference; `without` names fields to leave out."""
-        fields = [field for field in message.fields if field.name not in without]
+        without = without | _UNUSED.get(message.name, frozenset())
+        fields = [field for field in message.fields if not (field.name in without or field.is_for_services)]
         schema: Schema = {
             "type": "object",
             "description": message.comment,
             "properties": {field.name: self.value(field, as_input=as_input) for field in fields},
         }
-        required = [field.name for field in fields if as_input and is_required(rules_of(field.proto))]
-        return schema | ({"required": required} if required else {})
+        is_needed = _must_be_sent if as_input else _is_always_there
+        if required := [field.name for field in fields if is_needed(field)]:
+            schema["required"] = required
+        if as_input:
+            schema["additionalProperties"] = False
+        return schema
 
     def value(self, field: Field, *, as_input: bool) -> Schema:
         """What a field holds, with its comment and, for a request, its rules."""
@@ -106,14 +122,29 @@ class Schemas:
             schema = {"type": "array", "items": self._one(field, as_input=as_input) | inner}
         else:
             schema = self._one(field, as_input=as_input)
-        if as_input:
-            schema = schema | keywords(rules)
-        sentences = [field.comment, *(remarks(rules) if as_input else [])]
+        schema = schema | (keywords(rules) if as_input else choices(rules))
+        sentences = [field.comment, *(self._remarks(field) if as_input else [])]
         if description := " ".join(sentence for sentence in sentences if sentence):
             schema = schema | {"description": description}
         return schema
+
+    def _remarks(self, field: Field) -> list[str]:
+        """What a caller should know that no keyword can say."""
+        found = remarks(rules_of(field.proto))
+        enum = self._contract.enums.get(field.type_name)
+        if enum and enum.unspecified and "when left out" not in field.comment:
+            found.append(f"When left out: {enum.unspecified[:1].lower()}{enum.unspecified[1:]}")
+        return found
 
     def _one(self, field: Field, *, as_input: bool) -> Schema:
         if field.type_name:
             return self.refer(field.type_name, as_input=as_input)
         return dict(_SCALARS[field.proto.type])
+
+
+def _must_be_sent(field: Field) -> bool:
+    return is_required(rules_of(field.proto))
+
+
+def _is_always_there(field: Field) -> bool:
+    return not field.has_presence or is_always_there(rules_of(field.proto))

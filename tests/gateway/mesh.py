@@ -37,6 +37,7 @@ from atelier_mesh.gateway.settings import GatewaySettings
 from atelier_service.testing.tokens import TestSigner
 from atelier_service.testing.wait import eventually
 from envoy_api.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
+from tests.documented import check_status
 from tests.gateway.services import Auth, Called, Events, Images, Storage, System, Videos
 
 FOLDER = Path(__file__).resolve().parents[2] / "gateway/envoy"
@@ -162,7 +163,8 @@ async def run_envoy(settings: GatewaySettings, folder: Path) -> AsyncIterator[Ga
         base = f"http://127.0.0.1:{settings.port}"
         await eventually(lambda: process.returncode is not None or _answers(f"{base}/healthz"), 20, "envoy listens")
         assert process.returncode is None, log.read_text()[-2000:]
-        rest = await stack.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=20))
+        hooks = {"response": [check_status]}
+        rest = await stack.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=20, event_hooks=hooks))
         channel = grpc.aio.insecure_channel(f"127.0.0.1:{settings.port}")
         stack.push_async_callback(channel.close)
         yield Gateway(settings, process, rest, channel)

@@ -17,6 +17,7 @@ import httpx2
 
 from atelier_mesh.ports import PortInUseError, Ports
 from atelier_mesh.supervisor import die_with_parent
+from tests.documented import check_answer
 
 _START_S = 120.0
 
@@ -67,10 +68,11 @@ class RunningMesh:
         return self.environment["ATELIER_GRPC"]
 
     def client(self, api_key: str | None = None, **options: Any) -> httpx2.Client:
-        """A REST client; the caller closes it."""
+        """A REST client; the caller closes it. It compares every answer with the OpenAPI document."""
         key = self.api_key if api_key is None else api_key
         headers = {"X-Api-Key": key} if key else {}
-        return httpx2.Client(base_url=self.url, headers=headers, timeout=90, **options)
+        hooks = {"response": [check_answer]}
+        return httpx2.Client(base_url=self.url, headers=headers, timeout=90, event_hooks=hooks, **options)
 
     def key_of(self, user: str) -> str:
         """A new API key of `user`, who is made when new."""

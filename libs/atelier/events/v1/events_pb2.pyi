@@ -71,7 +71,7 @@ class Event(_message.Message):
     SYSTEM_STATUS_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     type: _builtins.str
-    """`generation.snapshot`, `generation.progress`, `model.status`, `error.notification`, `system.status` or `heartbeat`."""
+    """Which of the payloads it has; a snapshot of a job is `generation.snapshot`."""
     cursor: _builtins.str
     """Place in the caller's event log, for `after`; empty on snapshots, step progress and
     previews, and on all heartbeats but the first of a stream.
@@ -220,7 +220,7 @@ class ModelStatus(_message.Message):
     model_id: _builtins.str
     """Which model."""
     state: _builtins.str
-    """Where it stands: `UNLOADED`, `LOADING`, `READY`, `FAILED`."""
+    """Where it stands."""
     memory_bytes: _builtins.int
     """Device memory that it holds, in bytes."""
     worker_id: _builtins.str

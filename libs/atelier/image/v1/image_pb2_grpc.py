@@ -85,7 +85,8 @@ class ImageServiceServicer:
     """
 
     def GenerateImage(self, request, context):
-        """Accepts a prompt. The answer means: recorded for good. HTTP 202, or 200 when it is done already.
+        """Accepts a prompt for pictures. The answer means: recorded for good. HTTP 202, or 200 when it is done already;
+        `Location` is its path.
         Metadata: `prefer: wait=N` waits up to N seconds (at most 60) for the end; `idempotency-key` (or `request_id`)
         makes a repeat answer the first image.
         Errors: INVALID_ARGUMENT, ALREADY_EXISTS (409: another body under this key), RESOURCE_EXHAUSTED (429: queue or
@@ -112,8 +113,9 @@ class ImageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateImage(self, request, context):
-        """New parameters: a queued image takes them; a running or finished one is made anew as the next revision under the
-        same id, and the running attempt stops. HTTP 202.
+        """New parameters for an image: a queued image takes them; a running or finished one is made anew as the next revision
+        under the same id, and the running attempt stops. HTTP 202, or 200 when the content cache has it; `Location` is its
+        path. `prefer: wait=N` waits as in GenerateImage.
         Errors: INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -121,7 +123,7 @@ class ImageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteImage(self, request, context):
-        """Stops it if it runs and removes it with its files.
+        """Deletes an image: stops it if it runs and removes it with its files.
         Errors: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -129,7 +131,7 @@ class ImageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelImage(self, request, context):
-        """Stops it within one denoising step. Idempotent: a finished image is answered as it stands.
+        """Stops an image within one denoising step. Idempotent: a finished image is returned as it stands.
         Errors: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -137,7 +139,8 @@ class ImageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetImageContent(self, request, context):
-        """The bytes of one picture. Understands `Range`, `If-None-Match` and `If-Range`; answers with `ETag`.
+        """The bytes of one picture: `image/png`, `image/webp` or `image/jpeg`. Understands `Range`, `If-None-Match` and
+        `If-Range`; answers with `ETag`.
         Errors: NOT_FOUND (no such image or index), FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416),
         RESOURCE_EXHAUSTED (too many downloads at once).
         """
@@ -463,7 +466,7 @@ class ModelServiceServicer:
     """
 
     def ListModels(self, request, context):
-        """The catalogue.
+        """The models that make images.
         Errors: INVALID_ARGUMENT (page token).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -471,7 +474,7 @@ class ModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """One model.
+        """One model that makes images.
         Errors: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -479,7 +482,7 @@ class ModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LoadModel(self, request, context):
-        """Asks the workers to load it; HTTP 202. Watch `model.status` for the end.
+        """Asks the workers to load a model; HTTP 202, and `Location` is its path. Watch `model.status` for the end.
         Errors: NOT_FOUND, PERMISSION_DENIED (administrators only), UNAVAILABLE (no worker or broker).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -487,7 +490,7 @@ class ModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UnloadModel(self, request, context):
-        """Asks the workers to drop it; HTTP 202. A job that uses it finishes first.
+        """Asks the workers to drop a model; HTTP 202, and `Location` is its path. A job that uses it finishes first.
         Errors: NOT_FOUND, PERMISSION_DENIED (administrators only), UNAVAILABLE (no worker or broker).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

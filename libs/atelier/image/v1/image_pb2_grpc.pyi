@@ -20,7 +20,8 @@ class ImageServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GenerateImage: _aio.UnaryUnaryMultiCallable[_image_pb2.GenerateImageRequest, _image_pb2.Image]
-    """Accepts a prompt. The answer means: recorded for good. HTTP 202, or 200 when it is done already.
+    """Accepts a prompt for pictures. The answer means: recorded for good. HTTP 202, or 200 when it is done already;
+    `Location` is its path.
     Metadata: `prefer: wait=N` waits up to N seconds (at most 60) for the end; `idempotency-key` (or `request_id`)
     makes a repeat answer the first image.
     Errors: INVALID_ARGUMENT, ALREADY_EXISTS (409: another body under this key), RESOURCE_EXHAUSTED (429: queue or
@@ -35,20 +36,22 @@ class ImageServiceStub:
     Errors: NOT_FOUND.
     """
     UpdateImage: _aio.UnaryUnaryMultiCallable[_image_pb2.UpdateImageRequest, _image_pb2.Image]
-    """New parameters: a queued image takes them; a running or finished one is made anew as the next revision under the
-    same id, and the running attempt stops. HTTP 202.
+    """New parameters for an image: a queued image takes them; a running or finished one is made anew as the next revision
+    under the same id, and the running attempt stops. HTTP 202, or 200 when the content cache has it; `Location` is its
+    path. `prefer: wait=N` waits as in GenerateImage.
     Errors: INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED.
     """
     DeleteImage: _aio.UnaryUnaryMultiCallable[_image_pb2.DeleteImageRequest, _empty_pb2.Empty]
-    """Stops it if it runs and removes it with its files.
+    """Deletes an image: stops it if it runs and removes it with its files.
     Errors: NOT_FOUND.
     """
     CancelImage: _aio.UnaryUnaryMultiCallable[_image_pb2.CancelImageRequest, _image_pb2.Image]
-    """Stops it within one denoising step. Idempotent: a finished image is answered as it stands.
+    """Stops an image within one denoising step. Idempotent: a finished image is returned as it stands.
     Errors: NOT_FOUND.
     """
     GetImageContent: _aio.UnaryStreamMultiCallable[_image_pb2.GetImageContentRequest, _httpbody_pb2.HttpBody]
-    """The bytes of one picture. Understands `Range`, `If-None-Match` and `If-Range`; answers with `ETag`.
+    """The bytes of one picture: `image/png`, `image/webp` or `image/jpeg`. Understands `Range`, `If-None-Match` and
+    `If-Range`; answers with `ETag`.
     Errors: NOT_FOUND (no such image or index), FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416),
     RESOURCE_EXHAUSTED (too many downloads at once).
     """
@@ -67,7 +70,8 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _image_pb2.GenerateImageRequest,
         context: _aio.ServicerContext[_image_pb2.GenerateImageRequest, _abc.Awaitable[_image_pb2.Image]],
     ) -> _abc.Awaitable[_image_pb2.Image]:
-        """Accepts a prompt. The answer means: recorded for good. HTTP 202, or 200 when it is done already.
+        """Accepts a prompt for pictures. The answer means: recorded for good. HTTP 202, or 200 when it is done already;
+        `Location` is its path.
         Metadata: `prefer: wait=N` waits up to N seconds (at most 60) for the end; `idempotency-key` (or `request_id`)
         makes a repeat answer the first image.
         Errors: INVALID_ARGUMENT, ALREADY_EXISTS (409: another body under this key), RESOURCE_EXHAUSTED (429: queue or
@@ -100,8 +104,9 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _image_pb2.UpdateImageRequest,
         context: _aio.ServicerContext[_image_pb2.UpdateImageRequest, _abc.Awaitable[_image_pb2.Image]],
     ) -> _abc.Awaitable[_image_pb2.Image]:
-        """New parameters: a queued image takes them; a running or finished one is made anew as the next revision under the
-        same id, and the running attempt stops. HTTP 202.
+        """New parameters for an image: a queued image takes them; a running or finished one is made anew as the next revision
+        under the same id, and the running attempt stops. HTTP 202, or 200 when the content cache has it; `Location` is its
+        path. `prefer: wait=N` waits as in GenerateImage.
         Errors: INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED.
         """
 
@@ -111,7 +116,7 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _image_pb2.DeleteImageRequest,
         context: _aio.ServicerContext[_image_pb2.DeleteImageRequest, _abc.Awaitable[_empty_pb2.Empty]],
     ) -> _abc.Awaitable[_empty_pb2.Empty]:
-        """Stops it if it runs and removes it with its files.
+        """Deletes an image: stops it if it runs and removes it with its files.
         Errors: NOT_FOUND.
         """
 
@@ -121,7 +126,7 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _image_pb2.CancelImageRequest,
         context: _aio.ServicerContext[_image_pb2.CancelImageRequest, _abc.Awaitable[_image_pb2.Image]],
     ) -> _abc.Awaitable[_image_pb2.Image]:
-        """Stops it within one denoising step. Idempotent: a finished image is answered as it stands.
+        """Stops an image within one denoising step. Idempotent: a finished image is returned as it stands.
         Errors: NOT_FOUND.
         """
 
@@ -131,7 +136,8 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _image_pb2.GetImageContentRequest,
         context: _aio.ServicerContext[_image_pb2.GetImageContentRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
     ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
-        """The bytes of one picture. Understands `Range`, `If-None-Match` and `If-Range`; answers with `ETag`.
+        """The bytes of one picture: `image/png`, `image/webp` or `image/jpeg`. Understands `Range`, `If-None-Match` and
+        `If-Range`; answers with `ETag`.
         Errors: NOT_FOUND (no such image or index), FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416),
         RESOURCE_EXHAUSTED (too many downloads at once).
         """
@@ -154,19 +160,19 @@ class ModelServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListModels: _aio.UnaryUnaryMultiCallable[_image_pb2.ListModelsRequest, _image_pb2.ListModelsResponse]
-    """The catalogue.
+    """The models that make images.
     Errors: INVALID_ARGUMENT (page token).
     """
     GetModel: _aio.UnaryUnaryMultiCallable[_image_pb2.GetModelRequest, _image_pb2.Model]
-    """One model.
+    """One model that makes images.
     Errors: NOT_FOUND.
     """
     LoadModel: _aio.UnaryUnaryMultiCallable[_image_pb2.LoadModelRequest, _image_pb2.Model]
-    """Asks the workers to load it; HTTP 202. Watch `model.status` for the end.
+    """Asks the workers to load a model; HTTP 202, and `Location` is its path. Watch `model.status` for the end.
     Errors: NOT_FOUND, PERMISSION_DENIED (administrators only), UNAVAILABLE (no worker or broker).
     """
     UnloadModel: _aio.UnaryUnaryMultiCallable[_image_pb2.UnloadModelRequest, _image_pb2.Model]
-    """Asks the workers to drop it; HTTP 202. A job that uses it finishes first.
+    """Asks the workers to drop a model; HTTP 202, and `Location` is its path. A job that uses it finishes first.
     Errors: NOT_FOUND, PERMISSION_DENIED (administrators only), UNAVAILABLE (no worker or broker).
     """
 
@@ -179,7 +185,7 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _image_pb2.ListModelsRequest,
         context: _aio.ServicerContext[_image_pb2.ListModelsRequest, _abc.Awaitable[_image_pb2.ListModelsResponse]],
     ) -> _abc.Awaitable[_image_pb2.ListModelsResponse]:
-        """The catalogue.
+        """The models that make images.
         Errors: INVALID_ARGUMENT (page token).
         """
 
@@ -189,7 +195,7 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _image_pb2.GetModelRequest,
         context: _aio.ServicerContext[_image_pb2.GetModelRequest, _abc.Awaitable[_image_pb2.Model]],
     ) -> _abc.Awaitable[_image_pb2.Model]:
-        """One model.
+        """One model that makes images.
         Errors: NOT_FOUND.
         """
 
@@ -199,7 +205,7 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _image_pb2.LoadModelRequest,
         context: _aio.ServicerContext[_image_pb2.LoadModelRequest, _abc.Awaitable[_image_pb2.Model]],
     ) -> _abc.Awaitable[_image_pb2.Model]:
-        """Asks the workers to load it; HTTP 202. Watch `model.status` for the end.
+        """Asks the workers to load a model; HTTP 202, and `Location` is its path. Watch `model.status` for the end.
         Errors: NOT_FOUND, PERMISSION_DENIED (administrators only), UNAVAILABLE (no worker or broker).
         """
 
@@ -209,7 +215,7 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _image_pb2.UnloadModelRequest,
         context: _aio.ServicerContext[_image_pb2.UnloadModelRequest, _abc.Awaitable[_image_pb2.Model]],
     ) -> _abc.Awaitable[_image_pb2.Model]:
-        """Asks the workers to drop it; HTTP 202. A job that uses it finishes first.
+        """Asks the workers to drop a model; HTTP 202, and `Location` is its path. A job that uses it finishes first.
         Errors: NOT_FOUND, PERMISSION_DENIED (administrators only), UNAVAILABLE (no worker or broker).
         """
 

@@ -29,13 +29,15 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n atelier/storage/v1/storage.proto\x12\x12\x61telier.storage.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\x02\n\x05\x41sset\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x10\n\x08width_px\x18\x06 \x01(\r\x12\x11\n\theight_px\x18\x07 \x01(\r\x12\x30\n\x06source\x18\x08 \x01(\x0e\x32 .atelier.storage.v1.Asset.Source\x12\x0e\n\x06job_id\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x63ontent_url\x18\x0b \x01(\t\"5\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\n\n\x06UPLOAD\x10\x01\x12\x07\n\x03JOB\x10\x02\"\x9e\x01\n\x12\x43reateAssetRequest\x12\"\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12\x1a\n\x08\x66ilename\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x17\n\x06job_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\r\n\x05\x65poch\x18\x04 \x01(\r\x12 \n\x0ewrite_once_key\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x89\x01\n\x11ListAssetsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12:\n\x06source\x18\x03 \x01(\x0e\x32 .atelier.storage.v1.Asset.SourceB\x08\xbaH\x05\x82\x01\x02\x10\x01\"X\n\x12ListAssetsResponse\x12)\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x19.atelier.storage.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetAssetRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"/\n\x16GetAssetContentRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"+\n\x12\x44\x65leteAssetRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\\\n\x16\x44\x65leteJobAssetsRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x12\n\nkeep_epoch\x18\x02 \x01(\r\x12\x13\n\x0bup_to_epoch\x18\x03 \x01(\r\"0\n\x17\x44\x65leteJobAssetsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\r2\xb4\x05\n\x0eStorageService\x12p\n\x0b\x43reateAsset\x12&.atelier.storage.v1.CreateAssetRequest\x1a\x19.atelier.storage.v1.Asset\"\x1c\x82\xd3\xe4\x93\x02\x16\"\x0e/api/v1/assets:\x04\x66ile(\x01\x12s\n\nListAssets\x12%.atelier.storage.v1.ListAssetsRequest\x1a&.atelier.storage.v1.ListAssetsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/assets\x12g\n\x08GetAsset\x12#.atelier.storage.v1.GetAssetRequest\x1a\x19.atelier.storage.v1.Asset\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/assets/{id}\x12z\n\x0fGetAssetContent\x12*.atelier.storage.v1.GetAssetContentRequest\x1a\x14.google.api.HttpBody\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/assets/{id}/content0\x01\x12j\n\x0b\x44\x65leteAsset\x12&.atelier.storage.v1.DeleteAssetRequest\x1a\x16.google.protobuf.Empty\"\x1b\x82\xd3\xe4\x93\x02\x15*\x13/api/v1/assets/{id}\x12j\n\x0f\x44\x65leteJobAssets\x12*.atelier.storage.v1.DeleteJobAssetsRequest\x1a+.atelier.storage.v1.DeleteJobAssetsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n atelier/storage/v1/storage.proto\x12\x12\x61telier.storage.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcb\x02\n\x05\x41sset\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x10\n\x08width_px\x18\x06 \x01(\r\x12\x11\n\theight_px\x18\x07 \x01(\r\x12\x30\n\x06source\x18\x08 \x01(\x0e\x32 .atelier.storage.v1.Asset.Source\x12\x0e\n\x06job_id\x18\t \x01(\t\x12\x37\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x13\n\x0b\x63ontent_url\x18\x0b \x01(\t\"5\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\n\n\x06UPLOAD\x10\x01\x12\x07\n\x03JOB\x10\x02\"\x9e\x01\n\x12\x43reateAssetRequest\x12\"\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12\x1a\n\x08\x66ilename\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x17\n\x06job_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\r\n\x05\x65poch\x18\x04 \x01(\r\x12 \n\x0ewrite_once_key\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x89\x01\n\x11ListAssetsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12:\n\x06source\x18\x03 \x01(\x0e\x32 .atelier.storage.v1.Asset.SourceB\x08\xbaH\x05\x82\x01\x02\x10\x01\"X\n\x12ListAssetsResponse\x12)\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x19.atelier.storage.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetAssetRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"/\n\x16GetAssetContentRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"+\n\x12\x44\x65leteAssetRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\\\n\x16\x44\x65leteJobAssetsRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x12\n\nkeep_epoch\x18\x02 \x01(\r\x12\x13\n\x0bup_to_epoch\x18\x03 \x01(\r\"0\n\x17\x44\x65leteJobAssetsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\r2\xb4\x05\n\x0eStorageService\x12p\n\x0b\x43reateAsset\x12&.atelier.storage.v1.CreateAssetRequest\x1a\x19.atelier.storage.v1.Asset\"\x1c\x82\xd3\xe4\x93\x02\x16\"\x0e/api/v1/assets:\x04\x66ile(\x01\x12s\n\nListAssets\x12%.atelier.storage.v1.ListAssetsRequest\x1a&.atelier.storage.v1.ListAssetsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/assets\x12g\n\x08GetAsset\x12#.atelier.storage.v1.GetAssetRequest\x1a\x19.atelier.storage.v1.Asset\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/assets/{id}\x12z\n\x0fGetAssetContent\x12*.atelier.storage.v1.GetAssetContentRequest\x1a\x14.google.api.HttpBody\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/assets/{id}/content0\x01\x12j\n\x0b\x44\x65leteAsset\x12&.atelier.storage.v1.DeleteAssetRequest\x1a\x16.google.protobuf.Empty\"\x1b\x82\xd3\xe4\x93\x02\x15*\x13/api/v1/assets/{id}\x12j\n\x0f\x44\x65leteJobAssets\x12*.atelier.storage.v1.DeleteJobAssetsRequest\x1a+.atelier.storage.v1.DeleteJobAssetsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'atelier.storage.v1.storage_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ASSET'].fields_by_name['create_time']._loaded_options = None
+  _globals['_ASSET'].fields_by_name['create_time']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATEASSETREQUEST'].fields_by_name['filename']._loaded_options = None
   _globals['_CREATEASSETREQUEST'].fields_by_name['filename']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_CREATEASSETREQUEST'].fields_by_name['job_id']._loaded_options = None
@@ -67,25 +69,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STORAGESERVICE'].methods_by_name['DeleteAsset']._loaded_options = None
   _globals['_STORAGESERVICE'].methods_by_name['DeleteAsset']._serialized_options = b'\202\323\344\223\002\025*\023/api/v1/assets/{id}'
   _globals['_ASSET']._serialized_start=205
-  _globals['_ASSET']._serialized_end=528
-  _globals['_ASSET_SOURCE']._serialized_start=475
-  _globals['_ASSET_SOURCE']._serialized_end=528
-  _globals['_CREATEASSETREQUEST']._serialized_start=531
-  _globals['_CREATEASSETREQUEST']._serialized_end=689
-  _globals['_LISTASSETSREQUEST']._serialized_start=692
-  _globals['_LISTASSETSREQUEST']._serialized_end=829
-  _globals['_LISTASSETSRESPONSE']._serialized_start=831
-  _globals['_LISTASSETSRESPONSE']._serialized_end=919
-  _globals['_GETASSETREQUEST']._serialized_start=921
-  _globals['_GETASSETREQUEST']._serialized_end=961
-  _globals['_GETASSETCONTENTREQUEST']._serialized_start=963
-  _globals['_GETASSETCONTENTREQUEST']._serialized_end=1010
-  _globals['_DELETEASSETREQUEST']._serialized_start=1012
-  _globals['_DELETEASSETREQUEST']._serialized_end=1055
-  _globals['_DELETEJOBASSETSREQUEST']._serialized_start=1057
-  _globals['_DELETEJOBASSETSREQUEST']._serialized_end=1149
-  _globals['_DELETEJOBASSETSRESPONSE']._serialized_start=1151
-  _globals['_DELETEJOBASSETSRESPONSE']._serialized_end=1199
-  _globals['_STORAGESERVICE']._serialized_start=1202
-  _globals['_STORAGESERVICE']._serialized_end=1894
+  _globals['_ASSET']._serialized_end=536
+  _globals['_ASSET_SOURCE']._serialized_start=483
+  _globals['_ASSET_SOURCE']._serialized_end=536
+  _globals['_CREATEASSETREQUEST']._serialized_start=539
+  _globals['_CREATEASSETREQUEST']._serialized_end=697
+  _globals['_LISTASSETSREQUEST']._serialized_start=700
+  _globals['_LISTASSETSREQUEST']._serialized_end=837
+  _globals['_LISTASSETSRESPONSE']._serialized_start=839
+  _globals['_LISTASSETSRESPONSE']._serialized_end=927
+  _globals['_GETASSETREQUEST']._serialized_start=929
+  _globals['_GETASSETREQUEST']._serialized_end=969
+  _globals['_GETASSETCONTENTREQUEST']._serialized_start=971
+  _globals['_GETASSETCONTENTREQUEST']._serialized_end=1018
+  _globals['_DELETEASSETREQUEST']._serialized_start=1020
+  _globals['_DELETEASSETREQUEST']._serialized_end=1063
+  _globals['_DELETEJOBASSETSREQUEST']._serialized_start=1065
+  _globals['_DELETEJOBASSETSREQUEST']._serialized_end=1157
+  _globals['_DELETEJOBASSETSRESPONSE']._serialized_start=1159
+  _globals['_DELETEJOBASSETSRESPONSE']._serialized_end=1207
+  _globals['_STORAGESERVICE']._serialized_start=1210
+  _globals['_STORAGESERVICE']._serialized_end=1902
 # @@protoc_insertion_point(module_scope)

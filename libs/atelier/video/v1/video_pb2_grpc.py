@@ -90,7 +90,8 @@ class VideoServiceServicer:
     """
 
     def GenerateVideo(self, request, context):
-        """Accepts a prompt. The answer means: recorded for good. HTTP 202, or 200 when it is done already.
+        """Accepts a prompt for a clip. The answer means: recorded for good. HTTP 202, or 200 when it is done already;
+        `Location` is its path.
         Metadata: `prefer: wait=N` waits up to N seconds (at most 60) for the end; `idempotency-key` (or `request_id`)
         makes a repeat answer the first video.
         Errors: INVALID_ARGUMENT (an unknown model too), NOT_FOUND (the first frame is no asset of the caller's),
@@ -117,7 +118,7 @@ class VideoServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteVideo(self, request, context):
-        """Stops it if it runs and removes it with its files.
+        """Deletes a video: stops it if it runs and removes it with its files.
         Errors: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -125,7 +126,7 @@ class VideoServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelVideo(self, request, context):
-        """Stops it within one denoising step. Idempotent: a finished video is answered as it stands.
+        """Stops a video within one denoising step. Idempotent: a finished video is returned as it stands.
         Errors: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -133,8 +134,8 @@ class VideoServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetVideoContent(self, request, context):
-        """The bytes of the clip, or of another of its files. Understands `Range`, `If-None-Match` and `If-Range`; answers
-        with `ETag`.
+        """The bytes of the clip, or of another of its files: `video/mp4`, `video/webm` or `image/gif`; a poster is `image/png`,
+        a contact sheet `image/jpeg`. Understands `Range`, `If-None-Match` and `If-Range`; answers with `ETag`.
         Errors: NOT_FOUND, FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416), RESOURCE_EXHAUSTED (too many downloads
         at once).
         """
@@ -151,7 +152,8 @@ class VideoServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetVideoFrame(self, request, context):
-        """One frame as it was drawn, without loss, as a picture.
+        """One frame as it was drawn, without loss, as a picture: `image/png`, `image/webp` or `image/jpeg`. Understands
+        `If-None-Match`; answers with `ETag`.
         Errors: NOT_FOUND (no such video, or no such frame yet), INVALID_ARGUMENT, RESOURCE_EXHAUSTED (too many downloads
         at once).
         """
@@ -510,7 +512,7 @@ class VideoModelServiceServicer:
     """
 
     def ListVideoModels(self, request, context):
-        """The catalogue.
+        """The models that make videos.
         Errors: INVALID_ARGUMENT (page token).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -518,7 +520,7 @@ class VideoModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetVideoModel(self, request, context):
-        """One model.
+        """One model that makes videos.
         Errors: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -526,7 +528,7 @@ class VideoModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LoadVideoModel(self, request, context):
-        """Asks the workers to load it; HTTP 202. Watch `model.status` for the end.
+        """Asks the workers to load a video model; HTTP 202, and `Location` is its path. Watch `model.status` for the end.
         Errors: NOT_FOUND, PERMISSION_DENIED (administrators only), UNAVAILABLE (no worker or broker).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -534,7 +536,7 @@ class VideoModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UnloadVideoModel(self, request, context):
-        """Asks the workers to drop it; HTTP 202. A job that uses it finishes first.
+        """Asks the workers to drop a video model; HTTP 202, and `Location` is its path. A job that uses it finishes first.
         Errors: NOT_FOUND, PERMISSION_DENIED (administrators only), UNAVAILABLE (no worker or broker).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -20,7 +20,8 @@ class VideoServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GenerateVideo: _aio.UnaryUnaryMultiCallable[_video_pb2.GenerateVideoRequest, _video_pb2.Video]
-    """Accepts a prompt. The answer means: recorded for good. HTTP 202, or 200 when it is done already.
+    """Accepts a prompt for a clip. The answer means: recorded for good. HTTP 202, or 200 when it is done already;
+    `Location` is its path.
     Metadata: `prefer: wait=N` waits up to N seconds (at most 60) for the end; `idempotency-key` (or `request_id`)
     makes a repeat answer the first video.
     Errors: INVALID_ARGUMENT (an unknown model too), NOT_FOUND (the first frame is no asset of the caller's),
@@ -35,16 +36,16 @@ class VideoServiceStub:
     Errors: NOT_FOUND.
     """
     DeleteVideo: _aio.UnaryUnaryMultiCallable[_video_pb2.DeleteVideoRequest, _empty_pb2.Empty]
-    """Stops it if it runs and removes it with its files.
+    """Deletes a video: stops it if it runs and removes it with its files.
     Errors: NOT_FOUND.
     """
     CancelVideo: _aio.UnaryUnaryMultiCallable[_video_pb2.CancelVideoRequest, _video_pb2.Video]
-    """Stops it within one denoising step. Idempotent: a finished video is answered as it stands.
+    """Stops a video within one denoising step. Idempotent: a finished video is returned as it stands.
     Errors: NOT_FOUND.
     """
     GetVideoContent: _aio.UnaryStreamMultiCallable[_video_pb2.GetVideoContentRequest, _httpbody_pb2.HttpBody]
-    """The bytes of the clip, or of another of its files. Understands `Range`, `If-None-Match` and `If-Range`; answers
-    with `ETag`.
+    """The bytes of the clip, or of another of its files: `video/mp4`, `video/webm` or `image/gif`; a poster is `image/png`,
+    a contact sheet `image/jpeg`. Understands `Range`, `If-None-Match` and `If-Range`; answers with `ETag`.
     Errors: NOT_FOUND, FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416), RESOURCE_EXHAUSTED (too many downloads
     at once).
     """
@@ -53,7 +54,8 @@ class VideoServiceStub:
     Errors: NOT_FOUND, INVALID_ARGUMENT (page token).
     """
     GetVideoFrame: _aio.UnaryStreamMultiCallable[_video_pb2.GetVideoFrameRequest, _httpbody_pb2.HttpBody]
-    """One frame as it was drawn, without loss, as a picture.
+    """One frame as it was drawn, without loss, as a picture: `image/png`, `image/webp` or `image/jpeg`. Understands
+    `If-None-Match`; answers with `ETag`.
     Errors: NOT_FOUND (no such video, or no such frame yet), INVALID_ARGUMENT, RESOURCE_EXHAUSTED (too many downloads
     at once).
     """
@@ -73,7 +75,8 @@ class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _video_pb2.GenerateVideoRequest,
         context: _aio.ServicerContext[_video_pb2.GenerateVideoRequest, _abc.Awaitable[_video_pb2.Video]],
     ) -> _abc.Awaitable[_video_pb2.Video]:
-        """Accepts a prompt. The answer means: recorded for good. HTTP 202, or 200 when it is done already.
+        """Accepts a prompt for a clip. The answer means: recorded for good. HTTP 202, or 200 when it is done already;
+        `Location` is its path.
         Metadata: `prefer: wait=N` waits up to N seconds (at most 60) for the end; `idempotency-key` (or `request_id`)
         makes a repeat answer the first video.
         Errors: INVALID_ARGUMENT (an unknown model too), NOT_FOUND (the first frame is no asset of the caller's),
@@ -106,7 +109,7 @@ class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _video_pb2.DeleteVideoRequest,
         context: _aio.ServicerContext[_video_pb2.DeleteVideoRequest, _abc.Awaitable[_empty_pb2.Empty]],
     ) -> _abc.Awaitable[_empty_pb2.Empty]:
-        """Stops it if it runs and removes it with its files.
+        """Deletes a video: stops it if it runs and removes it with its files.
         Errors: NOT_FOUND.
         """
 
@@ -116,7 +119,7 @@ class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _video_pb2.CancelVideoRequest,
         context: _aio.ServicerContext[_video_pb2.CancelVideoRequest, _abc.Awaitable[_video_pb2.Video]],
     ) -> _abc.Awaitable[_video_pb2.Video]:
-        """Stops it within one denoising step. Idempotent: a finished video is answered as it stands.
+        """Stops a video within one denoising step. Idempotent: a finished video is returned as it stands.
         Errors: NOT_FOUND.
         """
 
@@ -126,8 +129,8 @@ class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _video_pb2.GetVideoContentRequest,
         context: _aio.ServicerContext[_video_pb2.GetVideoContentRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
     ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
-        """The bytes of the clip, or of another of its files. Understands `Range`, `If-None-Match` and `If-Range`; answers
-        with `ETag`.
+        """The bytes of the clip, or of another of its files: `video/mp4`, `video/webm` or `image/gif`; a poster is `image/png`,
+        a contact sheet `image/jpeg`. Understands `Range`, `If-None-Match` and `If-Range`; answers with `ETag`.
         Errors: NOT_FOUND, FAILED_PRECONDITION (not finished), OUT_OF_RANGE (416), RESOURCE_EXHAUSTED (too many downloads
         at once).
         """
@@ -148,7 +151,8 @@ class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _video_pb2.GetVideoFrameRequest,
         context: _aio.ServicerContext[_video_pb2.GetVideoFrameRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
     ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
-        """One frame as it was drawn, without loss, as a picture.
+        """One frame as it was drawn, without loss, as a picture: `image/png`, `image/webp` or `image/jpeg`. Understands
+        `If-None-Match`; answers with `ETag`.
         Errors: NOT_FOUND (no such video, or no such frame yet), INVALID_ARGUMENT, RESOURCE_EXHAUSTED (too many downloads
         at once).
         """
@@ -172,19 +176,19 @@ class VideoModelServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListVideoModels: _aio.UnaryUnaryMultiCallable[_video_pb2.ListVideoModelsRequest, _video_pb2.ListVideoModelsResponse]
-    """The catalogue.
+    """The models that make videos.
     Errors: INVALID_ARGUMENT (page token).
     """
     GetVideoModel: _aio.UnaryUnaryMultiCallable[_video_pb2.GetVideoModelRequest, _video_pb2.VideoModel]
-    """One model.
+    """One model that makes videos.
     Errors: NOT_FOUND.
     """
     LoadVideoModel: _aio.UnaryUnaryMultiCallable[_video_pb2.LoadVideoModelRequest, _video_pb2.VideoModel]
-    """Asks the workers to load it; HTTP 202. Watch `model.status` for the end.
+    """Asks the workers to load a video model; HTTP 202, and `Location` is its path. Watch `model.status` for the end.
     Errors: NOT_FOUND, PERMISSION_DENIED (administrators only), UNAVAILABLE (no worker or broker).
     """
     UnloadVideoModel: _aio.UnaryUnaryMultiCallable[_video_pb2.UnloadVideoModelRequest, _video_pb2.VideoModel]
-    """Asks the workers to drop it; HTTP 202. A job that uses it finishes first.
+    """Asks the workers to drop a video model; HTTP 202, and `Location` is its path. A job that uses it finishes first.
     Errors: NOT_FOUND, PERMISSION_DENIED (administrators only), UNAVAILABLE (no worker or broker).
     """
 
@@ -197,7 +201,7 @@ class VideoModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _video_pb2.ListVideoModelsRequest,
         context: _aio.ServicerContext[_video_pb2.ListVideoModelsRequest, _abc.Awaitable[_video_pb2.ListVideoModelsResponse]],
     ) -> _abc.Awaitable[_video_pb2.ListVideoModelsResponse]:
-        """The catalogue.
+        """The models that make videos.
         Errors: INVALID_ARGUMENT (page token).
         """
 
@@ -207,7 +211,7 @@ class VideoModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _video_pb2.GetVideoModelRequest,
         context: _aio.ServicerContext[_video_pb2.GetVideoModelRequest, _abc.Awaitable[_video_pb2.VideoModel]],
     ) -> _abc.Awaitable[_video_pb2.VideoModel]:
-        """One model.
+        """One model that makes videos.
         Errors: NOT_FOUND.
         """
 
@@ -217,7 +221,7 @@ class VideoModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _video_pb2.LoadVideoModelRequest,
         context: _aio.ServicerContext[_video_pb2.LoadVideoModelRequest, _abc.Awaitable[_video_pb2.VideoModel]],
     ) -> _abc.Awaitable[_video_pb2.VideoModel]:
-        """Asks the workers to load it; HTTP 202. Watch `model.status` for the end.
+        """Asks the workers to load a video model; HTTP 202, and `Location` is its path. Watch `model.status` for the end.
         Errors: NOT_FOUND, PERMISSION_DENIED (administrators only), UNAVAILABLE (no worker or broker).
         """
 
@@ -227,7 +231,7 @@ class VideoModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _video_pb2.UnloadVideoModelRequest,
         context: _aio.ServicerContext[_video_pb2.UnloadVideoModelRequest, _abc.Awaitable[_video_pb2.VideoModel]],
     ) -> _abc.Awaitable[_video_pb2.VideoModel]:
-        """Asks the workers to drop it; HTTP 202. A job that uses it finishes first.
+        """Asks the workers to drop a video model; HTTP 202, and `Location` is its path. A job that uses it finishes first.
         Errors: NOT_FOUND, PERMISSION_DENIED (administrators only), UNAVAILABLE (no worker or broker).
         """
 
