@@ -18,7 +18,7 @@ class StatusBoard:
     def __init__(self, bus: Bus, on_change: Callable[[events_pb2.Event], None]) -> None:
         self._bus = bus
         self._on_change = on_change
-        self._workers: dict[str, tuple[float, events_pb2.WorkerStatus]] = {}
+        self._workers: dict[str, tuple[float, events_pb2.WorkerReport]] = {}
         self._queues: dict[str, tuple[float, events_pb2.QueueStatus]] = {}
         self._known: frozenset[str] = frozenset()
 
@@ -28,18 +28,18 @@ class StatusBoard:
             async for report in reports:
                 now = time.monotonic()
                 if report.subject.startswith("system.worker."):
-                    worker = events_pb2.WorkerStatus.FromString(report.data)
-                    self._workers[worker.id] = (now, worker)
+                    worker = events_pb2.WorkerReport.FromString(report.data)
+                    self._workers[worker.status.id] = (now, worker)
                     self.tell_changes()
                 else:
                     queue = events_pb2.QueueStatus.FromString(report.data)
                     self._queues[queue.kind] = (now, queue)
 
-    def workers(self) -> list[events_pb2.WorkerStatus]:
-        """Workers heard of lately, by id."""
+    def workers(self, owner: str = "", *, every_job: bool = False) -> list[events_pb2.WorkerStatus]:
+        """Workers heard of lately, by id. Which job one runs is told of the jobs of `owner` only, or of every job."""
         oldest = time.monotonic() - _FORGET_AFTER_S
         self._workers = {k: v for k, v in self._workers.items() if v[0] > oldest}
-        return [self._workers[k][1] for k in sorted(self._workers)]
+        return [_seen_by(self._workers[k][1], owner, every_job) for k in sorted(self._workers)]
 
     def queues(self) -> list[events_pb2.QueueStatus]:
         """Queues heard of lately, by kind."""
@@ -48,7 +48,7 @@ class StatusBoard:
         return [self._queues[k][1] for k in sorted(self._queues)]
 
     def event(self) -> events_pb2.Event:
-        """The state as an event."""
+        """The state as an event for everybody, so without anybody's jobs."""
         now = Timestamp()
         now.GetCurrentTime()
         status = events_pb2.SystemStatus(workers=self.workers(), queues=self.queues())
@@ -60,3 +60,11 @@ class StatusBoard:
         if known != self._known:
             self._known = known
             self._on_change(self.event())
+
+
+def _seen_by(report: events_pb2.WorkerReport, owner: str, every_job: bool) -> events_pb2.WorkerStatus:
+    status = events_pb2.WorkerStatus()
+    status.CopyFrom(report.status)
+    if not every_job and (not owner or report.job_owner != owner):
+        status.job_id = ""
+    return status

@@ -1,24 +1,5 @@
 -- Makes REST of what is left of gRPC after the transcoder, and of HTTP what the other filters expect.
 
-local WEBSOCKET = "/ws/v1/events"
-
--- A browser cannot set headers on a WebSocket: its token comes in the query, and goes on as a header.
-local function move_token(headers)
-  local path = headers:get(":path")
-  local query = path:match("^" .. WEBSOCKET .. "%?(.*)$")
-  if not query then return end
-  local rest = {}
-  for pair in query:gmatch("[^&]+") do
-    local token = pair:match("^access_token=(.*)$")
-    if not token then
-      rest[#rest + 1] = pair
-    elseif not headers:get("authorization") then
-      headers:add("authorization", "Bearer " .. token)
-    end
-  end
-  headers:replace(":path", WEBSOCKET .. (#rest > 0 and "?" .. table.concat(rest, "&") or ""))
-end
-
 -- Every request has a trace, also when nobody listens to spans: the id is in answers, events and logs.
 local function ensure_trace(handle, headers)
   local parent = headers:get("traceparent") or ""
@@ -32,9 +13,7 @@ local function ensure_trace(handle, headers)
 end
 
 function envoy_on_request(handle)
-  local headers = handle:headers()
-  move_token(headers)
-  ensure_trace(handle, headers)
+  ensure_trace(handle, handle:headers())
 end
 
 -- What the messages of the transcoder's JSON parser call a type.

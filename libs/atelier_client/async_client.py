@@ -45,6 +45,7 @@ from atelier_client.parameters import Parameters, VideoParameters, to_message, t
 from atelier_client.rest_transport import RestTransport
 from atelier_client.retry import RetryPolicy
 from atelier_client.rpc import rpc
+from atelier_client.scopes import scopes_of
 from atelier_client.settings import ClientSettings
 from atelier_client.transport import Transport
 from atelier_client.video import AsyncVideo
@@ -224,9 +225,12 @@ class AsyncClient:
         """Stores a picture or film. Raises OSError when `path` cannot be read."""
         return await self.assets.upload(Path(path), filename)
 
-    async def token(self) -> CreateTokenResponse:
-        """A short-lived JWT for `Authorization: Bearer`, for programs that should not hold the key."""
-        return await self._connection.call(_TOKEN, CreateTokenRequest())
+    async def token(self, *, scopes: Iterable[str] = ()) -> CreateTokenResponse:
+        """A short-lived JWT for `Authorization: Bearer`, for pages and programs that should not hold the key.
+
+        `scopes`: what it may be used for, of `read`, `submit`, `keys` and `admin`; to read and submit when left out.
+        """
+        return await self._connection.call(_TOKEN, CreateTokenRequest(scopes=scopes_of(scopes)))
 
     async def status(self) -> GetSystemStatusResponse:
         """Workers, queues, devices, memory and disk."""

@@ -1,6 +1,7 @@
 """Who calls: a short-lived JWT, verified here again whatever the gateway did."""
 
 import asyncio
+import math
 import time
 import warnings
 from collections.abc import Awaitable, Callable
@@ -31,6 +32,12 @@ class Principal:
     roles: frozenset[str] = frozenset({"user"})
     key_id: str = ""
     actor: str = ""
+    scopes: frozenset[str] = frozenset()
+    """What the credential may be used for: `read`, `submit`, `keys`, `admin`."""
+    from_key: bool = False
+    """True when the caller sent an API key, which the gateway has exchanged: it holds as long as the key does."""
+    end_s: float = math.inf
+    """When the credential ends, in seconds since the epoch: the token, or the key that was sent."""
     token: str = field(default="", repr=False)
 
     @property
@@ -126,6 +133,9 @@ class TokenVerifier:
             roles=frozenset(map(str, claims.get("roles", ()))),
             key_id=str(claims.get("key_id", "")),
             actor=str((claims.get("act") or {}).get("sub", "")),
+            scopes=frozenset(str(claims.get("scope", "")).split()),
+            from_key=bool(claims.get("from_key")),
+            end_s=float(claims.get("key_exp", math.inf)) if claims.get("from_key") else float(claims["exp"]),
             token=token,
         )
         self._remember(token, float(claims["exp"]), principal)

@@ -51,7 +51,8 @@ async def run_server(
     """Serves what `register` adds while the context is open, and says SERVING.
 
     At the end it says NOT_SERVING, waits `drain_s` for whoever routes to notice, and stops with `shutdown_grace_s` for
-    calls that run. `public` names the methods that need no token. Raises OSError when the port is taken.
+    calls that run. `public` names the methods of foreign contracts that need no token. Raises OSError when the port is
+    taken.
     """
     server = grpc.aio.server(
         options=_OPTIONS,
@@ -59,7 +60,7 @@ async def run_server(
             TracingInterceptor(),  # outermost: the span sees the status that the caller sees
             MetricsInterceptor(),  # likewise
             FailuresInterceptor(),  # maps what everything below raises
-            IdentityInterceptor(verifier, public),  # nobody unknown reaches a rule or a handler
+            IdentityInterceptor(verifier, public),  # nobody unknown, or without the scope, reaches a rule or a handler
             DecodingInterceptor(),  # bytes that are no request are an error like every other
             ValidationInterceptor(),  # the handler sees only what the contract allows
         ],

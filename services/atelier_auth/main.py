@@ -39,12 +39,8 @@ from envoy_api.service.auth.v3 import external_auth_pb2_grpc
 
 SERVICE = "atelier-auth"
 
-# Who calls these has no token yet, or asks for somebody who has none.
-PUBLIC = (
-    "/atelier.auth.v1.AuthService/GetJwks",
-    "/atelier.auth.v1.AuthService/CreateServiceToken",
-    "/envoy.service.auth.v3.Authorization/Check",
-)
+# The gateway has no token.
+PUBLIC = ("/envoy.service.auth.v3.Authorization/Check",)
 
 
 @asynccontextmanager

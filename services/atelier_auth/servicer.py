@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import grpc.aio
 from google.protobuf import empty_pb2, timestamp_pb2
 
 from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
+from atelier.type.v1 import access_pb2
 from atelier_auth.domain.api_key import ApiKey
 from atelier_auth.domain.api_keys import ApiKeys
 from atelier_auth.domain.key_set import KeySet
 from atelier_auth.domain.mesh_tokens import MeshTokens
+from atelier_auth.domain.scopes import OF_A_PAGE, granted, ordered
 from atelier_auth.domain.token_issuer import TokenIssuer
 from atelier_service.errors import InvalidArgumentError
 from atelier_service.http import set_http
@@ -33,10 +36,19 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         self._key_set = key_set
 
     async def CreateToken(self, request: auth_pb2.CreateTokenRequest, context: Context) -> auth_pb2.CreateTokenResponse:
-        """A fresh token for the key behind the caller's."""
-        token = await self._issuer.for_key(await self._caller())
+        """A token with the key behind the caller's credential; of a token, one that does not outlive it."""
+        caller = current_principal()
+        key = await self._keys.caller(caller.key_id)
+        scopes = granted(_scopes(request.scopes), caller.scopes & key.scopes, otherwise=OF_A_PAGE)
+        end_us = None if caller.from_key else int(caller.end_s * 1_000_000)
+        token = await self._issuer.for_key(key, scopes, end_us=end_us)
         await set_http(context, cache_control="no-store")
-        return auth_pb2.CreateTokenResponse(access_token=token.text, token_type=_BEARER, expires_in_s=token.lifetime_s)
+        return auth_pb2.CreateTokenResponse(
+            access_token=token.text,
+            token_type=_BEARER,
+            expires_in_s=token.lifetime_s,
+            scopes=_to_scopes(scopes),
+        )
 
     async def ListApiKeys(self, request: auth_pb2.ListApiKeysRequest, context: Context) -> auth_pb2.ListApiKeysResponse:
         """A page of the caller's keys."""
@@ -53,12 +65,15 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         self, request: auth_pb2.CreateApiKeyRequest, context: Context
     ) -> auth_pb2.CreateApiKeyResponse:
         """A new key, shown this once."""
+        caller = await self._caller()
         new = await self._keys.create(
-            await self._caller(),
+            caller,
+            current_principal().scopes & caller.scopes,
             display_name=request.display_name,
             expires_in_s=request.expires_in_s,
             user_id=request.user_id,
             admin=request.admin,
+            scopes=_scopes(request.scopes),
         )
         await set_http(context, cache_control="no-store")
         return auth_pb2.CreateApiKeyResponse(key=_to_message(new.record), api_key=new.text)
@@ -112,7 +127,16 @@ def _to_message(key: ApiKey) -> auth_pb2.ApiKey:
         create_time=_time(key.create_us),
         expire_time=_time(key.expire_us),
         last_use_time=_time(key.last_use_us),
+        scopes=_to_scopes(key.scopes),
     )
+
+
+def _scopes(asked: Iterable[access_pb2.Scope.ValueType]) -> frozenset[str]:
+    return frozenset(access_pb2.Scope.Name(scope).lower() for scope in asked)
+
+
+def _to_scopes(scopes: frozenset[str]) -> list[access_pb2.Scope.ValueType]:
+    return [access_pb2.Scope.Value(scope.upper()) for scope in ordered(scopes)]
 
 
 def _time(us: int | None) -> timestamp_pb2.Timestamp | None:

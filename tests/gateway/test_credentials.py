@@ -1,5 +1,6 @@
 """Nobody gets in without saying who they are, through no door."""
 
+import json
 from collections.abc import Awaitable, Callable
 
 import grpc.aio
@@ -136,6 +137,46 @@ async def test_an_api_key_becomes_a_token_and_goes_no_further(gateway: Gateway, 
     assert answer.status_code == 200
     assert "x-api-key" not in seen
     assert (await upstream.signer.verifier().verify(seen["authorization"].removeprefix("Bearer "))).subject == "bob"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER  "])
+async def test_an_api_key_may_come_as_a_bearer(gateway: Gateway, upstream: Upstream, scheme: str) -> None:
+    headers = {"authorization": f"{scheme} atl_bob_secret"}
+    stub = image_pb2_grpc.ImageServiceStub(gateway.channel)
+
+    assert (await gateway.rest.get("/api/v1/images/1", headers=headers)).status_code == 200
+    await stub.GetImage(image_pb2.GetImageRequest(id="1"), metadata=tuple(headers.items()))
+    assert upstream.images.metadata["x-atelier-subject"] == "bob"
+    async with websockets.connect(
+        f"ws://127.0.0.1:{gateway.settings.port}/ws/v1/events", additional_headers=headers
+    ) as socket:
+        seen = json.loads(await socket.recv())
+    assert seen["x-atelier-subject"] == "bob"
+    assert "atl_" not in str(seen)
+
+
+async def test_a_scheme_in_lower_case_brings_a_token(gateway: Gateway, upstream: Upstream) -> None:
+    headers = {"authorization": f"bearer {upstream.signer.token('ada')}"}
+
+    assert (await gateway.rest.get("/api/v1/images/1", headers=headers)).status_code == 200
+
+
+async def test_what_comes_as_a_bearer_counts_and_a_key_beside_it_does_not(gateway: Gateway, upstream: Upstream) -> None:
+    async def subject_of(bearer: str, key: str = "atl_bob_secret") -> str | None:
+        headers = {"authorization": f"Bearer {bearer}", "x-api-key": key}
+        answer = await gateway.rest.get("/api/v1/images/1", headers=headers)
+        return upstream.images.metadata["x-atelier-subject"] if answer.status_code == 200 else None
+
+    assert await subject_of(upstream.signer.token("ada")) == "ada"
+    assert await subject_of("atl_ada_secret") == "ada"
+    assert await subject_of("atl_ada_guess") is None
+    assert await subject_of("x.y.z") is None
+
+
+async def test_another_scheme_beside_a_key_is_passed_over(gateway: Gateway) -> None:
+    headers = {"authorization": "Basic YTpi", "x-api-key": "atl_bob_secret"}
+
+    assert (await gateway.rest.get("/api/v1/images/1", headers=headers)).status_code == 200
 
 
 @pytest.mark.parametrize("credential", ["token", "key"])

@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
+from atelier_service.testing.wait import eventually
 from tests.mesh.picture import generate
 from tests.mesh.running_mesh import RunningMesh
 
@@ -67,9 +68,41 @@ def test_a_key_becomes_a_token_that_works_until_the_key_is_revoked(mesh: Running
         again = nobody.post("/api/v1/auth/token", json={}, headers=bearer)
         assert again.status_code == 200
         assert client.delete(f"/api/v1/auth/keys/{made['key']['id']}").status_code == 404  # not the administrator's
-        assert nobody.delete(f"/api/v1/auth/keys/{made['key']['id']}", headers=bearer).status_code == 200
+        refused = nobody.delete(f"/api/v1/auth/keys/{made['key']['id']}", headers=bearer)
+        assert (refused.status_code, refused.json()["details"][0]["reason"]) == (403, "SCOPE_REQUIRED")
+        with mesh.client(key) as owner:
+            assert owner.delete(f"/api/v1/auth/keys/{made['key']['id']}").status_code == 200
         assert nobody.get("/api/v1/images", headers={"X-Api-Key": key}).status_code == 401
         assert nobody.post("/api/v1/auth/token", json={}, headers=bearer).status_code == 401
+
+
+def test_a_key_as_a_bearer_works_like_the_header(mesh: RunningMesh) -> None:
+    with mesh.client("") as nobody:
+        headers = {"Authorization": f"Bearer {mesh.api_key}"}
+        assert nobody.get("/api/v1/auth/keys", headers=headers).status_code == 200
+        assert nobody.get("/api/v1/images", headers={"Authorization": "Bearer atl_nobody_atall"}).status_code == 401
+
+
+def test_a_key_that_reads_submits_nothing(mesh: RunningMesh, client: httpx2.Client) -> None:
+    made = client.post("/api/v1/auth/keys", json={"display_name": "r", "user_id": "reader", "scopes": ["READ"]}).json()
+    with mesh.client(made["api_key"]) as reader:
+        assert reader.get("/api/v1/images").status_code == 200
+        refused = reader.post("/api/v1/images/generate", json={"prompt": "a red circle"})
+        assert (refused.status_code, refused.json()["details"][0]["reason"]) == (403, "SCOPE_REQUIRED")
+        assert reader.post("/api/v1/auth/keys", json={"display_name": "x"}).status_code == 403
+
+
+async def test_which_job_a_worker_runs_is_its_owners_business(mesh: RunningMesh, client: httpx2.Client) -> None:
+    body = {"prompt": "a red circle on a blue background", "steps": 200, "width_px": 256, "height_px": 256}
+    with mesh.client(mesh.key_of("painter")) as painter, mesh.client(mesh.key_of("neighbour")) as neighbour:
+        image_id = painter.post("/api/v1/images/generate", json=body).json()["id"]
+
+        def seen_by(caller: httpx2.Client) -> set[str]:
+            return {worker["job_id"] for worker in caller.get("/api/v1/system/status").json()["workers"]}
+
+        await eventually(lambda: image_id in seen_by(painter), 60)
+        assert image_id not in seen_by(neighbour)
+        painter.post(f"/api/v1/images/{image_id}/cancel", json={})
 
 
 def test_a_user_may_not_do_what_administrators_may(mesh: RunningMesh) -> None:

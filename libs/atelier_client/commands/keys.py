@@ -17,18 +17,21 @@ _DAY_S = 86_400
 
 async def keys(client: "AsyncClient", json: Json = False) -> None:
     """Lists your API keys, or makes and revokes one."""
+    from atelier_client.scopes import scope_names  # here, since it loads protobuf
+
     found = [key async for key in client.keys.list()]
     if json:
         result_json([as_dict(key) for key in found])
         return
     table(
-        ("ID", "NAME", "PREFIX", "USER", "MADE", "ENDS", "LAST USED"),
+        ("ID", "NAME", "PREFIX", "USER", "SCOPES", "MADE", "ENDS", "LAST USED"),
         [
             (
                 key.id,
                 key.display_name,
                 key.prefix,
                 key.user_id + (" (admin)" * key.admin),
+                scope_names(key.scopes),
                 moment(key.create_time),
                 moment(key.expire_time) or "never",
                 moment(key.last_use_time) or "never",
@@ -44,10 +47,13 @@ async def create(
     days: Annotated[int, Option(min=0, max=3650, help="Days that it lives; 0 for ever.")] = 0,
     user: Annotated[str, Option(help="Administrators: whose it is.")] = "",
     admin: Annotated[bool, Option("--admin", help="Administrators: give it the administrator's role.")] = False,
+    scope: Annotated[
+        list[str] | None, Option(help="What it may do: read, submit, keys; again for more. All of it when left out.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Makes a key. It is shown this once."""
-    made = await client.keys.create(name, expires_in_s=days * _DAY_S, user_id=user, admin=admin)
+    made = await client.keys.create(name, expires_in_s=days * _DAY_S, user_id=user, admin=admin, scopes=scope or ())
     if json:
         result_json(as_dict(made))
         return

@@ -53,16 +53,16 @@ class MakingHandler:
         self._cache = cache
         self._fingerprint_of = fingerprint_of
         self._changed = changed
-        self._in_hand: dict[str, None] = {}
+        self._in_hand: dict[str, str] = {}
 
     @property
-    def job_ids(self) -> tuple[str, ...]:
-        """The jobs in hand, the one that came first first."""
-        return tuple(self._in_hand)
+    def oldest(self) -> tuple[str, str]:
+        """Of the jobs in hand the one that came first: its id and whose it is. Both empty when there is none."""
+        return next(iter(self._in_hand.items()), ("", ""))
 
     async def run(self, job: Job, attempt: Attempt) -> bytes:
         """See Handler.run."""
-        self._in_hand[job.id] = None
+        self._in_hand[job.id] = job.owner
         self._changed()
         try:
             made = await self._maker.make(job, attempt)

@@ -38,10 +38,11 @@ class WorkerIdentity:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLoad:
-    """What the worker does now. `memory_bytes` is resident, in both its processes; `device_memory` is None on a CPU,
-    whose memory is the host's."""
+    """What the worker does now: one of its jobs and whose that is, both empty for none. `memory_bytes` is resident, in
+    both its processes; `device_memory` is None on a CPU, whose memory is the host's."""
 
-    job_ids: tuple[str, ...]
+    job_id: str
+    job_owner: str
     memory_bytes: int
     model_ids: tuple[str, ...]
     models_bytes: int
@@ -88,7 +89,7 @@ class Heartbeat:
             kind=identity.kind,
             device=identity.device,
             device_name=identity.device_name,
-            job_id=load.job_ids[0] if load.job_ids else "",
+            job_id=load.job_id,
             model_ids=load.model_ids,
             memory_bytes=load.memory_bytes,
         )
@@ -100,4 +101,5 @@ class Heartbeat:
             _DEVICE_MEMORY.labels(identity.device).set(load.device_memory.used_bytes)
             _DEVICE_TOTAL.labels(identity.device).set(load.device_memory.total_bytes)
         status.time.GetCurrentTime()
-        await self._bus.publish(subjects.worker_heartbeat(identity.worker_id), status.SerializeToString())
+        report = events_pb2.WorkerReport(status=status, job_owner=load.job_owner)
+        await self._bus.publish(subjects.worker_heartbeat(identity.worker_id), report.SerializeToString())

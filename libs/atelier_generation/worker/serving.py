@@ -111,7 +111,7 @@ async def serve_worker(
 
         def load() -> WorkerLoad:
             return WorkerLoad(
-                handler.job_ids,
+                *handler.oldest,
                 process_memory_bytes() + engine.resident_bytes,
                 news.ready_ids,
                 news.held_bytes,

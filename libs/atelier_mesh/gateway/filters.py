@@ -148,9 +148,10 @@ def build_filters(settings: GatewaySettings, methods: tuple[Method, ...]) -> lis
         named("cors", "cors.v3.Cors"),
         # Before authentication, so that a refusal has the shape that a gRPC-Web client understands.
         named("grpc_web", "grpc_web.v3.GrpcWeb"),
-        # Before jwt_authn, since it moves a WebSocket's token to where jwt_authn looks; on the way back it comes after
-        # the transcoder and sees JSON.
+        # On the way back it comes after the transcoder and sees JSON.
         named("lua", "lua.v3.Lua", default_source_code={"filename": str(settings.lua)}),
+        # Before jwt_authn, which looks where this one puts things.
+        named("credentials", "lua.v3.Lua", default_source_code={"filename": str(settings.credentials_lua)}),
         _jwt(settings),
         _ext_authz(),
         # After authentication: it counts by caller.

@@ -9,7 +9,7 @@ class GatewaySettings:
     """Ports, upstream addresses and limits. Addresses are `host:port`; the defaults bind loopback only."""
 
     folder: Path
-    """Folder that holds atelier.binpb, openapi.json and rest.lua (gateway/envoy)."""
+    """Folder that holds atelier.binpb, openapi.json and rest.lua and credentials.lua (gateway/envoy)."""
     access_log: Path = Path("/dev/stdout")
     """File that gets one JSON object per request."""
 
@@ -81,6 +81,11 @@ class GatewaySettings:
     def openapi(self) -> Path:
         """The document at /api/v1/openapi.json."""
         return self.folder / "openapi.json"
+
+    @property
+    def credentials_lua(self) -> Path:
+        """The script that brings credentials to where they are looked for."""
+        return self.folder / "credentials.lua"
 
     @property
     def lua(self) -> Path:

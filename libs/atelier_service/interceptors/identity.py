@@ -1,10 +1,11 @@
-"""No call without a principal, except to methods that are public by name."""
+"""No call without a principal, except to methods that the contract opens to anybody."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import structlog
 
+from atelier_service.access import access_of
 from atelier_service.identity import TokenVerifier, set_principal, unauthenticated
 from atelier_service.interceptors.around import Around, Call
 
@@ -12,7 +13,11 @@ _ALWAYS_PUBLIC = ("/grpc.health.v1.Health/",)
 
 
 class IdentityInterceptor(Around):
-    """Verifies the bearer token of every call and fails closed; plain headers are never trusted."""
+    """Verifies the bearer token of every call, and that it is good for the method; plain headers are never trusted.
+
+    Fails closed: a method whose contract has no access rule is refused. `public` names methods of contracts that are
+    not ours.
+    """
 
     def __init__(self, verifier: TokenVerifier, public: Collection[str] = ()) -> None:
         self._verifier = verifier
@@ -20,8 +25,9 @@ class IdentityInterceptor(Around):
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
-        """Sets the current principal."""
-        if call.method in self._public or call.method.startswith(_ALWAYS_PUBLIC):
+        """Sets the current principal, once its credential was found good for this method."""
+        access = access_of(call.method)
+        if access.is_public or call.method in self._public or call.method.startswith(_ALWAYS_PUBLIC):
             set_principal(None)
             yield
             return
@@ -29,6 +35,7 @@ class IdentityInterceptor(Around):
         if scheme.lower() != "bearer" or not token:
             raise unauthenticated()
         principal = await self._verifier.verify(token.strip())
+        access.check(principal)
         set_principal(principal)
         structlog.contextvars.bind_contextvars(subject=principal.subject)
         yield

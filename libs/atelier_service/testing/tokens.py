@@ -28,8 +28,9 @@ class TestSigner:
     ) -> str:
         """A token of `subject`; `claims` are added or replace what is set here."""
         now = int(time.time())
+        scopes = "" if "service" in roles else "read submit keys admin" if "admin" in roles else "read submit keys"
         body = {
-            "iss": ISSUER, "aud": [AUDIENCE], "sub": subject, "roles": list(roles), "iat": now,
+            "iss": ISSUER, "aud": [AUDIENCE], "sub": subject, "roles": list(roles), "iat": now, "scope": scopes,
             "exp": int(now + lifetime_s), "jti": uuid7(), **claims,
         }  # fmt: skip
         return jwt.encode({"alg": "EdDSA", "kid": self.key.kid}, body, self.key, algorithms=["EdDSA"])

@@ -11,11 +11,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from atelier_auth.adapters.sql_guard import database
-from atelier_auth.adapters.tables import API_KEYS, USERS
+from atelier_auth.adapters.tables import API_KEYS, KEY_SCOPES, USERS
 from atelier_auth.domain.api_key import ApiKey
+from atelier_auth.domain.scopes import ADMIN, OF_A_KEY, ordered
 from atelier_service.errors import AlreadyExistsError, NotFoundError, ResourceExhaustedError
 
 _K = API_KEYS.c
+_KEYS = select(API_KEYS, KEY_SCOPES.c.scopes).outerjoin(KEY_SCOPES, KEY_SCOPES.c.key_id == _K.id)
 
 
 class SqlKeyStore:
@@ -54,6 +56,9 @@ class SqlKeyStore:
                 )
             except IntegrityError as error:
                 raise AlreadyExistsError("API_KEY_EXISTS", "there is an API key of this id") from error
+            if key.scopes != _every_scope(admin=key.admin):
+                row = {"key_id": key.id, "scopes": " ".join(ordered(key.scopes))}
+                await connection.execute(insert(KEY_SCOPES).values(row))
 
     def _add_user(self, user_id: str, now_us: int) -> Any:
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
@@ -62,12 +67,12 @@ class SqlKeyStore:
     async def key(self, key_id: str) -> ApiKey | None:
         """See the port."""
         async with database(), self._reader.connect() as connection:
-            row = (await connection.execute(select(API_KEYS).where(_K.id == key_id))).mappings().first()
+            row = (await connection.execute(_KEYS.where(_K.id == key_id))).mappings().first()
         return _key(row) if row is not None else None
 
     async def keys_of(self, user_id: str, *, limit: int, before: tuple[int, str] | None) -> Sequence[ApiKey]:
         """See the port."""
-        query = select(API_KEYS).where(_K.user_id == user_id, _K.revoke_us.is_(None))
+        query = _KEYS.where(_K.user_id == user_id, _K.revoke_us.is_(None))
         if before is not None:
             create_us, key_id = before
             query = query.where(or_(_K.create_us < create_us, and_(_K.create_us == create_us, _K.id < key_id)))
@@ -107,9 +112,14 @@ def _key(row: Mapping[Any, Any]) -> ApiKey:
         user_id=row["user_id"],
         display_name=row["display_name"],
         admin=row["admin"],
+        scopes=frozenset(row["scopes"].split()) if row["scopes"] else _every_scope(admin=row["admin"]),
         digest=row["digest"],
         create_us=row["create_us"],
         expire_us=row["expire_us"],
         last_use_us=row["last_use_us"],
         revoke_us=row["revoke_us"],
     )
+
+
+def _every_scope(*, admin: bool) -> frozenset[str]:
+    return OF_A_KEY | {ADMIN} if admin else OF_A_KEY

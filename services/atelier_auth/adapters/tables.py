@@ -41,6 +41,15 @@ API_KEYS = Table(
     Index("api_keys_of_user", "user_id", "create_us", "id"),
 )
 
+# Only of keys with fewer scopes than their owner may have: a key without a row here has all of them.
+KEY_SCOPES = Table(
+    "api_key_scopes",
+    METADATA,
+    Column("key_id", String(32), ForeignKey("api_keys.id"), primary_key=True),
+    # Names with spaces between, as in a token.
+    Column("scopes", String(200), nullable=False),
+)
+
 SIGNING_KEYS = Table(
     "signing_keys",
     METADATA,

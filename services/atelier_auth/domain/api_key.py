@@ -70,6 +70,8 @@ class ApiKey:
     user_id: str
     display_name: str
     admin: bool
+    scopes: frozenset[str]
+    """What it may be used for; an administrator's key has ADMIN in it."""
     digest: bytes
     create_us: int
     expire_us: int | None = None

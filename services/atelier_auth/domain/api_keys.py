@@ -9,6 +9,7 @@ import structlog
 from atelier_auth.domain.api_key import ApiKey, KeyText
 from atelier_auth.domain.key_exchange import KeyExchange
 from atelier_auth.domain.ports import KeyStore
+from atelier_auth.domain.scopes import ADMIN, OF_A_KEY, granted
 from atelier_service.clock import Clock
 from atelier_service.errors import (
     AlreadyExistsError,
@@ -54,17 +55,29 @@ class ApiKeys:
         return key
 
     async def create(
-        self, caller: ApiKey, *, display_name: str, expires_in_s: int, user_id: str, admin: bool
+        self,
+        caller: ApiKey,
+        held: frozenset[str],
+        *,
+        display_name: str,
+        expires_in_s: int,
+        user_id: str,
+        admin: bool,
+        scopes: frozenset[str] = frozenset(),
     ) -> NewKey:
         """A new key for the caller, or by an administrator for anybody. `expires_in_s` 0 means never.
 
+        `held`: the scopes of the credential that calls, of which the new key gets no more than are there; all of them
+        when `scopes` is empty.
         Errors: PermissionDeniedError, ResourceExhaustedError (100 keys).
         """
         owner = user_id or caller.user_id
-        if not caller.admin and (owner != caller.user_id or admin):
+        by_admin = caller.admin and ADMIN in held
+        if not by_admin and (owner != caller.user_id or admin):
             raise PermissionDeniedError(
                 "ADMIN_REQUIRED", "only an administrator gives keys to others or the administrator's role"
             )
+        given = granted(scopes, held, otherwise=OF_A_KEY)
         now_us = self._clock.now_us()
         text = KeyText.mint()
         record = ApiKey(
@@ -72,11 +85,12 @@ class ApiKeys:
             user_id=owner,
             display_name=display_name,
             admin=admin,
+            scopes=given | {ADMIN} if admin else given,
             digest=text.digest,
             create_us=now_us,
             expire_us=now_us + expires_in_s * 1_000_000 if expires_in_s else None,
         )
-        await self._store.add_key(record, limit=MAX_KEYS_PER_USER, create_user=caller.admin)
+        await self._store.add_key(record, limit=MAX_KEYS_PER_USER, create_user=by_admin)
         return NewKey(record, text.text)
 
     async def page(self, caller: ApiKey, *, limit: int, before: tuple[int, str] | None) -> list[ApiKey]:
@@ -104,6 +118,7 @@ class ApiKeys:
             user_id=user_id,
             display_name=display_name,
             admin=True,
+            scopes=OF_A_KEY | {ADMIN},
             digest=text.digest,
             create_us=self._clock.now_us(),
         )

@@ -19,8 +19,14 @@ class Claims:
     subject: str
     """A user's id, or `service:<name>`."""
     roles: tuple[str, ...]
+    scopes: tuple[str, ...] = ()
+    """What the token may be used for."""
     key_id: str = ""
     """The API key that it was made from; empty for services and delegated tokens."""
+    from_key: bool = False
+    """True where the gateway exchanged the caller's key for it, for one call."""
+    key_expire_s: int | None = None
+    """When that key ends, if ever."""
     actor: str = ""
     """`service:<name>` where a service acts for the subject (RFC 8693 `act`)."""
     issue_s: int
@@ -34,12 +40,17 @@ class Claims:
             "aud": [AUDIENCE],
             "sub": self.subject,
             "roles": list(self.roles),
+            "scope": " ".join(self.scopes),  # RFC 8693, section 4.2
             "iat": self.issue_s,
             "exp": self.expire_s,
             "jti": self.token_id,
         }
         if self.key_id:
             claims["key_id"] = self.key_id
+        if self.from_key:
+            claims["from_key"] = True
+        if self.key_expire_s is not None:
+            claims["key_exp"] = self.key_expire_s
         if self.actor:
             claims["act"] = {"sub": self.actor}
         return claims

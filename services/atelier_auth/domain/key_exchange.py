@@ -102,7 +102,7 @@ class KeyExchange:
         if known is not None and now_us < known.reuse_until_us:
             text, reuse_until_us = known.token, known.reuse_until_us
         else:
-            token = await self._issuer.for_key(key)
+            token = await self._issuer.in_place_of(key)
             text = token.text
             reuse_until_us = min(token.expire_us - self._reserve_us, key.expire_us or token.expire_us)
         return CachedToken(

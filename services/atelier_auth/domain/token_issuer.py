@@ -7,6 +7,7 @@ import uuid
 from atelier_auth.domain.api_key import ApiKey
 from atelier_auth.domain.claims import ROLE_ADMIN, ROLE_SERVICE, ROLE_USER, Claims, Token
 from atelier_auth.domain.ports import Signer
+from atelier_auth.domain.scopes import ADMIN, OF_A_PAGE, ordered
 from atelier_auth.domain.signing_keys import SigningKeys
 from atelier_service.clock import Clock
 
@@ -20,31 +21,54 @@ class TokenIssuer:
         self._clock = clock
         self._lifetime_s = lifetime_s
 
-    async def for_key(self, key: ApiKey) -> Token:
-        """A token of the key's owner. It never outlives the key's own end by more than the rounding to a second."""
-        roles = (ROLE_USER, ROLE_ADMIN) if key.admin else (ROLE_USER,)
-        return await self._issue(key.user_id, roles, key_id=key.id, end_us=key.expire_us)
+    async def in_place_of(self, key: ApiKey) -> Token:
+        """A token that stands for the key itself, for the call that brought it: with all its scopes. It never outlives
+        the key's own end by more than the rounding to a second."""
+        return await self._issue(
+            key.user_id, _roles(key, key.scopes), key.scopes, key_id=key.id, end_us=key.expire_us, from_key=True,
+            key_expire_s=_ceil_s(key.expire_us),
+        )  # fmt: skip
+
+    async def for_key(self, key: ApiKey, scopes: frozenset[str], *, end_us: int | None) -> Token:
+        """A token of the key's owner for `scopes`, which ends by `end_us` and by the key's own end."""
+        ends = [us for us in (key.expire_us, end_us) if us is not None]
+        return await self._issue(
+            key.user_id, _roles(key, scopes), scopes, key_id=key.id, end_us=min(ends) if ends else None
+        )
 
     async def for_service(self, service: str) -> Token:
         """A token of a service of the mesh."""
         return await self._issue(f"service:{service}", (ROLE_SERVICE,))
 
     async def on_behalf_of(self, user_id: str, *, actor: str) -> Token:
-        """A token of a user for the service `actor` (`service:<name>`). It carries no administrator's role."""
-        return await self._issue(user_id, (ROLE_USER,), actor=actor)
+        """A token of a user for the service `actor` (`service:<name>`). It reads and submits, and no more."""
+        return await self._issue(user_id, (ROLE_USER,), OF_A_PAGE, actor=actor)
 
     async def _issue(
-        self, subject: str, roles: tuple[str, ...], *, key_id: str = "", actor: str = "", end_us: int | None = None
+        self,
+        subject: str,
+        roles: tuple[str, ...],
+        scopes: frozenset[str] = frozenset(),
+        *,
+        key_id: str = "",
+        actor: str = "",
+        end_us: int | None = None,
+        from_key: bool = False,
+        key_expire_s: int | None = None,
     ) -> Token:
         ring = await self._keys.ring()
         now_us = self._clock.now_us()
         issue_s = now_us // 1_000_000
         expire_s = issue_s + self._lifetime_s
-        if end_us is not None:
-            expire_s = min(expire_s, max(-(-end_us // 1_000_000), issue_s + 1))
+        end_s = _ceil_s(end_us)
+        if end_s is not None:
+            expire_s = min(expire_s, max(end_s, issue_s + 1))
         claims = Claims(
             subject=subject,
             roles=roles,
+            scopes=ordered(scopes),
+            from_key=from_key,
+            key_expire_s=key_expire_s,
             key_id=key_id,
             actor=actor,
             issue_s=issue_s,
@@ -53,3 +77,11 @@ class TokenIssuer:
         )
         text = self._signer.sign(claims, ring.active(now_us))
         return Token(text=text, lifetime_s=expire_s - issue_s, expire_us=expire_s * 1_000_000)
+
+
+def _roles(key: ApiKey, scopes: frozenset[str]) -> tuple[str, ...]:
+    return (ROLE_USER, ROLE_ADMIN) if key.admin and ADMIN in scopes else (ROLE_USER,)
+
+
+def _ceil_s(us: int | None) -> int | None:
+    return None if us is None else -(-us // 1_000_000)

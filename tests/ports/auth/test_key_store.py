@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from tests.ports.auth.memory_key_store import MemoryKeyStore
@@ -10,6 +11,7 @@ from atelier_auth.adapters.sql_key_store import SqlKeyStore
 from atelier_auth.adapters.tables import METADATA
 from atelier_auth.domain.api_key import ApiKey, digest_of
 from atelier_auth.domain.ports import KeyStore
+from atelier_auth.domain.scopes import KEYS, OF_A_KEY, READ
 from atelier_service.database import create_engine, create_schema
 from atelier_service.errors import AlreadyExistsError, NotFoundError, ResourceExhaustedError
 
@@ -35,6 +37,7 @@ def a_key(key_id: str, user_id: str = "ada", create_us: int = 1_000) -> ApiKey:
         user_id=user_id,
         display_name="laptop",
         admin=False,
+        scopes=OF_A_KEY,
         digest=digest_of(key_id),
         create_us=create_us,
         expire_us=5_000_000,
@@ -45,6 +48,19 @@ async def test_a_key_comes_back_as_it_was_kept(store: KeyStore) -> None:
     await store.add_key(a_key("k1"), limit=100, create_user=True)
     assert await store.key("k1") == a_key("k1")
     assert await store.key("k2") is None
+
+
+async def test_a_key_comes_back_with_the_scopes_that_it_was_kept_with(store: KeyStore) -> None:
+    await store.add_key(replace(a_key("k1"), scopes=frozenset({READ})), limit=100, create_user=True)
+    await store.add_key(
+        replace(a_key("k2", create_us=2_000), scopes=frozenset({READ, KEYS})), limit=100, create_user=True
+    )
+    await store.add_key(replace(a_key("k3", create_us=3_000), admin=True), limit=100, create_user=True)
+    listed = await store.keys_of("ada", limit=9, before=None)
+    assert [key.scopes for key in listed] == [OF_A_KEY, {READ, KEYS}, {READ}]
+    found = await store.key("k1")
+    assert found is not None
+    assert found.scopes == {READ}
 
 
 async def test_the_user_is_created_only_when_asked_for(store: KeyStore) -> None:

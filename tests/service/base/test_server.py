@@ -17,10 +17,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from atelier.events.v1 import events_pb2
 from atelier.image.v1 import image_pb2, image_pb2_grpc
+from atelier_service.access import access_of
 from atelier_service.channel import open_channel
-from atelier_service.errors import NotFoundError, ResourceExhaustedError
+from atelier_service.errors import NotFoundError, PermissionDeniedError, ResourceExhaustedError
 from atelier_service.http import request_header, set_http
-from atelier_service.identity import current_principal
+from atelier_service.identity import Principal, current_principal
 from atelier_service.rpc_errors import from_rpc_error
 from atelier_service.server import run_server
 from atelier_service.settings import ServiceSettings
@@ -233,3 +234,48 @@ async def test_health_needs_no_credentials(service: _Service) -> None:
     async with grpc.aio.insecure_channel(service.address) as channel:
         answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+SCOPED = [
+    ("read", "GetImage", None),
+    ("submit keys admin", "GetImage", "SCOPE_REQUIRED"),
+    ("", "GetImage", "SCOPE_REQUIRED"),
+    ("reading", "GetImage", "SCOPE_REQUIRED"),
+    ("read keys admin", "DeleteImage", "SCOPE_REQUIRED"),
+]
+
+
+@pytest.mark.parametrize(("scope", "method", "reason"), SCOPED)
+async def test_a_method_wants_the_scope_that_its_contract_names(
+    service: _Service, scope: str, method: str, reason: str | None
+) -> None:
+    metadata = service.signer.metadata("ada", scope=scope)
+    request = getattr(image_pb2, f"{method}Request")(id="1")
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        call = getattr(image_pb2_grpc.ImageServiceStub(channel), method)(request, metadata=metadata)
+        if reason is None:
+            await call
+            return
+        error = await _failure(call)
+    assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert from_rpc_error(error).reason == reason
+
+
+async def test_a_services_own_token_opens_nothing_of_a_user(service: _Service) -> None:
+    metadata = service.signer.metadata("service:atelier-image", roles=("service",))
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        stub = image_pb2_grpc.ImageServiceStub(channel)
+        error = await _failure(stub.GetImage(image_pb2.GetImageRequest(id="1"), metadata=metadata))
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.WatchImage(image_pb2.WatchImageRequest(id="1"), metadata=metadata).read()
+    assert from_rpc_error(error).reason == "SCOPE_REQUIRED"
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+def test_a_method_whose_contract_names_no_rule_is_refused_to_everybody() -> None:
+    everything = Principal("root", frozenset({"user", "admin"}), scopes=frozenset({"read", "submit", "keys", "admin"}))
+    for method in ("/atelier.image.v1.ImageService/NoSuch", "/grpc.reflection.v1.ServerReflection/Info", "", "/", "x"):
+        access = access_of(method)
+        assert not access.is_public
+        with pytest.raises(PermissionDeniedError):
+            access.check(everything)

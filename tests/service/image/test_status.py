@@ -19,7 +19,9 @@ async def test_a_worker_says_what_it_holds_and_what_it_does(idle_mesh: ImageMesh
             await idle_mesh.worker.start()
             said: list[events_pb2.WorkerStatus] = []
             async for message in beats:
-                said.append(events_pb2.WorkerStatus.FromString(message.data))
+                report = events_pb2.WorkerReport.FromString(message.data)
+                assert report.job_owner == ("ada" if report.status.job_id else "")
+                said.append(report.status)
                 if said[-1].model_ids and not said[-1].job_id and any(status.job_id for status in said):
                     break
     assert {status.job_id for status in said} == {"", image.id}

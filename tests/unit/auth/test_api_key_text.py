@@ -3,6 +3,7 @@
 import pytest
 
 from atelier_auth.domain.api_key import MAX_KEY_LENGTH, ApiKey, KeyText, digest_of
+from atelier_auth.domain.scopes import OF_A_KEY
 
 
 def test_a_minted_key_parses_and_no_two_are_alike() -> None:
@@ -80,6 +81,7 @@ def a_key(digest: bytes, *, expire_us: int | None = None, revoke_us: int | None 
         user_id="ada",
         display_name="laptop",
         admin=False,
+        scopes=OF_A_KEY,
         digest=digest,
         create_us=0,
         expire_us=expire_us,

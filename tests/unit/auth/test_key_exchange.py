@@ -12,6 +12,7 @@ from atelier_auth.domain.api_keys import ApiKeys
 from atelier_auth.domain.key_cache import KeyCache
 from atelier_auth.domain.key_exchange import Grant, KeyExchange, Refusal
 from atelier_auth.domain.last_use import LastUse
+from atelier_auth.domain.scopes import OF_A_KEY
 from atelier_auth.domain.signing_key import RotationPolicy, SigningKey
 from atelier_auth.domain.signing_keys import SigningKeys
 from atelier_auth.domain.token_issuer import TokenIssuer
@@ -55,6 +56,7 @@ class Bench:
             user_id="ada",
             display_name="laptop",
             admin=False,
+            scopes=OF_A_KEY,
             digest=text.digest,
             create_us=now_us,
             expire_us=now_us + expires_in_s * 1_000_000 if expires_in_s else None,

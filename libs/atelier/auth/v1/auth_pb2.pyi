@@ -3,6 +3,7 @@
 isort:skip_file
 Who somebody is."""
 
+from atelier.type.v1 import access_pb2 as _access_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -21,16 +22,23 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class CreateTokenRequest(_message.Message):
-    """Nothing to say: the credential is in the metadata."""
+    """What the token should be for; whose it is, the credential in the metadata says."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    SCOPES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_access_pb2.Scope.ValueType]:
+        """What it may be used for. READ and SUBMIT when left out, as far as the caller's credential has them."""
+
     def __init__(
         self,
+        *,
+        scopes: _abc.Iterable[_access_pb2.Scope.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["scopes", b"scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -45,22 +53,28 @@ class CreateTokenResponse(_message.Message):
     ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
     TOKEN_TYPE_FIELD_NUMBER: _builtins.int
     EXPIRES_IN_S_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """The JWT, for `Authorization: Bearer`."""
     token_type: _builtins.str
     """Always `Bearer`."""
     expires_in_s: _builtins.int
     """Seconds that it lives."""
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_access_pb2.Scope.ValueType]:
+        """What it may be used for."""
+
     def __init__(
         self,
         *,
         access_token: _builtins.str = ...,
         token_type: _builtins.str = ...,
         expires_in_s: _builtins.int = ...,
+        scopes: _abc.Iterable[_access_pb2.Scope.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "expires_in_s", b"expires_in_s", "token_type", b"token_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "expires_in_s", b"expires_in_s", "scopes", b"scopes", "token_type", b"token_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -80,6 +94,7 @@ class ApiKey(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     LAST_USE_TIME_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its name in URLs."""
     display_name: _builtins.str
@@ -102,6 +117,10 @@ class ApiKey(_message.Message):
     def last_use_time(self) -> _timestamp_pb2.Timestamp:
         """When it was last used, to the minute."""
 
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_access_pb2.Scope.ValueType]:
+        """What it may be used for."""
+
     def __init__(
         self,
         *,
@@ -113,10 +132,11 @@ class ApiKey(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         last_use_time: _timestamp_pb2.Timestamp | None = ...,
+        scopes: _abc.Iterable[_access_pb2.Scope.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "last_use_time", b"last_use_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin", b"admin", "create_time", b"create_time", "display_name", b"display_name", "expire_time", b"expire_time", "id", b"id", "last_use_time", b"last_use_time", "prefix", b"prefix", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin", b"admin", "create_time", b"create_time", "display_name", b"display_name", "expire_time", b"expire_time", "id", b"id", "last_use_time", b"last_use_time", "prefix", b"prefix", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -186,6 +206,7 @@ class CreateApiKeyRequest(_message.Message):
     EXPIRES_IN_S_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     ADMIN_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
     display_name: _builtins.str
     """What the owner calls it."""
     expires_in_s: _builtins.int
@@ -193,7 +214,11 @@ class CreateApiKeyRequest(_message.Message):
     user_id: _builtins.str
     """Administrators only: make it for this user, who is created when new."""
     admin: _builtins.bool
-    """Administrators only: give it the administrator's role."""
+    """Administrators only: give it the administrator's role, and with it the scope ADMIN."""
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_access_pb2.Scope.ValueType]:
+        """What it may be used for. When left out, READ, SUBMIT and KEYS, as far as the caller's credential has them."""
+
     def __init__(
         self,
         *,
@@ -201,10 +226,11 @@ class CreateApiKeyRequest(_message.Message):
         expires_in_s: _builtins.int = ...,
         user_id: _builtins.str = ...,
         admin: _builtins.bool = ...,
+        scopes: _abc.Iterable[_access_pb2.Scope.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin", b"admin", "display_name", b"display_name", "expires_in_s", b"expires_in_s", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin", b"admin", "display_name", b"display_name", "expires_in_s", b"expires_in_s", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

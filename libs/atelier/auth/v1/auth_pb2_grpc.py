@@ -84,8 +84,11 @@ class AuthServiceServicer:
     """
 
     def CreateToken(self, request, context):
-        """A JWT for the caller. The caller's credential must be an API key, or a JWT made from a key that still lives.
-        Errors: UNAUTHENTICATED (key revoked or expired).
+        """A JWT for the caller, for a page or a program that should not hold the API key. It may read and submit unless
+        other scopes are asked for, and never more than the credential that asks. Made from a token, it does not outlive
+        that token.
+        Errors: UNAUTHENTICATED (no API key that still lives stands behind the caller), PERMISSION_DENIED (a scope that the
+        caller's credential does not have).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,8 +104,8 @@ class AuthServiceServicer:
 
     def CreateApiKey(self, request, context):
         """A new API key. The answer is the only time that the key itself is shown.
-        Errors: INVALID_ARGUMENT, PERMISSION_DENIED (a key for another user, or the admin role, asked for by no admin),
-        RESOURCE_EXHAUSTED (more than 100 keys).
+        Errors: INVALID_ARGUMENT, PERMISSION_DENIED (a key for another user, or the admin role, asked for by no admin;
+        a scope that the caller's credential does not have), RESOURCE_EXHAUSTED (more than 100 keys).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

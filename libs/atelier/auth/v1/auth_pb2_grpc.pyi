@@ -22,8 +22,11 @@ class AuthServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateTokenRequest, _auth_pb2.CreateTokenResponse]
-    """A JWT for the caller. The caller's credential must be an API key, or a JWT made from a key that still lives.
-    Errors: UNAUTHENTICATED (key revoked or expired).
+    """A JWT for the caller, for a page or a program that should not hold the API key. It may read and submit unless
+    other scopes are asked for, and never more than the credential that asks. Made from a token, it does not outlive
+    that token.
+    Errors: UNAUTHENTICATED (no API key that still lives stands behind the caller), PERMISSION_DENIED (a scope that the
+    caller's credential does not have).
     """
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListApiKeysRequest, _auth_pb2.ListApiKeysResponse]
     """The caller's API keys, newest first; never the keys themselves.
@@ -31,8 +34,8 @@ class AuthServiceStub:
     """
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateApiKeyRequest, _auth_pb2.CreateApiKeyResponse]
     """A new API key. The answer is the only time that the key itself is shown.
-    Errors: INVALID_ARGUMENT, PERMISSION_DENIED (a key for another user, or the admin role, asked for by no admin),
-    RESOURCE_EXHAUSTED (more than 100 keys).
+    Errors: INVALID_ARGUMENT, PERMISSION_DENIED (a key for another user, or the admin role, asked for by no admin;
+    a scope that the caller's credential does not have), RESOURCE_EXHAUSTED (more than 100 keys).
     """
     DeleteApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.DeleteApiKeyRequest, _empty_pb2.Empty]
     """Revokes a key at once. Tokens made from it die within their lifetime of five minutes.
@@ -62,8 +65,11 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.CreateTokenRequest,
         context: _aio.ServicerContext[_auth_pb2.CreateTokenRequest, _abc.Awaitable[_auth_pb2.CreateTokenResponse]],
     ) -> _abc.Awaitable[_auth_pb2.CreateTokenResponse]:
-        """A JWT for the caller. The caller's credential must be an API key, or a JWT made from a key that still lives.
-        Errors: UNAUTHENTICATED (key revoked or expired).
+        """A JWT for the caller, for a page or a program that should not hold the API key. It may read and submit unless
+        other scopes are asked for, and never more than the credential that asks. Made from a token, it does not outlive
+        that token.
+        Errors: UNAUTHENTICATED (no API key that still lives stands behind the caller), PERMISSION_DENIED (a scope that the
+        caller's credential does not have).
         """
 
     @_abc_1.abstractmethod
@@ -83,8 +89,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_auth_pb2.CreateApiKeyRequest, _abc.Awaitable[_auth_pb2.CreateApiKeyResponse]],
     ) -> _abc.Awaitable[_auth_pb2.CreateApiKeyResponse]:
         """A new API key. The answer is the only time that the key itself is shown.
-        Errors: INVALID_ARGUMENT, PERMISSION_DENIED (a key for another user, or the admin role, asked for by no admin),
-        RESOURCE_EXHAUSTED (more than 100 keys).
+        Errors: INVALID_ARGUMENT, PERMISSION_DENIED (a key for another user, or the admin role, asked for by no admin;
+        a scope that the caller's credential does not have), RESOURCE_EXHAUSTED (more than 100 keys).
         """
 
     @_abc_1.abstractmethod

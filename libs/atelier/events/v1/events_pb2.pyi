@@ -346,7 +346,9 @@ class WorkerStatus(_message.Message):
     device_name: _builtins.str
     """The device's name."""
     job_id: _builtins.str
-    """The job that it runs, if any."""
+    """The job that it runs, if any. Told to the job's owner and to administrators, and left out of `system.status`
+    events, which everybody gets.
+    """
     memory_bytes: _builtins.int
     """Resident memory of the process, in bytes."""
     device_memory_bytes: _builtins.int
@@ -382,6 +384,34 @@ class WorkerStatus(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkerStatus: _TypeAlias = WorkerStatus  # noqa: Y015
+
+@_typing.final
+class WorkerReport(_message.Message):
+    """Internal: what a worker says of itself on the bus."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    JOB_OWNER_FIELD_NUMBER: _builtins.int
+    job_owner: _builtins.str
+    """Whose the job is that it runs, if any."""
+    @_builtins.property
+    def status(self) -> Global___WorkerStatus:
+        """What everybody may know."""
+
+    def __init__(
+        self,
+        *,
+        status: Global___WorkerStatus | None = ...,
+        job_owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_owner", b"job_owner", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkerReport: _TypeAlias = WorkerReport  # noqa: Y015
 
 @_typing.final
 class QueueStatus(_message.Message):

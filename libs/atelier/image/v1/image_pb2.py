@@ -24,6 +24,7 @@ _sym_db = _symbol_database.Default()
 
 from atelier.events.v1 import events_pb2 as atelier_dot_events_dot_v1_dot_events__pb2
 from atelier.jobs.v1 import job_pb2 as atelier_dot_jobs_dot_v1_dot_job__pb2
+from atelier.type.v1 import access_pb2 as atelier_dot_type_dot_v1_dot_access__pb2
 from atelier.type.v1 import type_pb2 as atelier_dot_type_dot_v1_dot_type__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
@@ -32,7 +33,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61telier/image/v1/image.proto\x12\x10\x61telier.image.v1\x1a\x1e\x61telier/events/v1/events.proto\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1a\x61telier/type/v1/type.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x06\n\x14GenerationParameters\x12\x1a\n\x06prompt\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xa0\x1f\x12!\n\x0fnegative_prompt\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1f\x12\x16\n\x05model\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12]\n\x08width_px\x18\x04 \x01(\rBF\xbaHC*\x05\x18\x80\x10(@\xba\x01\x39\n\rmultiple_of_8\x12\x17must be a multiple of 8\x1a\x0fthis % 8u == 0uH\x00\x88\x01\x01\x12^\n\theight_px\x18\x05 \x01(\rBF\xbaHC*\x05\x18\x80\x10(@\xba\x01\x39\n\rmultiple_of_8\x12\x17must be a multiple of 8\x1a\x0fthis % 8u == 0uH\x01\x88\x01\x01\x12\x1e\n\x05steps\x18\x06 \x01(\rB\n\xbaH\x07*\x05\x18\xc8\x01(\x01H\x02\x88\x01\x01\x12\x36\n\x0eguidance_scale\x18\x07 \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x00\x00>@)\x00\x00\x00\x00\x00\x00\xf0?@\x01H\x03\x88\x01\x01\x12\x11\n\x04seed\x18\x08 \x01(\rH\x04\x88\x01\x01\x12\x37\n\tscheduler\x18\t \x01(\x0e\x32\x1a.atelier.type.v1.SchedulerB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x05\x63ount\x18\n \x01(\rB\t\xbaH\x06*\x04\x18\x08(\x01H\x05\x88\x01\x01\x12?\n\routput_format\x18\x0b \x01(\x0e\x32\x1e.atelier.type.v1.PictureFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12_\n\x08metadata\x18\x0c \x03(\x0b\x32\x34.atelier.image.v1.GenerationParameters.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10 \"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x02\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_width_pxB\x0c\n\n_height_pxB\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x07\n\x05_seedB\x08\n\x06_count\"\xc5\x04\n\x05Image\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.atelier.jobs.v1.State\x12\x10\n\x08revision\x18\x03 \x01(\r\x12\x42\n\nparameters\x18\x04 \x01(\x0b\x32&.atelier.image.v1.GenerationParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x0emodel_revision\x18\x05 \x01(\t\x12\x33\n\x08progress\x18\x06 \x01(\x0b\x32\x19.atelier.jobs.v1.ProgressB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12.\n\x07outputs\x18\x08 \x03(\x0b\x32\x1d.atelier.image.v1.ImageOutput\x12\x0e\n\x06\x63\x61\x63hed\x18\t \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\n \x01(\r\x12\x0b\n\x03seq\x18\x0b \x01(\r\x12\x10\n\x08trace_id\x18\x0c \x01(\t\x12\x37\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\nstart_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x05links\x18\x10 \x01(\x0b\x32\x1c.atelier.image.v1.ImageLinksB\x06\xbaH\x03\xc8\x01\x01\"\xb0\x01\n\x0bImageOutput\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04seed\x18\x02 \x01(\r\x12\x10\n\x08\x61sset_id\x18\x03 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x10\n\x08width_px\x18\x05 \x01(\r\x12\x11\n\theight_px\x18\x06 \x01(\r\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12\x0e\n\x06sha256\x18\x08 \x01(\t\x12\x13\n\x0b\x63ontent_url\x18\t \x01(\t\"K\n\nImageLinks\x12\x0c\n\x04self\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61ncel\x18\x04 \x01(\t\"x\n\x14GenerateImageRequest\x12\x42\n\nparameters\x18\x01 \x01(\x0b\x32&.atelier.image.v1.GenerationParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"~\n\x11ListImagesRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12/\n\x05state\x18\x03 \x01(\x0e\x32\x16.atelier.jobs.v1.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"V\n\x12ListImagesResponse\x12\'\n\x06images\x18\x01 \x03(\x0b\x32\x17.atelier.image.v1.Image\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"o\n\x12UpdateImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x42\n\nparameters\x18\x02 \x01(\x0b\x32&.atelier.image.v1.GenerationParametersB\x06\xbaH\x03\xc8\x01\x01\"+\n\x12\x44\x65leteImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"+\n\x12\x43\x61ncelImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"G\n\x16GetImageContentRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\x05index\x18\x02 \x01(\rB\x07\xbaH\x04*\x02\x18\x07\"P\n\x11WatchImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\tafter_seq\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_after_seq\"\xab\x02\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.atelier.type.v1.ModelState\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\'\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12@\n\x08\x64\x65\x66\x61ults\x18\x07 \x01(\x0b\x32&.atelier.image.v1.GenerationParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x10size_multiple_px\x18\x08 \x01(\r\x12\x13\n\x0bmax_size_px\x18\t \x01(\r\x12\x12\n\nis_default\x18\n \x01(\x08\"M\n\x11ListModelsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"V\n\x12ListModelsResponse\x12\'\n\x06models\x18\x01 \x03(\x0b\x32\x17.atelier.image.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\")\n\x10LoadModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"+\n\x12UnloadModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x32\xa6\x07\n\x0cImageService\x12}\n\rGenerateImage\x12&.atelier.image.v1.GenerateImageRequest\x1a\x17.atelier.image.v1.Image\"+\x82\xd3\xe4\x93\x02%\"\x17/api/v1/images/generate:\nparameters\x12o\n\nListImages\x12#.atelier.image.v1.ListImagesRequest\x1a$.atelier.image.v1.ListImagesResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/images\x12\x63\n\x08GetImage\x12!.atelier.image.v1.GetImageRequest\x1a\x17.atelier.image.v1.Image\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/images/{id}\x12u\n\x0bUpdateImage\x12$.atelier.image.v1.UpdateImageRequest\x1a\x17.atelier.image.v1.Image\"\'\x82\xd3\xe4\x93\x02!\x1a\x13/api/v1/images/{id}:\nparameters\x12h\n\x0b\x44\x65leteImage\x12$.atelier.image.v1.DeleteImageRequest\x1a\x16.google.protobuf.Empty\"\x1b\x82\xd3\xe4\x93\x02\x15*\x13/api/v1/images/{id}\x12s\n\x0b\x43\x61ncelImage\x12$.atelier.image.v1.CancelImageRequest\x1a\x17.atelier.image.v1.Image\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/images/{id}/cancel:\x01*\x12x\n\x0fGetImageContent\x12(.atelier.image.v1.GetImageContentRequest\x1a\x14.google.api.HttpBody\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/images/{id}/content0\x01\x12q\n\nWatchImage\x12#.atelier.image.v1.WatchImageRequest\x1a\x18.atelier.events.v1.Event\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/images/{id}/events0\x01\x32\xc8\x03\n\x0cModelService\x12o\n\nListModels\x12#.atelier.image.v1.ListModelsRequest\x1a$.atelier.image.v1.ListModelsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/models\x12\x63\n\x08GetModel\x12!.atelier.image.v1.GetModelRequest\x1a\x17.atelier.image.v1.Model\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/models/{id}\x12m\n\tLoadModel\x12\".atelier.image.v1.LoadModelRequest\x1a\x17.atelier.image.v1.Model\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/models/{id}/load:\x01*\x12s\n\x0bUnloadModel\x12$.atelier.image.v1.UnloadModelRequest\x1a\x17.atelier.image.v1.Model\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/models/{id}/unload:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61telier/image/v1/image.proto\x12\x10\x61telier.image.v1\x1a\x1e\x61telier/events/v1/events.proto\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1a\x61telier/type/v1/type.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x06\n\x14GenerationParameters\x12\x1a\n\x06prompt\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xa0\x1f\x12!\n\x0fnegative_prompt\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1f\x12\x16\n\x05model\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12]\n\x08width_px\x18\x04 \x01(\rBF\xbaHC*\x05\x18\x80\x10(@\xba\x01\x39\n\rmultiple_of_8\x12\x17must be a multiple of 8\x1a\x0fthis % 8u == 0uH\x00\x88\x01\x01\x12^\n\theight_px\x18\x05 \x01(\rBF\xbaHC*\x05\x18\x80\x10(@\xba\x01\x39\n\rmultiple_of_8\x12\x17must be a multiple of 8\x1a\x0fthis % 8u == 0uH\x01\x88\x01\x01\x12\x1e\n\x05steps\x18\x06 \x01(\rB\n\xbaH\x07*\x05\x18\xc8\x01(\x01H\x02\x88\x01\x01\x12\x36\n\x0eguidance_scale\x18\x07 \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x00\x00>@)\x00\x00\x00\x00\x00\x00\xf0?@\x01H\x03\x88\x01\x01\x12\x11\n\x04seed\x18\x08 \x01(\rH\x04\x88\x01\x01\x12\x37\n\tscheduler\x18\t \x01(\x0e\x32\x1a.atelier.type.v1.SchedulerB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x05\x63ount\x18\n \x01(\rB\t\xbaH\x06*\x04\x18\x08(\x01H\x05\x88\x01\x01\x12?\n\routput_format\x18\x0b \x01(\x0e\x32\x1e.atelier.type.v1.PictureFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12_\n\x08metadata\x18\x0c \x03(\x0b\x32\x34.atelier.image.v1.GenerationParameters.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10 \"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x02\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_width_pxB\x0c\n\n_height_pxB\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x07\n\x05_seedB\x08\n\x06_count\"\xc5\x04\n\x05Image\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.atelier.jobs.v1.State\x12\x10\n\x08revision\x18\x03 \x01(\r\x12\x42\n\nparameters\x18\x04 \x01(\x0b\x32&.atelier.image.v1.GenerationParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x0emodel_revision\x18\x05 \x01(\t\x12\x33\n\x08progress\x18\x06 \x01(\x0b\x32\x19.atelier.jobs.v1.ProgressB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12.\n\x07outputs\x18\x08 \x03(\x0b\x32\x1d.atelier.image.v1.ImageOutput\x12\x0e\n\x06\x63\x61\x63hed\x18\t \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\n \x01(\r\x12\x0b\n\x03seq\x18\x0b \x01(\r\x12\x10\n\x08trace_id\x18\x0c \x01(\t\x12\x37\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\nstart_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x05links\x18\x10 \x01(\x0b\x32\x1c.atelier.image.v1.ImageLinksB\x06\xbaH\x03\xc8\x01\x01\"\xb0\x01\n\x0bImageOutput\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04seed\x18\x02 \x01(\r\x12\x10\n\x08\x61sset_id\x18\x03 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x10\n\x08width_px\x18\x05 \x01(\r\x12\x11\n\theight_px\x18\x06 \x01(\r\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12\x0e\n\x06sha256\x18\x08 \x01(\t\x12\x13\n\x0b\x63ontent_url\x18\t \x01(\t\"K\n\nImageLinks\x12\x0c\n\x04self\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61ncel\x18\x04 \x01(\t\"x\n\x14GenerateImageRequest\x12\x42\n\nparameters\x18\x01 \x01(\x0b\x32&.atelier.image.v1.GenerationParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"~\n\x11ListImagesRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12/\n\x05state\x18\x03 \x01(\x0e\x32\x16.atelier.jobs.v1.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"V\n\x12ListImagesResponse\x12\'\n\x06images\x18\x01 \x03(\x0b\x32\x17.atelier.image.v1.Image\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"o\n\x12UpdateImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x42\n\nparameters\x18\x02 \x01(\x0b\x32&.atelier.image.v1.GenerationParametersB\x06\xbaH\x03\xc8\x01\x01\"+\n\x12\x44\x65leteImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"+\n\x12\x43\x61ncelImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"G\n\x16GetImageContentRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\x05index\x18\x02 \x01(\rB\x07\xbaH\x04*\x02\x18\x07\"P\n\x11WatchImageRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\tafter_seq\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_after_seq\"\xab\x02\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.atelier.type.v1.ModelState\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\'\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12@\n\x08\x64\x65\x66\x61ults\x18\x07 \x01(\x0b\x32&.atelier.image.v1.GenerationParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x10size_multiple_px\x18\x08 \x01(\r\x12\x13\n\x0bmax_size_px\x18\t \x01(\r\x12\x12\n\nis_default\x18\n \x01(\x08\"M\n\x11ListModelsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"V\n\x12ListModelsResponse\x12\'\n\x06models\x18\x01 \x03(\x0b\x32\x17.atelier.image.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\")\n\x10LoadModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"+\n\x12UnloadModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x32\xda\x07\n\x0cImageService\x12\x83\x01\n\rGenerateImage\x12&.atelier.image.v1.GenerateImageRequest\x1a\x17.atelier.image.v1.Image\"1\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02%\"\x17/api/v1/images/generate:\nparameters\x12u\n\nListImages\x12#.atelier.image.v1.ListImagesRequest\x1a$.atelier.image.v1.ListImagesResponse\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/images\x12i\n\x08GetImage\x12!.atelier.image.v1.GetImageRequest\x1a\x17.atelier.image.v1.Image\"!\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/images/{id}\x12{\n\x0bUpdateImage\x12$.atelier.image.v1.UpdateImageRequest\x1a\x17.atelier.image.v1.Image\"-\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02!\x1a\x13/api/v1/images/{id}:\nparameters\x12n\n\x0b\x44\x65leteImage\x12$.atelier.image.v1.DeleteImageRequest\x1a\x16.google.protobuf.Empty\"!\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x15*\x13/api/v1/images/{id}\x12y\n\x0b\x43\x61ncelImage\x12$.atelier.image.v1.CancelImageRequest\x1a\x17.atelier.image.v1.Image\"+\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/images/{id}/cancel:\x01*\x12\x80\x01\n\x0fGetImageContent\x12(.atelier.image.v1.GetImageContentRequest\x1a\x14.google.api.HttpBody\"+\xca\xf3\x18\x04\x08\x01\x18\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/images/{id}/content0\x01\x12w\n\nWatchImage\x12#.atelier.image.v1.WatchImageRequest\x1a\x18.atelier.events.v1.Event\"(\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/images/{id}/events0\x01\x32\xe0\x03\n\x0cModelService\x12u\n\nListModels\x12#.atelier.image.v1.ListModelsRequest\x1a$.atelier.image.v1.ListModelsResponse\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/models\x12i\n\x08GetModel\x12!.atelier.image.v1.GetModelRequest\x1a\x17.atelier.image.v1.Model\"!\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/models/{id}\x12s\n\tLoadModel\x12\".atelier.image.v1.LoadModelRequest\x1a\x17.atelier.image.v1.Model\")\xca\xf3\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/models/{id}/load:\x01*\x12y\n\x0bUnloadModel\x12$.atelier.image.v1.UnloadModelRequest\x1a\x17.atelier.image.v1.Model\"+\xca\xf3\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/models/{id}/unload:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -110,71 +111,71 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNLOADMODELREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_UNLOADMODELREQUEST'].fields_by_name['id']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_IMAGESERVICE'].methods_by_name['GenerateImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['GenerateImage']._serialized_options = b'\202\323\344\223\002%\"\027/api/v1/images/generate:\nparameters'
+  _globals['_IMAGESERVICE'].methods_by_name['GenerateImage']._serialized_options = b'\312\363\030\002\010\002\202\323\344\223\002%\"\027/api/v1/images/generate:\nparameters'
   _globals['_IMAGESERVICE'].methods_by_name['ListImages']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['ListImages']._serialized_options = b'\202\323\344\223\002\020\022\016/api/v1/images'
+  _globals['_IMAGESERVICE'].methods_by_name['ListImages']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\020\022\016/api/v1/images'
   _globals['_IMAGESERVICE'].methods_by_name['GetImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['GetImage']._serialized_options = b'\202\323\344\223\002\025\022\023/api/v1/images/{id}'
+  _globals['_IMAGESERVICE'].methods_by_name['GetImage']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\025\022\023/api/v1/images/{id}'
   _globals['_IMAGESERVICE'].methods_by_name['UpdateImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['UpdateImage']._serialized_options = b'\202\323\344\223\002!\032\023/api/v1/images/{id}:\nparameters'
+  _globals['_IMAGESERVICE'].methods_by_name['UpdateImage']._serialized_options = b'\312\363\030\002\010\002\202\323\344\223\002!\032\023/api/v1/images/{id}:\nparameters'
   _globals['_IMAGESERVICE'].methods_by_name['DeleteImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['DeleteImage']._serialized_options = b'\202\323\344\223\002\025*\023/api/v1/images/{id}'
+  _globals['_IMAGESERVICE'].methods_by_name['DeleteImage']._serialized_options = b'\312\363\030\002\010\002\202\323\344\223\002\025*\023/api/v1/images/{id}'
   _globals['_IMAGESERVICE'].methods_by_name['CancelImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['CancelImage']._serialized_options = b'\202\323\344\223\002\037\"\032/api/v1/images/{id}/cancel:\001*'
+  _globals['_IMAGESERVICE'].methods_by_name['CancelImage']._serialized_options = b'\312\363\030\002\010\002\202\323\344\223\002\037\"\032/api/v1/images/{id}/cancel:\001*'
   _globals['_IMAGESERVICE'].methods_by_name['GetImageContent']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['GetImageContent']._serialized_options = b'\202\323\344\223\002\035\022\033/api/v1/images/{id}/content'
+  _globals['_IMAGESERVICE'].methods_by_name['GetImageContent']._serialized_options = b'\312\363\030\004\010\001\030\001\202\323\344\223\002\035\022\033/api/v1/images/{id}/content'
   _globals['_IMAGESERVICE'].methods_by_name['WatchImage']._loaded_options = None
-  _globals['_IMAGESERVICE'].methods_by_name['WatchImage']._serialized_options = b'\202\323\344\223\002\034\022\032/api/v1/images/{id}/events'
+  _globals['_IMAGESERVICE'].methods_by_name['WatchImage']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\034\022\032/api/v1/images/{id}/events'
   _globals['_MODELSERVICE'].methods_by_name['ListModels']._loaded_options = None
-  _globals['_MODELSERVICE'].methods_by_name['ListModels']._serialized_options = b'\202\323\344\223\002\020\022\016/api/v1/models'
+  _globals['_MODELSERVICE'].methods_by_name['ListModels']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\020\022\016/api/v1/models'
   _globals['_MODELSERVICE'].methods_by_name['GetModel']._loaded_options = None
-  _globals['_MODELSERVICE'].methods_by_name['GetModel']._serialized_options = b'\202\323\344\223\002\025\022\023/api/v1/models/{id}'
+  _globals['_MODELSERVICE'].methods_by_name['GetModel']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\025\022\023/api/v1/models/{id}'
   _globals['_MODELSERVICE'].methods_by_name['LoadModel']._loaded_options = None
-  _globals['_MODELSERVICE'].methods_by_name['LoadModel']._serialized_options = b'\202\323\344\223\002\035\"\030/api/v1/models/{id}/load:\001*'
+  _globals['_MODELSERVICE'].methods_by_name['LoadModel']._serialized_options = b'\312\363\030\002\010\004\202\323\344\223\002\035\"\030/api/v1/models/{id}/load:\001*'
   _globals['_MODELSERVICE'].methods_by_name['UnloadModel']._loaded_options = None
-  _globals['_MODELSERVICE'].methods_by_name['UnloadModel']._serialized_options = b'\202\323\344\223\002\037\"\032/api/v1/models/{id}/unload:\001*'
-  _globals['_GENERATIONPARAMETERS']._serialized_start=286
-  _globals['_GENERATIONPARAMETERS']._serialized_end=1067
-  _globals['_GENERATIONPARAMETERS_METADATAENTRY']._serialized_start=945
-  _globals['_GENERATIONPARAMETERS_METADATAENTRY']._serialized_end=992
-  _globals['_IMAGE']._serialized_start=1070
-  _globals['_IMAGE']._serialized_end=1651
-  _globals['_IMAGEOUTPUT']._serialized_start=1654
-  _globals['_IMAGEOUTPUT']._serialized_end=1830
-  _globals['_IMAGELINKS']._serialized_start=1832
-  _globals['_IMAGELINKS']._serialized_end=1907
-  _globals['_GENERATEIMAGEREQUEST']._serialized_start=1909
-  _globals['_GENERATEIMAGEREQUEST']._serialized_end=2029
-  _globals['_LISTIMAGESREQUEST']._serialized_start=2031
-  _globals['_LISTIMAGESREQUEST']._serialized_end=2157
-  _globals['_LISTIMAGESRESPONSE']._serialized_start=2159
-  _globals['_LISTIMAGESRESPONSE']._serialized_end=2245
-  _globals['_GETIMAGEREQUEST']._serialized_start=2247
-  _globals['_GETIMAGEREQUEST']._serialized_end=2287
-  _globals['_UPDATEIMAGEREQUEST']._serialized_start=2289
-  _globals['_UPDATEIMAGEREQUEST']._serialized_end=2400
-  _globals['_DELETEIMAGEREQUEST']._serialized_start=2402
-  _globals['_DELETEIMAGEREQUEST']._serialized_end=2445
-  _globals['_CANCELIMAGEREQUEST']._serialized_start=2447
-  _globals['_CANCELIMAGEREQUEST']._serialized_end=2490
-  _globals['_GETIMAGECONTENTREQUEST']._serialized_start=2492
-  _globals['_GETIMAGECONTENTREQUEST']._serialized_end=2563
-  _globals['_WATCHIMAGEREQUEST']._serialized_start=2565
-  _globals['_WATCHIMAGEREQUEST']._serialized_end=2645
-  _globals['_MODEL']._serialized_start=2648
-  _globals['_MODEL']._serialized_end=2947
-  _globals['_LISTMODELSREQUEST']._serialized_start=2949
-  _globals['_LISTMODELSREQUEST']._serialized_end=3026
-  _globals['_LISTMODELSRESPONSE']._serialized_start=3028
-  _globals['_LISTMODELSRESPONSE']._serialized_end=3114
-  _globals['_GETMODELREQUEST']._serialized_start=3116
-  _globals['_GETMODELREQUEST']._serialized_end=3156
-  _globals['_LOADMODELREQUEST']._serialized_start=3158
-  _globals['_LOADMODELREQUEST']._serialized_end=3199
-  _globals['_UNLOADMODELREQUEST']._serialized_start=3201
-  _globals['_UNLOADMODELREQUEST']._serialized_end=3244
-  _globals['_IMAGESERVICE']._serialized_start=3247
-  _globals['_IMAGESERVICE']._serialized_end=4181
-  _globals['_MODELSERVICE']._serialized_start=4184
-  _globals['_MODELSERVICE']._serialized_end=4640
+  _globals['_MODELSERVICE'].methods_by_name['UnloadModel']._serialized_options = b'\312\363\030\002\010\004\202\323\344\223\002\037\"\032/api/v1/models/{id}/unload:\001*'
+  _globals['_GENERATIONPARAMETERS']._serialized_start=316
+  _globals['_GENERATIONPARAMETERS']._serialized_end=1097
+  _globals['_GENERATIONPARAMETERS_METADATAENTRY']._serialized_start=975
+  _globals['_GENERATIONPARAMETERS_METADATAENTRY']._serialized_end=1022
+  _globals['_IMAGE']._serialized_start=1100
+  _globals['_IMAGE']._serialized_end=1681
+  _globals['_IMAGEOUTPUT']._serialized_start=1684
+  _globals['_IMAGEOUTPUT']._serialized_end=1860
+  _globals['_IMAGELINKS']._serialized_start=1862
+  _globals['_IMAGELINKS']._serialized_end=1937
+  _globals['_GENERATEIMAGEREQUEST']._serialized_start=1939
+  _globals['_GENERATEIMAGEREQUEST']._serialized_end=2059
+  _globals['_LISTIMAGESREQUEST']._serialized_start=2061
+  _globals['_LISTIMAGESREQUEST']._serialized_end=2187
+  _globals['_LISTIMAGESRESPONSE']._serialized_start=2189
+  _globals['_LISTIMAGESRESPONSE']._serialized_end=2275
+  _globals['_GETIMAGEREQUEST']._serialized_start=2277
+  _globals['_GETIMAGEREQUEST']._serialized_end=2317
+  _globals['_UPDATEIMAGEREQUEST']._serialized_start=2319
+  _globals['_UPDATEIMAGEREQUEST']._serialized_end=2430
+  _globals['_DELETEIMAGEREQUEST']._serialized_start=2432
+  _globals['_DELETEIMAGEREQUEST']._serialized_end=2475
+  _globals['_CANCELIMAGEREQUEST']._serialized_start=2477
+  _globals['_CANCELIMAGEREQUEST']._serialized_end=2520
+  _globals['_GETIMAGECONTENTREQUEST']._serialized_start=2522
+  _globals['_GETIMAGECONTENTREQUEST']._serialized_end=2593
+  _globals['_WATCHIMAGEREQUEST']._serialized_start=2595
+  _globals['_WATCHIMAGEREQUEST']._serialized_end=2675
+  _globals['_MODEL']._serialized_start=2678
+  _globals['_MODEL']._serialized_end=2977
+  _globals['_LISTMODELSREQUEST']._serialized_start=2979
+  _globals['_LISTMODELSREQUEST']._serialized_end=3056
+  _globals['_LISTMODELSRESPONSE']._serialized_start=3058
+  _globals['_LISTMODELSRESPONSE']._serialized_end=3144
+  _globals['_GETMODELREQUEST']._serialized_start=3146
+  _globals['_GETMODELREQUEST']._serialized_end=3186
+  _globals['_LOADMODELREQUEST']._serialized_start=3188
+  _globals['_LOADMODELREQUEST']._serialized_end=3229
+  _globals['_UNLOADMODELREQUEST']._serialized_start=3231
+  _globals['_UNLOADMODELREQUEST']._serialized_end=3274
+  _globals['_IMAGESERVICE']._serialized_start=3277
+  _globals['_IMAGESERVICE']._serialized_end=4263
+  _globals['_MODELSERVICE']._serialized_start=4266
+  _globals['_MODELSERVICE']._serialized_end=4746
 # @@protoc_insertion_point(module_scope)

@@ -24,6 +24,7 @@ _sym_db = _symbol_database.Default()
 
 from atelier.events.v1 import events_pb2 as atelier_dot_events_dot_v1_dot_events__pb2
 from atelier.jobs.v1 import job_pb2 as atelier_dot_jobs_dot_v1_dot_job__pb2
+from atelier.type.v1 import access_pb2 as atelier_dot_type_dot_v1_dot_access__pb2
 from atelier.type.v1 import type_pb2 as atelier_dot_type_dot_v1_dot_type__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
@@ -32,7 +33,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61telier/video/v1/video.proto\x12\x10\x61telier.video.v1\x1a\x1e\x61telier/events/v1/events.proto\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1a\x61telier/type/v1/type.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\x06\n\x0fVideoParameters\x12\x1a\n\x06prompt\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xa0\x1f\x12!\n\x0fnegative_prompt\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1f\x12\x16\n\x05model\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12]\n\x08width_px\x18\x04 \x01(\rBF\xbaHC*\x05\x18\x80\x10(@\xba\x01\x39\n\rmultiple_of_8\x12\x17must be a multiple of 8\x1a\x0fthis % 8u == 0uH\x00\x88\x01\x01\x12^\n\theight_px\x18\x05 \x01(\rBF\xbaHC*\x05\x18\x80\x10(@\xba\x01\x39\n\rmultiple_of_8\x12\x17must be a multiple of 8\x1a\x0fthis % 8u == 0uH\x01\x88\x01\x01\x12\x1f\n\x06\x66rames\x18\x06 \x01(\rB\n\xbaH\x07*\x05\x18\xa8\x46(\x01H\x02\x88\x01\x01\x12\x35\n\rframe_rate_hz\x18\x07 \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x00\x00n@)\x9a\x99\x99\x99\x99\x99\xb9?@\x01H\x03\x88\x01\x01\x12\x1e\n\x05steps\x18\x08 \x01(\rB\n\xbaH\x07*\x05\x18\xc8\x01(\x01H\x04\x88\x01\x01\x12\x36\n\x0eguidance_scale\x18\t \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x00\x00>@)\x00\x00\x00\x00\x00\x00\xf0?@\x01H\x05\x88\x01\x01\x12\x11\n\x04seed\x18\n \x01(\rH\x06\x88\x01\x01\x12\x37\n\tscheduler\x18\x0b \x01(\x0e\x32\x1a.atelier.type.v1.SchedulerB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12%\n\x14\x66irst_frame_asset_id\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x38\n\tcontainer\x18\r \x01(\x0e\x32\x1b.atelier.video.v1.ContainerB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12Z\n\x08metadata\x18\x0e \x03(\x0b\x32/.atelier.video.v1.VideoParameters.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10 \"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x02\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_width_pxB\x0c\n\n_height_pxB\t\n\x07_framesB\x10\n\x0e_frame_rate_hzB\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x07\n\x05_seed\"\xc0\x04\n\x05Video\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.atelier.jobs.v1.State\x12\x10\n\x08revision\x18\x03 \x01(\r\x12=\n\nparameters\x18\x04 \x01(\x0b\x32!.atelier.video.v1.VideoParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x0emodel_revision\x18\x05 \x01(\t\x12\x33\n\x08progress\x18\x06 \x01(\x0b\x32\x19.atelier.jobs.v1.ProgressB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12.\n\x07outputs\x18\x08 \x03(\x0b\x32\x1d.atelier.video.v1.VideoOutput\x12\x0e\n\x06\x63\x61\x63hed\x18\t \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\n \x01(\r\x12\x0b\n\x03seq\x18\x0b \x01(\r\x12\x10\n\x08trace_id\x18\x0c \x01(\t\x12\x37\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\nstart_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x05links\x18\x10 \x01(\x0b\x32\x1c.atelier.video.v1.VideoLinksB\x06\xbaH\x03\xc8\x01\x01\"\xe8\x01\n\x0bVideoOutput\x12*\n\x04role\x18\x01 \x01(\x0e\x32\x1c.atelier.video.v1.OutputRole\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x10\n\x08width_px\x18\x04 \x01(\r\x12\x11\n\theight_px\x18\x05 \x01(\r\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\x13\n\x0b\x63ontent_url\x18\x08 \x01(\t\x12\x13\n\x0b\x66rame_count\x18\t \x01(\r\x12\x12\n\nduration_s\x18\n \x01(\x01\"[\n\nVideoLinks\x12\x0c\n\x04self\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\x12\x0e\n\x06\x66rames\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61ncel\x18\x05 \x01(\t\"s\n\x14GenerateVideoRequest\x12=\n\nparameters\x18\x01 \x01(\x0b\x32!.atelier.video.v1.VideoParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"~\n\x11ListVideosRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12/\n\x05state\x18\x03 \x01(\x0e\x32\x16.atelier.jobs.v1.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"V\n\x12ListVideosResponse\x12\'\n\x06videos\x18\x01 \x03(\x0b\x32\x17.atelier.video.v1.Video\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetVideoRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"+\n\x12\x44\x65leteVideoRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"+\n\x12\x43\x61ncelVideoRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"e\n\x16GetVideoContentRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x34\n\x04role\x18\x02 \x01(\x0e\x32\x1c.atelier.video.v1.OutputRoleB\x08\xbaH\x05\x82\x01\x02\x10\x01\"i\n\x16ListVideoFramesRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"\x86\x01\n\x17ListVideoFramesResponse\x12,\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x1c.atelier.video.v1.VideoFrame\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x66rame_count\x18\x03 \x01(\r\x12\x0f\n\x07partial\x18\x04 \x01(\x08\"e\n\nVideoFrame\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0e\n\x06time_s\x18\x02 \x01(\x01\x12\x10\n\x08width_px\x18\x03 \x01(\r\x12\x11\n\theight_px\x18\x04 \x01(\r\x12\x13\n\x0b\x63ontent_url\x18\x05 \x01(\t\"\xa6\x01\n\x14GetVideoFrameRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\r\n\x05index\x18\x02 \x01(\r\x12\x38\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\x1e.atelier.type.v1.PictureFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12!\n\x08width_px\x18\x04 \x01(\rB\n\xbaH\x07*\x05\x18\x80\x10(\x08H\x00\x88\x01\x01\x42\x0b\n\t_width_px\"P\n\x11WatchVideoRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\tafter_seq\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_after_seq\"\xda\x02\n\nVideoModel\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.atelier.type.v1.ModelState\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\'\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12;\n\x08\x64\x65\x66\x61ults\x18\x07 \x01(\x0b\x32!.atelier.video.v1.VideoParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x10size_multiple_px\x18\x08 \x01(\r\x12\x13\n\x0bmax_size_px\x18\t \x01(\r\x12\x12\n\nis_default\x18\n \x01(\x08\x12\x12\n\nmax_frames\x18\x0b \x01(\r\x12\x19\n\x11takes_first_frame\x18\x0c \x01(\x08\"R\n\x16ListVideoModelsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"`\n\x17ListVideoModelsResponse\x12,\n\x06models\x18\x01 \x03(\x0b\x32\x1c.atelier.video.v1.VideoModel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"-\n\x14GetVideoModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\".\n\x15LoadVideoModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"0\n\x17UnloadVideoModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64*B\n\tContainer\x12\x19\n\x15\x43ONTAINER_UNSPECIFIED\x10\x00\x12\x07\n\x03MP4\x10\x01\x12\x08\n\x04WEBM\x10\x02\x12\x07\n\x03GIF\x10\x03*R\n\nOutputRole\x12\x1b\n\x17OUTPUT_ROLE_UNSPECIFIED\x10\x00\x12\x08\n\x04\x43LIP\x10\x01\x12\n\n\x06POSTER\x10\x02\x12\x11\n\rCONTACT_SHEET\x10\x03\x32\xb9\x08\n\x0cVideoService\x12}\n\rGenerateVideo\x12&.atelier.video.v1.GenerateVideoRequest\x1a\x17.atelier.video.v1.Video\"+\x82\xd3\xe4\x93\x02%\"\x17/api/v1/videos/generate:\nparameters\x12o\n\nListVideos\x12#.atelier.video.v1.ListVideosRequest\x1a$.atelier.video.v1.ListVideosResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/videos\x12\x63\n\x08GetVideo\x12!.atelier.video.v1.GetVideoRequest\x1a\x17.atelier.video.v1.Video\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/videos/{id}\x12h\n\x0b\x44\x65leteVideo\x12$.atelier.video.v1.DeleteVideoRequest\x1a\x16.google.protobuf.Empty\"\x1b\x82\xd3\xe4\x93\x02\x15*\x13/api/v1/videos/{id}\x12s\n\x0b\x43\x61ncelVideo\x12$.atelier.video.v1.CancelVideoRequest\x1a\x17.atelier.video.v1.Video\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/videos/{id}/cancel:\x01*\x12x\n\x0fGetVideoContent\x12(.atelier.video.v1.GetVideoContentRequest\x1a\x14.google.api.HttpBody\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/videos/{id}/content0\x01\x12\x8a\x01\n\x0fListVideoFrames\x12(.atelier.video.v1.ListVideoFramesRequest\x1a).atelier.video.v1.ListVideoFramesResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/videos/{id}/frames\x12{\n\rGetVideoFrame\x12&.atelier.video.v1.GetVideoFrameRequest\x1a\x14.google.api.HttpBody\"*\x82\xd3\xe4\x93\x02$\x12\"/api/v1/videos/{id}/frames/{index}0\x01\x12q\n\nWatchVideo\x12#.atelier.video.v1.WatchVideoRequest\x1a\x18.atelier.events.v1.Event\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/videos/{id}/events0\x01\x32\xa4\x04\n\x11VideoModelService\x12\x84\x01\n\x0fListVideoModels\x12(.atelier.video.v1.ListVideoModelsRequest\x1a).atelier.video.v1.ListVideoModelsResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/video-models\x12x\n\rGetVideoModel\x12&.atelier.video.v1.GetVideoModelRequest\x1a\x1c.atelier.video.v1.VideoModel\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/video-models/{id}\x12\x82\x01\n\x0eLoadVideoModel\x12\'.atelier.video.v1.LoadVideoModelRequest\x1a\x1c.atelier.video.v1.VideoModel\")\x82\xd3\xe4\x93\x02#\"\x1e/api/v1/video-models/{id}/load:\x01*\x12\x88\x01\n\x10UnloadVideoModel\x12).atelier.video.v1.UnloadVideoModelRequest\x1a\x1c.atelier.video.v1.VideoModel\"+\x82\xd3\xe4\x93\x02%\" /api/v1/video-models/{id}/unload:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61telier/video/v1/video.proto\x12\x10\x61telier.video.v1\x1a\x1e\x61telier/events/v1/events.proto\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1a\x61telier/type/v1/type.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\x06\n\x0fVideoParameters\x12\x1a\n\x06prompt\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xa0\x1f\x12!\n\x0fnegative_prompt\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1f\x12\x16\n\x05model\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12]\n\x08width_px\x18\x04 \x01(\rBF\xbaHC*\x05\x18\x80\x10(@\xba\x01\x39\n\rmultiple_of_8\x12\x17must be a multiple of 8\x1a\x0fthis % 8u == 0uH\x00\x88\x01\x01\x12^\n\theight_px\x18\x05 \x01(\rBF\xbaHC*\x05\x18\x80\x10(@\xba\x01\x39\n\rmultiple_of_8\x12\x17must be a multiple of 8\x1a\x0fthis % 8u == 0uH\x01\x88\x01\x01\x12\x1f\n\x06\x66rames\x18\x06 \x01(\rB\n\xbaH\x07*\x05\x18\xa8\x46(\x01H\x02\x88\x01\x01\x12\x35\n\rframe_rate_hz\x18\x07 \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x00\x00n@)\x9a\x99\x99\x99\x99\x99\xb9?@\x01H\x03\x88\x01\x01\x12\x1e\n\x05steps\x18\x08 \x01(\rB\n\xbaH\x07*\x05\x18\xc8\x01(\x01H\x04\x88\x01\x01\x12\x36\n\x0eguidance_scale\x18\t \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x00\x00>@)\x00\x00\x00\x00\x00\x00\xf0?@\x01H\x05\x88\x01\x01\x12\x11\n\x04seed\x18\n \x01(\rH\x06\x88\x01\x01\x12\x37\n\tscheduler\x18\x0b \x01(\x0e\x32\x1a.atelier.type.v1.SchedulerB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12%\n\x14\x66irst_frame_asset_id\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x38\n\tcontainer\x18\r \x01(\x0e\x32\x1b.atelier.video.v1.ContainerB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12Z\n\x08metadata\x18\x0e \x03(\x0b\x32/.atelier.video.v1.VideoParameters.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10 \"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x02\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0b\n\t_width_pxB\x0c\n\n_height_pxB\t\n\x07_framesB\x10\n\x0e_frame_rate_hzB\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x07\n\x05_seed\"\xc0\x04\n\x05Video\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.atelier.jobs.v1.State\x12\x10\n\x08revision\x18\x03 \x01(\r\x12=\n\nparameters\x18\x04 \x01(\x0b\x32!.atelier.video.v1.VideoParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x0emodel_revision\x18\x05 \x01(\t\x12\x33\n\x08progress\x18\x06 \x01(\x0b\x32\x19.atelier.jobs.v1.ProgressB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12.\n\x07outputs\x18\x08 \x03(\x0b\x32\x1d.atelier.video.v1.VideoOutput\x12\x0e\n\x06\x63\x61\x63hed\x18\t \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\n \x01(\r\x12\x0b\n\x03seq\x18\x0b \x01(\r\x12\x10\n\x08trace_id\x18\x0c \x01(\t\x12\x37\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\nstart_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x05links\x18\x10 \x01(\x0b\x32\x1c.atelier.video.v1.VideoLinksB\x06\xbaH\x03\xc8\x01\x01\"\xe8\x01\n\x0bVideoOutput\x12*\n\x04role\x18\x01 \x01(\x0e\x32\x1c.atelier.video.v1.OutputRole\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x10\n\x08width_px\x18\x04 \x01(\r\x12\x11\n\theight_px\x18\x05 \x01(\r\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\x13\n\x0b\x63ontent_url\x18\x08 \x01(\t\x12\x13\n\x0b\x66rame_count\x18\t \x01(\r\x12\x12\n\nduration_s\x18\n \x01(\x01\"[\n\nVideoLinks\x12\x0c\n\x04self\x18\x01 \x01(\t\x12\x0e\n\x06\x65vents\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\x12\x0e\n\x06\x66rames\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61ncel\x18\x05 \x01(\t\"s\n\x14GenerateVideoRequest\x12=\n\nparameters\x18\x01 \x01(\x0b\x32!.atelier.video.v1.VideoParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"~\n\x11ListVideosRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12/\n\x05state\x18\x03 \x01(\x0e\x32\x16.atelier.jobs.v1.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"V\n\x12ListVideosResponse\x12\'\n\x06videos\x18\x01 \x03(\x0b\x32\x17.atelier.video.v1.Video\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x0fGetVideoRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"+\n\x12\x44\x65leteVideoRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"+\n\x12\x43\x61ncelVideoRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"e\n\x16GetVideoContentRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x34\n\x04role\x18\x02 \x01(\x0e\x32\x1c.atelier.video.v1.OutputRoleB\x08\xbaH\x05\x82\x01\x02\x10\x01\"i\n\x16ListVideoFramesRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"\x86\x01\n\x17ListVideoFramesResponse\x12,\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x1c.atelier.video.v1.VideoFrame\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0b\x66rame_count\x18\x03 \x01(\r\x12\x0f\n\x07partial\x18\x04 \x01(\x08\"e\n\nVideoFrame\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0e\n\x06time_s\x18\x02 \x01(\x01\x12\x10\n\x08width_px\x18\x03 \x01(\r\x12\x11\n\theight_px\x18\x04 \x01(\r\x12\x13\n\x0b\x63ontent_url\x18\x05 \x01(\t\"\xa6\x01\n\x14GetVideoFrameRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\r\n\x05index\x18\x02 \x01(\r\x12\x38\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\x1e.atelier.type.v1.PictureFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12!\n\x08width_px\x18\x04 \x01(\rB\n\xbaH\x07*\x05\x18\x80\x10(\x08H\x00\x88\x01\x01\x42\x0b\n\t_width_px\"P\n\x11WatchVideoRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\tafter_seq\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_after_seq\"\xda\x02\n\nVideoModel\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.atelier.type.v1.ModelState\x12\x10\n\x08revision\x18\x04 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\'\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12;\n\x08\x64\x65\x66\x61ults\x18\x07 \x01(\x0b\x32!.atelier.video.v1.VideoParametersB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x10size_multiple_px\x18\x08 \x01(\r\x12\x13\n\x0bmax_size_px\x18\t \x01(\r\x12\x12\n\nis_default\x18\n \x01(\x08\x12\x12\n\nmax_frames\x18\x0b \x01(\r\x12\x19\n\x11takes_first_frame\x18\x0c \x01(\x08\"R\n\x16ListVideoModelsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"`\n\x17ListVideoModelsResponse\x12,\n\x06models\x18\x01 \x03(\x0b\x32\x1c.atelier.video.v1.VideoModel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"-\n\x14GetVideoModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\".\n\x15LoadVideoModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"0\n\x17UnloadVideoModelRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64*B\n\tContainer\x12\x19\n\x15\x43ONTAINER_UNSPECIFIED\x10\x00\x12\x07\n\x03MP4\x10\x01\x12\x08\n\x04WEBM\x10\x02\x12\x07\n\x03GIF\x10\x03*R\n\nOutputRole\x12\x1b\n\x17OUTPUT_ROLE_UNSPECIFIED\x10\x00\x12\x08\n\x04\x43LIP\x10\x01\x12\n\n\x06POSTER\x10\x02\x12\x11\n\rCONTACT_SHEET\x10\x03\x32\xf6\x08\n\x0cVideoService\x12\x83\x01\n\rGenerateVideo\x12&.atelier.video.v1.GenerateVideoRequest\x1a\x17.atelier.video.v1.Video\"1\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02%\"\x17/api/v1/videos/generate:\nparameters\x12u\n\nListVideos\x12#.atelier.video.v1.ListVideosRequest\x1a$.atelier.video.v1.ListVideosResponse\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/videos\x12i\n\x08GetVideo\x12!.atelier.video.v1.GetVideoRequest\x1a\x17.atelier.video.v1.Video\"!\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/videos/{id}\x12n\n\x0b\x44\x65leteVideo\x12$.atelier.video.v1.DeleteVideoRequest\x1a\x16.google.protobuf.Empty\"!\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x15*\x13/api/v1/videos/{id}\x12y\n\x0b\x43\x61ncelVideo\x12$.atelier.video.v1.CancelVideoRequest\x1a\x17.atelier.video.v1.Video\"+\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/videos/{id}/cancel:\x01*\x12\x80\x01\n\x0fGetVideoContent\x12(.atelier.video.v1.GetVideoContentRequest\x1a\x14.google.api.HttpBody\"+\xca\xf3\x18\x04\x08\x01\x18\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/videos/{id}/content0\x01\x12\x90\x01\n\x0fListVideoFrames\x12(.atelier.video.v1.ListVideoFramesRequest\x1a).atelier.video.v1.ListVideoFramesResponse\"(\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/videos/{id}/frames\x12\x83\x01\n\rGetVideoFrame\x12&.atelier.video.v1.GetVideoFrameRequest\x1a\x14.google.api.HttpBody\"2\xca\xf3\x18\x04\x08\x01\x18\x01\x82\xd3\xe4\x93\x02$\x12\"/api/v1/videos/{id}/frames/{index}0\x01\x12w\n\nWatchVideo\x12#.atelier.video.v1.WatchVideoRequest\x1a\x18.atelier.events.v1.Event\"(\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/videos/{id}/events0\x01\x32\xbc\x04\n\x11VideoModelService\x12\x8a\x01\n\x0fListVideoModels\x12(.atelier.video.v1.ListVideoModelsRequest\x1a).atelier.video.v1.ListVideoModelsResponse\"\"\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/video-models\x12~\n\rGetVideoModel\x12&.atelier.video.v1.GetVideoModelRequest\x1a\x1c.atelier.video.v1.VideoModel\"\'\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/video-models/{id}\x12\x88\x01\n\x0eLoadVideoModel\x12\'.atelier.video.v1.LoadVideoModelRequest\x1a\x1c.atelier.video.v1.VideoModel\"/\xca\xf3\x18\x02\x08\x04\x82\xd3\xe4\x93\x02#\"\x1e/api/v1/video-models/{id}/load:\x01*\x12\x8e\x01\n\x10UnloadVideoModel\x12).atelier.video.v1.UnloadVideoModelRequest\x1a\x1c.atelier.video.v1.VideoModel\"1\xca\xf3\x18\x02\x08\x04\x82\xd3\xe4\x93\x02%\" /api/v1/video-models/{id}/unload:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -122,83 +123,83 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNLOADVIDEOMODELREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_UNLOADVIDEOMODELREQUEST'].fields_by_name['id']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_VIDEOSERVICE'].methods_by_name['GenerateVideo']._loaded_options = None
-  _globals['_VIDEOSERVICE'].methods_by_name['GenerateVideo']._serialized_options = b'\202\323\344\223\002%\"\027/api/v1/videos/generate:\nparameters'
+  _globals['_VIDEOSERVICE'].methods_by_name['GenerateVideo']._serialized_options = b'\312\363\030\002\010\002\202\323\344\223\002%\"\027/api/v1/videos/generate:\nparameters'
   _globals['_VIDEOSERVICE'].methods_by_name['ListVideos']._loaded_options = None
-  _globals['_VIDEOSERVICE'].methods_by_name['ListVideos']._serialized_options = b'\202\323\344\223\002\020\022\016/api/v1/videos'
+  _globals['_VIDEOSERVICE'].methods_by_name['ListVideos']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\020\022\016/api/v1/videos'
   _globals['_VIDEOSERVICE'].methods_by_name['GetVideo']._loaded_options = None
-  _globals['_VIDEOSERVICE'].methods_by_name['GetVideo']._serialized_options = b'\202\323\344\223\002\025\022\023/api/v1/videos/{id}'
+  _globals['_VIDEOSERVICE'].methods_by_name['GetVideo']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\025\022\023/api/v1/videos/{id}'
   _globals['_VIDEOSERVICE'].methods_by_name['DeleteVideo']._loaded_options = None
-  _globals['_VIDEOSERVICE'].methods_by_name['DeleteVideo']._serialized_options = b'\202\323\344\223\002\025*\023/api/v1/videos/{id}'
+  _globals['_VIDEOSERVICE'].methods_by_name['DeleteVideo']._serialized_options = b'\312\363\030\002\010\002\202\323\344\223\002\025*\023/api/v1/videos/{id}'
   _globals['_VIDEOSERVICE'].methods_by_name['CancelVideo']._loaded_options = None
-  _globals['_VIDEOSERVICE'].methods_by_name['CancelVideo']._serialized_options = b'\202\323\344\223\002\037\"\032/api/v1/videos/{id}/cancel:\001*'
+  _globals['_VIDEOSERVICE'].methods_by_name['CancelVideo']._serialized_options = b'\312\363\030\002\010\002\202\323\344\223\002\037\"\032/api/v1/videos/{id}/cancel:\001*'
   _globals['_VIDEOSERVICE'].methods_by_name['GetVideoContent']._loaded_options = None
-  _globals['_VIDEOSERVICE'].methods_by_name['GetVideoContent']._serialized_options = b'\202\323\344\223\002\035\022\033/api/v1/videos/{id}/content'
+  _globals['_VIDEOSERVICE'].methods_by_name['GetVideoContent']._serialized_options = b'\312\363\030\004\010\001\030\001\202\323\344\223\002\035\022\033/api/v1/videos/{id}/content'
   _globals['_VIDEOSERVICE'].methods_by_name['ListVideoFrames']._loaded_options = None
-  _globals['_VIDEOSERVICE'].methods_by_name['ListVideoFrames']._serialized_options = b'\202\323\344\223\002\034\022\032/api/v1/videos/{id}/frames'
+  _globals['_VIDEOSERVICE'].methods_by_name['ListVideoFrames']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\034\022\032/api/v1/videos/{id}/frames'
   _globals['_VIDEOSERVICE'].methods_by_name['GetVideoFrame']._loaded_options = None
-  _globals['_VIDEOSERVICE'].methods_by_name['GetVideoFrame']._serialized_options = b'\202\323\344\223\002$\022\"/api/v1/videos/{id}/frames/{index}'
+  _globals['_VIDEOSERVICE'].methods_by_name['GetVideoFrame']._serialized_options = b'\312\363\030\004\010\001\030\001\202\323\344\223\002$\022\"/api/v1/videos/{id}/frames/{index}'
   _globals['_VIDEOSERVICE'].methods_by_name['WatchVideo']._loaded_options = None
-  _globals['_VIDEOSERVICE'].methods_by_name['WatchVideo']._serialized_options = b'\202\323\344\223\002\034\022\032/api/v1/videos/{id}/events'
+  _globals['_VIDEOSERVICE'].methods_by_name['WatchVideo']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\034\022\032/api/v1/videos/{id}/events'
   _globals['_VIDEOMODELSERVICE'].methods_by_name['ListVideoModels']._loaded_options = None
-  _globals['_VIDEOMODELSERVICE'].methods_by_name['ListVideoModels']._serialized_options = b'\202\323\344\223\002\026\022\024/api/v1/video-models'
+  _globals['_VIDEOMODELSERVICE'].methods_by_name['ListVideoModels']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\026\022\024/api/v1/video-models'
   _globals['_VIDEOMODELSERVICE'].methods_by_name['GetVideoModel']._loaded_options = None
-  _globals['_VIDEOMODELSERVICE'].methods_by_name['GetVideoModel']._serialized_options = b'\202\323\344\223\002\033\022\031/api/v1/video-models/{id}'
+  _globals['_VIDEOMODELSERVICE'].methods_by_name['GetVideoModel']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\033\022\031/api/v1/video-models/{id}'
   _globals['_VIDEOMODELSERVICE'].methods_by_name['LoadVideoModel']._loaded_options = None
-  _globals['_VIDEOMODELSERVICE'].methods_by_name['LoadVideoModel']._serialized_options = b'\202\323\344\223\002#\"\036/api/v1/video-models/{id}/load:\001*'
+  _globals['_VIDEOMODELSERVICE'].methods_by_name['LoadVideoModel']._serialized_options = b'\312\363\030\002\010\004\202\323\344\223\002#\"\036/api/v1/video-models/{id}/load:\001*'
   _globals['_VIDEOMODELSERVICE'].methods_by_name['UnloadVideoModel']._loaded_options = None
-  _globals['_VIDEOMODELSERVICE'].methods_by_name['UnloadVideoModel']._serialized_options = b'\202\323\344\223\002%\" /api/v1/video-models/{id}/unload:\001*'
-  _globals['_CONTAINER']._serialized_start=3916
-  _globals['_CONTAINER']._serialized_end=3982
-  _globals['_OUTPUTROLE']._serialized_start=3984
-  _globals['_OUTPUTROLE']._serialized_end=4066
-  _globals['_VIDEOPARAMETERS']._serialized_start=286
-  _globals['_VIDEOPARAMETERS']._serialized_end=1165
-  _globals['_VIDEOPARAMETERS_METADATAENTRY']._serialized_start=1024
-  _globals['_VIDEOPARAMETERS_METADATAENTRY']._serialized_end=1071
-  _globals['_VIDEO']._serialized_start=1168
-  _globals['_VIDEO']._serialized_end=1744
-  _globals['_VIDEOOUTPUT']._serialized_start=1747
-  _globals['_VIDEOOUTPUT']._serialized_end=1979
-  _globals['_VIDEOLINKS']._serialized_start=1981
-  _globals['_VIDEOLINKS']._serialized_end=2072
-  _globals['_GENERATEVIDEOREQUEST']._serialized_start=2074
-  _globals['_GENERATEVIDEOREQUEST']._serialized_end=2189
-  _globals['_LISTVIDEOSREQUEST']._serialized_start=2191
-  _globals['_LISTVIDEOSREQUEST']._serialized_end=2317
-  _globals['_LISTVIDEOSRESPONSE']._serialized_start=2319
-  _globals['_LISTVIDEOSRESPONSE']._serialized_end=2405
-  _globals['_GETVIDEOREQUEST']._serialized_start=2407
-  _globals['_GETVIDEOREQUEST']._serialized_end=2447
-  _globals['_DELETEVIDEOREQUEST']._serialized_start=2449
-  _globals['_DELETEVIDEOREQUEST']._serialized_end=2492
-  _globals['_CANCELVIDEOREQUEST']._serialized_start=2494
-  _globals['_CANCELVIDEOREQUEST']._serialized_end=2537
-  _globals['_GETVIDEOCONTENTREQUEST']._serialized_start=2539
-  _globals['_GETVIDEOCONTENTREQUEST']._serialized_end=2640
-  _globals['_LISTVIDEOFRAMESREQUEST']._serialized_start=2642
-  _globals['_LISTVIDEOFRAMESREQUEST']._serialized_end=2747
-  _globals['_LISTVIDEOFRAMESRESPONSE']._serialized_start=2750
-  _globals['_LISTVIDEOFRAMESRESPONSE']._serialized_end=2884
-  _globals['_VIDEOFRAME']._serialized_start=2886
-  _globals['_VIDEOFRAME']._serialized_end=2987
-  _globals['_GETVIDEOFRAMEREQUEST']._serialized_start=2990
-  _globals['_GETVIDEOFRAMEREQUEST']._serialized_end=3156
-  _globals['_WATCHVIDEOREQUEST']._serialized_start=3158
-  _globals['_WATCHVIDEOREQUEST']._serialized_end=3238
-  _globals['_VIDEOMODEL']._serialized_start=3241
-  _globals['_VIDEOMODEL']._serialized_end=3587
-  _globals['_LISTVIDEOMODELSREQUEST']._serialized_start=3589
-  _globals['_LISTVIDEOMODELSREQUEST']._serialized_end=3671
-  _globals['_LISTVIDEOMODELSRESPONSE']._serialized_start=3673
-  _globals['_LISTVIDEOMODELSRESPONSE']._serialized_end=3769
-  _globals['_GETVIDEOMODELREQUEST']._serialized_start=3771
-  _globals['_GETVIDEOMODELREQUEST']._serialized_end=3816
-  _globals['_LOADVIDEOMODELREQUEST']._serialized_start=3818
-  _globals['_LOADVIDEOMODELREQUEST']._serialized_end=3864
-  _globals['_UNLOADVIDEOMODELREQUEST']._serialized_start=3866
-  _globals['_UNLOADVIDEOMODELREQUEST']._serialized_end=3914
-  _globals['_VIDEOSERVICE']._serialized_start=4069
-  _globals['_VIDEOSERVICE']._serialized_end=5150
-  _globals['_VIDEOMODELSERVICE']._serialized_start=5153
-  _globals['_VIDEOMODELSERVICE']._serialized_end=5701
+  _globals['_VIDEOMODELSERVICE'].methods_by_name['UnloadVideoModel']._serialized_options = b'\312\363\030\002\010\004\202\323\344\223\002%\" /api/v1/video-models/{id}/unload:\001*'
+  _globals['_CONTAINER']._serialized_start=3946
+  _globals['_CONTAINER']._serialized_end=4012
+  _globals['_OUTPUTROLE']._serialized_start=4014
+  _globals['_OUTPUTROLE']._serialized_end=4096
+  _globals['_VIDEOPARAMETERS']._serialized_start=316
+  _globals['_VIDEOPARAMETERS']._serialized_end=1195
+  _globals['_VIDEOPARAMETERS_METADATAENTRY']._serialized_start=1054
+  _globals['_VIDEOPARAMETERS_METADATAENTRY']._serialized_end=1101
+  _globals['_VIDEO']._serialized_start=1198
+  _globals['_VIDEO']._serialized_end=1774
+  _globals['_VIDEOOUTPUT']._serialized_start=1777
+  _globals['_VIDEOOUTPUT']._serialized_end=2009
+  _globals['_VIDEOLINKS']._serialized_start=2011
+  _globals['_VIDEOLINKS']._serialized_end=2102
+  _globals['_GENERATEVIDEOREQUEST']._serialized_start=2104
+  _globals['_GENERATEVIDEOREQUEST']._serialized_end=2219
+  _globals['_LISTVIDEOSREQUEST']._serialized_start=2221
+  _globals['_LISTVIDEOSREQUEST']._serialized_end=2347
+  _globals['_LISTVIDEOSRESPONSE']._serialized_start=2349
+  _globals['_LISTVIDEOSRESPONSE']._serialized_end=2435
+  _globals['_GETVIDEOREQUEST']._serialized_start=2437
+  _globals['_GETVIDEOREQUEST']._serialized_end=2477
+  _globals['_DELETEVIDEOREQUEST']._serialized_start=2479
+  _globals['_DELETEVIDEOREQUEST']._serialized_end=2522
+  _globals['_CANCELVIDEOREQUEST']._serialized_start=2524
+  _globals['_CANCELVIDEOREQUEST']._serialized_end=2567
+  _globals['_GETVIDEOCONTENTREQUEST']._serialized_start=2569
+  _globals['_GETVIDEOCONTENTREQUEST']._serialized_end=2670
+  _globals['_LISTVIDEOFRAMESREQUEST']._serialized_start=2672
+  _globals['_LISTVIDEOFRAMESREQUEST']._serialized_end=2777
+  _globals['_LISTVIDEOFRAMESRESPONSE']._serialized_start=2780
+  _globals['_LISTVIDEOFRAMESRESPONSE']._serialized_end=2914
+  _globals['_VIDEOFRAME']._serialized_start=2916
+  _globals['_VIDEOFRAME']._serialized_end=3017
+  _globals['_GETVIDEOFRAMEREQUEST']._serialized_start=3020
+  _globals['_GETVIDEOFRAMEREQUEST']._serialized_end=3186
+  _globals['_WATCHVIDEOREQUEST']._serialized_start=3188
+  _globals['_WATCHVIDEOREQUEST']._serialized_end=3268
+  _globals['_VIDEOMODEL']._serialized_start=3271
+  _globals['_VIDEOMODEL']._serialized_end=3617
+  _globals['_LISTVIDEOMODELSREQUEST']._serialized_start=3619
+  _globals['_LISTVIDEOMODELSREQUEST']._serialized_end=3701
+  _globals['_LISTVIDEOMODELSRESPONSE']._serialized_start=3703
+  _globals['_LISTVIDEOMODELSRESPONSE']._serialized_end=3799
+  _globals['_GETVIDEOMODELREQUEST']._serialized_start=3801
+  _globals['_GETVIDEOMODELREQUEST']._serialized_end=3846
+  _globals['_LOADVIDEOMODELREQUEST']._serialized_start=3848
+  _globals['_LOADVIDEOMODELREQUEST']._serialized_end=3894
+  _globals['_UNLOADVIDEOMODELREQUEST']._serialized_start=3896
+  _globals['_UNLOADVIDEOMODELREQUEST']._serialized_end=3944
+  _globals['_VIDEOSERVICE']._serialized_start=4099
+  _globals['_VIDEOSERVICE']._serialized_end=5241
+  _globals['_VIDEOMODELSERVICE']._serialized_start=5244
+  _globals['_VIDEOMODELSERVICE']._serialized_end=5816
 # @@protoc_insertion_point(module_scope)

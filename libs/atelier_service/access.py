@@ -1,0 +1,67 @@
+"""Access rules: who may call a method, as its contract says."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import MethodDescriptor
+
+from atelier.type.v1 import access_pb2
+from atelier_service.errors import PermissionDeniedError
+
+if TYPE_CHECKING:
+    from atelier_service.identity import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The rule of one method. `scope` is empty where none is needed; with `caller` unspecified and no scope, nobody
+    may call it."""
+
+    scope: str
+    caller: access_pb2.Caller.ValueType
+    may_finish: bool
+
+    @property
+    def is_public(self) -> bool:
+        """Needs no credential."""
+        return self.caller == access_pb2.ANYBODY
+
+    def check(self, principal: "Principal") -> None:
+        """Raises PermissionDeniedError when the caller's credential is not for this."""
+        if self.caller == access_pb2.SERVICE:
+            if not (principal.is_service or principal.actor):
+                raise PermissionDeniedError("SERVICE_REQUIRED", "only a service of the mesh may do this")
+        elif self.caller == access_pb2.ANY_USER:
+            if principal.is_service:
+                raise _without_scope("")
+        elif not self.scope or self.scope not in principal.scopes:
+            if self.scope == "admin":
+                raise PermissionDeniedError("ADMIN_ONLY", "only administrators may do this")
+            raise _without_scope(self.scope)
+
+
+def access_of(method: str) -> Access:
+    """The rule of `/package.Service/Method`; nobody may call a method that names none, or that is not ours."""
+    found = _method(method)
+    rule = access_pb2.AccessRule() if found is None else found.GetOptions().Extensions[access_pb2.access]
+    return _access(rule.scope, rule.caller, rule.may_finish)
+
+
+@cache
+def _access(scope: access_pb2.Scope.ValueType, caller: access_pb2.Caller.ValueType, may_finish: bool) -> Access:
+    return Access(access_pb2.Scope.Name(scope).lower() if scope else "", caller, may_finish)
+
+
+def _method(method: str) -> MethodDescriptor | None:
+    service, _, name = method.strip("/").rpartition("/")
+    try:
+        return descriptor_pool.Default().FindMethodByName(f"{service}.{name}")
+    except KeyError:
+        return None
+
+
+def _without_scope(scope: str) -> PermissionDeniedError:
+    text = f"this credential may not do this: it lacks the scope {scope}" if scope else "this is for users only"
+    return PermissionDeniedError("SCOPE_REQUIRED", text, metadata={"scope": scope} if scope else None)
