@@ -98,6 +98,10 @@ class GenerationWorkerSettings(GenerationSettings):
         description="seconds that held jobs get to end at SIGTERM before they are given back",
     )
     report_s: float = Field(default=5.0, gt=0, le=10, description="seconds between two reports of this worker")
-    upload_attempts: int = Field(
-        default=4, ge=1, le=20, description="tries to store a finished file before the job is given back"
+    store_patience_s: float = Field(
+        default=600.0,
+        ge=0,
+        le=86_400,
+        description="seconds that a worker keeps what it made and tries to store it, while storage does not take it,"
+        " before the job is given back",
     )

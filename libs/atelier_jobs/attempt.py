@@ -1,9 +1,10 @@
 """What a handler is given to run one attempt, and how it says what went wrong."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from opentelemetry.context import Context
@@ -13,6 +14,8 @@ from atelier_jobs.progress import ProgressReporter
 from atelier_jobs.store import Within
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_service.errors import UnavailableError
+
+T = TypeVar("T")
 
 logger = structlog.get_logger()
 
@@ -111,6 +114,23 @@ class Attempt:
         if self.stop_requested:
             callback()
 
+    async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` returns; it is cancelled as soon as the attempt is to stop. To be called in the event loop.
+
+        Raises Stopped then, also when it is to stop already.
+        """
+        task = asyncio.create_task(work)
+        self.when_stopped(task.cancel)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if self.stop_requested and not (current is not None and current.cancelling()):
+                raise Stopped from None
+            raise
+        finally:
+            self._when_stopped.remove(task.cancel)
+
     def report(
         self,
         step: int,
@@ -145,7 +165,7 @@ class Attempt:
             self._stop_reason = reason
         if not self._stop.is_set():
             self._stop.set()
-            for callback in self._when_stopped:
+            for callback in tuple(self._when_stopped):
                 callback()
 
 

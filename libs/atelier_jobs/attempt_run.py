@@ -128,7 +128,8 @@ class AttemptRun:
             logger.warning("attempt failed", job_id=claim.job.id, reason=fault.reason, error=fault.message)
             return lambda: claims.fail(self._told(), failure, retryable=retryable, delay_s=self._retry_delay_s)
         except InfrastructureFault as fault:
-            delay_s = min(_MAX_INFRASTRUCTURE_DELAY_S, self._retry_delay_s * 2 ** (claim.job.attempt - 1))
+            doubled = 2.0 ** min(claim.job.attempt - 1, 16)  # attempts of an outage have no bound
+            delay_s = min(_MAX_INFRASTRUCTURE_DELAY_S, self._retry_delay_s * doubled)
             logger.warning("attempt given back", job_id=claim.job.id, error=str(fault), delay_s=delay_s)
             return lambda: claims.release(self._told(), delay_s=delay_s)
         except asyncio.CancelledError:

@@ -21,13 +21,6 @@ class VideoWorkerSettings(GenerationWorkerSettings):
     """Settings of the worker process."""
 
     database_url: str = _DATABASE_URL
-    upload_attempts: int = Field(
-        default=40,
-        ge=1,
-        le=1000,
-        description="tries to store a finished file before the job is given back; 40 outlast storage's being away for"
-        " almost two minutes: a clip takes long to draw again",
-    )
     scratch_dir: Path = Field(
         default_factory=lambda: Path(tempfile.gettempdir()),
         description="folder in which clips grow; what a killed worker leaves there goes when the next one starts",

@@ -1,13 +1,12 @@
 """The device, as a job sees it: draws, reports its steps, and stops when the job is to stop."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from prometheus_client import Counter, Histogram
 
 from atelier_diffusion.engine_messages import StepDone
-from atelier_jobs.attempt import Attempt, Stopped
+from atelier_jobs.attempt import Attempt
 
 _STEPS = Counter("atelier_denoising_steps_total", "Denoising steps made.", ["kind", "model"])
 _INFERENCE = Histogram(
@@ -30,15 +29,7 @@ async def draw(attempt: Attempt, model_id: str, generate: Draws[DrawnT], *, step
     """
     attempt.check()
     steps = _Steps(attempt, model_id, steps_to_follow)
-    drawing = asyncio.create_task(generate(steps.done))
-    attempt.when_stopped(drawing.cancel)
-    try:
-        drawn, seconds = await drawing
-    except asyncio.CancelledError:
-        current = asyncio.current_task()
-        if attempt.stop_requested and not (current is not None and current.cancelling()):
-            raise Stopped from None
-        raise
+    drawn, seconds = await attempt.unless_stopped(generate(steps.done))
     _INFERENCE.labels(attempt.job.kind, model_id).observe(seconds)
     return drawn
 

@@ -95,7 +95,7 @@ async def serve_worker(
         news.draw_with(fingerprint_of)
         for status in engine.statuses:
             news.tell(status, event=False)
-        files = AssetFiles(OwnersStorage(channel, credential), settings.upload_attempts)
+        files = AssetFiles(OwnersStorage(channel, credential), settings.store_patience_s)
         handler = MakingHandler(
             maker(engine, files), SqlResultCache(database, tables), fingerprint_of, changed=heartbeat.changed
         )

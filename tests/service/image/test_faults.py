@@ -1,25 +1,94 @@
 """Parts go away and come back; what was accepted is made."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
+from prometheus_client import REGISTRY
+
+from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
+from atelier_jobs.testing.nats import NatsServer
+from atelier_service.testing.s3 import S3Server
 from atelier_service.testing.wait import eventually
-from tests.service.image.image_mesh import LONG, SMALL, ImageMesh
+from tests.service.image.image_mesh import LONG, SMALL, ImageMesh, Owner, image_mesh
 
 
-async def test_a_picture_is_stored_when_storage_is_back(mesh: ImageMesh) -> None:
-    ada = await mesh.owner()
+def counted(name: str, **labels: str) -> float:
+    """The sum of a counter over all series that have these labels."""
+    return sum(
+        sample.value
+        for metric in REGISTRY.collect()
+        for sample in metric.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+@asynccontextmanager
+async def drawn_and_not_stored(mesh: ImageMesh, owner: Owner) -> AsyncIterator[image_pb2.Image]:
+    """A picture that a worker keeps while storage is away."""
+    before = counted("atelier_store_retries_total", kind="image")
     await mesh.storage.stop()
-    accepted = await ada.generate(**SMALL)
+    accepted = await owner.generate(**SMALL)
 
-    async def drawn() -> bool:
-        return (await ada.get(accepted.id)).state == job_pb2.RUNNING
+    def refused() -> bool:
+        return counted("atelier_store_retries_total", kind="image") >= before + 2
 
-    await eventually(drawn)
-    await mesh.storage.start()
+    await eventually(refused, 60, "storage was asked again and again")
+    try:
+        yield accepted
+    finally:
+        await mesh.storage.start()
+
+
+async def test_a_picture_that_cannot_be_stored_is_kept_and_not_drawn_again(mesh: ImageMesh) -> None:
+    ada = await mesh.owner()
+    steps = counted("atelier_denoising_steps_total", kind="image")
+    async with drawn_and_not_stored(mesh, ada) as accepted:
+        waiting = await ada.get(accepted.id)
+        assert waiting.state == job_pb2.RUNNING
     image = await ada.made(accepted.id)
-    assert image.state == job_pb2.SUCCEEDED
+    assert (image.state, image.attempt) == (job_pb2.SUCCEEDED, 1)
+    assert counted("atelier_denoising_steps_total", kind="image") - steps == SMALL["steps"]
     assert (await ada.content(image.id))[0]
+
+
+async def test_a_picture_that_waits_for_storage_can_be_cancelled(mesh: ImageMesh) -> None:
+    ada = await mesh.owner()
+    async with drawn_and_not_stored(mesh, ada) as accepted:
+        await ada.cancel(accepted.id)
+        assert (await ada.made(accepted.id)).state == job_pb2.CANCELED
+
+
+async def test_a_worker_that_ends_gives_back_what_it_could_not_store(mesh: ImageMesh) -> None:
+    ada = await mesh.owner()
+    async with drawn_and_not_stored(mesh, ada) as accepted:
+        await mesh.worker.stop()
+        assert (await ada.get(accepted.id)).state == job_pb2.QUEUED
+    await mesh.worker.start()
+    image = await ada.made(accepted.id)
+    assert (image.state, image.attempt) == (job_pb2.SUCCEEDED, 2)
+
+
+async def test_a_job_that_storage_takes_nothing_of_for_long_goes_back_without_a_fault(
+    s3_server: S3Server, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    settings = {"store_patience_s": 0.0}
+    async with image_mesh(
+        s3_server, nats_server, tmp_path, api_settings={"max_attempts": 1}, worker_settings=settings
+    ) as mesh:
+        ada = await mesh.owner()
+        await mesh.worker.start()
+        await mesh.storage.stop()
+        accepted = await ada.generate(**SMALL)
+
+        async def tried_more_often_than_faults_are_allowed() -> bool:
+            return (await ada.get(accepted.id)).attempt >= 2
+
+        await eventually(tried_more_often_than_faults_are_allowed, 60)
+        await mesh.storage.start()
+        assert (await ada.made(accepted.id)).state == job_pb2.SUCCEEDED
 
 
 async def test_a_submit_succeeds_while_the_broker_is_down(mesh: ImageMesh) -> None:

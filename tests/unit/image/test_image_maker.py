@@ -67,8 +67,8 @@ def _bytes(upload: Upload) -> bytes:
     return upload.content
 
 
-async def made(shelf: Shelf, tries: int, attempt: Attempt) -> Stored:
-    done = await ImageMaker(OneRequest(), AssetFiles(shelf, tries)).make(JOB, attempt)
+async def made(shelf: Shelf, attempt: Attempt, patience_s: float = 60) -> Stored:
+    done = await ImageMaker(OneRequest(), AssetFiles(shelf, patience_s)).make(JOB, attempt)
     (stored,) = done.outputs
     assert isinstance(stored, Stored)
     return stored
@@ -76,7 +76,7 @@ async def made(shelf: Shelf, tries: int, attempt: Attempt) -> Stored:
 
 async def test_a_picture_is_stored_once_for_its_job_and_epoch() -> None:
     shelf = Shelf()
-    output = await made(shelf, 3, an_attempt())
+    output = await made(shelf, an_attempt())
     (upload,) = shelf.uploads
     assert upload.write_once_key == "image/0197/4/1"
     assert (upload.owner, upload.job_id, upload.epoch, upload.filename) == ("ada", "0197", 4, "0197-1.png")
@@ -85,7 +85,7 @@ async def test_a_picture_is_stored_once_for_its_job_and_epoch() -> None:
 
 async def test_the_file_carries_what_makes_this_picture_alone() -> None:
     shelf = Shelf()
-    await made(shelf, 3, an_attempt())
+    await made(shelf, an_attempt())
     parameters = read_parameters(_bytes(shelf.uploads[0]))
     assert parameters is not None
     assert (parameters["seed"], parameters["count"], parameters["model_revision"]) == (8, 1, "r1")
@@ -94,13 +94,13 @@ async def test_the_file_carries_what_makes_this_picture_alone() -> None:
 
 async def test_while_storage_is_away_the_bytes_are_kept() -> None:
     shelf = Shelf(AWAY, AWAY)
-    await made(shelf, 3, an_attempt())
+    await made(shelf, an_attempt())
     assert len(shelf.uploads) == 1
 
 
 async def test_when_storage_stays_away_the_job_is_given_back() -> None:
     with pytest.raises(InfrastructureFault):
-        await made(Shelf(AWAY, AWAY), 2, an_attempt())
+        await made(Shelf(*[AWAY] * 100), an_attempt(), patience_s=0.5)
 
 
 @pytest.mark.parametrize(
@@ -112,13 +112,13 @@ async def test_when_storage_stays_away_the_job_is_given_back() -> None:
 )
 async def test_what_storage_refuses_for_good_fails_the_job(refusal: AtelierError) -> None:
     with pytest.raises(JobFault) as caught:
-        await made(Shelf(refusal), 3, an_attempt())
+        await made(Shelf(refusal), an_attempt())
     assert (caught.value.reason, caught.value.retryable) == (refusal.reason, False)
 
 
 async def test_a_storage_that_is_too_busy_is_asked_again() -> None:
     shelf = Shelf(ResourceExhaustedError("TOO_MANY_UPLOADS", "too many uploads are under way", retry_after_s=1.0))
-    await made(shelf, 2, an_attempt())
+    await made(shelf, an_attempt())
     assert len(shelf.uploads) == 1
 
 
@@ -126,5 +126,5 @@ async def test_what_is_stopped_is_not_stored() -> None:
     shelf, attempt = Shelf(), an_attempt()
     attempt.stop(StopReason.LOST)
     with pytest.raises(Stopped):
-        await made(shelf, 3, attempt)
+        await made(shelf, attempt)
     assert not shelf.uploads

@@ -116,10 +116,14 @@ def an_attempt(job: Job = JOB, reports: Reports | None = None, kept: Kept | None
 
 
 async def made(
-    folder: Path, shelf: Shelf, engine: PaperEngine | None = None, attempt: Attempt | None = None, tries: int = 2
+    folder: Path,
+    shelf: Shelf,
+    engine: PaperEngine | None = None,
+    attempt: Attempt | None = None,
+    patience_s: float = 60,
 ) -> Made:
     attempt = attempt or an_attempt()
-    return await VideoMaker(engine or PaperEngine(), AssetFiles(shelf, tries), folder).make(attempt.job, attempt)
+    return await VideoMaker(engine or PaperEngine(), AssetFiles(shelf, patience_s), folder).make(attempt.job, attempt)
 
 
 def left_in(folder: Path) -> list[Path]:
@@ -234,7 +238,7 @@ async def test_while_storage_is_away_the_clip_waits(tmp_path: Path) -> None:
 
 async def test_when_storage_stays_away_the_clip_is_given_back(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureFault):
-        await made(tmp_path, Shelf(AWAY, AWAY))
+        await made(tmp_path, Shelf(*[AWAY] * 100), patience_s=0.5)
     assert left_in(tmp_path) == []
 
 
