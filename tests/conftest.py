@@ -1,6 +1,7 @@
 """Fixtures that every folder of tests may take, and how the tests are shared out among processes."""
 
 import os
+import signal
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -14,6 +15,11 @@ __all__ = ["browser", "database_url", "page", "postgres_server", "s3_server"]
 # Several processes test at once: torch must neither take all cores in each nor spin while it waits for one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# In the background of a shell, or under nohup, SIGINT is inherited as ignored, and so it would be by every process that
+# a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _ByGroup(LoadScopeScheduling):  # type: ignore[misc]

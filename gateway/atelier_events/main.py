@@ -22,7 +22,7 @@ from atelier_service.credentials import jwks_from
 from atelier_service.identity import TokenVerifier
 from atelier_service.process import background
 from atelier_service.server import run_server
-from atelier_service.service import run_service
+from atelier_service.service import read_settings, run_service
 
 _LOOK_EVERY_S = 5.0
 _TELL_EVERY = 6
@@ -79,5 +79,5 @@ async def serve(settings: EventsSettings) -> AsyncIterator[RunningEvents]:
 
 def main() -> None:
     """Entry point of `atelier-events`."""
-    settings = EventsSettings()
+    settings = read_settings(EventsSettings, "atelier-events")
     run_service(settings, "atelier-events", lambda: serve(settings))

@@ -7,45 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 
+from atelier_diffusion.catalogue_entry import check_card, check_entry
 from atelier_diffusion.errors import CatalogueError, EngineError
 from atelier_diffusion.memory import MAX_HEADER_BYTES
-from atelier_diffusion.model_card import DtypeName, ModelCard, ModelDefaults, ModelKind, PreviewMethod
-from atelier_diffusion.request import SCHEDULERS
+from atelier_diffusion.model_card import ModelCard, ModelDefaults, ModelKind
 from atelier_diffusion.source import ModelSource
-
-_FIELDS = {
-    "kind": str,
-    "display_name": str,
-    "source": str,
-    "revision": str,
-    "defaults": dict,
-    "size_multiple_px": int,
-    "max_size_px": int,
-    "max_frames": int,
-    "takes_first_frame": bool,
-    "dtype": str,
-    "variant": str,
-    "preview": str,
-}
-_DEFAULTS = {
-    "width_px": int,
-    "height_px": int,
-    "steps": int,
-    "guidance_scale": (int, float),
-    "scheduler": str,
-    "frames": int,
-    "frame_rate_hz": (int, float),
-}
-_CHOICES = {
-    "kind": get_args(ModelKind),
-    "dtype": get_args(DtypeName),
-    "preview": get_args(PreviewMethod),
-    "scheduler": SCHEDULERS,
-}
 
 
 class Catalogue:
@@ -88,14 +58,16 @@ def read_catalogue(shipped: Path, user: Path | None = None, *, root: Path, kind:
     chosen: list[str] = []
     for file in [shipped] + ([user] if user is not None and user.is_file() else []):
         document = _read_yaml(file)
-        chosen += _defaults(document)
-        for model_id, entry in (document.get("models") or {}).items():
-            if not isinstance(entry, dict):
-                raise CatalogueError(f"{file.name}: model {model_id!r} must be a mapping")
-            known = entries.setdefault(str(model_id), {})
-            defaults = {**known.get("defaults", {}), **(entry.get("defaults") or {})}
-            known.update(entry)
-            known["defaults"] = defaults
+        try:
+            chosen += _defaults(document)
+            for model_id, entry in (document.get("models") or {}).items():
+                check_entry(model_id, entry)
+                known = entries.setdefault(model_id, {})
+                defaults = {**known.get("defaults", {}), **(entry.get("defaults") or {})}
+                known.update(entry)
+                known["defaults"] = defaults
+        except CatalogueError as error:
+            raise CatalogueError(f"{file}: {error}") from None
     cards = {model_id: _card(model_id, entry, root) for model_id, entry in entries.items()}
     for model_id in chosen:
         if model_id not in cards:
@@ -110,34 +82,43 @@ def read_catalogue(shipped: Path, user: Path | None = None, *, root: Path, kind:
 def _defaults(document: Mapping[str, Any]) -> list[str]:
     """The models named under `default:`, one or a list: each is the default of its own kind."""
     named = document.get("default") or []
-    return [str(model_id) for model_id in (named if isinstance(named, list) else [named])]
+    ids = named if isinstance(named, list) else [named]
+    if not all(isinstance(model_id, str) for model_id in ids):
+        raise CatalogueError("default must be a model's id, or a list of them")
+    return ids
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise CatalogueError(f"{file.name} cannot be read: {error}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        # One line, also of an error of several.
+        raise CatalogueError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
+    document = {} if document is None else document  # a file of comments
     if not isinstance(document, dict) or not isinstance(document.get("models") or {}, dict):
-        raise CatalogueError(f"{file.name} must be a mapping with `models:`")
+        raise CatalogueError(f"{file} must be a mapping with `models:`")
+    if others := document.keys() - {"models", "default"}:
+        raise CatalogueError(f"{file}: unknown field {min(map(str, others))!r}; it has `models:` and `default:`")
     return document
 
 
 def _card(model_id: str, entry: Mapping[str, Any], root: Path) -> ModelCard:
-    _check(model_id, entry, _FIELDS)
-    source = ModelSource.parse(entry.get("source", ""))
+    if "source" not in entry:
+        raise CatalogueError(f"model {model_id!r} has no source")
+    source = ModelSource.parse(entry["source"])
     folder = source.folder(root) if source.kind == "path" else None
-    shipped = _card_json(folder) if folder else {}
+    try:
+        shipped = _card_json(folder) if folder else {}
+        revision = fingerprint(folder) if folder else source.revision
+    except OSError as error:
+        raise CatalogueError(f"model {model_id!r}: its files cannot be read: {error}") from error
     known = {**shipped, **entry, "defaults": {**shipped.get("defaults", {}), **entry["defaults"]}}
-    kind = known.get("kind", "image")
-    _check(model_id, {"kind": kind}, _FIELDS)
-    _check(model_id, known["defaults"], _DEFAULTS)
     sides = [known[name] for name in ("max_size_px", "max_width_px", "max_height_px") if name in known]
     return ModelCard(
         id=model_id,
         display_name=known.get("display_name", model_id),
         source=source,
-        revision=str(known.get("revision", "")) or (fingerprint(folder) if folder else source.revision),
+        revision=known.get("revision", "") or revision,
         folder=folder,
         defaults=ModelDefaults(**known["defaults"]),
         size_multiple_px=known.get("size_multiple_px", 8),
@@ -145,21 +126,10 @@ def _card(model_id: str, entry: Mapping[str, Any], root: Path) -> ModelCard:
         dtype=known.get("dtype"),
         variant=known.get("variant", ""),
         preview=known.get("preview", "decode"),
-        kind=kind,
+        kind=known.get("kind", "image"),
         max_frames=known.get("max_frames", 64),
         takes_first_frame=known.get("takes_first_frame", False),
     )
-
-
-def _check(model_id: str, entry: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
-    """Names the first field that is unknown or of the wrong type."""
-    for name, value in entry.items():
-        if name not in fields:
-            raise CatalogueError(f"model {model_id!r}: unknown field {name!r}")
-        if not isinstance(value, fields[name]) or (isinstance(value, bool) and fields[name] is not bool):
-            raise CatalogueError(f"model {model_id!r}: {name} has the wrong type")
-        if name in _CHOICES and value not in _CHOICES[name]:
-            raise CatalogueError(f"model {model_id!r}: {name} must be one of {', '.join(_CHOICES[name])}")
 
 
 def _card_json(folder: Path) -> dict[str, Any]:
@@ -168,11 +138,10 @@ def _card_json(folder: Path) -> dict[str, Any]:
         return {}
     try:
         card = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise CatalogueError(f"card.json of {folder.name} is not JSON") from error
-    if not isinstance(card, dict):
-        raise CatalogueError(f"card.json of {folder.name} must be an object")
-    return card
+    except (ValueError, RecursionError) as error:
+        raise CatalogueError(f"{file} is not JSON") from error
+    check_card(str(file), card)
+    return card  # type: ignore[no-any-return]
 
 
 def fingerprint(folder: Path) -> str:

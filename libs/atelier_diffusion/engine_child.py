@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
 import sys
@@ -64,6 +65,12 @@ class EngineChild:
             return unpacked(await self._reader.readexactly(length))
         except (asyncio.IncompleteReadError, OSError):
             return None
+
+    def kill(self) -> None:
+        """Ends it at once. Idempotent; `end` says how it ended."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
     async def end(self) -> str:
         """Hangs up, which it takes for its end, and waits for that, but not for long: a process that nobody hears is of

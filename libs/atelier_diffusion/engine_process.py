@@ -8,6 +8,7 @@ denoising step, and a crash in a native library takes no job with it. It ends wi
 
 from __future__ import annotations
 
+import ctypes
 import os
 import queue
 import signal
@@ -35,6 +36,8 @@ from atelier_diffusion.engine_messages import (
     unpacked,
 )
 from atelier_diffusion.errors import CanceledError, EngineError
+
+_PR_SET_PDEATHSIG = 1
 
 
 class Wire:
@@ -142,6 +145,8 @@ def main() -> None:
     """Entry point."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they are the service's, which lets jobs end first
+    # When the service is killed, it has nobody to draw for; hanging up alone is not noticed while torch loads.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.set_inheritable(False)  # whatever is started from here must not keep it open
     wire = Wire(connection)

@@ -220,14 +220,18 @@ class RemoteEngine:
     async def _start(self) -> EngineChild:
         """Starts the process and waits until its engine is open."""
         child = self._child = await EngineChild.start(self._opening)
-        async with asyncio.timeout(_OPEN_S):
-            while not self._opened.is_set():
-                answer = await child.receive()
-                if answer is None:
-                    raise RuntimeError(f"the process that draws ended before it was ready: {await child.end()}")
-                if isinstance(answer, EngineError):
-                    raise answer
-                self._take(answer)
+        try:
+            async with asyncio.timeout(_OPEN_S):
+                while not self._opened.is_set():
+                    answer = await child.receive()
+                    if answer is None:
+                        raise RuntimeError(f"the process that draws ended before it was ready: {await child.end()}")
+                    if isinstance(answer, EngineError):
+                        raise answer
+                    self._take(answer)
+        except BaseException:
+            child.kill()  # it has nothing to lose yet, and hears nothing while it loads torch
+            raise
         return child
 
     async def _keep(self, child: EngineChild) -> None:

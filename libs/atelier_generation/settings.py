@@ -3,12 +3,14 @@
 import os
 import socket
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
 from atelier_diffusion.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.errors import CatalogueError
 from atelier_diffusion.model_card import ModelKind
+from atelier_service.configuration import ConfigurationError
 from atelier_service.settings import ServiceSettings
 
 
@@ -23,6 +25,9 @@ def database_url(default: Any = ...) -> Any:
 
 class GenerationSettings(ServiceSettings):
     """What the API process and the worker both need. Read from the environment, `ATELIER_<FIELD>`; frozen."""
+
+    kind: ClassVar[ModelKind]
+    """Of the models that it draws with."""
 
     database_url: str = database_url()
     nats_url: str = Field(default="nats://127.0.0.1:4222", description="URL of the NATS server")
@@ -40,11 +45,19 @@ class GenerationSettings(ServiceSettings):
         description="folder that relative model folders are taken from; unset: above the shipped catalogue's",
     )
 
-    def catalogue(self, kind: ModelKind) -> Catalogue:
-        """Reads the models of a kind. Raises CatalogueError."""
+    def catalogue(self) -> Catalogue:
+        """Reads the models of this service's kind. Raises ConfigurationError."""
         shipped, *own = map(Path, self.models.split(os.pathsep))
         root = self.models_root or shipped.resolve().parent.parent
-        return read_catalogue(shipped, own[0] if own else None, root=root, kind=kind)
+        try:
+            return read_catalogue(shipped, own[0] if own else None, root=root, kind=self.kind)
+        except CatalogueError as error:
+            raise ConfigurationError(str(error)) from error
+
+    def check(self) -> list[str]:
+        """Reads the catalogue. A model whose folder is missing is worth a warning: the others work."""
+        missing = [card for card in self.catalogue().cards if card.folder is not None and not card.folder.is_dir()]
+        return [*super().check(), *(f"model {card.id!r}: there is no folder {card.folder}" for card in missing)]
 
 
 class GenerationApiSettings(GenerationSettings):
@@ -80,7 +93,9 @@ class GenerationWorkerSettings(GenerationSettings):
     cache_folder: Path | None = Field(
         default=None, description="folder for downloaded models; unset: where the hubs' own tools keep them"
     )
-    hf_endpoint: str = Field(default="", description="URL of a Hugging Face mirror; empty: Hugging Face itself")
+    hf_endpoint: str = Field(
+        default="", pattern=r"^(https?://\S+)?$", description="URL of a Hugging Face mirror; empty: Hugging Face itself"
+    )
     preload: bool = Field(default=True, description="load the default model at the start")
     slots: int = Field(
         default=2,

@@ -6,13 +6,17 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from importlib import metadata
 
 from atelier_mesh.address import Address, UnknownAddressError
 from atelier_mesh.demo import make_demo, make_picture
 from atelier_mesh.door import NotMadeError
-from atelier_mesh.mesh import AlreadyRunningError, address_file, running_mesh
+from atelier_mesh.mesh import address_file, running_mesh
 from atelier_mesh.ports import PortInUseError
 from atelier_mesh.settings import MeshSettings
+from atelier_mesh.state_folder import AlreadyRunningError
+from atelier_mesh.supervisor import ProgramFailedError
+from atelier_service.configuration import EXIT_STATUS, ConfigurationError, read
 from atelier_service.process import run
 
 
@@ -93,25 +97,33 @@ async def _until(stopping: asyncio.Event, work: Coroutine[object, object, None])
         working.result()
 
 
+_EXPECTED = (
+    PortInUseError, AlreadyRunningError, ProgramFailedError, UnknownAddressError, NotMadeError, TimeoutError, OSError,
+)  # fmt: skip
+
 COMMANDS: dict[str, Callable[[MeshSettings], Coroutine[object, object, None]]] = {"run": run_mesh, "demo": run_demo}
 
 
 def main() -> None:
     """Entry point of `atelier-mesh`."""
     parser = argparse.ArgumentParser(prog="atelier-mesh", description="The whole mesh on one machine.")
+    parser.add_argument("--version", action="version", version=f"atelier-mesh {metadata.version('atelier-mesh')}")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start everything; Ctrl-C stops it")
     commands.add_parser("demo", help="make a picture and a clip, on the mesh that runs or on one for the purpose")
     command = COMMANDS[parser.parse_args().command]
 
     async def _main(stopping: asyncio.Event) -> None:
-        await _until(stopping, command(MeshSettings()))
+        await _until(stopping, command(read(MeshSettings)))
         if command is run_demo and stopping.is_set():
             raise NotMadeError("stopped before everything was made")
 
     try:
         run(_main)
-    except (PortInUseError, AlreadyRunningError, UnknownAddressError, NotMadeError, TimeoutError, OSError) as error:
+    except ConfigurationError as error:
+        print(f"atelier-mesh: {error}", file=sys.stderr)
+        sys.exit(EXIT_STATUS)
+    except _EXPECTED as error:
         sys.exit(f"atelier-mesh: {error}")
 
 

@@ -2,7 +2,10 @@
 
 import errno
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+
+from atelier_service.configuration import ConfigurationError
 
 NEXT_WORKER = 4
 """How far a worker's ports lie from those of the worker before it, of its own kind."""
@@ -57,15 +60,23 @@ class Ports:
         """The gateway's port, and the ones after it."""
         return cls(*range(gateway, gateway + len(fields(cls))))
 
-    def ensure_free(self, host: str) -> None:
-        """Raises PortInUseError for the first port that cannot be bound."""
-        for field in fields(self):
-            port: int = getattr(self, field.name)
-            with socket.socket() as probe:
+    def ensure_free(self, host: str, *, image_workers: int = 1, video_workers: int = 1) -> None:
+        """Raises PortInUseError for the first port that cannot be bound, ConfigurationError when `host` cannot be."""
+        for name, port in self._all(image_workers, video_workers):
+            at = host if name == "gateway" else "127.0.0.1"
+            with socket.socket(socket.AF_INET6 if ":" in at else socket.AF_INET) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
-                    probe.bind((host if field.name == "gateway" else "127.0.0.1", port))
+                    probe.bind((at, port))
                 except OSError as error:
-                    if error.errno != errno.EADDRINUSE:
-                        raise
-                    raise PortInUseError(field.name, port) from None
+                    if error.errno == errno.EADDRINUSE:
+                        raise PortInUseError(name, port) from None
+                    raise ConfigurationError(f"{at}:{port} ({name}) cannot be bound: {error.strerror}") from None
+
+    def _all(self, image_workers: int, video_workers: int) -> Iterator[tuple[str, int]]:
+        for field in fields(self):
+            yield field.name, getattr(self, field.name)
+        for kind, workers in (("image", image_workers), ("video", video_workers)):
+            for k in range(1, workers):
+                for name in (f"{kind}_worker", f"{kind}_worker_metrics"):
+                    yield f"{name} {k + 1}", getattr(self, name) + NEXT_WORKER * k

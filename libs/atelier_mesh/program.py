@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,4 +18,8 @@ class Program:
     ready: str = ""
     stops: int = 0
     """Programs with the smallest number are stopped first; the next ones when these have ended."""
+    settings: str = ""
+    """Its settings class, `module:Class`, when it is a process of ours; see `preflight`."""
+    folder: Path | None = None
+    """Where it runs; None for the launcher's own working directory."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)

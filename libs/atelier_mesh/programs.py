@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from atelier_mesh.gateway.bootstrap import render
 from atelier_mesh.gateway.command import envoy_command
@@ -31,14 +32,15 @@ def nats_program(ports: Ports, state_dir: Path) -> Program:
     """NATS with JetStream, which syncs every message to the disk (its own default is two minutes)."""
     folder = state_dir / "nats"
     folder.mkdir(parents=True, exist_ok=True)
-    config = folder / "nats.conf"
-    config.write_text(
+    # It runs in its folder, so that no path stands in its configuration, whose language has quotes of its own.
+    (folder / "nats.conf").write_text(
         f"server_name: atelier\nlisten: {_address(ports.nats)}\nhttp: {_address(ports.nats_monitor)}\n"
-        f"jetstream {{ store_dir: {json.dumps(str(folder))}, sync_interval: always }}\n"
+        'jetstream { store_dir: ".", sync_interval: always }\n'
     )
     return Program(
         "nats",
-        [str(_SCRIPTS / "nats-server"), "-c", str(config)],
+        [str(_SCRIPTS / "nats-server"), "-c", "nats.conf"],
+        folder=folder,
         ready=f"http:{ports.nats_monitor}/healthz",
         stops=_LAST,
     )
@@ -48,14 +50,15 @@ def s3_program(ports: Ports, secrets: Secrets, state_dir: Path) -> Program:
     """SeaweedFS as an S3 server, on loopback, without its user interfaces."""
     folder = state_dir / "s3"
     folder.mkdir(parents=True, exist_ok=True)
+    # It runs in its folder: the path of a Unix socket may have 107 bytes, and a comma would part `dir` in two.
     options = {
-        "dir": folder, "ip": LOOPBACK, "ip.bind": LOOPBACK, "bucket": BUCKET, "admin.ui": "false", "webdav": "false",
+        "dir": ".", "ip": LOOPBACK, "ip.bind": LOOPBACK, "bucket": BUCKET, "admin.ui": "false", "webdav": "false",
         "admin.port": ports.s3_admin, "admin.port.grpc": ports.s3_admin_grpc,
         "master.port": ports.s3_master, "master.port.grpc": ports.s3_master_grpc,
         "volume.port": ports.s3_volume, "volume.port.grpc": ports.s3_volume_grpc,
         "filer.port": ports.s3_filer, "filer.port.grpc": ports.s3_filer_grpc,
         "s3.port": ports.s3, "s3.port.grpc": ports.s3_grpc, "s3.port.iceberg": 0, "s3.port.lance": 0,
-        "filer.localSocket": folder / "filer.sock", "s3.localSocket": folder / "s3.sock",
+        "filer.localSocket": "filer.sock", "s3.localSocket": "s3.sock",
         "s3.allowDeleteBucketNotEmpty": "false", "master.telemetry": "false", "s3.iam": "false",
     }  # fmt: skip
     return Program(
@@ -63,6 +66,7 @@ def s3_program(ports: Ports, secrets: Secrets, state_dir: Path) -> Program:
         [str(_SCRIPTS / "weed"), "mini", *(f"-{name}={value}" for name, value in options.items())],
         ready=f"http:{ports.s3}/healthz",
         stops=_LAST,
+        folder=folder,
         environment={"AWS_ACCESS_KEY_ID": secrets.s3_access_key, "AWS_SECRET_ACCESS_KEY": secrets.s3_secret_key},
     )
 
@@ -85,7 +89,7 @@ def gateway_program(settings: MeshSettings, ports: Ports) -> Program:
         port=ports.gateway,
         internal_port=ports.gateway_metrics,
         admin_port=ports.gateway_admin,
-        cors_origins=tuple(o.strip() for o in settings.cors_origins.split(",") if o.strip()),
+        cors_origins=settings.origins,
         requests_per_s=settings.requests_per_s,
         request_burst=settings.request_burst,
     )
@@ -107,42 +111,45 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
         "ATELIER_SCRATCH_DIR": str((state / "scratch").resolve()),
     }
 
-    def program(name: str, at: _PortPair, stops: int = _SERVICES, **own: str) -> Program:
+    def program(name: str, settings_class: str, at: _PortPair, stops: int = _SERVICES, **own: str) -> Program:
         port, metrics = at
         where = {"ATELIER_LISTEN": _address(port), "ATELIER_METRICS_PORT": str(metrics)}
         script = name.rstrip("-0123456789")  # the second worker is the same program as the first
         environment = {**shared, **where, **own}
-        return Program(name, [str(_SCRIPTS / script)], ready=f"grpc:{port}", stops=stops, environment=environment)
+        return Program(
+            name, [str(_SCRIPTS / script)], f"grpc:{port}", stops, settings=settings_class, environment=environment
+        )
 
     def database(name: str) -> str:
-        return f"sqlite:///{(state / name).resolve()}.db"
+        return f"sqlite:///{quote(str((state / name).resolve()))}.db"
 
     models = os.pathsep.join(map(str, (settings.project_dir / "models" / "catalogue.yaml", state / "models.yaml")))
 
     def maker(kind: str, api: _PortPair, first_worker: _PortPair, workers: int) -> list[Program]:
         """The API of one kind of job and the workers behind it, on one database."""
         own = {"ATELIER_DATABASE_URL": database(kind), "ATELIER_MODELS": models}
-        found = [program(f"atelier-{kind}", api, _SERVICES, **own)]
+        settings_class = f"atelier_{kind}.settings:{kind.title()}"
+        found = [program(f"atelier-{kind}", f"{settings_class}Settings", api, _SERVICES, **own)]
         for k in range(workers):
             name = f"atelier-{kind}-worker" + (f"-{k + 1}" if k else "")
             at = (first_worker[0] + NEXT_WORKER * k, first_worker[1] + NEXT_WORKER * k)
-            found.append(program(name, at, _FIRST, ATELIER_JOB_GRACE_S="2", **own))
+            found.append(program(name, f"{settings_class}WorkerSettings", at, _FIRST, ATELIER_JOB_GRACE_S="2", **own))
         return found
 
     return [
         program(
-            "atelier-auth", (ports.auth, ports.auth_metrics),
+            "atelier-auth", "atelier_auth.settings:AuthSettings", (ports.auth, ports.auth_metrics),
             ATELIER_DATABASE_URL=database("auth"), ATELIER_BOOTSTRAP_API_KEY=secrets.api_key,
         ),
         program(
-            "atelier-storage", (ports.storage, ports.storage_metrics),
+            "atelier-storage", "atelier_storage.settings:StorageSettings", (ports.storage, ports.storage_metrics),
             ATELIER_DATABASE_URL=database("storage"),
             ATELIER_S3_ENDPOINT=_address(ports.s3), ATELIER_S3_BUCKET=BUCKET,
             ATELIER_S3_ACCESS_KEY=secrets.s3_access_key, ATELIER_S3_SECRET_KEY=secrets.s3_secret_key,
             ATELIER_SPOOL_DIR=str((state / "spool").resolve()),
         ),
         program(
-            "atelier-events", (ports.events, ports.events_metrics),
+            "atelier-events", "atelier_events.settings:EventsSettings", (ports.events, ports.events_metrics),
             ATELIER_WEBSOCKET_LISTEN=_address(ports.websocket), ATELIER_STATE_DIR=str(state.resolve()),
         ),
         *maker(

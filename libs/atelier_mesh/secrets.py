@@ -7,6 +7,8 @@ import string
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from atelier_service.configuration import ConfigurationError
+
 _ALPHABET = string.ascii_letters + string.digits
 _LOWER = string.ascii_lowercase + string.digits
 
@@ -26,9 +28,14 @@ class Secrets:
 
     @classmethod
     def load_or_make(cls, path: Path) -> "Secrets":
-        """Those kept at `path`, or new ones, readable by their owner only."""
+        """Those kept at `path`, or new ones, readable by their owner only. Raises ConfigurationError, OSError."""
         if path.exists():
-            return cls(**json.loads(path.read_text()))
+            try:
+                return cls(**json.loads(path.read_text()))
+            except (ValueError, TypeError):  # what is wrong may show a secret
+                raise ConfigurationError(
+                    f"{path} does not hold the secrets of a mesh; without it, new ones are made"
+                ) from None
         made = cls(f"atl_{_random(12, _LOWER)}_{_random(43)}", _random(43), _random(20), _random(40))
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:

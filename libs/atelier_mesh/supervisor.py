@@ -1,30 +1,45 @@
-"""Starts processes, starts them again when they fall, and leaves none behind."""
+"""Starts processes, starts them again when they end, and leaves none behind."""
 
 import asyncio
 import contextlib
 import ctypes
+import itertools
 import os
 import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from atelier_mesh.program import Program
 from atelier_mesh.readiness import until_ready
+from atelier_service.configuration import EXIT_STATUS
 
 _PR_SET_PDEATHSIG = 1
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0
 # A process that ran this long before it fell starts again after the first pause.
 _STABLE_S = 30.0
+# A process that ends this often before the mesh is up will not come up: nothing has used it yet.
+_FALLS_AT_START = 3
 _MAX_LOG_BYTES = 10 * 1024 * 1024
+_LAST_LINE_BYTES = 4096
+# Whoever starts the launcher may ignore these (nohup, a shell's background job), and children inherit that.
+_DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+class ProgramFailedError(Exception):
+    """A program cannot run; the message names it, says why, and where its log is."""
+
+
 def die_with_parent() -> None:
-    """Runs in the child before exec: the kernel kills it when the launcher dies, however it dies."""
+    """Runs in the child before exec: the kernel kills it when the launcher dies, however it dies. Signals have their
+    default dispositions."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    for number in _DEFAULT_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Supervisor:
@@ -36,6 +51,8 @@ class Supervisor:
         self._tell = tell
         self._processes: dict[str, tuple[Program, asyncio.subprocess.Process]] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._up = False
+        self._failed: asyncio.Future[ProgramFailedError] = asyncio.get_running_loop().create_future()
 
     async def start(self, programs: Sequence[Program]) -> None:
         """Starts all; raises OSError when one cannot be executed."""
@@ -46,14 +63,24 @@ class Supervisor:
             self._keepers[program.name] = asyncio.create_task(self._keep(program))
 
     async def until_ready(self, programs: Sequence[Program], timeout_s: float) -> None:
-        """Waits until all are ready; raises TimeoutError that names those that are not."""
+        """Waits until all are ready.
+
+        Raises ProgramFailedError as soon as one cannot run, TimeoutError that names those that are not ready.
+        """
         waiting = {p.name: asyncio.create_task(until_ready(p.ready)) for p in programs if p.ready}
-        await asyncio.wait(waiting.values(), timeout=timeout_s)
-        late = [name for name, task in waiting.items() if not task.done()]
-        for task in waiting.values():
-            task.cancel()
-        if late:
-            raise TimeoutError(f"not ready within {timeout_s:g} s: {', '.join(late)}")
+        everything = asyncio.gather(*waiting.values())
+        either: set[asyncio.Future[Any]] = {everything, self._failed}
+        try:
+            await asyncio.wait(either, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            if self._failed.done():
+                raise self._failed.result()
+            if late := [name for name, task in waiting.items() if not task.done()]:
+                raise TimeoutError(f"not ready within {timeout_s:g} s: {', '.join(late)}")
+            await everything
+        finally:
+            everything.cancel()
+            await asyncio.gather(everything, return_exceptions=True)
+        self._up = True
 
     async def stop(self, timeout_s: float = 10.0) -> None:
         """SIGTERM to all, wave by wave, and SIGKILL to what is there `timeout_s` after its own.
@@ -82,25 +109,57 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                cwd=program.folder,
                 env={**os.environ, **program.environment},
                 start_new_session=True,  # Ctrl-C reaches the launcher alone, which stops them in order
                 preexec_fn=die_with_parent,
             )
         self._processes[program.name] = (program, process)
-        (self._pids / f"{program.name}.pid").write_text(f"{process.pid}\n")
+        try:
+            (self._pids / f"{program.name}.pid").write_text(f"{process.pid}\n")
+        except OSError as error:
+            self._tell(f"{program.name} runs, and its pid file cannot be written: {error}")
 
     async def _keep(self, program: Program) -> None:
         pause_s = _FIRST_PAUSE_S
-        while True:
+        for fall in itertools.count(1):
             started = time.monotonic()
             code = await self._processes[program.name][1].wait()
             if time.monotonic() - started > _STABLE_S:
                 pause_s = _FIRST_PAUSE_S
             how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-            self._tell(f"{program.name} fell ({how}), starting it again; see {self.log_of(program.name)}")
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            await self._spawn(program)
+            if code == EXIT_STATUS or (not self._up and fall >= _FALLS_AT_START):
+                self._give_up(program, how, code)
+                return
+            self._tell(f"{program.name} ended ({how}), starting it again; see {self.log_of(program.name)}")
+            while True:
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                try:
+                    await self._spawn(program)
+                    break
+                except OSError as error:  # a full disk, say: it may have room again later
+                    self._tell(f"{program.name} cannot be started: {error}")
+
+    def _give_up(self, program: Program, how: str, code: int) -> None:
+        """It is not started again; a mesh that is not up yet fails with it."""
+        log = self.log_of(program.name)
+        said = _last_line(log).removeprefix(f"{program.name}: ") or how
+        error = ProgramFailedError(
+            f"{program.name}: {said}" if code == EXIT_STATUS else f"{program.name} ended ({how}): {said}; see {log}"
+        )
+        if self._up:
+            self._tell(f"{error}. It is not started again.")
+        elif not self._failed.done():
+            self._failed.set_result(error)
+
+
+def _last_line(log: Path) -> str:
+    """Of what a program wrote, without what would move a cursor; empty when that is nothing."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_LINE_BYTES))
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    return "".join(c if c.isprintable() else " " for c in lines[-1]).strip() if lines else ""
 
 
 async def _end(processes: Sequence[asyncio.subprocess.Process], timeout_s: float) -> None:

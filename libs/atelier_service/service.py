@@ -2,12 +2,27 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import NoReturn, TypeVar
 
+from atelier_service.configuration import EXIT_STATUS, ConfigurationError, configuration_error, read
 from atelier_service.process import run
 from atelier_service.settings import ServiceSettings
 from atelier_service.telemetry import start_telemetry
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def read_settings(settings: type[S], service: str) -> S:
+    """The settings of this process; a wrong one ends it with `EXIT_STATUS` and a line on standard error."""
+    try:
+        found = read(settings)
+        found.check()
+    except ConfigurationError as error:
+        _refuse(service, error)
+    return found
 
 
 def run_service(
@@ -15,17 +30,42 @@ def run_service(
 ) -> None:
     """Serves until SIGTERM or SIGINT; what traces are left goes out at the end, also when it ends badly.
 
-    `serve` is called in the event loop: channels that it opens belong to that loop.
+    `serve` is called in the event loop: channels that it opens belong to that loop. A ConfigurationError that it raises
+    ends the process as a wrong setting does.
     """
 
     async def _serve(stopping: asyncio.Event) -> None:
-        async with serve():
-            gc.collect()
-            gc.freeze()  # what is there now stays: the collector need not look at it again and again
-            await stopping.wait()
+        up = asyncio.Event()
+
+        async def work() -> None:
+            async with serve():
+                up.set()
+                gc.collect()
+                gc.freeze()  # what is there now stays: the collector need not look at it again and again
+                await stopping.wait()
+
+        working, stopped = asyncio.create_task(work()), asyncio.create_task(stopping.wait())
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not up.is_set():
+            working.cancel()  # nobody waits for the end of a start, which may take long: torch is loaded in it
+        await asyncio.wait({working})
+        if not working.cancelled():
+            working.result()
 
     telemetry = start_telemetry(settings, service)
     try:
         run(_serve)
+    except Exception as error:
+        wrong = configuration_error(error)
+        if wrong is None:
+            raise
+        _refuse(service, wrong)
     finally:
         telemetry.shutdown()
+
+
+def _refuse(service: str, error: ConfigurationError) -> NoReturn:
+    sys.stderr.write(f"{service}: {error}\n")
+    sys.stderr.flush()
+    sys.exit(EXIT_STATUS)

@@ -3,6 +3,9 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+ENDPOINT = r"^((https?://)?[^\s/]+:\d{1,5}/?)?$"
+"""`host:port`, with or without a scheme, or nothing."""
+
 
 class ServiceSettings(BaseSettings):
     """Read from the environment, `ATELIER_<FIELD>`; frozen. A rejected value is not shown: it may be a secret."""
@@ -15,7 +18,9 @@ class ServiceSettings(BaseSettings):
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="least level that is logged"
     )
-    otlp_endpoint: str = Field(default="", description="host:port that takes OTLP over gRPC; empty sends nothing")
+    otlp_endpoint: str = Field(
+        default="", pattern=ENDPOINT, description="host:port that takes OTLP over gRPC; empty sends nothing"
+    )
     auth_address: str = Field(default="127.0.0.1:8101", description="host:port of atelier-auth")
     drain_s: float = Field(
         default=0.0,
@@ -24,3 +29,10 @@ class ServiceSettings(BaseSettings):
         description="seconds between saying NOT_SERVING and refusing calls on SIGTERM",
     )
     shutdown_grace_s: float = Field(default=5.0, ge=0, le=300, description="seconds that running calls get to end")
+
+    def check(self) -> list[str]:
+        """Looks at what the settings name besides values, such as files. Returns what is worth a warning.
+
+        Raises ConfigurationError for what the process cannot work with.
+        """
+        return []

@@ -34,7 +34,7 @@ from atelier_service.database import create_engine, create_schema
 from atelier_service.identity import TokenVerifier
 from atelier_service.process import background
 from atelier_service.server import RunningServer, run_server
-from atelier_service.service import run_service
+from atelier_service.service import read_settings, run_service
 from envoy_api.service.auth.v3 import external_auth_pb2_grpc
 
 SERVICE = "atelier-auth"
@@ -101,7 +101,7 @@ async def serve(settings: AuthSettings, clock: Clock | None = None) -> AsyncIter
 
 def main() -> None:
     """Entry point of `atelier-auth`."""
-    settings = AuthSettings()
+    settings = read_settings(AuthSettings, SERVICE)
     run_service(settings, SERVICE, lambda: serve(settings))
 
 

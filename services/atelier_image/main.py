@@ -16,18 +16,18 @@ from atelier_jobs.events import EventFactory
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
 from atelier_service.server import RunningServer
-from atelier_service.service import run_service
+from atelier_service.service import read_settings, run_service
 
 SERVICE = "atelier-image"
 
 
 def serve(settings: ImageSettings, jwks: JwksSource) -> AbstractAsyncContextManager[RunningServer]:
-    """See `serve_api`. Raises also CatalogueError."""
+    """See `serve_api`. Raises also ConfigurationError."""
     return serve_api(
         IMAGE,
         SERVICE,
         settings,
-        settings.catalogue("image"),
+        settings.catalogue(),
         jwks,
         resolve=resolve,
         events=EventFactory(content_paths),
@@ -42,7 +42,7 @@ def _register(parts: Parts[AskedImage], server: grpc.aio.Server) -> None:
 
 def main() -> None:
     """Entry point of `atelier-image`."""
-    settings = ImageSettings()
+    settings = read_settings(ImageSettings, SERVICE)
     run_service(settings, SERVICE, lambda: serve(settings, jwks_from(settings.auth_address)))
 
 

@@ -1,7 +1,10 @@
 """Settings of atelier-image and of atelier-image-worker."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
+from atelier_diffusion.model_card import ModelKind
 from atelier_generation.settings import GenerationApiSettings, GenerationWorkerSettings, database_url
 
 _DATABASE_URL = database_url("sqlite:///var/image.db")
@@ -10,6 +13,7 @@ _DATABASE_URL = database_url("sqlite:///var/image.db")
 class ImageSettings(GenerationApiSettings):
     """Settings of the API process."""
 
+    kind: ClassVar[ModelKind] = "image"
     listen: str = Field(default="127.0.0.1:8103", description="host:port of the gRPC server; port 0 takes a free one")
     database_url: str = _DATABASE_URL
 
@@ -17,4 +21,5 @@ class ImageSettings(GenerationApiSettings):
 class ImageWorkerSettings(GenerationWorkerSettings):
     """Settings of the worker process."""
 
+    kind: ClassVar[ModelKind] = "image"
     database_url: str = _DATABASE_URL

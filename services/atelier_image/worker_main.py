@@ -11,18 +11,18 @@ from atelier_image.worker.image_maker import ImageMaker
 from atelier_jobs.events import EventFactory
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
-from atelier_service.service import run_service
+from atelier_service.service import read_settings, run_service
 
 SERVICE = "atelier-image-worker"
 
 
 def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AbstractAsyncContextManager[RunningWorker]:
-    """See `serve_worker`. Raises also CatalogueError."""
+    """See `serve_worker`. Raises also ConfigurationError."""
     return serve_worker(
         IMAGE,
         SERVICE,
         settings,
-        settings.catalogue("image"),
+        settings.catalogue(),
         jwks,
         opens=open_engine,
         events=EventFactory(content_paths),
@@ -32,7 +32,7 @@ def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AbstractAsyncConte
 
 def main() -> None:
     """Entry point of `atelier-image-worker`."""
-    settings = ImageWorkerSettings()
+    settings = read_settings(ImageWorkerSettings, SERVICE)
     run_service(settings, SERVICE, lambda: serve(settings, jwks_from(settings.auth_address)))
 
 

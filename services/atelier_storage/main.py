@@ -15,7 +15,7 @@ from atelier_service.database import create_engine, create_schema
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.ids import uuid7
 from atelier_service.server import RunningServer, run_server
-from atelier_service.service import run_service
+from atelier_service.service import read_settings, run_service
 from atelier_storage.adapters.s3 import S3BlobStore
 from atelier_storage.adapters.spool import FileSpool
 from atelier_storage.adapters.sql import SqlCatalogue
@@ -72,7 +72,7 @@ async def serve(settings: StorageSettings, jwks: JwksSource) -> AsyncIterator[Ru
 
 def main() -> None:
     """The `atelier-storage` command."""
-    settings = StorageSettings()
+    settings = read_settings(StorageSettings, "atelier-storage")
     run_service(settings, "atelier-storage", lambda: serve(settings, jwks_from(settings.auth_address)))
 
 

@@ -10,7 +10,7 @@ from atelier_jobs.events import EventFactory
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
 from atelier_service.server import RunningServer
-from atelier_service.service import run_service
+from atelier_service.service import read_settings, run_service
 from atelier_video.domain.kind import VIDEO
 from atelier_video.domain.parameters import AskedVideo, resolve
 from atelier_video.model_servicer import VideoModelServicer
@@ -22,12 +22,12 @@ SERVICE = "atelier-video"
 
 
 def serve(settings: VideoSettings, jwks: JwksSource) -> AbstractAsyncContextManager[RunningServer]:
-    """See `serve_api`. Raises also CatalogueError."""
+    """See `serve_api`. Raises also ConfigurationError."""
     return serve_api(
         VIDEO,
         SERVICE,
         settings,
-        settings.catalogue("video"),
+        settings.catalogue(),
         jwks,
         resolve=resolve,
         events=EventFactory(content_paths, progress_of),
@@ -42,7 +42,7 @@ def _register(parts: Parts[AskedVideo], server: grpc.aio.Server) -> None:
 
 def main() -> None:
     """Entry point of `atelier-video`."""
-    settings = VideoSettings()
+    settings = read_settings(VideoSettings, SERVICE)
     run_service(settings, SERVICE, lambda: serve(settings, jwks_from(settings.auth_address)))
 
 

@@ -2,9 +2,11 @@
 
 import tempfile
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
+from atelier_diffusion.model_card import ModelKind
 from atelier_generation.settings import GenerationApiSettings, GenerationWorkerSettings, database_url
 
 _DATABASE_URL = database_url("sqlite:///var/video.db")
@@ -13,6 +15,7 @@ _DATABASE_URL = database_url("sqlite:///var/video.db")
 class VideoSettings(GenerationApiSettings):
     """Settings of the API process."""
 
+    kind: ClassVar[ModelKind] = "video"
     listen: str = Field(default="127.0.0.1:8105", description="host:port of the gRPC server; port 0 takes a free one")
     database_url: str = _DATABASE_URL
 
@@ -20,6 +23,7 @@ class VideoSettings(GenerationApiSettings):
 class VideoWorkerSettings(GenerationWorkerSettings):
     """Settings of the worker process."""
 
+    kind: ClassVar[ModelKind] = "video"
     database_url: str = _DATABASE_URL
     scratch_dir: Path = Field(
         default_factory=lambda: Path(tempfile.gettempdir()),

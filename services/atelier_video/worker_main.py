@@ -8,7 +8,7 @@ from atelier_generation.worker.serving import RunningWorker, serve_worker
 from atelier_jobs.events import EventFactory
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
-from atelier_service.service import run_service
+from atelier_service.service import read_settings, run_service
 from atelier_video.domain.kind import VIDEO
 from atelier_video.settings import VideoWorkerSettings
 from atelier_video.video_messages import content_paths, progress_of
@@ -20,13 +20,13 @@ SERVICE = "atelier-video-worker"
 
 @asynccontextmanager
 async def serve(settings: VideoWorkerSettings, jwks: JwksSource) -> AsyncIterator[RunningWorker]:
-    """See `serve_worker`. Raises also CatalogueError, and OSError when there is no room for clips."""
+    """See `serve_worker`. Raises also ConfigurationError, and OSError when there is no room for clips."""
     with scratch_folder(settings.scratch_dir) as folder:
         async with serve_worker(
             VIDEO,
             SERVICE,
             settings,
-            settings.catalogue("video"),
+            settings.catalogue(),
             jwks,
             opens=open_video_engine,
             events=EventFactory(content_paths, progress_of),
@@ -38,7 +38,7 @@ async def serve(settings: VideoWorkerSettings, jwks: JwksSource) -> AsyncIterato
 
 def main() -> None:
     """Entry point of `atelier-video-worker`."""
-    settings = VideoWorkerSettings()
+    settings = read_settings(VideoWorkerSettings, SERVICE)
     run_service(settings, SERVICE, lambda: serve(settings, jwks_from(settings.auth_address)))
 
 

@@ -6,11 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 
 from atelier_mesh.ports import Ports
+from atelier_mesh.supervisor import die_with_parent
 from tests.mesh.running_mesh import RunningMesh, free_base_port, start_mesh
 
 
@@ -21,6 +23,14 @@ def _launch(command: str, state_dir: Path, port: int) -> subprocess.CompletedPro
     return subprocess.run(
         [str(script), command], env=environment, capture_output=True, text=True, timeout=240, check=False
     )
+
+
+def _children(launcher: int) -> list[psutil.Process]:
+    """Every process below it."""
+    try:
+        return psutil.Process(launcher).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _refused(state_dir: Path, port: int, command: str = "run") -> str:
@@ -80,8 +90,10 @@ def test_a_demo_on_a_mesh_that_has_not_said_where_it_is_names_the_file(tmp_path:
 
 
 def test_ctrl_c_leaves_no_process_and_what_was_made_is_there_after_a_restart(tmp_path: Path) -> None:
+    # Every program gets the folder's name in another way: in a URL, as an option, in JSON, as a Unix socket's path.
+    tmp_path = tmp_path / "ü 'one' \"two\", a?b#c %41" / ("long" * 30)
     first = start_mesh(tmp_path, ATELIER_FIRST_PICTURE="true")
-    children = psutil.Process(first.launcher.pid).children(recursive=True)
+    children = _children(first.launcher.pid)
     listening = {c.laddr for p in children for c in p.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
     assert {address.ip for address in listening} <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     first.launcher.send_signal(signal.SIGINT)
@@ -102,6 +114,38 @@ def test_ctrl_c_leaves_no_process_and_what_was_made_is_there_after_a_restart(tmp
         assert picture == (tmp_path / "first-picture.png").read_bytes()
     finally:
         second.stop()
+
+
+def test_ctrl_c_while_it_starts_leaves_no_process(tmp_path: Path) -> None:
+    settings = {"ATELIER_STATE_DIR": str(tmp_path), "ATELIER_PORT": str(free_base_port())}
+    launcher = subprocess.Popen(
+        [str(Path(sys.executable).parent / "atelier-mesh"), "run"],
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_parent,
+    )
+    assert launcher.stdout is not None
+    children: list[psutil.Process] = []
+    deadline = time.monotonic() + 120
+    # The process that draws loads torch for seconds and hears nothing meanwhile.
+    while not any("atelier_diffusion.engine_process" in _command(child) for child in children):
+        assert time.monotonic() < deadline
+        assert launcher.poll() is None
+        children = _children(launcher.pid)
+    launcher.send_signal(signal.SIGINT)
+    said, _ = launcher.communicate(timeout=60)
+    assert launcher.returncode == 0, said
+    assert "Atelier is up" not in said
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def test_what_is_kept_is_readable_by_its_owner_alone(mesh: RunningMesh) -> None:

@@ -37,6 +37,7 @@ from atelier_jobs.streams import Streams
 from atelier_jobs.worker import Worker, WorkerSettings
 from atelier_service import process
 from atelier_service.channel import open_channel
+from atelier_service.configuration import ConfigurationError
 from atelier_service.credentials import ServiceCredential
 from atelier_service.errors import UnavailableError
 from atelier_service.identity import JwksSource, TokenVerifier
@@ -71,7 +72,7 @@ async def serve_worker(
     `libraries` are those besides the engine's that change the bytes of what is made.
 
     At the end, jobs in hand get `job_grace_s` to end and are given back then. Database at the start is needed; broker,
-    storage and auth may come later. Raises EngineError for a device that is not there.
+    storage and auth may come later. Raises ConfigurationError for a device that is not there.
     """
     async with AsyncExitStack() as stack:
         tables = tables_of(kind.name)
@@ -87,7 +88,10 @@ async def serve_worker(
         reports = SqlModelReports(database, tables)
         heartbeat = Heartbeat(bus, reports, every_s=settings.report_s)
         news = ModelNews(bus, reports, settings.worker_id, changed=heartbeat.changed)
-        engine = await stack.enter_async_context(_engine(opens, settings, catalogue, news.tell))
+        try:
+            engine = await stack.enter_async_context(_engine(opens, settings, catalogue, news.tell))
+        except EngineError as error:
+            raise ConfigurationError(f"ATELIER_DEVICE={settings.device}: {error.message}") from error
 
         def fingerprint_of(model_id: str) -> str:
             return fingerprint(engine.device_name, catalogue.get(model_id).dtype or engine.dtype, libraries)

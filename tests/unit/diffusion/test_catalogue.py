@@ -102,11 +102,51 @@ def test_an_empty_id_means_the_default_and_an_unknown_one_is_refused(tmp_path: P
         ("{source: 'path:x', defaults: {scheduler: PLMS}}", "scheduler"),
         ("{source: 'path:x', defaults: {steps: true}}", "steps"),
         ("[]", "mapping"),
+        ("{source: nowhere}", "model 'demo': source"),
+        ("{source: 'path:x', defaults: [1]}", "defaults"),
+        ("{source: 'path:x', defaults: {1: 2}}", "unknown field 1"),
+        ("{source: 'path:x', defaults: {step: 3}}", "did you mean steps"),
+        ("{source: 'path:x', defaults: {steps: 0}}", "steps is 0, too small"),
+        ("{source: 'path:x', defaults: {width_px: -8}}", "width_px"),
+        ("{source: 'path:x', defaults: {guidance_scale: .nan}}", "guidance_scale must be finite"),
+        ("{source: 'path:x', size_multiple_px: 0}", "size_multiple_px"),
+        ("{source: 'path:x', kind: [image]}", "kind"),
+        ("{source: 'path:x', display_name: 7}", "display_name has the wrong type, int: it is text"),
+        ("{source: 'path:x', revision: 2024-01-01}", "revision has the wrong type"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, entry: str, named: str) -> None:
     with pytest.raises(CatalogueError, match=named):
         read(tmp_path, f"default: demo\nmodels:\n  demo: {entry}\n")
+
+
+@pytest.mark.parametrize("model_id", ["1", "2024-01-01", "true", '"a\\tb"', '"a\\nb"', "''", "x" * 101, "null"])
+def test_an_id_is_short_printable_text(tmp_path: Path, model_id: str) -> None:
+    with pytest.raises(CatalogueError, match="an id is printable text"):
+        read(tmp_path, SHIPPED, f"models: {{{model_id}: {{source: 'path:x'}}}}")
+
+
+@pytest.mark.parametrize(
+    "card", ["[]", "{", "[" * 5000, '{"kind": "song"}', '{"defaults": []}', '{"max_width_px": "wide"}']
+)
+def test_a_wrong_card_is_named(tmp_path: Path, card: str) -> None:
+    folder = write_model(tmp_path / "models" / "demo")
+    (folder / "card.json").write_text(card)
+    with pytest.raises(CatalogueError, match=r"card\.json"):
+        read(tmp_path, SHIPPED)
+
+
+def test_a_users_file_of_comments_changes_nothing(tmp_path: Path) -> None:
+    assert read(tmp_path, SHIPPED, "# nothing yet\n").default.id == "demo"
+
+
+@pytest.mark.parametrize("text", [b"models: {x: [", b"\xff\xfe\x00", b"models: " + b"[" * 3000, b"modelz: {}"])
+def test_a_users_file_that_is_none_is_named_in_one_line(tmp_path: Path, text: bytes) -> None:
+    read(tmp_path, SHIPPED)
+    (tmp_path / "models.yaml").write_bytes(text)
+    with pytest.raises(CatalogueError, match=r"models\.yaml") as refused:
+        read_catalogue(tmp_path / "catalogue.yaml", tmp_path / "models.yaml", root=tmp_path)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "models: [1]", "a: b: c", "models: {}"])

@@ -1,0 +1,111 @@
+"""What the launcher checks before it starts anything."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from atelier_mesh.ports import Ports
+from atelier_mesh.preflight import check_names, check_programs
+from atelier_mesh.program import Program
+from atelier_mesh.programs import service_programs
+from atelier_mesh.secrets import Secrets
+from atelier_mesh.settings import MeshSettings
+from atelier_service.configuration import ConfigurationError
+
+KEY = f"atl_{'a' * 12}_{'b' * 43}"
+SECRET = "c" * 43
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> list[Program]:
+    """Our own processes, on a state folder without a catalogue of the user's."""
+    return service_programs(
+        MeshSettings(state_dir=tmp_path), Ports.following(8080), Secrets(KEY, SECRET, "access", "secret")
+    )
+
+
+def with_variable(programs: list[Program], name: str, value: str) -> list[Program]:
+    """The same, in an environment that has one variable more."""
+    return [replace(program, environment={name: value, **program.environment}) for program in programs]
+
+
+def test_nothing_is_wrong_with_the_defaults(programs: list[Program]) -> None:
+    assert check_programs(programs) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ATELIER_DEVICE", "gpu", "atelier-image-worker: ATELIER_DEVICE=gpu: "),
+        ("ATELIER_DTYPE", "int4", "ATELIER_DTYPE=int4: "),
+        ("ATELIER_SLOTS", "many", "ATELIER_SLOTS=many: "),
+        ("ATELIER_TOKEN_LIFETIME_S", "5", "atelier-auth: ATELIER_TOKEN_LIFETIME_S=5: "),
+        ("ATELIER_MAX_PIXELS", "0", "atelier-storage: ATELIER_MAX_PIXELS=0: "),
+        ("ATELIER_HEARTBEAT_S", "-1", "atelier-events: ATELIER_HEARTBEAT_S=-1: "),
+        ("ATELIER_MAX_QUEUED", "1.5", "ATELIER_MAX_QUEUED=1.5: "),
+        ("ATELIER_HF_ENDPOINT", "mirror", "ATELIER_HF_ENDPOINT=mirror: "),
+        ("ATELIER_SERVICE_SECRETS", "no JSON", "ATELIER_SERVICE_SECRETS: should be JSON"),
+    ],
+)
+def test_a_wrong_setting_of_any_process_is_named_with_its_process(
+    programs: list[Program], name: str, value: str, said: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        check_programs(with_variable(programs, name, value))
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ATELIER_SIGNING_KEY_SECRET", "hunter2"),
+        ("ATELIER_SERVICE_SECRETS", '{"a": "hunter2"}'),
+        ("ATELIER_SERVICE_SECRETS", "hunter2"),
+    ],
+)
+def test_a_rejected_secret_is_not_shown(programs: list[Program], name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name) as refused:
+        check_programs(with_variable(programs, name, value))
+    assert "hunter2" not in str(refused.value)
+
+
+def test_the_environment_is_as_before_afterwards(programs: list[Program]) -> None:
+    before = dict(os.environ)
+    check_programs(programs)
+    assert dict(os.environ) == before
+
+
+def test_a_wrong_field_of_the_users_models_is_named_with_its_file(programs: list[Program], tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text("models: {mine: {source: 'hf:a/b', max_framez: 8}}")
+    with pytest.raises(ConfigurationError) as refused:
+        check_programs(programs)
+    assert f"{tmp_path}/models.yaml: model 'mine': unknown field 'max_framez'; did you mean max_frames?" in str(
+        refused.value
+    )
+
+
+def test_a_model_whose_folder_is_missing_is_a_warning_said_once(programs: list[Program], tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text("models: {mine: {source: 'path:/nowhere/at/all'}}")
+    assert check_programs(programs) == ["model 'mine': there is no folder /nowhere/at/all"]
+
+
+def test_names_that_are_no_setting_or_have_no_effect_are_warned_of(programs: list[Program]) -> None:
+    environment = {
+        "ATELIER_IMAGE_WORKRES": "2",
+        "ATELIER_COLOUR_OF_THE_WALLS": "blue",
+        "ATELIER_DATABASE_URL": "sqlite:///elsewhere.db",
+        # These are in order.
+        "ATELIER_PORT": "8080",
+        "ATELIER_URL": "http://127.0.0.1:8080",
+        "ATELIER_DEVICE": "cpu",
+        "atelier_slots": "1",
+        "PATH": "/bin",
+    }
+    assert check_names(programs, environment) == [
+        "ATELIER_COLOUR_OF_THE_WALLS is no setting",
+        "ATELIER_DATABASE_URL has no effect here: the launcher sets it itself",
+        "ATELIER_IMAGE_WORKRES is no setting; did you mean ATELIER_IMAGE_WORKERS?",
+    ]
