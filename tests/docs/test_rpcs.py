@@ -77,5 +77,5 @@ def test_routes_that_other_pages_name_exist() -> None:
     templates = [re.sub(r"\{[^}]+\}", "[^/]+", route.split()[1]) for route in described()]
     for page in (Page("README.md"), PAGE, Page("docs/architecture.md"), Page("docs/operations.md")):
         named = re.findall(r"`(?:GET|PUT|POST|DELETE) (/[^`?]+)[^`]*`", page.text)
-        known = [*templates, "/healthz", "/ws/v1/events", "/api/v1/openapi.json"]
+        known = [*templates, "/", "/docs", "/healthz", "/ws/v1/events", "/api/v1/openapi.json"]
         assert [path for path in named if not any(re.fullmatch(t, path) for t in known)] == []

@@ -11,6 +11,7 @@ from atelier_mesh.gateway.clusters import CLUSTER_OF, NOWHERE, streams
 from atelier_mesh.gateway.config import Config, seconds, typed
 from atelier_mesh.gateway.contract import Binding, Method
 from atelier_mesh.gateway.filters import transcoder
+from atelier_mesh.gateway.pages import build_pages
 from atelier_mesh.gateway.settings import GatewaySettings
 
 _TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
@@ -181,19 +182,6 @@ def _websocket(settings: GatewaySettings) -> Config:
     }
 
 
-def _openapi(settings: GatewaySettings) -> Config:
-    return {
-        "name": "openapi",
-        "match": {"path": "/api/v1/openapi.json", "headers": [{"name": ":method", "string_match": {"exact": "GET"}}]},
-        "direct_response": {"status": 200, "body": {"filename": str(settings.openapi)}},
-        "response_headers_to_add": [
-            {"header": {"key": "content-type", "value": "application/json"},
-             "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-        ],
-        "typed_per_filter_config": {**_NO_CREDENTIALS, **_NO_TRANSCODING},
-    }  # fmt: skip
-
-
 def _cors(settings: GatewaySettings) -> Config:
     origins = [
         {"safe_regex": {"regex": ".*"}} if origin == "*" else {"exact": origin} for origin in settings.cors_origins
@@ -237,7 +225,7 @@ def build_routes(settings: GatewaySettings, methods: tuple[Method, ...]) -> Conf
                 "routes": [
                     *([_preflight()] if settings.cors_origins else []),
                     _websocket(settings),
-                    _openapi(settings),
+                    *build_pages(settings, {**_NO_CREDENTIALS, **_NO_TRANSCODING}),
                     *_method_not_allowed(methods),
                     *_ambiguous(methods),
                     *_not_json(methods),

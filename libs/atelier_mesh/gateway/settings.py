@@ -9,7 +9,7 @@ class GatewaySettings:
     """Ports, upstream addresses and limits. Addresses are `host:port`; the defaults bind loopback only."""
 
     folder: Path
-    """Folder that holds atelier.binpb, openapi.json and rest.lua and credentials.lua (gateway/envoy)."""
+    """Folder that holds atelier.binpb, openapi.json, pages and the Lua scripts (gateway/envoy)."""
     access_log: Path = Path("/dev/stdout")
     """File that gets one JSON object per request."""
 
