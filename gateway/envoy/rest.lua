@@ -16,13 +16,6 @@ function envoy_on_request(handle)
   ensure_trace(handle, handle:headers())
 end
 
--- What the messages of the transcoder's JSON parser call a type.
-local TYPES = {
-  TYPE_INT32 = "a whole number", TYPE_UINT32 = "a whole number, 0 or more", TYPE_INT64 = "a whole number",
-  TYPE_UINT64 = "a whole number, 0 or more", TYPE_DOUBLE = "a number", TYPE_FLOAT = "a number",
-  TYPE_BOOL = "true or false", TYPE_STRING = "a string", TYPE_BYTES = "base64",
-}
-
 local function status(code, reason, message, more)
   return '{"code":' .. code .. ',"message":"' .. message
     .. '","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"' .. reason
@@ -44,34 +37,12 @@ local function plain(message)
   return 400, status(3, "INVALID_REQUEST", message)
 end
 
--- "invalid value <value> for type <type>", where a structure in the wrong place has its field's name for a type.
-local function invalid_value(field, value, kind)
-  if value:find("^Starting an object on a scalar field") then return invalid(kind, "an object is not wanted here") end
-  local map = value:match("^Cannot bind a list to map for field '(.-)'")
-  if map then return invalid(map, "a list is not wanted here") end
-  if field == "" or field == "parameters" then return plain("the body is not a JSON object") end
-  if #value > 64 then value = "the value" end
-  return invalid(field, value .. " is not " .. (TYPES[kind] or "a known " .. kind:match("[^%.]*$")))
-end
-
--- 400 of the transcoder: names the field as the request has it. `message` is escaped for JSON.
+-- 400: contract/request.lua has named the field, which may be empty, before a tab. `message` is escaped for JSON.
 local function invalid_request(message)
-  local unknown = message:match('^Could not find field \\"(.-)\\"')
-  if unknown then return invalid(unknown, "unknown query parameter") end
-  local field, problem = message:match("^([%w_%.%[%]]*): (.+)$")
-  if field then
-    field = field:gsub("^parameters%.", "")
-    local value, kind = problem:match("^invalid value (.+) for type (%S+)$")
-    if value then return invalid_value(field, value, kind) end
-    if problem:find("cannot start list") or problem:find("must be a message") then
-      return plain("a list stands where one value or an object is wanted")
-    end
-    return invalid(field, problem)
-  end
-  -- "Unexpected token.\nNaN}\n^": what follows the first line quotes the body.
-  local syntax = message:match("^(.-)\\n") or message:match("^(.-)\\u000a")
-  if syntax then return plain("the body is not JSON: " .. syntax) end
-  return plain(message == "" and "malformed request" or message)
+  local field, problem = message:match("^(.-)\\t(.+)$")
+  if not field then return plain(message == "" and "malformed request" or message:match("^(.-)\\[nu]") or message) end
+  if field == "" then return plain(problem) end
+  return invalid(field, problem)
 end
 
 -- 401 of jwt_authn, whose texts are for its operators, or of auth.

@@ -27,7 +27,7 @@ GENERATE_VIDEO = "/api/v1/videos/generate"
         ('{"prompt": 5}', "prompt"),
         ('{"prompt": {"a": 1}}', "prompt"),
         ('{"prompt": "x", "scheduler": "NOPE"}', "scheduler"),
-        ('{"prompt": "x", "metadata": {"a": 5}}', "metadata[0].value"),
+        ('{"prompt": "x", "metadata": {"a": 5}}', "metadata.a"),
         ('{"prompt": "x", "metadata": [1]}', "metadata"),
         ('{"prompt": "x", "steps": "\\"<b>\\n: {}"}', "steps"),
         (json.dumps({"prompt": "x", "steps": "a" * 100_000}), "steps"),
@@ -108,6 +108,13 @@ async def test_a_body_that_is_no_json_object_is_400(gateway: Gateway, ada: dict[
     [
         ("/api/v1/images?foo=1", "foo"),
         ("/api/v1/images?page_size=abc", "page_size"),
+        ("/api/v1/images?page_size=1&page_size=2", "page_size"),
+        ("/api/v1/images?page_size=2147483648", "page_size"),
+        ("/api/v1/images?page_token=%FF", "page_token"),
+        ("/api/v1/images?page_token=%C3%28", "page_token"),
+        ("/api/v1/images?%FF=1", "%FF"),
+        ("/api/v1/images/%FF", "id"),
+        ("/api/v1/images/%ED%A0%80", "id"),
         ("/api/v1/images?state=NOPE", "state"),
         ("/api/v1/images/1?id=2", "id"),
         ("/api/v1/images/1/events?after_seq=-1", "after_seq"),
@@ -131,6 +138,114 @@ async def test_a_bad_part_of_the_url_is_named(gateway: Gateway, ada: dict[str, s
     assert answer.status_code == 400
     violations = answer.json()["details"][1]["field_violations"]
     assert [violation["field"] for violation in violations] == [field]
+
+
+@pytest.mark.parametrize(
+    ("field", "meant"),
+    [
+        ("width", "width_px"),
+        ("Width_PX", "width_px"),
+        ("promt", "prompt"),
+        ("negativePromt", "negative_prompt"),
+        ("guidance", "guidance_scale"),
+        ("step", "steps"),
+        ("format", None),
+        ("sampler", None),
+        ("n", None),
+        ('a"b\\t\n\t\x00é', None),
+        ("x" * 200, None),
+    ],
+)
+async def test_an_unknown_field_is_named_and_so_is_the_one_that_was_meant(
+    gateway: Gateway, ada: dict[str, str], field: str, meant: str | None
+) -> None:
+    answer = await gateway.rest.post(GENERATE, headers=ada, json={"prompt": "x", field: 1})
+
+    assert answer.status_code == 400
+    assert [detail["@type"].rpartition(".")[2] for detail in answer.json()["details"]] == ["ErrorInfo", "BadRequest"]
+    (violation,) = answer.json()["details"][1]["field_violations"]
+    assert violation["description"] == "unknown field" + (f"; did you mean {meant}?" if meant else "")
+    if len(field) < 20:
+        assert violation["field"].startswith(field[:3])
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"prompt": "x",}', "the body is not JSON: a comma before } at line 1, column 16"),
+        (b'{"prompt":\n  NaN}', "the body is not JSON: expected a value at line 2, column 3"),
+        (b'{"prompt": "x"', "the body is not JSON: it ends where a comma or } should be at line 1, column 15"),
+        (b'{"prompt": "\xff"}', "the body is not JSON: bytes that are not UTF-8 at line 1, column 13"),
+        (b'{"prompt": "\\udc00"}', "the body is not JSON: half of a surrogate pair at line 1, column 13"),
+        (b'\xef\xbb\xbf{"prompt": "x"}', "the body is not JSON: it begins with a byte order mark"),
+        (b'{"prompt": "\x00"}', "the body is not JSON: a control character in a string at line 1, column 13"),
+        (b'{"prompt": "x", "prompt": "y"}', "prompt: it is there twice"),
+        (b'{"metadata": {"a": {"b": 1}}}', "metadata.a: an object is not a string"),
+        (b'{"metadata": {"a": "1", "\\u0061": "2"}}', "metadata.a: it is there twice"),
+        (b'{"metadata": {"a b": null}}', 'metadata["a b"]: null is not a string'),
+        (b'{"guidance_scale": 1e400}', "guidance_scale: 1e400 is not a number"),
+        (b"null", "the body is not a JSON object"),
+    ],
+)
+async def test_what_is_wrong_with_a_body_is_told(
+    gateway: Gateway, ada: dict[str, str], body: bytes, message: str
+) -> None:
+    answer = await gateway.rest.post(GENERATE, headers={**ada, "content-type": "application/json"}, content=body)
+
+    assert (answer.status_code, answer.json()["message"]) == (400, message)
+
+
+async def test_the_worst_bodies_are_refused_early(gateway: Gateway, ada: dict[str, str]) -> None:
+    size = gateway.settings.max_json_bytes - 100
+    many = ",".join(f'"{key:x}":""' for key in range(size // 13))
+    worst = [
+        b'{"metadata": {"a":' + b"[" * size,
+        b'{"metadata": {' + many.encode() + b"}}",
+        b'{"metadata": {"' + b"\\n" * (size // 2) + b'": 1}}',
+        b"\n" * size + b"{,",
+        b'{"steps": ' + b"1" * size + b"}",
+        b'{"scheduler": "' + b"\\u00e9" * (size // 6) + b'"}',
+    ]
+    for body in worst:
+        answer = await gateway.rest.post(GENERATE, headers={**ada, "content-type": "application/json"}, content=body)
+        assert answer.status_code == 400, answer.text
+        assert len(answer.content) < 1000
+
+
+async def test_a_large_body_that_is_right_arrives(gateway: Gateway, ada: dict[str, str]) -> None:
+    prompt = "ä\n" * 200_000
+    answer = await gateway.rest.post(GENERATE, headers=ada, json={"prompt": prompt})
+
+    assert answer.status_code == 202
+    assert answer.json()["parameters"]["prompt"] == prompt
+
+
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [("GET", "/api/v1/images"), ("DELETE", "/api/v1/images/1"), ("GET", "/api/v1/images/1/content")],
+)
+async def test_a_body_where_none_is_taken_is_refused(
+    gateway: Gateway, ada: dict[str, str], verb: str, path: str
+) -> None:
+    answer = await gateway.rest.request(verb, path, headers=ada, json={"state": "QUEUED"})
+
+    assert (answer.status_code, answer.json()["message"]) == (400, "this route takes no body")
+
+
+async def test_a_body_may_be_empty_where_its_message_may(gateway: Gateway, ada: dict[str, str]) -> None:
+    for body in (b"", b"{}", b" { } \n"):
+        headers = {**ada, "content-type": "application/json"}
+        answer = await gateway.rest.post("/api/v1/images/1/cancel", headers=headers, content=body)
+        assert answer.status_code == 200, answer.text
+    answer = await gateway.rest.post("/api/v1/images/1/cancel", headers=ada, json={"id": "2"})
+    assert (answer.status_code, answer.json()["message"]) == (400, "id: it is part of the path")
+
+
+async def test_a_plus_in_a_query_is_a_space(gateway: Gateway, ada: dict[str, str]) -> None:
+    path = "/api/v1/assets?filename=a+red%2Bblue+circle.png"
+    answer = await gateway.rest.post(path, headers=ada, content=b"x")
+
+    assert answer.json()["filename"] == "a red+blue circle.png"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/images/a%2Fb", "/api/v1/images/a%5Cb", "/api/v1/images/%2e%2e%2fx"])

@@ -3,6 +3,7 @@
 from atelier_mesh.gateway.clusters import SERVICE_CLUSTERS
 from atelier_mesh.gateway.config import Config, seconds, typed
 from atelier_mesh.gateway.contract import Method
+from atelier_mesh.gateway.contract_script import contract_script
 from atelier_mesh.gateway.settings import GatewaySettings
 
 SUBJECT_HEADER = "x-atelier-subject"
@@ -127,6 +128,12 @@ def transcoder(settings: GatewaySettings, methods: tuple[Method, ...], *, sse: b
     )
 
 
+def _contract(settings: GatewaySettings, methods: tuple[Method, ...]) -> Config:
+    """Refuses REST requests that hold what their RPC does not take."""
+    script = contract_script(settings.folder / "contract", settings.descriptor_set, methods)
+    return named("lua.contract", "lua.v3.Lua", default_source_code={"inline_string": script})
+
+
 def _trace_header(settings: GatewaySettings) -> Config:
     """Tells every caller the trace id: Envoy's own when it traces, otherwise the one of rest.lua."""
     value = "%TRACE_ID%" if settings.otlp_endpoint else "%DYNAMIC_METADATA(envoy.filters.http.lua:trace_id)%"
@@ -158,6 +165,8 @@ def build_filters(settings: GatewaySettings, methods: tuple[Method, ...]) -> lis
         _rate_limit(settings),
         # Off but for the routes that take JSON: the transcoder bounds what it holds, not what passes through it.
         {**named("buffer", "buffer.v3.Buffer", max_request_bytes=settings.max_json_bytes), "disabled": True},
+        # Just before the transcoder, which would drop what it does not know.
+        _contract(settings, methods),
         {"name": "envoy.filters.http.grpc_json_transcoder", "typed_config": transcoder(settings, methods)},
         named("router", "router.v3.Router", suppress_envoy_headers=True),
     ]

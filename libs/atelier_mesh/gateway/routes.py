@@ -94,21 +94,6 @@ def _method_not_allowed(methods: tuple[Method, ...]) -> list[Config]:
     return found
 
 
-def _ambiguous(methods: tuple[Method, ...]) -> list[Config]:
-    """400 for a query parameter that is a variable of the path; the transcoder would believe the query."""
-    templates = {b.template: b for m in methods for b in m.bindings}
-    return [
-        _refuse(
-            f"400 {template} {variable}",
-            {**_path_match(binding), "query_parameters": [{"name": variable, "present_match": True}]},
-            400,
-            f"{variable}: it is part of the path",
-        )
-        for template, binding in sorted(templates.items())
-        for variable in re.findall(r"\{(\w+)", template)
-    ]
-
-
 def _not_json(methods: tuple[Method, ...]) -> list[Config]:
     """415 for a body that says that it is no JSON, where JSON is wanted."""
     bindings = {(b.template, b.verb): b for m in methods if not m.takes_bytes for b in m.bindings if b.body}
@@ -227,7 +212,6 @@ def build_routes(settings: GatewaySettings, methods: tuple[Method, ...]) -> Conf
                     _websocket(settings),
                     *build_pages(settings, {**_NO_CREDENTIALS, **_NO_TRANSCODING}),
                     *_method_not_allowed(methods),
-                    *_ambiguous(methods),
                     *_not_json(methods),
                     *_uploads(settings, methods),
                     *(_rest(f"public {path}", {"path": path}, **_NO_CREDENTIALS) for path in _PUBLIC_REST),
