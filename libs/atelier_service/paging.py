@@ -1,15 +1,37 @@
-"""Pages: sizes that are coerced, tokens that are opaque."""
+"""Pages: sizes that are coerced, a limit of bytes, tokens that are opaque."""
 
 import base64
 import binascii
 import json
+from collections.abc import Iterable
+from typing import TypeVar
 
+from google.protobuf.message import Message
+
+from atelier_service.channel import MAX_MESSAGE_BYTES
 from atelier_service.errors import InvalidArgumentError
+
+PAGE_BYTES = MAX_MESSAGE_BYTES // 4
+"""Of the records of one page, as protobuf. As JSON they take up to six times as much, which the gateway passes too."""
+
+_MessageT = TypeVar("_MessageT", bound=Message)
 
 
 def page_size(requested: int, default: int = 50, maximum: int = 100) -> int:
     """The size to use: `default` for 0, at most `maximum`."""
     return min(requested, maximum) if requested > 0 else default
+
+
+def fitting(messages: Iterable[_MessageT]) -> list[_MessageT]:
+    """The first of `messages` that fit in a page: PAGE_BYTES in all, but never none where there is one."""
+    found: list[_MessageT] = []
+    size = 0
+    for message in messages:
+        size += message.ByteSize()
+        if found and size > PAGE_BYTES:
+            break
+        found.append(message)
+    return found
 
 
 def encode_token(*values: str | int) -> str:

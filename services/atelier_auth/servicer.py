@@ -19,7 +19,7 @@ from atelier_auth.domain.token_issuer import TokenIssuer
 from atelier_service.errors import InvalidArgumentError
 from atelier_service.http import set_http
 from atelier_service.identity import current_principal
-from atelier_service.paging import decode_token, encode_token, page_size
+from atelier_service.paging import decode_token, encode_token, fitting, page_size
 
 _BEARER = "Bearer"
 
@@ -55,10 +55,10 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         caller = await self._caller()
         size = page_size(request.page_size)
         keys = await self._keys.page(caller, limit=size + 1, before=_position(request.page_token))
-        more = len(keys) > size
+        shown = fitting(map(_to_message, keys[:size]))
+        last = keys[len(shown) - 1] if len(keys) > len(shown) else None
         return auth_pb2.ListApiKeysResponse(
-            keys=[_to_message(key) for key in keys[:size]],
-            next_page_token=encode_token(keys[size - 1].create_us, keys[size - 1].id) if more else "",
+            keys=shown, next_page_token=encode_token(last.create_us, last.id) if last else ""
         )
 
     async def CreateApiKey(

@@ -17,8 +17,8 @@ class ModelServicer(image_pb2_grpc.ModelServiceServicer):
 
     async def ListModels(self, request: image_pb2.ListModelsRequest, context: Context) -> image_pb2.ListModelsResponse:
         """The catalogue."""
-        models, next_page_token = await models_page(self._models, request)
-        return image_pb2.ListModelsResponse(models=map(model_message, models), next_page_token=next_page_token)
+        models, next_page_token = await models_page(self._models, request, model_message)
+        return image_pb2.ListModelsResponse(models=models, next_page_token=next_page_token)
 
     async def GetModel(self, request: image_pb2.GetModelRequest, context: Context) -> image_pb2.Model:
         """One model."""

@@ -29,8 +29,8 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
 
     async def ListImages(self, request: image_pb2.ListImagesRequest, context: Context) -> image_pb2.ListImagesResponse:
         """See `JobAnswers.page`."""
-        jobs, next_page_token = await self._answers.page(request)
-        return image_pb2.ListImagesResponse(images=map(image_message, jobs), next_page_token=next_page_token)
+        images, next_page_token = await self._answers.page(request, image_message)
+        return image_pb2.ListImagesResponse(images=images, next_page_token=next_page_token)
 
     async def GetImage(self, request: image_pb2.GetImageRequest, context: Context) -> image_pb2.Image:
         """One image of the caller."""

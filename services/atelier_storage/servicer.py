@@ -21,7 +21,7 @@ from atelier_service.errors import (
 )
 from atelier_service.http import request_header, set_http
 from atelier_service.identity import current_principal
-from atelier_service.paging import decode_token, encode_token, page_size
+from atelier_service.paging import decode_token, encode_token, fitting, page_size
 from atelier_storage.content import content_headers
 from atelier_storage.domain.asset import Asset, Source
 from atelier_storage.domain.library import Library
@@ -86,9 +86,11 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         size = page_size(request.page_size)
         source = Source(request.source) if request.source else None
         found = await self._library.page(current_principal().subject, source, before, size + 1)
-        answer = storage_pb2.ListAssetsResponse(assets=map(_message, found[:size]))
-        if len(found) > size:
-            answer.next_page_token = encode_token(found[size - 1].create_time_us, found[size - 1].id)
+        assets = fitting(map(_message, found[:size]))
+        answer = storage_pb2.ListAssetsResponse(assets=assets)
+        if len(found) > len(assets):
+            last = found[len(assets) - 1]
+            answer.next_page_token = encode_token(last.create_time_us, last.id)
         return answer
 
     async def GetAsset(self, request: storage_pb2.GetAssetRequest, context: _Context) -> storage_pb2.Asset:

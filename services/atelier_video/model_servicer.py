@@ -19,8 +19,8 @@ class VideoModelServicer(video_pb2_grpc.VideoModelServiceServicer):
         self, request: video_pb2.ListVideoModelsRequest, context: Context
     ) -> video_pb2.ListVideoModelsResponse:
         """The catalogue."""
-        models, next_page_token = await models_page(self._models, request)
-        return video_pb2.ListVideoModelsResponse(models=map(model_message, models), next_page_token=next_page_token)
+        models, next_page_token = await models_page(self._models, request, model_message)
+        return video_pb2.ListVideoModelsResponse(models=models, next_page_token=next_page_token)
 
     async def GetVideoModel(self, request: video_pb2.GetVideoModelRequest, context: Context) -> video_pb2.VideoModel:
         """One model."""

@@ -17,7 +17,7 @@ from atelier_service.byte_range import names_etag
 from atelier_service.errors import NotFoundError, ResourceExhaustedError
 from atelier_service.http import request_header, set_http
 from atelier_service.identity import current_principal
-from atelier_service.paging import decode_position, encode_token, page_size
+from atelier_service.paging import decode_position, encode_token, fitting, page_size
 from atelier_service.slots import Slots
 from atelier_video.domain.first_frame import check_first_frame
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
@@ -47,8 +47,8 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
 
     async def ListVideos(self, request: video_pb2.ListVideosRequest, context: Context) -> video_pb2.ListVideosResponse:
         """See `JobAnswers.page`."""
-        jobs, next_page_token = await self._answers.page(request)
-        return video_pb2.ListVideosResponse(videos=map(video_message, jobs), next_page_token=next_page_token)
+        videos, next_page_token = await self._answers.page(request, video_message)
+        return video_pb2.ListVideosResponse(videos=videos, next_page_token=next_page_token)
 
     async def GetVideo(self, request: video_pb2.GetVideoRequest, context: Context) -> video_pb2.Video:
         """One video of the caller."""
@@ -82,18 +82,22 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         parameters, frames = await self._frames(request.id)
         first = decode_position(request.page_token)
         end = min(first + page_size(request.page_size), frames.count)
-        answer = video_pb2.ListVideoFramesResponse(frame_count=frames.count, partial=frames.partial)
-        for index in range(first, end):
-            answer.frames.add(
+        shown = fitting(
+            video_pb2.VideoFrame(
                 index=index,
                 time_s=index / parameters.drawn_rate_hz,
                 width_px=parameters.width_px,
                 height_px=parameters.height_px,
                 content_url=frame_path(request.id, index),
             )
-        if end < frames.count:
-            answer.next_page_token = encode_token(end)
-        return answer
+            for index in range(first, end)
+        )
+        return video_pb2.ListVideoFramesResponse(
+            frames=shown,
+            next_page_token=encode_token(first + len(shown)) if first + len(shown) < frames.count else "",
+            frame_count=frames.count,
+            partial=frames.partial,
+        )
 
     async def GetVideoFrame(
         self, request: video_pb2.GetVideoFrameRequest, context: Context

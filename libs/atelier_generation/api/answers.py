@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Generic, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import grpc.aio
 from google.api import httpbody_pb2
@@ -21,13 +21,16 @@ from atelier_jobs.states import State
 from atelier_service.errors import InvalidArgumentError
 from atelier_service.http import request_header, set_http
 from atelier_service.identity import current_principal
-from atelier_service.paging import decode_token, encode_token, page_size
+from atelier_service.paging import decode_token, encode_token, fitting, page_size
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 _CONDITIONS = ("range", "if-none-match", "if-range")
 
 _ACCEPTED = Counter("atelier_jobs_accepted_total", "Jobs accepted, by what answers them.", ["kind", "answer"])
+
+
+_MessageT = TypeVar("_MessageT", bound=Message)
 
 
 class _SubmitRequest(Protocol):
@@ -91,16 +94,18 @@ class JobAnswers(Generic[AskedT]):
         """The job with its new parameters; waits likewise."""
         return await self._accepted(await self._generations.update(current_principal().subject, job_id, asked), context)
 
-    async def page(self, request: _PageRequest) -> tuple[list[Job], str]:
-        """The caller's jobs, and the next page's token. By id: UUIDv7 sort by time, so nothing is skipped or repeated
-        when jobs come and go."""
+    async def page(self, request: _PageRequest, written: Callable[[Job], _MessageT]) -> tuple[list[_MessageT], str]:
+        """The caller's jobs, each as `written`, and the next page's token. By id: UUIDv7 sort by time, so nothing is
+        skipped or repeated when jobs come and go."""
         page = await self._generations.page(
             current_principal().subject,
             state=State(request.state) if request.state else None,
             before=str(decode_token(request.page_token, 1)[0]) if request.page_token else "",
             limit=page_size(request.page_size),
         )
-        return list(page.jobs), encode_token(page.next_before) if page.next_before else ""
+        messages = fitting(map(written, page.jobs))
+        before = page.next_before if len(messages) == len(page.jobs) else page.jobs[len(messages) - 1].id
+        return messages, encode_token(before) if before else ""
 
     async def events(self, request: _WatchRequest, context: Context) -> AsyncGenerator[events_pb2.Event, None]:
         """What happens to one job, to its end."""

@@ -1,14 +1,18 @@
 """How a servicer answers for models. The catalogue is the same for everybody; administrators change what is loaded."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from google.protobuf.message import Message
 
 from atelier_generation.api.answers import Context
 from atelier_generation.domain.model_view import ModelView
 from atelier_generation.domain.models import Models
 from atelier_service.http import set_http
 from atelier_service.identity import current_principal
-from atelier_service.paging import decode_token, encode_token, page_size
+from atelier_service.paging import decode_token, encode_token, fitting, page_size
+
+_MessageT = TypeVar("_MessageT", bound=Message)
 
 
 class _PageRequest(Protocol):
@@ -16,16 +20,18 @@ class _PageRequest(Protocol):
     page_token: str
 
 
-async def models_page(models: Models, request: _PageRequest) -> tuple[Sequence[ModelView], str]:
-    """The models after the last one named, and the next page's token."""
+async def models_page(
+    models: Models, request: _PageRequest, written: Callable[[ModelView], _MessageT]
+) -> tuple[list[_MessageT], str]:
+    """The models after the last one named, each as `written`, and the next page's token."""
     found = list(await models.all())
     if request.page_token:
         last = str(decode_token(request.page_token, 1)[0])
         # The order of the catalogue: the default first, then by id.
         is_default = any(model.card.id == last and model.card.is_default for model in found)
         found = [model for model in found if not model.card.is_default and (is_default or model.card.id > last)]
-    size = page_size(request.page_size)
-    return found[:size], encode_token(found[size - 1].card.id) if len(found) > size else ""
+    messages = fitting(map(written, found[: page_size(request.page_size)]))
+    return messages, encode_token(found[len(messages) - 1].card.id) if len(found) > len(messages) else ""
 
 
 async def commanded(models: Models, model_id: str, path: str, context: Context, *, load: bool) -> ModelView:
