@@ -37,13 +37,14 @@ demo: $(VENV)/.local ## Make a picture and a clip, on the mesh that runs or on o
 
 test: $(VENV)/.dev ## Run every test (real Envoy, NATS, S3 server, PostgreSQL, Chromium; no Docker, no GPU)
 	@command -v chromium chromium-browser google-chrome >/dev/null || { echo "The tests open pages in Chromium: apt-get install chromium"; exit 1; }
+	@command -v npm >/dev/null || { echo "A test compiles TypeScript with Node.js and npm: apt-get install nodejs npm"; exit 1; }
 	$(BIN)/pytest -q -n 3
 
 lint: $(VENV)/.dev ## Format check, ruff, mypy, buf, import walls, drift of generated code
 	$(BIN)/ruff format --check $(PYTHON_SOURCES)
 	$(BIN)/ruff check $(PYTHON_SOURCES)
-	$(BIN)/buf lint
-	$(BIN)/buf format --diff --exit-code --path protos/atelier
+	$(BIN)/buf lint protos
+	$(BIN)/buf format --diff --exit-code protos --path protos/atelier
 	$(BIN)/mypy $(PYTHON_SOURCES)
 	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory proto-drift
@@ -51,7 +52,7 @@ lint: $(VENV)/.dev ## Format check, ruff, mypy, buf, import walls, drift of gene
 format: $(VENV)/.dev ## Rewrite Python and protos in the house style
 	$(BIN)/ruff format $(PYTHON_SOURCES)
 	$(BIN)/ruff check --fix $(PYTHON_SOURCES)
-	$(BIN)/buf format --write --path protos/atelier
+	$(BIN)/buf format --write protos --path protos/atelier
 
 proto: $(VENV)/.dev ## Generate code, descriptor set and OpenAPI document from protos/
 	$(BIN)/python -m tools.proto

@@ -10,7 +10,6 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from tools.openapi_answers import (
     error_codes,
     error_name,
-    needs_no_credentials,
     shared_errors,
     success_codes,
 )
@@ -24,10 +23,11 @@ from tools.openapi_status import DETAILS, status_schema, tagged
 _TITLE = "Atelier"
 _ABOUT = (
     "Prompts become pictures and clips on machines that you own.\n\n"
-    "Send `Authorization: Bearer <token>` or `X-Api-Key: <key>`. Every error is a `Status`. Every answer has its trace "
-    "in `X-Trace-Id`; a `traceparent` of yours is continued. The events of `GET /api/v1/events` also come over a "
-    "WebSocket at `/ws/v1/events`, where a page gives its token as `?access_token=`."
+    "Send `X-Api-Key: <key>`, or `Authorization: Bearer <key or token>`. Every error is a `Status`. Every answer has "
+    "its trace in `X-Trace-Id`; a `traceparent` of yours is continued. The events of `GET /api/v1/events` also come "
+    "over a WebSocket at `/ws/v1/events`, where a page gives its token as `?access_token=`."
 )
+_CREDENTIALS = ("bearer", "apiKey")
 _BINARY: Schema = {"type": "string", "format": "binary"}
 _ANY_BYTES = "application/octet-stream"
 # Types that a comment names, such as `image/png`.
@@ -59,7 +59,7 @@ class _Document:
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             "servers": [{"url": "/", "description": "The gateway that serves this document."}],
-            "security": [{"bearer": []}, {"apiKey": []}],
+            "security": [{name: []} for name in _CREDENTIALS],
             "tags": [{"name": n, "description": c} for n, c in sorted(self._contract.services.items())],
             "paths": {path: dict(sorted(verbs.items())) for path, verbs in sorted(self._paths.items())},
             "components": {
@@ -68,8 +68,12 @@ class _Document:
                 "responses": shared_errors(ERRORS),
                 "headers": shared_headers(),
                 "securitySchemes": {
-                    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-                    "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+                    "bearer": {
+                        "type": "http",
+                        "scheme": "bearer",
+                        "description": "An API key, or a token that `createToken` returned.",
+                    },
+                    "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "An API key."},
                 },
             },
         }
@@ -87,15 +91,17 @@ class _Document:
             "operationId": f"{rpc.proto.name[:1].lower()}{rpc.proto.name[1:]}{suffix}",
             "tags": [rpc.service],
             "summary": re.split(r"[.:;](?:\s|$)", rpc.comment.replace("\n", " "), maxsplit=1)[0],
-            "description": rpc.comment,
+            "description": f"{rpc.comment}\nScope: `{rpc.scope}`." if rpc.scope else rpc.comment,
             "responses": self._responses(rpc, body),
         }
         if parameters := self._parameters(rpc, binding):
             operation["parameters"] = parameters
         if body:
             operation["requestBody"] = body
-        if needs_no_credentials(rpc):
+        if not rpc.needs_credentials:
             operation["security"] = []
+        elif rpc.scope:
+            operation["security"] = [{name: [rpc.scope]} for name in _CREDENTIALS]
         return operation
 
     def _input(self, rpc: Rpc) -> Message:

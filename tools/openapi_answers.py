@@ -43,11 +43,6 @@ _ERROR = re.compile(r"\b([A-Z]+(?:_[A-Z]+)+|UNAUTHENTICATED|UNAVAILABLE|ABORTED)
 _HTTP_ERROR = re.compile(r"\b[45]\d\d\b")
 
 
-def needs_no_credentials(rpc: Rpc) -> bool:
-    """True when the comment says so."""
-    return "Needs no credentials" in rpc.comment
-
-
 def success_codes(rpc: Rpc) -> list[int]:
     """HTTP statuses of a success: what the comment says after `HTTP`, otherwise 200."""
     found = re.search(r"HTTP (2\d\d)(?:,? or (2\d\d))?", rpc.comment)
@@ -63,7 +58,7 @@ def error_codes(rpc: Rpc, takes: set[str]) -> list[str]:
         if name in _HTTP_OF and not never:
             code = _HTTP_ERROR.search(remark)
             found.add(int(code[0]) if code else _HTTP_OF[name])
-    if needs_no_credentials(rpc):
+    if not rpc.needs_credentials:
         found.difference_update(_WITHOUT_CREDENTIALS)
     if takes:
         found.add(413)

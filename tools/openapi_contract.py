@@ -15,6 +15,8 @@ from google.protobuf.descriptor_pb2 import (
     MethodDescriptorProto,
 )
 
+from atelier.type.v1 import access_pb2
+
 _VERBS = ("get", "put", "post", "delete", "patch")
 # Field numbers in descriptor.proto, of which the paths of source_code_info are made.
 _FILE_MESSAGE, _FILE_ENUM, _FILE_SERVICE = 4, 5, 6
@@ -101,6 +103,17 @@ class Rpc:
     proto: MethodDescriptorProto
     comment: str
     bindings: tuple[Binding, ...]
+    access: access_pb2.AccessRule
+
+    @property
+    def needs_credentials(self) -> bool:
+        """False when anybody may call it."""
+        return self.access.caller != access_pb2.ANYBODY
+
+    @property
+    def scope(self) -> str:
+        """The scope that a credential needs; empty when any will do."""
+        return access_pb2.Scope.Name(self.access.scope).lower() if self.access.scope else ""
 
 
 @dataclass(frozen=True)
@@ -166,7 +179,8 @@ class _File:
                 bindings = tuple(_bindings(method.options.Extensions[annotations_pb2.http]))
                 if bindings:
                     comment = self._comment(*path, _SERVICE_METHOD, inner)
-                    rpcs.append(Rpc(service.name, method, comment, bindings))
+                    access = method.options.Extensions[access_pb2.access]
+                    rpcs.append(Rpc(service.name, method, comment, bindings, access))
             if rpcs:
                 yield service.name, self._comment(*path), rpcs
 

@@ -157,7 +157,7 @@ def _error(code: int, reason: str, message: str, *more: dict[str, Any]) -> dict[
 _BOUNDS = "must be greater than or equal to 1 and less than or equal to 200"
 _BAD_STEPS = {
     "@type": "type.googleapis.com/google.rpc.BadRequest",
-    "field_violations": [{"field": "steps", "description": _BOUNDS, "reason": ""}],
+    "field_violations": [{"field": "steps", "description": _BOUNDS}],
 }
 _RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retry_delay": "5s"}
 ERRORS: dict[str, Any] = {

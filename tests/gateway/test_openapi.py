@@ -277,6 +277,22 @@ def test_only_the_signing_keys_need_no_credentials() -> None:
     assert public == {"/.well-known/jwks.json", "/api/v1/.well-known/jwks.json"}
 
 
+@pytest.mark.parametrize(
+    ("route", "scope"),
+    [
+        ("GET /api/v1/images", "read"),
+        ("POST /api/v1/images/generate", "submit"),
+        ("DELETE /api/v1/auth/keys/{id}", "keys"),
+        ("POST /api/v1/models/{id}/load", "admin"),
+    ],
+)
+def test_an_operation_names_the_scope_that_it_needs(route: str, scope: str) -> None:
+    operation = dict(operations())[route]
+
+    assert operation["security"] == [{"bearer": [scope]}, {"apiKey": [scope]}]
+    assert operation["description"].endswith(f"Scope: `{scope}`.")
+
+
 def test_the_document_is_the_same_every_time(tmp_path: Path) -> None:
     without_comments = FOLDER / "atelier.binpb"
 
