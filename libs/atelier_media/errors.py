@@ -8,7 +8,7 @@ class MediaError(Exception):
 
     Reasons: INVALID_FRAME_RATE (none, not a number, out of range, or more than a container can play), INVALID_FRAME
     (not an H×W×3 uint8 array of the size announced), INVALID_FRAME_COUNT (less than one frame), FRAMES_MISSING (fewer
-    frames came than were announced), and those of the two subclasses.
+    frames came than were announced), and those of the subclasses.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -31,4 +31,12 @@ class ClipReadError(MediaError):
     Reasons: NOT_A_CLIP (no MP4, WebM or GIF, or nothing in it that could be shown), CLIP_TOO_LARGE (over a limit,
     found before any frame was decoded), CLIP_DAMAGED (what the file announces is not there), FRAME_NOT_FOUND (an
     index past the end).
+    """
+
+
+class PictureReadError(MediaError):
+    """A picture that somebody sent could not be read.
+
+    Reasons: PICTURE_DAMAGED (it cannot be decoded), PICTURE_TOO_LARGE (over a limit, found before it was decoded).
+    Whoever reads it says which picture of the request it was.
     """
