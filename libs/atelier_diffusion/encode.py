@@ -10,12 +10,14 @@ from typing import Any, Literal, get_args
 from PIL import Image, PngImagePlugin
 
 from atelier_diffusion.denoise import Pixels
+from atelier_diffusion.webui_text import webui_text
 
 OutputFormat = Literal["PNG", "WEBP", "JPEG"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
 CONTENT_TYPES: dict[OutputFormat, str] = {"PNG": "image/png", "WEBP": "image/webp", "JPEG": "image/jpeg"}
 
 SOFTWARE = "Atelier"
+_CHUNK = "atelier"
 PREVIEW_SIDE_PX = 128
 
 _SOFTWARE_TAG, _DESCRIPTION_TAG = 0x0131, 0x010E
@@ -26,8 +28,8 @@ _UNICODE_MARK = b"UNICODE\x00"
 def encode_picture(pixels: Pixels, output_format: OutputFormat, parameters: Mapping[str, Any]) -> bytes:
     """A file of the picture that carries `parameters` (JSON values).
 
-    PNG: international text chunks `parameters` (JSON) and `Description` (a line for people). WebP (quality 90) and
-    JPEG (quality 92): EXIF user comment and image description.
+    PNG: text chunks `atelier` (JSON), `parameters` (see `webui_text`) and `Description` (a line for people). WebP
+    (quality 90) and JPEG (quality 92): JSON as EXIF user comment, the line as image description.
     """
     image = Image.fromarray(pixels, "RGB")
     text = json.dumps(dict(parameters), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -35,7 +37,8 @@ def encode_picture(pixels: Pixels, output_format: OutputFormat, parameters: Mapp
     target = io.BytesIO()
     if output_format == "PNG":
         chunks = PngImagePlugin.PngInfo()
-        chunks.add_itxt("parameters", text)
+        chunks.add_itxt(_CHUNK, text)
+        chunks.add_text("parameters", webui_text(parameters, SOFTWARE))  # becomes iTXt where Latin-1 is not enough
         chunks.add_itxt("Description", line)
         chunks.add_text("Software", SOFTWARE)
         image.save(target, "PNG", pnginfo=chunks, compress_level=6)
@@ -61,7 +64,7 @@ def preview_jpeg(pixels: Pixels, max_side_px: int = PREVIEW_SIDE_PX) -> bytes:
 def read_parameters(data: bytes) -> dict[str, Any] | None:
     """What `encode_picture` wrote into a file; None when there is nothing of it."""
     with Image.open(io.BytesIO(data), formats=OUTPUT_FORMATS) as image:
-        text = getattr(image, "text", {}).get("parameters")
+        text = getattr(image, "text", {}).get(_CHUNK)
         if text is None:
             comment = image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT_TAG, b"")
             text = comment.removeprefix(_UNICODE_MARK).decode("utf-16-be") if comment else None

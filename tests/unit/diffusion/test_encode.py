@@ -48,6 +48,31 @@ def test_png_has_a_line_for_people() -> None:
         assert image.info["Description"].startswith("ein Boot – 船 · guidance_scale: 3.0 · ")
 
 
+DRAWN = {
+    "prompt": "a red circle, blurred\non blue", "negative_prompt": "a square", "model": "demo-image", "width_px": 64,
+    "height_px": 32, "steps": 12, "guidance_scale": 7.0, "scheduler": "EULER_ANCESTRAL", "seed": 5, "count": 1,
+}  # fmt: skip
+
+
+def test_png_says_what_the_programs_around_the_web_ui_read() -> None:
+    data = encode_picture(gradient(), "PNG", DRAWN)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.info["parameters"] == (
+            "a red circle, blurred\non blue\n"
+            "Negative prompt: a square\n"
+            "Steps: 12, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x32, Model: demo-image, Version: Atelier"
+        )
+    assert b"tEXtparameters\0" in data
+    assert read_parameters(data) == DRAWN
+
+
+def test_the_web_uis_text_takes_any_letters_and_quotes_what_would_end_a_value() -> None:
+    data = encode_picture(gradient(), "PNG", {"prompt": "船", "model": "a: b, c", "guidance_scale": 2.5, "steps": 1})
+    with Image.open(io.BytesIO(data)) as image:
+        text = '船\nSteps: 1, CFG scale: 2.5, Model: "a: b, c", Version: Atelier'
+        assert image.info["parameters"] == text
+
+
 def test_a_picture_of_somebody_else_has_no_parameters() -> None:
     target = io.BytesIO()
     Image.new("RGB", (8, 8)).save(target, "JPEG")
