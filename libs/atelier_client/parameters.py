@@ -24,9 +24,9 @@ class DrawingParameters(TypedDict, total=False):
     steps: int
     """Denoising steps, 1 to 200."""
     guidance_scale: float
-    """Classifier-free guidance, 1 (none) to 30."""
+    """Classifier-free guidance, 0 to 30; up to 1 there is none."""
     scheduler: str
-    """`DDIM`, `EULER`, `EULER_ANCESTRAL` or `DPMPP_2M`."""
+    """`DDIM`, `EULER`, `EULER_ANCESTRAL`, `DPMPP_2M` or, for models distilled for it, `LCM`."""
     metadata: Mapping[str, str]
     """Labels of your own."""
 

@@ -19,8 +19,9 @@ from atelier_diffusion.clip_model import FrameSource
 from atelier_diffusion.denoise import Frames
 from atelier_diffusion.device import Device
 from atelier_diffusion.errors import EngineError, ModelLoadError
-from atelier_diffusion.latent_loop import held_bytes
+from atelier_diffusion.latent_loop import held_bytes, overflowed
 from atelier_diffusion.pipeline_facts import PipelineFacts
+from atelier_diffusion.prompt_tokens import PromptTokens, count_tokens
 from atelier_diffusion.quiet import quiet
 from atelier_diffusion.request import VideoRequest
 from atelier_diffusion.scheduler import pipeline_scheduler
@@ -48,6 +49,9 @@ class CalledPipeline:
         self._pipe = self._scheduler = None
         self._device.release()
 
+    def count_tokens(self, request: VideoRequest) -> PromptTokens | None:
+        return count_tokens(self._pipe, request, self.facts.call.max_sequence_length)
+
     def draw(self, request: VideoRequest, on_step: OnStep) -> FrameSource:
         clip = self._device.guarded(lambda: self._called(request, on_step))
         _check(clip, request)
@@ -61,7 +65,7 @@ class CalledPipeline:
             nonlocal done
             done += 1
             if "latents" in tensors and not bool(torch.isfinite(tensors["latents"]).all()):
-                raise _overflowed()
+                raise overflowed()
             # Some families make more steps than were asked for.
             tell(on_step, StepReport(min(done, request.steps), request.steps, 0, None))
             return tensors
@@ -76,13 +80,15 @@ class CalledPipeline:
             raise EngineError(
                 "MODEL_UNSUPPORTED", f"the model's pipeline needs a Python package that is not installed: {error.name}"
             ) from error
-        except (ValueError, TypeError) as error:
-            if done:
+        except (ValueError, TypeError, RuntimeError, IndexError, AssertionError) as error:
+            if done or isinstance(error, (torch.OutOfMemoryError, torch.AcceleratorError)) or _is_memory(error):
                 raise
-            # Pipelines look at what they are given before they begin, each in its own way.
+            # Pipelines look at what they are given before they begin, each in its own way; what they overlook does not
+            # fit together in the first step, and would not at another time either.
             lacks_picture = self.facts.call.takes_image and request.first_frame is None
             without = " without a first frame" if lacks_picture else ""
-            raise EngineError("INVALID_REQUEST", f"the model's pipeline refuses this{without}: {error}") from error
+            words = str(error).partition("\n")[0] or type(error).__name__
+            raise EngineError("INVALID_REQUEST", f"the model's pipeline refuses this{without}: {words}") from error
         clip: NDArray[np.floating[Any]] = np.asarray(answer[0][0])
         return clip
 
@@ -125,11 +131,12 @@ def _check(clip: NDArray[np.floating[Any]], request: VideoRequest) -> None:
             "INVALID_SIZE", f"the model drew {picture[1]} × {picture[0]} px: size_multiple_px in its card is too small"
         )
     if not np.isfinite(clip).all():
-        raise _overflowed()
+        raise overflowed()
 
 
-def _overflowed() -> EngineError:
-    return EngineError("NUMERICAL_FAILURE", "the numbers overflowed; another scheduler or precision may help")
+def _is_memory(error: Exception) -> bool:
+    """Memory of the CPU has no exception of its own; see `Device.guarded`."""
+    return "can't allocate memory" in str(error)
 
 
 def _to_frames(clip: NDArray[np.floating[Any]]) -> Frames:

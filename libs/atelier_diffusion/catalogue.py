@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,8 +12,8 @@ import yaml
 
 from atelier_diffusion.catalogue_entry import check_card, check_entry
 from atelier_diffusion.errors import CatalogueError, EngineError
-from atelier_diffusion.memory import MAX_HEADER_BYTES
 from atelier_diffusion.model_card import ModelCard, ModelDefaults, ModelKind
+from atelier_diffusion.scheduler_choice import SchedulerChoice
 from atelier_diffusion.source import ModelSource
 
 
@@ -109,16 +108,17 @@ def _card(model_id: str, entry: Mapping[str, Any], root: Path) -> ModelCard:
     folder = source.folder(root) if source.kind == "path" else None
     try:
         shipped = _card_json(folder) if folder else {}
-        revision = fingerprint(folder) if folder else source.revision
     except OSError as error:
         raise CatalogueError(f"model {model_id!r}: its files cannot be read: {error}") from error
-    known = {**shipped, **entry, "defaults": {**shipped.get("defaults", {}), **entry["defaults"]}}
+    choice = SchedulerChoice.read(_peek(folder / "scheduler" / "scheduler_config.json") if folder else {})
+    own = {"scheduler": choice.own} if choice.own else {}
+    known = {**shipped, **entry, "defaults": {**own, **shipped.get("defaults", {}), **entry["defaults"]}}
     sides = [known[name] for name in ("max_size_px", "max_width_px", "max_height_px") if name in known]
     return ModelCard(
         id=model_id,
         display_name=known.get("display_name", model_id),
         source=source,
-        revision=known.get("revision", "") or revision,
+        revision=source.commit,
         folder=folder,
         defaults=ModelDefaults(**known["defaults"]),
         size_multiple_px=known.get("size_multiple_px", 8),
@@ -129,6 +129,8 @@ def _card(model_id: str, entry: Mapping[str, Any], root: Path) -> ModelCard:
         kind=known.get("kind", "image"),
         max_frames=known.get("max_frames", 64),
         takes_first_frame=known.get("takes_first_frame", False),
+        schedulers=choice.names,
+        prompt_max_tokens=shipped.get("prompt_max_tokens") or (_prompt_max_tokens(folder) if folder else 0),
     )
 
 
@@ -144,16 +146,20 @@ def _card_json(folder: Path) -> dict[str, Any]:
     return card  # type: ignore[no-any-return]
 
 
-def fingerprint(folder: Path) -> str:
-    """Names the weights in a folder without reading them: SHA-256 over each safetensors file's name, size and
-    header and each JSON file's text, 16 hex digits. Empty when there are none."""
-    digest = hashlib.sha256()
-    weights = sorted(folder.rglob("*.safetensors"))
-    for file in weights:
-        digest.update(f"{file.relative_to(folder)}\0{file.stat().st_size}\0".encode())
-        with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            digest.update(stream.read(min(length, MAX_HEADER_BYTES)))
-    for file in sorted(folder.rglob("*.json")):
-        digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes())
-    return digest.hexdigest()[:16] if weights else ""
+def _prompt_max_tokens(folder: Path) -> int:
+    """How much of a prompt the text encoders read; 0 unless all are CLIP's, for others leave it to their pipeline."""
+    index = _peek(folder / "model_index.json")
+    encoders = {name: part for name, part in index.items() if name.startswith("text_encoder") and part != [None, None]}
+    if not encoders or not all("CLIPText" in str(part) for part in encoders.values()):
+        return 0
+    limits = (_peek(folder / name / "config.json").get("max_position_embeddings") for name in encoders)
+    return min((limit for limit in limits if isinstance(limit, int)), default=0)
+
+
+def _peek(file: Path) -> dict[str, Any]:
+    """An object in a model's folder, as far as it can be read: loading the model says what is wrong with it."""
+    try:
+        config = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return config if isinstance(config, dict) else {}

@@ -17,7 +17,6 @@ _FIELDS = {
     "kind": str,
     "display_name": str,
     "source": str,
-    "revision": str,
     "defaults": dict,
     "size_multiple_px": int,
     "max_size_px": int,
@@ -42,9 +41,7 @@ _CHOICES = {
     "preview": get_args(PreviewMethod),
     "scheduler": SCHEDULERS,
 }
-_LEAST = dict.fromkeys(
-    ("size_multiple_px", "max_size_px", "max_frames", "width_px", "height_px", "steps", "frames", "guidance_scale"), 1
-)
+_LEAST = dict.fromkeys(("size_multiple_px", "max_size_px", "max_frames", "width_px", "height_px", "steps", "frames"), 1)
 _WORDS: dict[Any, str] = {
     str: "text", dict: "a mapping", int: "a whole number", bool: "true or false", _NUMBER: "a number",
 }  # fmt: skip
@@ -75,7 +72,7 @@ def check_card(where: str, card: object) -> None:
         check_field(where, name, card[name], _FIELDS)
     for name, value in card.get("defaults", {}).items():
         check_field(f"{where}: defaults", name, value, _DEFAULTS)
-    for name in {"max_width_px", "max_height_px"} & card.keys():
+    for name in {"max_width_px", "max_height_px", "prompt_max_tokens"} & card.keys():
         check_field(where, name, card[name], {name: int})
 
 

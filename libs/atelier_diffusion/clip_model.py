@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from atelier_diffusion.denoise import Frames
+from atelier_diffusion.prompt_tokens import PromptTokens
 from atelier_diffusion.request import VideoRequest
 from atelier_diffusion.steps import OnStep
 
@@ -37,6 +38,10 @@ class ClipModel(Protocol):
 
     @property
     def memory_bytes(self) -> int: ...
+
+    def count_tokens(self, request: VideoRequest) -> PromptTokens | None:
+        """How much of the prompts `draw` reads; None where nobody can tell."""
+        ...
 
     def draw(self, request: VideoRequest, on_step: OnStep) -> FrameSource:
         """Denoises a clip that `facts` let through, telling every step; its frames come from what is answered.

@@ -7,12 +7,13 @@ together is the caller's decision: nothing here assumes that they belong to one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from atelier_diffusion.prompt_tokens import PromptTokens
 from atelier_diffusion.request import ImageRequest
 
 # Height × width × 3, uint8, sRGB.
@@ -60,7 +61,7 @@ class Denoiser(Protocol[StateT_contra]):
 
     def preview(self, state: StateT_contra) -> Pixels:
         """A small picture, at most 128 px wide and high, of what the finished one (of a clip: the frame in the middle)
-        will look like; needs one step."""
+        will look like; needs one step. Raises `EngineError` NUMERICAL_FAILURE when it cannot be shown."""
         ...
 
     @property
@@ -78,6 +79,10 @@ class DenoisingLoop(Denoiser[StateT], Protocol[StateT]):
         """One state for each picture of the request: prompt encoded, noise drawn, no step done."""
         ...
 
+    def count_tokens(self, request: ImageRequest) -> PromptTokens | None:
+        """How much of the prompts `prepare` reads; None where nobody can tell."""
+        ...
+
     def decode(self, state: StateT) -> Pixels:
         """The finished picture. Raises `EngineError` NUMERICAL_FAILURE when the numbers overflowed."""
         ...
@@ -92,6 +97,7 @@ class Picture:
     pixels: Pixels
     model_id: str
     model_revision: str
+    tokens: PromptTokens | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +116,4 @@ class Clip:
     frames: int
     model_id: str
     model_revision: str
+    tokens: PromptTokens | None = field(default=None, compare=False)

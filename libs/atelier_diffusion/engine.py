@@ -78,6 +78,11 @@ class Engine(ABC, Generic[LoopT]):
         """Where every model of the catalogue stands, the default first."""
         return [self._cache.status(card) for card in self._catalogue.cards]
 
+    def refresh(self) -> None:
+        """Looks whether the files of any model were replaced, and tells the listener. Takes milliseconds."""
+        for card in self._catalogue.cards:
+            self._cache.refresh(card)
+
     def memory(self) -> MemoryReading:
         """Memory of the device."""
         return self.device.memory()
@@ -117,8 +122,9 @@ class ImageEngine(Engine[DenoisingLoop[Any]]):
         card = self._catalogue.get(model_id)
         card.check(request)
         with self._using(card) as (loop, revision):
+            tokens = loop.count_tokens(request)
             return [
-                Picture(state.index, state.seed, loop.decode(state), card.id, revision)
+                Picture(state.index, state.seed, loop.decode(state), card.id, revision, tokens)
                 for state in denoised(loop, loop.prepare(request), on_step)
             ]
 

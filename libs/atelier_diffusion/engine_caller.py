@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from atelier_diffusion.denoise import FrameChunk
+from atelier_diffusion.denoise import FrameChunk, Pixels
 from atelier_diffusion.encode import preview_jpeg
 from atelier_diffusion.engine_messages import Decoded, StepDone
-from atelier_diffusion.errors import CanceledError
+from atelier_diffusion.errors import CanceledError, EngineError
 from atelier_diffusion.steps import StepReport
 
 PREVIEW_EVERY_S = 0.5
@@ -21,8 +21,11 @@ class Caller:
     The device's thread says what is done; `take` and `stop` come from the thread that receives.
     """
 
-    def __init__(self, number: int, send: Callable[[object], None]) -> None:
+    def __init__(
+        self, number: int, send: Callable[[object], None], *, preview_every_s: float = PREVIEW_EVERY_S
+    ) -> None:
         self._number = number
+        self._preview_every_s = preview_every_s
         self._send = send
         self._stopped = threading.Event()
         self._room = threading.Semaphore(1)  # for chunks that are sent and not yet taken
@@ -56,9 +59,9 @@ class Caller:
         if self._stopped.is_set():
             return False
         began_ns, ended_ns, preview = self._last_ns, time.time_ns(), b""
-        is_due = time.monotonic() - self._previewed >= PREVIEW_EVERY_S
+        is_due = time.monotonic() - self._previewed >= self._preview_every_s
         if report.preview is not None and report.step < report.steps and is_due:
-            preview = preview_jpeg(report.preview())
+            preview = _shown(report.preview)
             self._previewed = time.monotonic()
         self._send(StepDone(self._number, report.step, report.steps, report.picture_index, began_ns, ended_ns, preview))
         self._last_ns = time.time_ns()
@@ -75,3 +78,13 @@ class Caller:
         self._send(Decoded(self._number, chunk, began_ns, ended_ns))
         self._last_ns = time.time_ns()
         return True
+
+
+def _shown(preview: Callable[[], Pixels]) -> bytes:
+    """A preview whose numbers overflowed is none: the decoder may be right at full size, and the end tells."""
+    try:
+        return preview_jpeg(preview())
+    except EngineError as error:
+        if error.reason != "NUMERICAL_FAILURE":
+            raise
+        return b""

@@ -107,7 +107,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """What a call raised: an `EngineError`, or something that nobody expected, with its trace for the log."""
+    """What a call raised: an `EngineError`, or something that nobody expected; `trace` is for the log."""
 
     number: int
     error: EngineError | None

@@ -35,7 +35,7 @@ from atelier_diffusion.engine_messages import (
     packed,
     unpacked,
 )
-from atelier_diffusion.errors import CanceledError, EngineError
+from atelier_diffusion.errors import CanceledError, EngineError, ModelLoadError
 
 _PR_SET_PDEATHSIG = 1
 
@@ -117,7 +117,7 @@ class Desk:
             try:
                 answer: object = Returned(call.number, self._done(call, caller), caller.device_s)
             except EngineError as error:
-                answer = Raised(call.number, error)
+                answer = Raised(call.number, error, _cause_of(error))
             except CanceledError:
                 answer = Raised(call.number, None)  # whoever said so waits no longer
             except Exception:  # noqa: BLE001 - told to the service, which logs it and lets the job fail
@@ -139,6 +139,13 @@ class Desk:
         if not call.takes_frames:
             return method(*call.arguments, on_step=caller.on_step)
         return method(*call.arguments, on_step=caller.on_step, on_frames=caller.on_frames)
+
+
+def _cause_of(error: EngineError) -> str:
+    """For the log, of a model that was not loaded: its files are the operator's, and hold no prompt."""
+    if not isinstance(error, ModelLoadError) or error.__cause__ is None:
+        return ""
+    return "".join(traceback.format_exception(error.__cause__))
 
 
 def main() -> None:

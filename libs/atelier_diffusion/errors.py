@@ -24,9 +24,10 @@ class ModelLoadError(EngineError):
     """A model could not be made ready.
 
     Reasons: MODEL_NOT_FOUND (no such folder or repository), MODEL_DOWNLOAD_FAILED (hub not reached),
+    MODEL_ACCESS_DENIED (the hub wants permission), DISK_FULL (no room for a download),
     MODEL_UNSAFE_FORMAT (pickled weights), MODEL_UNSUPPORTED (a pipeline that the engine cannot run),
-    MODEL_TOO_LARGE (can never fit the memory budget), MODEL_MEMORY_BUSY (would fit once running work ends),
-    MODEL_LOAD_FAILED (anything else).
+    MODEL_FILES_CHANGING (written to while they were read), MODEL_TOO_LARGE (can never fit the memory budget),
+    MODEL_MEMORY_BUSY (would fit once running work ends), MODEL_LOAD_FAILED (anything else).
     """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,7 +27,8 @@ class Hub:
         return folder
 
     def download(self, source: ModelSource, parts: Iterable[str], variant: str = "") -> tuple[Path, str]:
-        """The folder with the files of the model's parts, and the revision that they are.
+        """The folder with the files of the model's parts, and the commit that they are of; ModelScope's tools do not
+        tell it: empty.
 
         What was downloaded before is used when the hub cannot be reached. Raises `ModelLoadError`
         MODEL_DOWNLOAD_FAILED or MODEL_NOT_FOUND.
@@ -40,6 +42,7 @@ class Hub:
     def _from_hugging_face(self, source: ModelSource, patterns: list[str]) -> tuple[Path, str]:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import (
+            GatedRepoError,
             HfHubHTTPError,
             LocalEntryNotFoundError,
             RepositoryNotFoundError,
@@ -54,16 +57,27 @@ class Hub:
                 endpoint=self._hf_endpoint or None,
                 allow_patterns=patterns,
             )
+        except GatedRepoError as error:
+            raise ModelLoadError(
+                "MODEL_ACCESS_DENIED",
+                f"{source} is gated: accept its terms at Hugging Face, and give the worker your token (HF_TOKEN)",
+            ) from error
         except (RepositoryNotFoundError, RevisionNotFoundError) as error:
             raise ModelLoadError("MODEL_NOT_FOUND", f"Hugging Face has no {source}, or it is not public") from error
         except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-            raise ModelLoadError("MODEL_DOWNLOAD_FAILED", f"{source} could not be downloaded") from error
+            raise not_downloaded(source, error) from error
         return Path(folder), Path(folder).name  # the last part of a snapshot's path is its commit
 
     def _from_modelscope(self, source: ModelSource, patterns: list[str]) -> tuple[Path, str]:
         # Not `modelscope` itself, whose import takes seconds.
         from modelscope_hub.compat.snapshot_download import snapshot_download
-        from modelscope_hub.errors import HubError, NotExistError, NotFoundError
+        from modelscope_hub.errors import (
+            AuthenticationError,
+            HubError,
+            NotExistError,
+            NotFoundError,
+            PermissionDeniedError,
+        )
 
         try:
             folder = snapshot_download(
@@ -73,11 +87,27 @@ class Hub:
                 endpoint=self._modelscope_endpoint or None,
                 allow_patterns=patterns,
             )
+        except (AuthenticationError, PermissionDeniedError) as error:
+            raise ModelLoadError(
+                "MODEL_ACCESS_DENIED",
+                f"ModelScope does not give out {source} without permission: give the worker a token",
+            ) from error
         except (NotFoundError, NotExistError) as error:
             raise ModelLoadError("MODEL_NOT_FOUND", f"ModelScope has no {source}, or it is not public") from error
         except (HubError, OSError) as error:
-            raise ModelLoadError("MODEL_DOWNLOAD_FAILED", f"{source} could not be downloaded") from error
-        return Path(folder), source.revision or "master"
+            raise not_downloaded(source, error) from error
+        return Path(folder), ""
+
+
+def not_downloaded(source: ModelSource, error: BaseException) -> ModelLoadError:
+    """What kept a download from its end: a full disk, found among the causes of what the hub's tools raised, or the
+    network."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return ModelLoadError("DISK_FULL", f"{source} could not be downloaded: the disk for models is full")
+        cause = cause.__cause__ or cause.__context__
+    return ModelLoadError("MODEL_DOWNLOAD_FAILED", f"{source} could not be downloaded: the hub cannot be reached")
 
 
 def _wanted(parts: Iterable[str], variant: str) -> list[str]:

@@ -19,6 +19,7 @@ from atelier_diffusion.denoise import Frames, Pixels
 from atelier_diffusion.device import Device
 from atelier_diffusion.errors import EngineError
 from atelier_diffusion.model_card import PreviewMethod
+from atelier_diffusion.prompt_tokens import PromptTokens, count_tokens
 from atelier_diffusion.request import DrawingRequest
 from atelier_diffusion.scheduler import new_scheduler, predicted_original
 
@@ -68,7 +69,7 @@ class LatentLoop(ABC):
         self._device = device
         self._preview = preview
         self._dtype: torch.dtype = pipe.unet.dtype
-        self._scheduler_config = dict(pipe.scheduler.config)
+        self._scheduler = pipe.scheduler
         self._memory_bytes = held_bytes(pipe)
 
     @property
@@ -78,6 +79,9 @@ class LatentLoop(ABC):
     def close(self) -> None:
         self._pipe = None
         self._device.release()
+
+    def count_tokens(self, request: DrawingRequest) -> PromptTokens | None:
+        return count_tokens(self._pipe, request)
 
     @torch.inference_mode()
     def step(self, states: Sequence[LatentState]) -> None:
@@ -123,7 +127,7 @@ class LatentLoop(ABC):
         factor = self._pipe.vae_scale_factor
         shape = (self._pipe.unet.config.in_channels, frames, request.height_px // factor, request.width_px // factor)
         noise = torch.randn(shape, generator=generator, dtype=torch.float32).transpose(0, 1).contiguous()
-        scheduler = new_scheduler(request.scheduler, self._scheduler_config, request.steps)
+        scheduler = new_scheduler(request.scheduler, self._scheduler, request.steps)
         latents = noise.to(self._device.torch_device) * scheduler.init_noise_sigma
         return LatentState(index, seed, len(scheduler.timesteps), latents, conditioning, scheduler, generator)
 
@@ -163,11 +167,13 @@ class LatentLoop(ABC):
     def _finished(self, latents: torch.Tensor) -> Frames:
         """The pictures of latents (N, C, H, W). Raises `EngineError` NUMERICAL_FAILURE."""
         if not bool(torch.isfinite(latents).all()):
-            raise EngineError("NUMERICAL_FAILURE", "the numbers overflowed; another scheduler or precision may help")
+            raise overflowed()
         return self._device.guarded(lambda: self._decoded(latents))
 
     def _small(self, original: torch.Tensor) -> Pixels:
         if self._preview == "pixel_shuffle":
+            if not bool(torch.isfinite(original).all()):
+                raise overflowed()
             return only(_to_frames(functional.pixel_shuffle(original, 2)))
         height, width = original.shape[-2:]
         shrink = max(1.0, max(height, width) * self._pipe.vae_scale_factor / PREVIEW_SIDE_PX)
@@ -183,7 +189,15 @@ class LatentLoop(ABC):
             latents = latents * spread + latents.new_tensor(mean).view(shape)
         else:
             latents = latents / vae.config.scaling_factor
-        return _to_frames(vae.decode(latents.to(vae.dtype), return_dict=False)[0])
+        decoded = vae.decode(latents.to(vae.dtype), return_dict=False)[0]
+        if not bool(torch.isfinite(decoded).all()):
+            raise overflowed()
+        return _to_frames(decoded)
+
+
+def overflowed() -> EngineError:
+    """What numbers that are not finite come to: black frames, if nobody looked."""
+    return EngineError("NUMERICAL_FAILURE", "the numbers overflowed; another scheduler or precision may help")
 
 
 def held_bytes(pipe: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -22,28 +22,39 @@ from atelier_diffusion.memory import DTYPE_BYTES
 from atelier_diffusion.model_cache import LoadedModel
 from atelier_diffusion.model_card import ModelCard
 from atelier_diffusion.model_folder import PIPELINES, ModelFolder
+from atelier_diffusion.model_revisions import ModelRevisions, Stamps, stamps
+from atelier_diffusion.part_loader import load_parts
 from atelier_diffusion.pipeline import DiffusersLoop
 from atelier_diffusion.pipeline_call import PipelineCall
 from atelier_diffusion.pipeline_facts import PipelineFacts
 from atelier_diffusion.quiet import quiet
+from atelier_diffusion.scheduler import choice_of
 from atelier_diffusion.video_pipeline import DiffusersClipLoop
 
 ModelT_co = TypeVar("ModelT_co", bound=LoadedModel, covariant=True)
+
+# What hubs call half precision; many repositories have nothing else.
+_USUAL_VARIANT = "fp16"
 
 # Reads a pipeline from a folder, for use at that precision.
 PipelineReader = Callable[[ModelFolder, torch.dtype], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LocatedPipeline(Generic[ModelT_co]):
-    """A model whose folder is on this machine and has been looked at. `make` gets the pipeline on its device."""
+    """A model whose folder is on this machine and has been looked at. `make` gets the pipeline on its device.
+
+    `revision` is given where the files cannot change; otherwise loading hashes them.
+    """
 
     card: ModelCard
     folder: ModelFolder
     revision: str
+    revisions: ModelRevisions
     device: Device
     read: PipelineReader
     make: Callable[[Any], ModelT_co]
+    loaded_stamps: Stamps = field(default_factory=dict)
 
     @property
     def needed_bytes(self) -> int:
@@ -51,10 +62,32 @@ class LocatedPipeline(Generic[ModelT_co]):
         return self.folder.needed_bytes(self.device.dtype_for(self.card.dtype))
 
     def load(self) -> ModelT_co:
-        """Reads the weights to the device. Raises `ModelLoadError`."""
+        """Reads the weights to the device. Raises `ModelLoadError`: MODEL_FILES_CHANGING where somebody writes to them
+        meanwhile, so that nobody knows which were read."""
+        before = stamps(self.folder)
+        revision = self.revision or self.revisions.of(self.folder)
+        try:
+            model = self._load()
+        except ModelLoadError as error:
+            if stamps(self.folder) != before:
+                raise self._changing() from error
+            raise
+        if stamps(self.folder) != before:
+            model.close()
+            raise self._changing()
+        self.revision, self.loaded_stamps = revision, before
+        return model
+
+    def is_replaced(self) -> bool:
+        try:
+            return stamps(ModelFolder(self.folder.path, self.folder.variant)) != self.loaded_stamps
+        except (ModelLoadError, OSError):
+            return False  # what is gone, or half copied, takes the place of nothing
+
+    def _load(self) -> ModelT_co:
         dtype = torch_dtype(self.device.dtype_for(self.card.dtype))
         try:
-            return self.device.guarded(lambda: self._load(dtype))
+            return self.device.guarded(lambda: self._read(dtype))
         except ModelLoadError:
             raise
         except EngineError as error:
@@ -65,14 +98,19 @@ class LocatedPipeline(Generic[ModelT_co]):
                 "MODEL_LOAD_FAILED", f"the files of model {self.card.id} do not make a pipeline"
             ) from error
 
-    def _load(self, dtype: torch.dtype) -> ModelT_co:
+    def _read(self, dtype: torch.dtype) -> ModelT_co:
         with quiet():
             pipe = self.read(self.folder, dtype)
         pipe.to(self.device.torch_device)
+        if self.device.torch_device.type == "cpu":
+            _leave_files(pipe)
         return self.make(pipe)
 
+    def _changing(self) -> ModelLoadError:
+        return ModelLoadError("MODEL_FILES_CHANGING", f"the files of model {self.card.id} changed while it was loaded")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True, kw_only=True)
 class LocatedClips(LocatedPipeline[ClipModel]):
     """A model for clips."""
 
@@ -82,12 +120,20 @@ class LocatedClips(LocatedPipeline[ClipModel]):
 class PipelineStore:
     """Models of the catalogue as diffusers pipelines."""
 
-    def __init__(self, device: Device, hub: Hub) -> None:
+    def __init__(self, device: Device, hub: Hub, revisions: ModelRevisions) -> None:
         self._device = device
         self._hub = hub
+        self._revisions = revisions
+
+    def known_revision(self, card: ModelCard) -> str:
+        """See `model_cache.ModelStore`."""
+        if card.revision or card.folder is None:
+            return card.revision
+        return self._revisions.known(ModelFolder(card.folder, card.variant))
 
     def _found(self, card: ModelCard) -> tuple[ModelFolder, str]:
-        """Finds or downloads the model's folder and checks it. Raises `ModelLoadError`."""
+        """Finds or downloads the model's folder and checks it; answers its revision where a hub tells it. Raises
+        `ModelLoadError`."""
         if card.folder is not None:
             folder, revision = ModelFolder(card.folder, card.variant), card.revision
             self._check(folder, card)
@@ -97,6 +143,9 @@ class PipelineStore:
             self._check(index, card)
             path, revision = self._hub.download(card.source, index.parts, card.variant)
             folder = ModelFolder(path, card.variant)
+            if not card.variant and folder.lacks_weights():
+                path, revision = self._hub.download(card.source, index.parts, _USUAL_VARIANT)
+                folder = ModelFolder(path)
         folder.check(card.kind)
         return folder, revision
 
@@ -111,7 +160,7 @@ class DiffusersStore(PipelineStore):
     def locate(self, card: ModelCard) -> LocatedPipeline[DiffusersLoop]:
         folder, revision = self._found(card)
         make = partial(DiffusersLoop, device=self._device, preview=card.preview)
-        return LocatedPipeline(card, folder, revision, self._device, _by_parts, make)
+        return LocatedPipeline(card, folder, revision, self._revisions, self._device, _by_parts, make)
 
 
 class DiffusersClipStore(PipelineStore):
@@ -123,12 +172,14 @@ class DiffusersClipStore(PipelineStore):
         if folder.pipeline in PIPELINES:
             clips = ClipFacts.read(folder.config("unet"), folder.config("vae"), dtype)
             make: Callable[[Any], ClipModel] = partial(DiffusersClipLoop, device=self._device, preview=card.preview)
-            return LocatedClips(card, folder, revision, self._device, _by_parts, make, clips)
+            return LocatedClips(
+                card, folder, revision, self._revisions, self._device, _by_parts, make, facts=clips
+            )  # fmt: skip
         facts = PipelineFacts.read(
             _call_of(folder), folder.configs, card.defaults.scheduler, DTYPE_BYTES[dtype]
         )  # fmt: skip
         make = partial(CalledPipeline, device=self._device, facts=facts)
-        return LocatedClips(card, folder, revision, self._device, _as_it_is, make, facts)
+        return LocatedClips(card, folder, revision, self._revisions, self._device, _as_it_is, make, facts=facts)
 
     def _check(self, folder: ModelFolder, card: ModelCard) -> None:
         super()._check(folder, card)
@@ -142,11 +193,15 @@ def _call_of(folder: ModelFolder) -> PipelineCall:
 
 
 def _options(folder: ModelFolder, dtype: torch.dtype) -> dict[str, Any]:
+    parts = load_parts(folder, dtype)
+    others = set(folder.weighted_parts) - parts.keys()
+    variants = {folder.variant_of(name) for name in others}
     return {
+        **parts,
         "dtype": dtype,
         "use_safetensors": True,
         "local_files_only": True,
-        "variant": folder.variant or None,
+        "variant": (variants or {""}).pop() or None,
     }
 
 
@@ -184,10 +239,37 @@ def _from_folder(folder: ModelFolder, dtype: torch.dtype) -> Any:
 def _check_parts(pipe: Any) -> None:
     """Refuses pipelines of a supported class that need more than a prompt, or a scheduler of their own."""
     unet, vae = pipe.unet.config, pipe.vae.config
+    widths = [
+        encoder.config.hidden_size
+        for name in ("text_encoder", "text_encoder_2")
+        if (encoder := getattr(pipe, name, None)) is not None
+    ]
+    if isinstance(unet.cross_attention_dim, int) and unet.cross_attention_dim != sum(widths):
+        raise ModelLoadError(
+            "MODEL_LOAD_FAILED",
+            f"unet reads prompts of {unet.cross_attention_dim} channels, the text encoders write {sum(widths)}:"
+            " they are of different models",
+        )
     if unet.in_channels != vae.latent_channels:
         raise ModelLoadError("MODEL_UNSUPPORTED", "the model needs more than a prompt (inpainting, editing)")
     if unet.time_cond_proj_dim is not None:
-        raise ModelLoadError("MODEL_UNSUPPORTED", "consistency models need a scheduler of their own")
+        raise ModelLoadError(
+            "MODEL_UNSUPPORTED",
+            "the model takes the guidance scale as an input; LCMs fused without it can be drawn with",
+        )
+    if choice_of(pipe.scheduler).family == "own":
+        known = "those of Stable Diffusion, EDM and LCM"
+        raise ModelLoadError(
+            "MODEL_UNSUPPORTED", f"the model's scheduler is {type(pipe.scheduler).__name__}, which is none of {known}"
+        )
+
+
+def _leave_files(pipe: Any) -> None:
+    """Weights used as they are stored lie in the mapped file: whoever writes to it changes them in mid-work."""
+    for part in pipe.components.values():
+        if isinstance(part, torch.nn.Module):
+            for tensor in (*part.parameters(), *part.buffers()):
+                tensor.data = tensor.data.clone()
 
 
 def _tune(pipe: Any) -> None:

@@ -14,6 +14,7 @@ from atelier_diffusion.engine import ImageEngine
 from atelier_diffusion.hub import Hub
 from atelier_diffusion.model_cache import ModelCache, ModelStatus, ModelStore, ModelT
 from atelier_diffusion.model_card import DtypeName
+from atelier_diffusion.model_revisions import ModelRevisions
 from atelier_diffusion.video_engine import VideoEngine
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ class EngineOptions(TypedDict, total=False):
 
     `device` is `auto` (the default), `cpu`, `cuda` or `cuda:N`; `dtype` None means the device's own choice; `threads` 0
     means the physical cores; a memory budget of 0 means four fifths of what the device has free now. Without a cache
-    folder or endpoints the hubs' own defaults hold. `listener` hears every change of a model's state, in the thread
-    that loads.
+    folder or endpoints the hubs' own defaults hold. `model_index` is a file that remembers the hashes of models (see
+    `model_revisions`); without one they are hashed in every process. `listener` hears every change of a model's state,
+    in the thread that loads.
     """
 
     device: str
@@ -39,6 +41,7 @@ class EngineOptions(TypedDict, total=False):
     cache_folder: Path | None
     hf_endpoint: str
     modelscope_endpoint: str
+    model_index: Path | None
     listener: Callable[[ModelStatus], None]
 
 
@@ -50,7 +53,8 @@ def open_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) -> Image
     with _importing_torch():
         from atelier_diffusion.loader import DiffusersStore
     device = _device(options)
-    return ImageEngine(catalogue, _cache(DiffusersStore(device, _hub(options)), device, options), device)
+    store = DiffusersStore(device, _hub(options), ModelRevisions(options.get("model_index")))
+    return ImageEngine(catalogue, _cache(store, device, options), device)
 
 
 def open_video_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) -> VideoEngine:
@@ -58,7 +62,8 @@ def open_video_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) ->
     with _importing_torch():
         from atelier_diffusion.loader import DiffusersClipStore
     device = _device(options)
-    return VideoEngine(catalogue, _cache(DiffusersClipStore(device, _hub(options)), device, options), device)
+    store = DiffusersClipStore(device, _hub(options), ModelRevisions(options.get("model_index")))
+    return VideoEngine(catalogue, _cache(store, device, options), device)
 
 
 def _device(options: EngineOptions) -> Device:
@@ -82,8 +87,9 @@ def _importing_torch() -> Iterator[None]:
     # Before torch loads OpenMP: threads that wait must sleep, not spin. On cores shared with other processes spinning
     # made one convolution 30 times slower (31 ms against 0.7 ms); on idle cores it gains next to nothing.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # It says in plain text, between our JSON lines, that it gets on without torchvision.
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    # Else they say in plain text, between our JSON lines, that they get on without torchvision, and, which no log of
+    # ours holds, the part of a prompt that was cut off. Whatever the environment says: read when they are imported.
+    os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
     with _collector_paused():
         yield
 

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -55,10 +55,12 @@ ModelT_co = TypeVar("ModelT_co", bound=LoadedModel, covariant=True)
 
 
 class LocatedModel(Protocol[ModelT_co]):
-    """A model whose files are on this machine. All three are cheap but `load`."""
+    """A model whose files are on this machine. All is cheap but `load`."""
 
     @property
-    def revision(self) -> str: ...
+    def revision(self) -> str:
+        """Names the weights that were loaded; empty before."""
+        ...
 
     @property
     def needed_bytes(self) -> int:
@@ -69,6 +71,10 @@ class LocatedModel(Protocol[ModelT_co]):
         """Reads the weights. Raises `ModelLoadError`."""
         ...
 
+    def is_replaced(self) -> bool:
+        """Whether other files that could be loaded are in the place of those that were."""
+        ...
+
 
 class ModelStore(Protocol[ModelT_co]):
     """Where models come from."""
@@ -77,11 +83,16 @@ class ModelStore(Protocol[ModelT_co]):
         """Finds or downloads the model's files. Raises `ModelLoadError`."""
         ...
 
+    def known_revision(self, card: ModelCard) -> str:
+        """What loading the model now would read, if that is known without reading it; else empty. Cheap."""
+        ...
+
 
 class _Entry(Generic[ModelT]):
-    def __init__(self, model: ModelT, revision: str) -> None:
+    def __init__(self, model: ModelT, located: LocatedModel[ModelT]) -> None:
         self.model = model
-        self.revision = revision
+        self.located = located
+        self.revision = located.revision
         self.memory_bytes = model.memory_bytes
         self.users = 0
         self.doomed = False
@@ -90,7 +101,8 @@ class _Entry(Generic[ModelT]):
 class ModelCache(Generic[ModelT]):
     """Models in memory, at most `budget_bytes` of weights. Safe to call from several threads.
 
-    A model in use is never dropped. The listener hears every change of state, in the thread that caused it and
+    A model in use is never dropped. One whose files were replaced is dropped when it is not in use, so that the next
+    work is done with the new ones. The listener hears every change of state, in the thread that caused it and
     under the cache's lock: it must only pass the news on.
     """
 
@@ -110,9 +122,23 @@ class ModelCache(Generic[ModelT]):
             return sum(entry.memory_bytes for entry in self._entries.values())
 
     def status(self, card: ModelCard) -> ModelStatus:
-        """Where the model stands; UNLOADED with the catalogue's revision if it was never asked for."""
+        """Where the model stands; UNLOADED if it was never asked for."""
         with self._lock:
-            return self._statuses.get(card.id) or ModelStatus(card.id, ModelState.UNLOADED, card.revision)
+            if card.id not in self._statuses:
+                self._statuses[card.id] = self._unloaded(card)
+            return self._statuses[card.id]
+
+    def refresh(self, card: ModelCard) -> None:
+        """Tells when the model's files were replaced: a loaded model that is not in use is dropped, of one that is not
+        loaded the revision is told anew."""
+        if card.folder is None:
+            return  # a hub is asked when the model is loaded
+        self._drop_if_replaced(card)
+        with self._lock:
+            status = self.status(card)
+            known = self._store.known_revision(card)
+            if status.state in (ModelState.UNLOADED, ModelState.FAILED) and status.revision != known:
+                self._tell(replace(status, revision=known))
 
     @property
     def idle_bytes(self) -> int:
@@ -158,6 +184,7 @@ class ModelCache(Generic[ModelT]):
                 self._drop(model_id)
 
     def _acquire(self, card: ModelCard, admit: Callable[[Any], None]) -> _Entry[ModelT]:
+        self._drop_if_replaced(card)
         entry = self._pin(card.id)
         if entry is not None:
             return entry
@@ -174,8 +201,21 @@ class ModelCache(Generic[ModelT]):
                 self._entries.move_to_end(model_id)
             return entry
 
+    def _drop_if_replaced(self, card: ModelCard) -> None:
+        """A model in use serves its work to the end; whoever comes next asks again."""
+        with self._lock:
+            entry = self._entries.get(card.id)
+        if entry is None or not entry.located.is_replaced():
+            return
+        with self._lock:
+            if self._entries.get(card.id) is entry and not entry.users:
+                self._drop(card.id, self._store.known_revision(card))
+
+    def _unloaded(self, card: ModelCard) -> ModelStatus:
+        return ModelStatus(card.id, ModelState.UNLOADED, self._store.known_revision(card))
+
     def _load(self, card: ModelCard, admit: Callable[[Any], None]) -> _Entry[ModelT]:
-        self._tell(ModelStatus(card.id, ModelState.LOADING, card.revision))
+        self._tell(ModelStatus(card.id, ModelState.LOADING, self._store.known_revision(card)))
         try:
             located = self._store.locate(card)
             self._check_budget(card, located.needed_bytes)
@@ -186,7 +226,7 @@ class ModelCache(Generic[ModelT]):
             self._tell_failure(card, error)
             raise
         except EngineError:  # it is the work that was refused, not the model
-            self._tell(ModelStatus(card.id, ModelState.UNLOADED, card.revision))
+            self._tell(self._unloaded(card))
             raise
         except BaseException as error:
             failure = ModelLoadError("MODEL_LOAD_FAILED", f"model {card.id} could not be loaded")
@@ -194,7 +234,7 @@ class ModelCache(Generic[ModelT]):
             if not isinstance(error, Exception):
                 raise
             raise failure from error
-        entry = _Entry(model, located.revision)
+        entry = _Entry(model, located)
         entry.users = 1
         with self._lock:
             self._entries[card.id] = entry
@@ -219,13 +259,15 @@ class ModelCache(Generic[ModelT]):
                     return
                 self._drop(model_id)
 
-    def _drop(self, model_id: str) -> None:
+    def _drop(self, model_id: str, revision: str | None = None) -> None:
+        """`revision` is of the files that are there now, where they are others."""
         entry = self._entries.pop(model_id)
         entry.model.close()
-        self._tell(ModelStatus(model_id, ModelState.UNLOADED, entry.revision))
+        self._tell(ModelStatus(model_id, ModelState.UNLOADED, entry.revision if revision is None else revision))
 
     def _tell_failure(self, card: ModelCard, error: ModelLoadError) -> None:
-        failed = ModelStatus(card.id, ModelState.FAILED, card.revision, reason=error.reason, message=error.message)
+        known = self._store.known_revision(card)
+        failed = ModelStatus(card.id, ModelState.FAILED, known, reason=error.reason, message=error.message)
         self._tell(failed)
 
     def _tell(self, status: ModelStatus) -> None:

@@ -32,11 +32,13 @@ class ModelDefaults:
 class ModelCard:
     """One entry of the catalogue.
 
-    `revision` names the weights: for a folder its card's revision or a fingerprint of its files; for a hub the
-    revision asked for, empty until known. `folder` is the absolute folder of a `path` source, None for a hub's.
+    `revision` names weights that never change: the commit of a hub that the source names. Empty otherwise: then they
+    are named when they are loaded. `folder` is the absolute folder of a `path` source, None for a hub's.
     `is_default` is that among the models of its kind. `dtype` None means the device's own choice. `preview` says how a
     half-made latent becomes a small picture: `pixel_shuffle` where the latent is a rearranged small picture, else the
-    decoder is run on a shrunk latent. `max_frames` and `takes_first_frame` are for videos only.
+    decoder is run on a shrunk latent. `max_frames` and `takes_first_frame` are for videos only. `schedulers` are
+    those that the model can be drawn with, empty while that is not known; `prompt_max_tokens` is how much of a prompt
+    it reads (see `prompt_tokens`), 0 while that is not known.
     """
 
     id: str
@@ -54,6 +56,8 @@ class ModelCard:
     kind: ModelKind = "image"
     max_frames: int = 64
     takes_first_frame: bool = False
+    schedulers: tuple[SchedulerName, ...] = ()
+    prompt_max_tokens: int = 0
 
     def check_size(self, width_px: int, height_px: int) -> None:
         """Raises `EngineError` INVALID_SIZE for a size that this model cannot draw."""

@@ -23,7 +23,13 @@ PIPELINES: dict[str, ModelKind] = {
 _PARTS = ("text_encoder", "text_encoder_2", "unet", "vae", "scheduler", "tokenizer", "tokenizer_2")
 _WITHOUT_WEIGHTS = re.compile(r"(Scheduler|Tokenizer|Processor|FeatureExtractor)(Fast|Pil)?$")
 
-_WEIGHT_NAMES = ("diffusion_pytorch_model", "model")
+# A file of weights or the index of its shards, and the variant in its name: `model.fp16.safetensors`.
+_WEIGHTS = re.compile(
+    r"(?:diffusion_pytorch_model|model)"
+    r"(?:(?:\.(?P<whole>[\w]+))?\.safetensors|\.safetensors\.index(?:\.(?P<shards>\w+))?\.json)"
+)
+_CONVERT = "make a folder of it with diffusers' from_single_file(…).save_pretrained(…)"
+_TEXTS = {".json", ".txt", ".model"}
 _PICKLES = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
 
 
@@ -38,6 +44,8 @@ class ModelFolder:
     @cached_property
     def index(self) -> dict[str, Any]:
         """`model_index.json`. Raises `ModelLoadError`."""
+        if self.path.is_file() and self.path.suffix in {".safetensors", *_PICKLES}:
+            raise ModelLoadError("MODEL_UNSUPPORTED", f"the model is a single file: {_CONVERT}")
         if not self.path.is_dir():
             raise ModelLoadError("MODEL_NOT_FOUND", "the model's folder is not there")
         file = self.path / "model_index.json"
@@ -47,10 +55,14 @@ class ModelFolder:
                     "MODEL_UNSAFE_FORMAT",
                     "pickled weights are not loaded: a diffusers folder with safetensors is needed",
                 )
+            if any(found.suffix == ".safetensors" for found in self.path.iterdir()):
+                raise ModelLoadError(
+                    "MODEL_UNSUPPORTED", f"the model's folder holds a single file and no model_index.json: {_CONVERT}"
+                )
             raise ModelLoadError(
                 "MODEL_NOT_FOUND", "the model's folder has no model_index.json: it is no diffusers folder"
             )
-        return _read_object(file)
+        return _read_object(file, "model_index.json")
 
     @property
     def pipeline(self) -> str:
@@ -82,6 +94,14 @@ class ModelFolder:
         when it has a pickle instead."""
         return [file for name in self.weighted_parts for file in self._weights_of(name)]
 
+    @property
+    def read_files(self) -> list[Path]:
+        """Every file that loading reads: the index, weights, configurations and vocabularies. Raises
+        `ModelLoadError`."""
+        folders = [self.path / name for name in self.parts if (self.path / name).is_dir()]
+        texts = [file for folder in folders for file in folder.iterdir() if file.suffix in _TEXTS and file.is_file()]
+        return [self.path / "model_index.json", *texts, *self.weight_files]
+
     def needed_bytes(self, dtype: str) -> int:
         """Memory that the weights take once loaded as `dtype`. Raises `ModelLoadError`."""
         return sum(tensor_bytes(file, dtype) for file in self.weight_files)
@@ -91,14 +111,23 @@ class ModelFolder:
         """The configurations of all parts that have one, by part. Raises `ModelLoadError`."""
         names = {part: "scheduler_config.json" if part == "scheduler" else "config.json" for part in self.parts}
         files = {part: self.path / part / name for part, name in names.items()}
-        return {part: _read_object(file) for part, file in files.items() if file.is_file()}
+        return {part: _read_object(file, f"{part}/{file.name}") for part, file in files.items() if file.is_file()}
 
     def config(self, part: str) -> dict[str, Any]:
         """Configuration of a part that is a diffusers model. Raises `ModelLoadError`."""
         file = self.path / part / "config.json"
         if not file.is_file():
             raise ModelLoadError("MODEL_LOAD_FAILED", f"{part} has no config.json")
-        return _read_object(file)
+        return _read_object(file, f"{part}/config.json")
+
+    def lacks_weights(self) -> bool:
+        """Whether some part has neither weights nor a pickle that could be refused."""
+        return any(self._found(name) is None and not self._has_pickle(name) for name in self.weighted_parts)
+
+    def variant_of(self, part: str) -> str:
+        """The variant that is read of a part: the only one that it has, where none was asked for."""
+        found = self._found(part)
+        return self.variant if found is None else found[1]
 
     def check_kind(self, kind: ModelKind) -> None:
         """Raises `ModelLoadError` MODEL_UNSUPPORTED when this pipeline does not make what `kind` says. What other
@@ -114,34 +143,62 @@ class ModelFolder:
         """Raises `ModelLoadError` when this is no folder that the engine could load, to make what `kind` says."""
         self.check_kind(kind)
         _ = self.weight_files
+        for part in self.parts:
+            for file in sorted((self.path / part).glob("*.json")):
+                _read_json(file, f"{part}/{file.name}")
 
     def _weights_of(self, part: str) -> list[Path]:
-        folder = self.path / part
-        infix = f".{self.variant}" if self.variant else ""
-        for name in _WEIGHT_NAMES:
-            whole = folder / f"{name}{infix}.safetensors"
-            if whole.is_file():
-                return [whole]
-            index = folder / f"{name}.safetensors.index{infix}.json"
-            if index.is_file():
-                return self._shards(index)
-        if folder.is_dir() and any(file.suffix in _PICKLES for file in folder.iterdir()):
+        found = self._found(part)
+        if found is not None:
+            file, _ = found
+            return self._shards(file) if file.suffix == ".json" else [file]
+        if self._has_pickle(part):
             raise ModelLoadError("MODEL_UNSAFE_FORMAT", f"{part} has pickled weights only: safetensors are needed")
-        raise ModelLoadError("MODEL_LOAD_FAILED", f"{part} has no{infix} safetensors weights")
+        wanted = f"{self.variant} weights in safetensors" if self.variant else "safetensors weights"
+        others = sorted(self._variants(part))
+        known = f"; it has the variants {', '.join(name or '(none)' for name in others)}" if others else ""
+        raise ModelLoadError("MODEL_LOAD_FAILED", f"{part} has no {wanted}{known}")
+
+    def _found(self, part: str) -> tuple[Path, str] | None:
+        """The file of weights of a part, or the index of its shards, and the variant that it is of."""
+        variants = self._variants(part)
+        wanted = self.variant
+        if not wanted and "" not in variants and len(variants) == 1:
+            (wanted,) = variants
+        return (variants[wanted], wanted) if wanted in variants else None
+
+    def _variants(self, part: str) -> dict[str, Path]:
+        """By name: the file of weights, or the index of shards."""
+        folder = self.path / part
+        found: dict[str, Path] = {}
+        for file in sorted(folder.iterdir()) if folder.is_dir() else []:
+            match = _WEIGHTS.fullmatch(file.name)
+            if match and file.is_file():
+                found.setdefault(match["whole"] or match["shards"] or "", file)
+        return found
+
+    def _has_pickle(self, part: str) -> bool:
+        folder = self.path / part
+        return folder.is_dir() and any(file.suffix in _PICKLES for file in folder.iterdir())
 
     def _shards(self, index: Path) -> list[Path]:
-        names = set((_read_object(index).get("weight_map") or {}).values())
-        shards = sorted(index.parent / name for name in names)
+        weight_map = _read_object(index, f"{index.parent.name}/{index.name}").get("weight_map")
+        names = set(weight_map.values()) if isinstance(weight_map, dict) else set()
+        shards = sorted(index.parent / str(name) for name in names)
         if not shards or any(shard.parent != index.parent or not shard.is_file() for shard in shards):
             raise ModelLoadError("MODEL_LOAD_FAILED", f"{index.parent.name}: a shard of the weights is missing")
         return shards
 
 
-def _read_object(file: Path) -> dict[str, Any]:
+def _read_json(file: Path, name: str) -> Any:
     try:
-        value = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise ModelLoadError("MODEL_LOAD_FAILED", f"{file.name} is not JSON") from error
+        return json.loads(file.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModelLoadError("MODEL_LOAD_FAILED", f"{name} is not JSON") from error
+
+
+def _read_object(file: Path, name: str) -> dict[str, Any]:
+    value = _read_json(file, name)
     if not isinstance(value, dict):
-        raise ModelLoadError("MODEL_LOAD_FAILED", f"{file.name} is no object")
+        raise ModelLoadError("MODEL_LOAD_FAILED", f"{name} is no object")
     return value

@@ -21,11 +21,13 @@ class PipelineCall:
     """The arguments of a pipeline that draws clips; it has all of `USUAL`.
 
     `needs_image` is so far as its signature tells: some have a default for the picture, and fail without one.
+    `max_sequence_length` is how many tokens of a prompt it reads, None where it leaves that to the tokenizer.
     """
 
     pipeline: str
     arguments: frozenset[str]
     needs_image: bool
+    max_sequence_length: int | None = None
 
     @classmethod
     def read(cls, pipeline: str, call: Callable[..., Any]) -> PipelineCall:
@@ -43,7 +45,8 @@ class PipelineCall:
         if needed - _GIVEN:
             others = ", ".join(sorted(needed - _GIVEN))
             raise ModelLoadError("MODEL_UNSUPPORTED", f"pipeline {pipeline} needs what no request has: {others}")
-        return cls(pipeline, frozenset(parameters), "image" in needed)
+        longest = parameters["max_sequence_length"].default if "max_sequence_length" in parameters else None
+        return cls(pipeline, frozenset(parameters), "image" in needed, longest if isinstance(longest, int) else None)
 
     @property
     def takes_image(self) -> bool:

@@ -9,25 +9,8 @@ from typing import Any
 from atelier_diffusion.clip_memory import MOST_FRAMES_AT_ONCE
 from atelier_diffusion.errors import EngineError
 from atelier_diffusion.pipeline_call import PipelineCall
-from atelier_diffusion.request import SCHEDULERS, SchedulerName, VideoRequest
-
-# Schedulers of diffusers that do what one of ours is called after.
-_NAMES: dict[str, SchedulerName] = {
-    "DDIMScheduler": "DDIM",
-    "CogVideoXDDIMScheduler": "DDIM",
-    "EulerDiscreteScheduler": "EULER",
-    "EDMEulerScheduler": "EULER",
-    "FlowMatchEulerDiscreteScheduler": "EULER",
-    "EulerAncestralDiscreteScheduler": "EULER_ANCESTRAL",
-    "DPMSolverMultistepScheduler": "DPMPP_2M",
-    "CogVideoXDPMScheduler": "DPMPP_2M",
-}
-# Those whose place another one can take: they know noise by the same betas.
-_EXCHANGEABLE = {
-    "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler",
-    "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "DEISMultistepScheduler",
-    "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler",
-}  # fmt: skip
+from atelier_diffusion.request import SchedulerName, VideoRequest
+from atelier_diffusion.scheduler_choice import SchedulerChoice
 
 # Copies of its input that a transformer's or a network's layer holds, with room to spare (see `clip_memory`).
 _LAYER_COPIES = 30
@@ -48,6 +31,7 @@ class PipelineFacts:
 
     `own_scheduler` is the name that the model's own scheduler goes by, `schedulers` all names that may be asked for.
     The memory is a rough estimate, and rather too much: no two families are alike. `is_network` is that of a UNet;
+    `max_frames` is the length of its motion layers, None where there are none.
     `width` is of the transformer's tokens or the UNet's first stage, `decoder_channels` of the decoder's last.
     """
 
@@ -58,6 +42,7 @@ class PipelineFacts:
     width: int
     decoder_channels: int
     number_bytes: int
+    max_frames: int | None = None
 
     @classmethod
     def read(
@@ -65,19 +50,19 @@ class PipelineFacts:
     ) -> PipelineFacts:
         """From the configurations of a folder's parts, by part; any may lack. A scheduler that has no name here goes
         by that of the card's default."""
-        scheduler = configs.get("scheduler", {})
-        own_class = scheduler.get("_class_name", "")
-        own = _NAMES.get(own_class, default)
-        is_exchangeable = own_class in _EXCHANGEABLE and scheduler.get("prediction_type") != "flow_prediction"
+        choice = SchedulerChoice.read(configs.get("scheduler", {}))
+        own = choice.own or default
         unet, vae = configs.get("unet"), configs.get("vae", {})
         return cls(
             call=call,
             own_scheduler=own,
-            schedulers=SCHEDULERS if is_exchangeable else (own,),
+            schedulers=choice.names or (own,),
             is_network=unet is not None,
             width=_width(configs.get("transformer", {}) if unet is None else unet),
             decoder_channels=_first(vae, "block_out_channels", "base_dim") or _DECODER_CHANNELS,
             number_bytes=number_bytes,
+            max_frames=_first(configs.get("motion_adapter", {}), "motion_max_seq_length")
+            or _first(unet or {}, "motion_max_seq_length"),
         )
 
     def check(self, request: VideoRequest) -> None:
@@ -88,6 +73,8 @@ class PipelineFacts:
                 f"the model draws with {' or '.join(self.schedulers)} only, not with {request.scheduler}:"
                 " ask for that, or make it the default in the model's catalogue entry",
             )
+        if self.max_frames is not None and request.frames > self.max_frames:
+            raise EngineError("INVALID_FRAMES", f"the model draws at most {self.max_frames} frames")
         if self.call.needs_image and request.first_frame is None:
             raise EngineError("INVALID_REQUEST", "the model needs a first frame")
         if request.negative_prompt and "negative_prompt" not in self.call.arguments:

@@ -174,6 +174,10 @@ class RemoteEngine:
         status: ModelStatus = (await self._call("unload", model_id)).value
         return status
 
+    async def refresh(self) -> None:
+        """See ImageEngine.refresh."""
+        await self._call("refresh")
+
     async def warm_up(self, model_id: str = "") -> ModelStatus:
         """See ImageEngine.warm_up."""
         status: ModelStatus = (await self._call("warm_up", model_id)).value
@@ -269,6 +273,8 @@ class RemoteEngine:
             case Returned() if message.number in self._calls:
                 _settle(self._calls[message.number].future, message)
             case Raised() if message.number in self._calls:
+                if message.error and message.trace:
+                    _log.warning("a model was not loaded", reason=message.error.reason, cause=message.trace)
                 error = message.error or RuntimeError(f"in the process that draws:\n{message.trace}")
                 _settle(self._calls[message.number].future, error)
             case Changed():

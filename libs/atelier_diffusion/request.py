@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # an API process reads this too, and has no numpy
     import numpy as np
     from numpy.typing import NDArray
 
-SchedulerName = Literal["DDIM", "EULER", "EULER_ANCESTRAL", "DPMPP_2M"]
+SchedulerName = Literal["DDIM", "EULER", "EULER_ANCESTRAL", "DPMPP_2M", "LCM"]
 SCHEDULERS: tuple[SchedulerName, ...] = get_args(SchedulerName)
 
 SEED_RANGE = 2**32
@@ -21,8 +21,8 @@ SEED_RANGE = 2**32
 class DrawingRequest:
     """What every request says, for pictures and for clips.
 
-    Sizes are in pixels. `guidance_scale` 1 means no guidance (and half the work). `seed` is from 0 to 2^32 - 1.
-    Raises `EngineError` INVALID_REQUEST for values that no model could take.
+    Sizes are in pixels. `guidance_scale` from 0 to 1 means no guidance (and half the work). `seed` is from 0 to
+    2^32 - 1. Raises `EngineError` INVALID_REQUEST for values that no model could take.
     """
 
     prompt: str
@@ -41,8 +41,8 @@ class DrawingRequest:
             raise EngineError("INVALID_REQUEST", "steps and sizes must be at least 1")
         if not 0 <= self.seed < SEED_RANGE:
             raise EngineError("INVALID_REQUEST", "seed must be from 0 to 4294967295")
-        if not 1.0 <= self.guidance_scale < float("inf"):
-            raise EngineError("INVALID_REQUEST", "guidance_scale must be a finite number of at least 1")
+        if not 0.0 <= self.guidance_scale < float("inf"):
+            raise EngineError("INVALID_REQUEST", "guidance_scale must be a finite number of at least 0")
 
     @property
     def is_guided(self) -> bool:

@@ -7,49 +7,71 @@ from typing import Any
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_edm_dpmsolver_multistep import EDMDPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
 from diffusers.schedulers.scheduling_euler_ancestral_discrete import EulerAncestralDiscreteScheduler
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+from diffusers.schedulers.scheduling_lcm import LCMScheduler
 
+from atelier_diffusion.errors import EngineError
 from atelier_diffusion.request import SchedulerName
+from atelier_diffusion.scheduler_choice import SchedulerChoice, SchedulerFamily
 
-# The noise schedule (betas, prediction type, spacing, zero terminal SNR) is the model's. What a scheduler's own
-# default would get wrong for a latent model is said here.
-_CLASSES: dict[SchedulerName, tuple[Any, dict[str, Any]]] = {
+_DPMPP_2M = {"algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint", "thresholding": False}
+
+# The noise schedule (betas or sigmas, prediction type, spacing, zero terminal SNR) is the model's. What a scheduler's
+# own default would get wrong for a latent model is said here.
+_CLASSES: dict[tuple[SchedulerFamily, SchedulerName], tuple[Any, dict[str, Any]]] = {
     # Its default clips the latent to [-1, 1], which only pixel models want.
-    "DDIM": (DDIMScheduler, {"clip_sample": False, "thresholding": False}),
-    "EULER": (EulerDiscreteScheduler, {"use_karras_sigmas": False, "timestep_type": "discrete"}),
-    "EULER_ANCESTRAL": (EulerAncestralDiscreteScheduler, {}),
-    "DPMPP_2M": (
-        DPMSolverMultistepScheduler,
-        {"algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint", "thresholding": False},
-    ),
+    ("betas", "DDIM"): (DDIMScheduler, {"clip_sample": False, "thresholding": False}),
+    ("betas", "EULER"): (EulerDiscreteScheduler, {"use_karras_sigmas": False, "timestep_type": "discrete"}),
+    ("betas", "EULER_ANCESTRAL"): (EulerAncestralDiscreteScheduler, {}),
+    ("betas", "DPMPP_2M"): (DPMSolverMultistepScheduler, _DPMPP_2M),
+    ("edm", "EULER"): (EDMEulerScheduler, {}),
+    ("edm", "DPMPP_2M"): (EDMDPMSolverMultistepScheduler, _DPMPP_2M),
+    ("lcm", "LCM"): (LCMScheduler, {"clip_sample": False, "thresholding": False}),
 }
 
 
-def new_scheduler(name: SchedulerName, model_config: dict[str, Any], steps: int) -> Any:
+def new_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
     """A scheduler with its timesteps set, for one picture: it holds a step index, so it is never shared.
 
-    `model_config` is that of the model's own scheduler. Timesteps and sigmas stay on the CPU: read on a GPU, each
-    step would wait for the device.
+    `own` is the model's. Timesteps and sigmas stay on the CPU: read on a GPU, each step would wait for the device.
+    Raises `EngineError` INVALID_REQUEST for one that the model cannot be drawn with, or not in so many steps.
     """
-    scheduler = _made(name, model_config)
-    scheduler.set_timesteps(steps, device="cpu")
+    scheduler = _made(name, own)
+    try:
+        scheduler.set_timesteps(steps, device="cpu")
+    except ValueError as error:  # LCM has a table of so many steps
+        raise EngineError("INVALID_REQUEST", f"{name} cannot draw this model in {steps} steps: {error}") from error
     return scheduler
 
 
 def pipeline_scheduler(name: SchedulerName | None, own: Any) -> Any:
     """A fresh scheduler for a pipeline that sets its timesteps itself: of that name, or as the pipeline's own is."""
-    return type(own).from_config(own.config) if name is None else _made(name, dict(own.config))
+    return type(own).from_config(own.config) if name is None else _made(name, own)
 
 
-def _made(name: SchedulerName, model_config: dict[str, Any]) -> Any:
-    scheduler_class, overrides = _CLASSES[name]
-    return scheduler_class.from_config(model_config, **overrides)
+def choice_of(own: Any) -> SchedulerChoice:
+    """What a loaded model's scheduler can be exchanged for."""
+    return SchedulerChoice.read({**own.config, "_class_name": type(own).__name__})
+
+
+def _made(name: SchedulerName, own: Any) -> Any:
+    choice = choice_of(own)
+    found = _CLASSES.get((choice.family, name))
+    if found is None:
+        raise EngineError("INVALID_REQUEST", f"the model draws with {' or '.join(choice.names)} only, not with {name}")
+    scheduler_class, overrides = found
+    return scheduler_class.from_config(dict(own.config), **overrides)
 
 
 def predicted_original(scheduler: Any, output: Any) -> torch.Tensor:
     """What the finished latent is thought to be after a step: (1, C, H, W)."""
-    original = getattr(output, "pred_original_sample", None)
+    for name in ("pred_original_sample", "denoised"):
+        original: torch.Tensor | None = getattr(output, name, None)
+        if original is not None:
+            return original
     # DPM-Solver++ keeps its predictions of the original as history instead of answering them.
-    latents: torch.Tensor = scheduler.model_outputs[-1] if original is None else original
+    latents: torch.Tensor = scheduler.model_outputs[-1]
     return latents

@@ -14,6 +14,8 @@ Kind = Literal["path", "hf", "modelscope"]
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _REVISION = re.compile(r"[\w][\w./-]*")
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
@@ -43,6 +45,12 @@ class ModelSource:
         raise CatalogueError(
             f"source {text!r} is none of path:FOLDER, hf:OWNER/NAME[@REVISION], modelscope:OWNER/NAME[@REVISION]"
         )
+
+    @property
+    def commit(self) -> str:
+        """The commit that the source names; empty for a branch, a tag, a folder, and on ModelScope, whose tools name no
+        commit."""
+        return self.revision if self.kind == "hf" and _COMMIT.fullmatch(self.revision) else ""
 
     def folder(self, root: Path) -> Path:
         """The folder of a `path` source; a relative one is taken from `root`."""

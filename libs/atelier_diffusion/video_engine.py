@@ -58,7 +58,8 @@ class VideoEngine(Engine[ClipModel]):
             self._check(request, model.facts, weights_bytes=0)
             frames = model.draw(request, on_step)
             self._give(frames, model.facts, request, on_frames)
-        return Clip(request.seed, request.frames, card.id, revision)
+            tokens = model.count_tokens(request)
+        return Clip(request.seed, request.frames, card.id, revision, tokens)
 
     def _admit(self, request: VideoRequest, located: LocatedClipModel) -> None:
         self._check(request, located.facts, located.needed_bytes)

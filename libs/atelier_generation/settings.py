@@ -93,6 +93,11 @@ class GenerationWorkerSettings(GenerationSettings):
     cache_folder: Path | None = Field(
         default=None, description="folder for downloaded models; unset: where the hubs' own tools keep them"
     )
+    model_index: Path | None = Field(
+        default=None,
+        description="file that remembers the hashes of models' weights; unset: they are hashed in every process that"
+        " draws",
+    )
     hf_endpoint: str = Field(
         default="", pattern=r"^(https?://\S+)?$", description="URL of a Hugging Face mirror; empty: Hugging Face itself"
     )

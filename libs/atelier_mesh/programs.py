@@ -109,6 +109,7 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
         "ATELIER_OTLP_ENDPOINT": settings.otlp_endpoint,
         "ATELIER_SERVICE_SECRET": secrets.service_secret,
         "ATELIER_SCRATCH_DIR": str((state / "scratch").resolve()),
+        "ATELIER_MODEL_INDEX": str((state / "model-index.json").resolve()),
     }
 
     def program(name: str, settings_class: str, at: _PortPair, stops: int = _SERVICES, **own: str) -> Program:

@@ -12,6 +12,7 @@ from atelier_generation.api.messages import (
     model_fields,
     optional,
     parameters_fields,
+    tokens_fields,
 )
 from atelier_generation.domain.model_view import ModelView
 from atelier_generation.domain.result import result_from
@@ -57,6 +58,7 @@ def image_message(job: Job) -> image_pb2.Image:
         **job_fields(job),
         parameters=parameters_message(ImageParameters.from_bytes(job.spec)),
         model_revision=result.model_revision if result else "",
+        **tokens_fields(result.tokens if result else None),
         progress=progress_message(job),
         links=image_pb2.ImageLinks(
             self=path, events=f"{path}/events", content=f"{path}/content", cancel=f"{path}/cancel"

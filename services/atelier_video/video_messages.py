@@ -12,6 +12,7 @@ from atelier_generation.api.messages import (
     model_fields,
     optional,
     parameters_fields,
+    tokens_fields,
 )
 from atelier_generation.domain.model_view import ModelView
 from atelier_generation.domain.result import result_from
@@ -97,6 +98,7 @@ def video_message(job: Job) -> video_pb2.Video:
         **job_fields(job),
         parameters=parameters_message(VideoParameters.from_bytes(job.spec)),
         model_revision=result.model_revision if result else "",
+        **tokens_fields(result.tokens if result else None),
         progress=progress_of(job),
         links=video_pb2.VideoLinks(
             self=path,

@@ -48,10 +48,10 @@ def drawn_by_diffusers(folder: Path) -> Draw:
         feature_extractor=None, image_encoder=None,
     )  # fmt: skip
     pipe.set_progress_bar_config(disable=True)
-    config = dict(pipe.scheduler.config)
+    own = pipe.scheduler
 
     def draw(request: ImageRequest) -> bytes:
-        pipe.scheduler = new_scheduler(request.scheduler, config, request.steps)
+        pipe.scheduler = new_scheduler(request.scheduler, own, request.steps)
         (image,) = pipe(
             request.prompt,
             negative_prompt=request.negative_prompt,

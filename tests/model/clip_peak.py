@@ -12,6 +12,7 @@ from atelier_diffusion.device import Device, set_threads
 from atelier_diffusion.hub import Hub
 from atelier_diffusion.loader import DiffusersClipStore
 from atelier_diffusion.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.model_revisions import ModelRevisions
 from atelier_diffusion.request import VideoRequest
 from atelier_diffusion.source import ModelSource
 from atelier_diffusion.video_pipeline import DiffusersClipLoop
@@ -46,7 +47,7 @@ def _begin() -> int:
 def main(folder: Path, frames: int, part: str) -> None:
     """Prints the peak."""
     set_threads(1)
-    loop = DiffusersClipStore(Device.choose("cpu"), Hub()).locate(card_of(folder)).load()
+    loop = DiffusersClipStore(Device.choose("cpu"), Hub(), ModelRevisions()).locate(card_of(folder)).load()
     if not isinstance(loop, DiffusersClipLoop):
         loop.draw(request(9, 32), lambda _: True)
         before = _begin()

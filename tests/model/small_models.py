@@ -35,6 +35,48 @@ def parts(demo: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def unet(**options: Any) -> Any:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+    made: Any = UNet2DConditionModel
+    return made(
+        sample_size=8, block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=8, attention_head_dim=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), **options,
+    )  # fmt: skip
+
+
+def stable_diffusion(demo: Path, scheduler: Any = None) -> Any:
+    """Stable Diffusion; its latents are an eighth of the picture's size."""
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+    from transformers import CLIPTextModel
+
+    made: Any = StableDiffusionPipeline
+    return made(
+        **parts(demo) | ({"scheduler": scheduler} if scheduler else {}), unet=unet(cross_attention_dim=32),
+        text_encoder=CLIPTextModel(text_config(32, 32)), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
+    )  # fmt: skip
+
+
+def stable_diffusion_xl(demo: Path) -> Any:
+    """Stable Diffusion XL: two text encoders, and sizes besides the prompt."""
+    from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+    shared = parts(demo)
+    added = 6 * 8 + 24
+    network = unet(
+        cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=added,
+    )  # fmt: skip
+    made: Any = StableDiffusionXLPipeline
+    return made(
+        **shared, unet=network, tokenizer_2=shared["tokenizer"], text_encoder=CLIPTextModel(text_config(32, 32)),
+        text_encoder_2=CLIPTextModelWithProjection(text_config(32, 24)), add_watermarker=False,
+    )  # fmt: skip
+
+
 def text_to_video(demo: Path) -> Any:
     """A pipeline in ModelScope's text-to-video architecture; its latents are an eighth of the clip's size."""
     from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
@@ -147,3 +189,12 @@ def cogvideox_from_a_picture(demo: Path) -> Any:
             text_embed_dim=16, num_layers=1, use_rotary_positional_embeddings=True,
         ),
     )  # fmt: skip
+
+
+def spoil(file: Path, value: float = float("nan")) -> None:
+    """Every number in a file of weights becomes this one."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    spoilt = {name: torch.full_like(tensor, value) for name, tensor in load_file(file).items()}
+    save_file(spoilt, file, {"format": "pt"})

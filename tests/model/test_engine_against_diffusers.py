@@ -9,7 +9,8 @@ import pytest
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.denoise import Pixels
 from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.request import SCHEDULERS, ImageRequest, SchedulerName
+from atelier_diffusion.request import ImageRequest, SchedulerName
+from atelier_diffusion.scheduler_choice import BETAS_SCHEDULERS
 
 REQUEST = ImageRequest("a green star on a white background", "", 256, 192, 6, 3.0, 11, "DDIM")
 
@@ -35,7 +36,7 @@ def drawn_by_diffusers(pipe: Any, request: ImageRequest) -> Pixels:
 
     from atelier_diffusion.scheduler import new_scheduler
 
-    pipe.scheduler = new_scheduler(request.scheduler, dict(pipe.scheduler.config), request.steps)
+    pipe.scheduler = new_scheduler(request.scheduler, pipe.scheduler, request.steps)
     (image,) = pipe(
         request.prompt,
         negative_prompt=request.negative_prompt,
@@ -48,7 +49,7 @@ def drawn_by_diffusers(pipe: Any, request: ImageRequest) -> Pixels:
     return np.asarray(image)
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("scheduler", BETAS_SCHEDULERS)
 @pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
 def test_the_picture_is_the_pipelines_own(
     engine: ImageEngine, pipe: Any, scheduler: SchedulerName, guidance_scale: float

@@ -16,7 +16,8 @@ from atelier_diffusion.errors import CanceledError, EngineError, ModelLoadError
 from atelier_diffusion.local import open_video_engine
 from atelier_diffusion.model_cache import ModelStatus
 from atelier_diffusion.model_card import ModelCard, ModelDefaults
-from atelier_diffusion.request import SCHEDULERS, SchedulerName, VideoRequest
+from atelier_diffusion.request import SchedulerName, VideoRequest
+from atelier_diffusion.scheduler_choice import BETAS_SCHEDULERS
 from atelier_diffusion.source import ModelSource
 from atelier_diffusion.steps import StepReport
 from atelier_diffusion.video_engine import VideoEngine
@@ -72,8 +73,9 @@ def loop(folder: Path, videos: VideoEngine) -> Iterator[Any]:
     from atelier_diffusion.device import Device
     from atelier_diffusion.hub import Hub
     from atelier_diffusion.loader import DiffusersClipStore
+    from atelier_diffusion.model_revisions import ModelRevisions
 
-    loaded = DiffusersClipStore(Device.choose("cpu"), Hub()).locate(card_of(folder)).load()
+    loaded = DiffusersClipStore(Device.choose("cpu"), Hub(), ModelRevisions()).locate(card_of(folder)).load()
     yield loaded
     loaded.close()
 
@@ -97,7 +99,7 @@ def drawn_by_diffusers(pipe: Any, request: VideoRequest) -> Frames:
     from atelier_diffusion.scheduler import new_scheduler
 
     own = pipe.scheduler
-    pipe.scheduler = new_scheduler(request.scheduler, dict(own.config), request.steps)
+    pipe.scheduler = new_scheduler(request.scheduler, own, request.steps)
     (frames,) = pipe(
         request.prompt,
         negative_prompt=request.negative_prompt,
@@ -113,7 +115,7 @@ def drawn_by_diffusers(pipe: Any, request: VideoRequest) -> Frames:
     return pixels
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("scheduler", BETAS_SCHEDULERS)
 @pytest.mark.parametrize("guidance_scale", [1.0, 5.0])
 def test_the_clip_is_the_pipelines_own(
     videos: VideoEngine, pipe: Any, scheduler: SchedulerName, guidance_scale: float

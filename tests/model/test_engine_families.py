@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.model.small_models import parts, text_config
+from tests.model.small_models import stable_diffusion, stable_diffusion_xl, unet
 
 from atelier_diffusion.catalogue import Catalogue
 from atelier_diffusion.denoise import Pixels
@@ -20,45 +20,6 @@ from atelier_diffusion.source import ModelSource
 from atelier_diffusion.steps import StepReport
 
 REQUEST = ImageRequest("a green star", "a boat", 64, 96, 4, 5.0, 3, "EULER")
-
-
-def unet(**options: Any) -> Any:
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-
-    made: Any = UNet2DConditionModel
-    return made(
-        sample_size=8, block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=8, attention_head_dim=8,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), **options,
-    )  # fmt: skip
-
-
-def stable_diffusion(demo: Path) -> Any:
-    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-    from transformers import CLIPTextModel
-
-    made: Any = StableDiffusionPipeline
-    return made(
-        **parts(demo), unet=unet(cross_attention_dim=32), text_encoder=CLIPTextModel(text_config(32, 32)),
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    )  # fmt: skip
-
-
-def stable_diffusion_xl(demo: Path) -> Any:
-    from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
-    from transformers import CLIPTextModel, CLIPTextModelWithProjection
-
-    shared = parts(demo)
-    added = 6 * 8 + 24
-    network = unet(
-        cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
-        projection_class_embeddings_input_dim=added,
-    )  # fmt: skip
-    made: Any = StableDiffusionXLPipeline
-    return made(
-        **shared, unet=network, tokenizer_2=shared["tokenizer"], text_encoder=CLIPTextModel(text_config(32, 32)),
-        text_encoder_2=CLIPTextModelWithProjection(text_config(32, 24)), add_watermarker=False,
-    )  # fmt: skip
 
 
 @contextmanager

@@ -16,8 +16,10 @@ from atelier_diffusion.catalogue import Catalogue, read_catalogue
 from atelier_diffusion.denoise import FrameChunk
 from atelier_diffusion.engine import ImageEngine
 from atelier_diffusion.errors import ModelLoadError
+from atelier_diffusion.hub import not_downloaded
 from atelier_diffusion.local import open_engine, open_video_engine
 from atelier_diffusion.request import ImageRequest, VideoRequest
+from atelier_diffusion.source import ModelSource
 from atelier_diffusion.video_engine import VideoEngine
 
 COMMIT = "a" * 40
@@ -31,8 +33,11 @@ class SmallHub:
     folder: Path
     fetched: list[str] = field(default_factory=list)
     url: str = ""
+    is_gated: bool = False
 
     def answer(self, path: str) -> tuple[int, bytes, dict[str, str]]:
+        if self.is_gated:
+            return 403, b"{}", {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted"}
         if path.startswith("/api/models/atelier/demo/"):
             files = [file for file in sorted(self.folder.rglob("*")) if file.is_file()]
             names = [str(file.relative_to(self.folder)) for file in files]
@@ -172,3 +177,39 @@ def test_a_repository_that_is_not_there_is_not_found(engine: ImageEngine, hub: S
     with pytest.raises(ModelLoadError) as refused:
         engine_on("hf:atelier/other", tmp_path, hub.url).load("m")
     assert refused.value.reason == "MODEL_NOT_FOUND"
+
+
+def test_a_gated_repository_says_how_to_get_in(engine: ImageEngine, hub: SmallHub, tmp_path: Path) -> None:
+    hub.is_gated = True
+    with pytest.raises(ModelLoadError, match="accept its terms") as refused:
+        engine_on("hf:atelier/demo", tmp_path, hub.url).load("m")
+    assert refused.value.reason == "MODEL_ACCESS_DENIED"
+
+
+def test_a_repository_that_has_half_precision_alone_is_drawn_with(
+    engine: ImageEngine, hub: SmallHub, tmp_path: Path
+) -> None:
+    for file in hub.folder.rglob("*.fp16.safetensors"):
+        file.unlink()
+    for file in list(hub.folder.rglob("*.safetensors")):
+        file.rename(file.with_suffix(".fp16.safetensors"))
+    for _ in ("online", "offline"):
+        (picture,) = engine_on("hf:atelier/demo", tmp_path, hub.url).generate(REQUEST)
+        assert picture.model_revision == COMMIT
+        hub.url = "http://127.0.0.1:9"
+
+
+def test_a_full_disk_is_said_so_wherever_it_is_found(tmp_path: Path) -> None:
+    """/dev/full is a disk without room."""
+    source = ModelSource.parse("hf:atelier/demo")
+    try:
+        try:
+            Path("/dev/full").write_bytes(b"x")
+        except OSError as full:
+            raise RuntimeError("one of four threads failed") from full
+    except RuntimeError as error:
+        told = not_downloaded(source, error)
+    assert (told.reason, told.message) == (
+        "DISK_FULL", "hf:atelier/demo could not be downloaded: the disk for models is full",
+    )  # fmt: skip
+    assert not_downloaded(source, ConnectionError()).reason == "MODEL_DOWNLOAD_FAILED"

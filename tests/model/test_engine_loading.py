@@ -4,18 +4,29 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from tests.model.small_models import ltx, stable_diffusion
 
 from atelier_diffusion.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.denoise import FrameChunk
 from atelier_diffusion.engine import ImageEngine
 from atelier_diffusion.errors import EngineError, ModelLoadError
-from atelier_diffusion.local import open_engine
+from atelier_diffusion.local import open_engine, open_video_engine
 from atelier_diffusion.model_cache import ModelStatus
-from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.model_card import ModelCard, ModelDefaults, ModelKind
+from atelier_diffusion.request import ImageRequest, VideoRequest
+from atelier_diffusion.source import ModelSource
 
 REQUEST = ImageRequest("a red circle", "", 256, 256, 2, 3.0, 7, "DDIM")
+DRAWN_CLIP = VideoRequest(
+    prompt="a red circle", negative_prompt="", width_px=64, height_px=64, frames=2, steps=1, guidance_scale=1.0, seed=0,
+    scheduler="EULER",
+)  # fmt: skip
 OpenWith = Callable[..., ImageEngine]
 
 
@@ -115,3 +126,41 @@ def test_a_device_that_is_not_there_is_said_so(demo_catalogue: Catalogue, engine
     with pytest.raises(EngineError) as refused:
         open_engine(demo_catalogue, device="cuda:99", threads=1)
     assert refused.value.reason == "INVALID_REQUEST"
+
+
+@pytest.mark.parametrize("family", [stable_diffusion, ltx])
+def test_a_loaded_model_does_not_change_with_its_files(
+    engine: ImageEngine, demo_catalogue: Catalogue, tmp_path: Path, family: Callable[[Path], Any]
+) -> None:
+    """In single precision, as it is stored: so nothing has to be copied to be used."""
+    demo = demo_catalogue.default.folder
+    assert demo is not None
+    family(demo).save_pretrained(tmp_path / "m")
+    kind: ModelKind = "video" if family is ltx else "image"
+    source = ModelSource("path", str(tmp_path / "m"))
+    card = ModelCard("m", "M", source, "", tmp_path / "m", ModelDefaults(), kind=kind)
+    opens = open_video_engine if kind == "video" else open_engine
+    opened: Any = opens(Catalogue([card], "m"), device="cpu", threads=1)
+    opened.load("m")
+    request = DRAWN_CLIP if kind == "video" else replace(REQUEST, width_px=64, height_px=64, scheduler="EULER")
+
+    def pixels() -> Any:
+        if kind == "image":
+            return opened.generate(request)[0].pixels
+        chunks: list[Any] = []
+
+        def keep(chunk: FrameChunk) -> bool:
+            chunks.append(chunk.pixels)
+            return True
+
+        opened.generate(request, on_frames=keep)
+        return np.concatenate(chunks)
+
+    before = pixels()
+    with opened._cache.using(card):  # in use: it is not dropped
+        for file in (tmp_path / "m").rglob("*.safetensors"):
+            with file.open("r+b") as stream:
+                header = int.from_bytes(stream.read(8), "little")
+                stream.seek(8 + header)
+                stream.write(bytes(file.stat().st_size - 8 - header))
+        assert np.array_equal(pixels(), before)

@@ -19,8 +19,9 @@ def loop(engine: ImageEngine, demo_catalogue: Catalogue) -> Iterator[object]:
     from atelier_diffusion.device import Device
     from atelier_diffusion.hub import Hub
     from atelier_diffusion.loader import DiffusersStore
+    from atelier_diffusion.model_revisions import ModelRevisions
 
-    loaded = DiffusersStore(Device.choose("cpu"), Hub()).locate(demo_catalogue.default).load()
+    loaded = DiffusersStore(Device.choose("cpu"), Hub(), ModelRevisions()).locate(demo_catalogue.default).load()
     yield loaded
     loaded.close()
 

@@ -12,7 +12,8 @@ from atelier_diffusion.engine import ImageEngine
 from atelier_diffusion.errors import CanceledError, EngineError
 from atelier_diffusion.local import open_engine
 from atelier_diffusion.remote_engine import RemoteEngine
-from atelier_diffusion.request import SCHEDULERS, ImageRequest, SchedulerName
+from atelier_diffusion.request import ImageRequest, SchedulerName
+from atelier_diffusion.scheduler_choice import BETAS_SCHEDULERS
 from atelier_diffusion.steps import StepReport
 
 REQUEST = ImageRequest(
@@ -37,7 +38,7 @@ def is_blue(colour: Pixels) -> bool:
     return blue > 120 and blue > red + 60 and blue > green + 40
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("scheduler", BETAS_SCHEDULERS)
 def test_every_scheduler_draws_a_red_thing_on_a_blue_background(engine: ImageEngine, scheduler: SchedulerName) -> None:
     pixels = pixels_of(engine, replace(REQUEST, scheduler=scheduler))
     assert pixels.shape == (256, 256, 3)
@@ -57,7 +58,7 @@ def test_another_seed_gives_another_picture(engine: ImageEngine) -> None:
     assert not np.array_equal(pixels_of(engine, QUICK), pixels_of(engine, replace(QUICK, seed=8)))
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("scheduler", BETAS_SCHEDULERS)
 def test_a_picture_of_several_can_be_made_again_alone(engine: ImageEngine, scheduler: SchedulerName) -> None:
     request = replace(QUICK, scheduler=scheduler, count=3, seed=2**32 - 2)
     together = engine.generate(request)
@@ -98,7 +99,7 @@ def test_a_stop_is_obeyed_within_one_step_and_the_engine_draws_on(engine: ImageE
     assert engine.generate(QUICK)
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("scheduler", BETAS_SCHEDULERS)
 def test_a_preview_shows_early_what_the_picture_will_be(engine: ImageEngine, scheduler: SchedulerName) -> None:
     previews: list[Pixels] = []
 

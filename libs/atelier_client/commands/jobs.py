@@ -10,6 +10,7 @@ from atelier_client.commands.either import either
 from atelier_client.console import as_dict, moment, pairs, result, result_json, size, table
 
 if TYPE_CHECKING:
+    from atelier.type.v1.type_pb2 import TokenCount
     from atelier_client.async_client import AsyncClient
     from atelier_client.image import AsyncImage
     from atelier_client.jobs import AsyncJobs
@@ -56,7 +57,9 @@ async def show(client: "AsyncClient", job_id: Id, json: Json = False) -> None:
             ("state", job.state),
             ("error", failure),
             ("prompt", parameters.prompt),
+            ("prompt cut", _cut(message.prompt_tokens)),
             ("negative", parameters.negative_prompt),
+            ("negative cut", _cut(message.negative_prompt_tokens)),
             ("model", parameters.model),
             ("size", f"{parameters.width_px} × {parameters.height_px}"),
             ("frames", _frames(job)),
@@ -74,6 +77,11 @@ async def show(client: "AsyncClient", job_id: Id, json: Json = False) -> None:
     )
     for line in _outputs(job):
         result(line)
+
+
+def _cut(count: "TokenCount") -> str:
+    """Says so when the model has not read all of a text."""
+    return f"read to token {count.limit} of {count.tokens}" if count.truncated else ""
 
 
 async def cancel(client: "AsyncClient", job_id: Id, json: Json = False) -> None:

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from atelier.jobs.v1 import job_pb2
 from atelier.type.v1 import type_pb2
 from atelier_diffusion.model_card import ModelDefaults
+from atelier_diffusion.prompt_tokens import PromptTokens, TokenCount
 from atelier_diffusion.request import SchedulerName
 from atelier_generation.domain.model_view import ModelView
 from atelier_generation.domain.parameters import DrawingParameters
@@ -109,6 +110,16 @@ def file_fields(file: StoredFile) -> dict[str, Any]:
     }
 
 
+def tokens_fields(tokens: PromptTokens | None) -> dict[str, Any]:
+    """How much of its prompts was read, once something is made."""
+    if tokens is None:
+        return {}
+    return {
+        "prompt_tokens": _token_count(tokens.prompt),
+        "negative_prompt_tokens": _token_count(tokens.negative_prompt),
+    }
+
+
 def model_fields(model: ModelView) -> dict[str, Any]:
     """What every model tells of itself, but for its defaults."""
     failure = job_pb2.Failure(reason=model.reason, message=model.message) if model.reason else None
@@ -122,7 +133,14 @@ def model_fields(model: ModelView) -> dict[str, Any]:
         "size_multiple_px": model.card.size_multiple_px,
         "max_size_px": model.card.max_size_px,
         "is_default": model.card.is_default,
+        "prompt_max_tokens": model.card.prompt_max_tokens,
     }
+
+
+def _token_count(count: TokenCount | None) -> type_pb2.TokenCount | None:
+    if count is None:
+        return None
+    return type_pb2.TokenCount(tokens=count.tokens, limit=count.limit, truncated=count.is_truncated)
 
 
 def _timestamp(time_us: int) -> Timestamp | None:

@@ -1,6 +1,6 @@
 """A model as the caller sees it: its card, and what the workers say of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -64,11 +64,11 @@ def view(card: ModelCard, reports: Iterable[ModelReport]) -> ModelView:
     )
 
 
-def engines(model_id: str, reports: Sequence[ModelReport]) -> tuple[Engine, ...]:
-    """What would draw a request for this model now: the living workers' engines, or the last ones known.
+def engines(model_id: str, reports: Iterable[ModelReport]) -> tuple[Engine, ...]:
+    """What would draw a request for this model now: the engines of the living workers.
 
-    Empty as long as nobody has reported, or the revision is not known before the first load.
+    Empty as long as none lives, or none knows the revision, which may be so before the first load: what workers said
+    who are dead may be of weights that were replaced since.
     """
-    known = [report for report in reports if report.model_id == model_id and report.engine.model_revision]
-    living = [report for report in known if report.alive]
-    return tuple(dict.fromkeys(report.engine for report in living or known))
+    living = [report for report in reports if report.alive and report.model_id == model_id]
+    return tuple(dict.fromkeys(report.engine for report in living if report.engine.model_revision))

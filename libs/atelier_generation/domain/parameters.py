@@ -68,7 +68,7 @@ def resolved_drawing(asked: AskedDrawing, card: ModelCard, draw_seed: Callable[[
     """The fields of DrawingParameters, with what was left out filled in from the model's card; `draw_seed` is asked
     only when there is no seed.
 
-    Raises InvalidArgumentError that names each side of a size that the model cannot draw.
+    Raises InvalidArgumentError that names each side of a size, or the scheduler, that the model cannot draw with.
     """
     defaults = card.defaults
     resolved: dict[str, Any] = {
@@ -84,6 +84,9 @@ def resolved_drawing(asked: AskedDrawing, card: ModelCard, draw_seed: Callable[[
         "metadata": dict(asked.metadata),
     }
     _check_size(resolved, card)
+    if card.schedulers and resolved["scheduler"] not in card.schedulers:
+        text = f"the model {card.id} draws with {' or '.join(card.schedulers)} only"
+        raise InvalidArgumentError.of_field("scheduler", text, reason="INVALID_SCHEDULER")
     return resolved
 
 

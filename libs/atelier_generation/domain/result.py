@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
+from atelier_diffusion.prompt_tokens import PromptTokens, TokenCount
 from atelier_jobs.job import Job
 from atelier_jobs.states import State
 
@@ -38,6 +39,7 @@ class Result(Generic[OutputT]):
     model_revision: str
     source: Source
     outputs: tuple[OutputT, ...]
+    tokens: PromptTokens | None = None
 
     def to_bytes(self) -> bytes:
         """As the job keeps it: JSON with sorted keys."""
@@ -51,7 +53,15 @@ def result_from(data: bytes, output: type[OutputT]) -> Result[OutputT]:
         model_revision=fields["model_revision"],
         source=Source(**fields["source"]),
         outputs=tuple(output(**values) for values in fields["outputs"]),
+        tokens=_tokens(fields.get("tokens")),
     )
+
+
+def _tokens(fields: dict[str, Any] | None) -> PromptTokens | None:
+    if fields is None:
+        return None
+    negative = fields["negative_prompt"]
+    return PromptTokens(TokenCount(**fields["prompt"]), None if negative is None else TokenCount(**negative))
 
 
 def source_in(data: bytes) -> Source:

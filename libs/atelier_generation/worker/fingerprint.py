@@ -6,10 +6,20 @@ from importlib.metadata import version
 
 _LIBRARIES = ("torch", "diffusers", "transformers", "pillow")
 
+# Counts up with every change of our own code that makes other pixels of the same request.
+_DRAWING_VERSION = 2
+
 
 @cache  # asked for every picture; reading what is installed takes milliseconds
-def fingerprint(device_name: str, dtype: str, more_libraries: tuple[str, ...] = ()) -> str:
-    """Libraries, with `more_libraries` besides those of every engine, machine and number format: two engines with one
-    fingerprint make the same bytes."""
+def fingerprint(device_name: str, dtype: str, variant: str = "", more_libraries: tuple[str, ...] = ()) -> str:
+    """Names what draws: two engines with one fingerprint make the same bytes of the same weights.
+
+    Args:
+        device_name: The device, as it calls itself.
+        dtype: Number format of the weights in memory.
+        variant: Which of a model's files were read, where it ships several precisions.
+        more_libraries: Packages that change the bytes, besides those of every engine.
+    """
     libraries = ", ".join(f"{name} {version(name)}" for name in (*_LIBRARIES, *more_libraries))
-    return f"{libraries}; {platform.machine()}; {device_name}; {dtype}"
+    precision = f"{dtype} of {variant}" if variant else dtype
+    return f"drawing {_DRAWING_VERSION}; {libraries}; {platform.machine()}; {device_name}; {precision}"

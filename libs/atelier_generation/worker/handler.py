@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from atelier_diffusion.errors import EngineError
+from atelier_diffusion.prompt_tokens import PromptTokens
 from atelier_generation.domain.cache_key import Engine, cache_key
 from atelier_generation.domain.parameters import DrawingParameters
 from atelier_generation.domain.ports import ResultCache
@@ -12,8 +13,10 @@ from atelier_generation.domain.result import Result, Source, StoredFile
 from atelier_jobs.attempt import Attempt, InfrastructureFault, JobFault
 from atelier_jobs.job import Job
 
-# At another time these may go well: the hub is back, other work has ended, the memory is free again.
-_PASSING = frozenset({"MODEL_DOWNLOAD_FAILED", "MODEL_MEMORY_BUSY", "OUT_OF_MEMORY", "ENGINE_LOST"})
+# At another time these may go well: the hub is back, the files are all there, other work has ended, the memory is free.
+_PASSING = frozenset(
+    {"MODEL_DOWNLOAD_FAILED", "MODEL_FILES_CHANGING", "MODEL_MEMORY_BUSY", "OUT_OF_MEMORY", "ENGINE_LOST"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Made:
     parameters: DrawingParameters
     model_revision: str
     outputs: tuple[StoredFile, ...]
+    tokens: PromptTokens | None = None
 
 
 class Maker(Protocol):
@@ -74,7 +78,9 @@ class MakingHandler:
             self._in_hand.pop(job.id, None)
             self._changed()
         source = Source(job.id, attempt.epoch)
-        result = Result(model_revision=made.model_revision, source=source, outputs=made.outputs).to_bytes()
+        result = Result(
+            model_revision=made.model_revision, source=source, outputs=made.outputs, tokens=made.tokens
+        ).to_bytes()
         engine = Engine(made.model_revision, self._fingerprint_of(made.parameters.model))
         key = cache_key(made.parameters, engine)
         attempt.within_success = self._cache.adding(job.owner, job.id, key, source, result)

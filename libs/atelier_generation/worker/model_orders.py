@@ -46,6 +46,6 @@ class ModelOrders:
             try:
                 await act(command.model_id)
             except EngineError as error:
-                _log.warning("a model was not loaded", model=command.model_id, reason=error.reason)
+                _log.warning("a model was not loaded", model=command.model_id, reason=error.reason, error=error.message)
             except RuntimeError:
                 _log.exception("a model was not loaded", model=command.model_id)

@@ -94,7 +94,8 @@ async def serve_worker(
             raise ConfigurationError(f"ATELIER_DEVICE={settings.device}: {error.message}") from error
 
         def fingerprint_of(model_id: str) -> str:
-            return fingerprint(engine.device_name, catalogue.get(model_id).dtype or engine.dtype, libraries)
+            card = catalogue.get(model_id)
+            return fingerprint(engine.device_name, card.dtype or engine.dtype, card.variant, libraries)
 
         news.draw_with(fingerprint_of)
         for status in engine.statuses:
@@ -124,7 +125,13 @@ async def serve_worker(
 
         identity = WorkerIdentity(settings.worker_id, kind.name, engine.device_kind, engine.device_name)
         stack.push_async_callback(_say_goodbye, relay, reports, settings.worker_id)
-        works = [relay.run(), news.run(), heartbeat.run(identity, load), ModelOrders(engine, bus, kind.name).run()]
+        works = [
+            relay.run(),
+            news.run(),
+            heartbeat.run(identity, load),
+            ModelOrders(engine, bus, kind.name).run(),
+            _refresh(engine, settings.report_s),
+        ]
         if settings.preload:
             works.append(_preload(engine, catalogue.default.id))
         await stack.enter_async_context(process.background(*works))
@@ -151,6 +158,7 @@ def _engine(
         memory_budget_bytes=settings.memory_budget_bytes,
         cache_folder=settings.cache_folder,
         hf_endpoint=settings.hf_endpoint,
+        model_index=settings.model_index,
     )
 
 
@@ -166,12 +174,22 @@ async def _working(worker: Worker) -> AsyncIterator[None]:
             stopping.set()
 
 
+async def _refresh(engine: RemoteEngine, every_s: float) -> None:
+    """Notices files of models that were replaced, so that no request is answered with pictures of the old ones."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await engine.refresh()
+        except EngineError as error:
+            _log.info("the files of the models were not looked at", reason=error.reason)
+
+
 async def _preload(engine: RemoteEngine, model_id: str) -> None:
     """Jobs that come meanwhile wait for their turn on the device; a failure is told by the engine's listener."""
     try:
         await engine.warm_up(model_id)
     except EngineError as error:
-        _log.warning("the default model was not loaded", model=model_id, reason=error.reason)
+        _log.warning("the default model was not loaded", model=model_id, reason=error.reason, error=error.message)
     except RuntimeError:
         _log.exception("the default model was not loaded", model=model_id)
 

@@ -51,7 +51,7 @@ class ImageMaker:
             )
         with tracer().start_as_current_span("image.store"):
             outputs = await all_of(self._store(job, attempt, parameters, picture) for picture in pictures)
-        return Made(parameters, pictures[0].model_revision, tuple(outputs))
+        return Made(parameters, pictures[0].model_revision, tuple(outputs), pictures[0].tokens)
 
     async def _store(
         self, job: Job, attempt: Attempt, parameters: ImageParameters, picture: denoise.Picture

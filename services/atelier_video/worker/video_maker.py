@@ -120,7 +120,7 @@ class _Making:
             files = [*self._last, *await self._encoding(self._clip.finish)]
             self._stored += await all_of(self._store(file) for file in files)
         _ENCODE.observe(self._encode_s)
-        return Made(parameters, drawn.model_revision, tuple(self._stored))
+        return Made(parameters, drawn.model_revision, tuple(self._stored), drawn.tokens)
 
     async def aclose(self) -> None:
         """Leaves nothing on the disk."""

@@ -40,11 +40,12 @@ async def test_somebody_else_gets_a_picture_of_their_own(mesh: ImageMesh) -> Non
     assert not (await bob.generate(**SMALL, seed=1)).cached
 
 
-async def test_without_a_worker_what_is_there_is_answered(mesh: ImageMesh) -> None:
+async def test_without_a_worker_nobody_knows_what_would_be_drawn(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
     await made(ada)
     await mesh.worker.stop()
-    assert (await ada.generate(**SMALL, seed=1)).cached
+    image = await ada.generate(**SMALL, seed=1)
+    assert (image.state, image.cached) == (job_pb2.QUEUED, False)
 
 
 async def test_files_stay_until_their_last_image_goes(mesh: ImageMesh) -> None:

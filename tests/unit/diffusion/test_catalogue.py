@@ -9,9 +9,10 @@ from textwrap import dedent
 import pytest
 from tests.unit.diffusion.model_files import write_model
 
-from atelier_diffusion.catalogue import Catalogue, fingerprint, read_catalogue
+from atelier_diffusion.catalogue import Catalogue, read_catalogue
 from atelier_diffusion.errors import CatalogueError, EngineError
 from atelier_diffusion.model_card import ModelDefaults
+from atelier_diffusion.source import ModelSource
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,7 +36,6 @@ SHIPPED = """
 def test_the_shipped_catalogue_has_the_demo_model_as_default() -> None:
     catalogue = read_catalogue(ROOT / "models" / "catalogue.yaml", root=ROOT)
     assert catalogue.default.id == "demo-image"
-    assert catalogue.default.revision
     assert catalogue.default.folder == ROOT / "models" / "demo-image"
 
 
@@ -51,17 +51,20 @@ def test_what_an_entry_leaves_out_comes_from_the_card_in_its_folder(tmp_path: Pa
     }
     (folder / "card.json").write_text(json.dumps(card))
     demo = read(tmp_path, SHIPPED).default
-    assert (demo.display_name, demo.revision, demo.folder) == ("Demo", "abc", folder)
+    assert (demo.display_name, demo.revision, demo.folder) == ("Demo", "", folder)
     assert demo.defaults == ModelDefaults(256, 192, 30, 3.0, "DDIM")  # steps from the entry
     assert (demo.size_multiple_px, demo.max_size_px) == (32, 448)
 
 
-def test_a_folder_without_a_card_is_named_by_its_files(tmp_path: Path) -> None:
-    folder = write_model(tmp_path / "models" / "demo")
-    before = read(tmp_path, SHIPPED).default.revision
-    assert before == fingerprint(folder) != ""
-    write_model(folder, "StableDiffusionXLPipeline")
-    assert read(tmp_path, SHIPPED).default.revision != before
+def test_only_a_commit_names_weights_that_are_not_here_yet(tmp_path: Path) -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    revisions = {
+        source: ModelSource.parse(source).commit
+        for source in (f"hf:owner/sd@{commit}", "hf:owner/sd@main", "hf:owner/sd", f"modelscope:owner/sd@{commit}")
+    }
+    assert list(revisions.values()) == [commit, "", "", ""]
+    user = f"models: {{sd: {{source: 'hf:owner/sd@{commit}'}}}}"
+    assert read(tmp_path, SHIPPED, user).get("sd").revision == commit
 
 
 def test_a_missing_folder_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -78,7 +81,7 @@ def test_the_users_file_is_laid_over_the_shipped_one_field_by_field(tmp_path: Pa
     """
     catalogue = read(tmp_path, SHIPPED, user)
     assert [card.id for card in catalogue.cards] == ["sd", "demo"]
-    assert (catalogue.default.id, catalogue.default.revision, catalogue.default.folder) == ("sd", "main", None)
+    assert (catalogue.default.id, catalogue.default.revision, catalogue.default.folder) == ("sd", "", None)
     demo = catalogue.get("demo")
     assert (demo.display_name, demo.defaults.steps, demo.defaults.guidance_scale) == ("Mine", 30, 2)
     assert not demo.is_default
@@ -112,7 +115,7 @@ def test_an_empty_id_means_the_default_and_an_unknown_one_is_refused(tmp_path: P
         ("{source: 'path:x', size_multiple_px: 0}", "size_multiple_px"),
         ("{source: 'path:x', kind: [image]}", "kind"),
         ("{source: 'path:x', display_name: 7}", "display_name has the wrong type, int: it is text"),
-        ("{source: 'path:x', revision: 2024-01-01}", "revision has the wrong type"),
+        ("{source: 'path:x', revision: r1}", "unknown field 'revision'"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, entry: str, named: str) -> None:

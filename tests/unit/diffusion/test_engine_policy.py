@@ -15,6 +15,7 @@ from atelier_diffusion.errors import CanceledError, EngineError
 from atelier_diffusion.hardware import MemoryReading
 from atelier_diffusion.model_cache import ModelCache
 from atelier_diffusion.model_card import DtypeName, ModelCard, ModelDefaults
+from atelier_diffusion.prompt_tokens import PromptTokens, TokenCount
 from atelier_diffusion.request import ImageRequest
 from atelier_diffusion.source import ModelSource
 from atelier_diffusion.steps import StepReport
@@ -43,6 +44,9 @@ class Loop:
     def prepare(self, request: ImageRequest) -> list[State]:
         return [State(k, seed, request.steps) for k, seed in enumerate(request.seeds)]
 
+    def count_tokens(self, request: ImageRequest) -> PromptTokens:
+        return PromptTokens(TokenCount(len(request.prompt), 5), None)
+
     def step(self, states: Sequence[State]) -> None:
         self.run += 1
         if self.run == self.fails_at:
@@ -67,6 +71,9 @@ class Located:
     revision: str = "r2"
     needed_bytes: int = 100
 
+    def is_replaced(self) -> bool:
+        return False
+
     def load(self) -> Loop:
         return self.loop
 
@@ -83,6 +90,9 @@ class Bench:
     def __post_init__(self) -> None:
         cache: ModelCache[DenoisingLoop[Any]] = ModelCache(self, 1000, lambda _: None)
         self.engine = ImageEngine(Catalogue([CARD], "m"), cache, self)
+
+    def known_revision(self, card: ModelCard) -> str:
+        return card.revision
 
     def locate(self, card: ModelCard) -> Located:
         return Located(self.loop)

@@ -31,7 +31,7 @@ def test_a_picture_alone_has_its_own_seed_and_all_else_of_the_request() -> None:
         {"width_px": 0},
         {"seed": -1},
         {"seed": 2**32},
-        {"guidance_scale": 0.5},
+        {"guidance_scale": -0.5},
         {"guidance_scale": float("nan")},
         {"guidance_scale": float("inf")},
     ],

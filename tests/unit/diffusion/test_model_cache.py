@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from atelier_diffusion.errors import EngineError, ModelLoadError
-from atelier_diffusion.model_cache import GIB, ModelCache, ModelStatus
+from atelier_diffusion.model_cache import GIB, ModelCache, ModelState, ModelStatus
 from atelier_diffusion.model_card import ModelCard, ModelDefaults
 from atelier_diffusion.source import ModelSource
 
@@ -31,6 +31,9 @@ class Located:
     needed_bytes: int
     revision: str = "r2"
 
+    def is_replaced(self) -> bool:
+        return self.store.folder_revision != self.revision
+
     def load(self) -> Model:
         self.store.loads += 1
         if self.store.gate is not None:
@@ -52,11 +55,16 @@ class Store:
     models: list[Model] = field(default_factory=list)
     gate: threading.Event | None = None
     started: threading.Event = field(default_factory=threading.Event)
+    folder_revision: str = "r2"
+    indexed: dict[str, str] = field(default_factory=lambda: {"r2": "r2"})
 
     def locate(self, card: ModelCard) -> Located:
         if card.id not in self.sizes:
             raise ModelLoadError("MODEL_NOT_FOUND", "not there")
-        return Located(self, self.sizes[card.id])
+        return Located(self, self.sizes[card.id], self.folder_revision)
+
+    def known_revision(self, card: ModelCard) -> str:
+        return self.indexed.get(self.folder_revision, "")
 
 
 @dataclass
@@ -89,7 +97,7 @@ def test_a_model_is_loaded_once(house: House) -> None:
 
 
 def test_status_tells_memory_and_the_revision_that_was_loaded(house: House) -> None:
-    assert house.cache.status(card("a")) == ModelStatus("a", "UNLOADED", "r1")  # type: ignore[arg-type]
+    assert house.cache.status(card("a")) == ModelStatus("a", "UNLOADED", "r2")  # type: ignore[arg-type]
     status = house.cache.load(card("a"))
     assert (status.state, status.revision, status.memory_bytes) == ("READY", "r2", 4 * GIB)
     assert house.cache.status(card("a")) == status
@@ -204,3 +212,34 @@ def test_idle_models_are_those_that_could_be_dropped(house: House) -> None:
     house.cache.load(card("a"))
     with house.cache.using(card("b")):
         assert (house.cache.held_bytes, house.cache.idle_bytes) == (8 * GIB, 4 * GIB)
+
+
+def test_a_model_whose_files_were_replaced_is_loaded_anew(house: House) -> None:
+    house.cache.load(card("a"))
+    house.store.folder_revision = "r3"
+    with house.cache.using(card("a")) as (_, revision):
+        assert revision == "r3"
+    assert house.heard == ["a LOADING", "a READY", "a UNLOADED", "a LOADING", "a READY"]
+    assert [model.is_closed for model in house.store.models] == [True, False]
+
+
+def test_work_goes_on_with_the_files_that_it_began_with(house: House) -> None:
+    with house.cache.using(card("a")) as (model, _):
+        house.store.folder_revision = "r3"
+        house.cache.refresh(card("a"))
+        assert not model.is_closed
+        assert house.cache.status(card("a")).revision == "r2"
+    house.cache.refresh(card("a"))
+    assert house.cache.status(card("a")) == ModelStatus("a", ModelState.UNLOADED, "")  # nobody has read them yet
+
+
+def test_a_model_that_is_not_loaded_has_the_revision_of_the_files_that_are_there(house: House) -> None:
+    assert house.cache.status(card("a")).revision == "r2"
+    house.store.folder_revision = "r3"
+    house.cache.refresh(card("a"))
+    assert house.cache.status(card("a")).revision == ""
+    house.store.indexed["r3"] = "r3"
+    for _ in range(2):
+        house.cache.refresh(card("a"))
+    assert house.cache.status(card("a")).revision == "r3"
+    assert house.heard == ["a UNLOADED"] * 2  # told when it changes, and only then

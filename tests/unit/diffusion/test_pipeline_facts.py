@@ -9,7 +9,8 @@ from atelier_diffusion.clip_memory import GIB
 from atelier_diffusion.errors import EngineError
 from atelier_diffusion.pipeline_call import PipelineCall
 from atelier_diffusion.pipeline_facts import PipelineFacts
-from atelier_diffusion.request import SCHEDULERS, VideoRequest
+from atelier_diffusion.request import VideoRequest
+from atelier_diffusion.scheduler_choice import BETAS_SCHEDULERS
 
 CALL = PipelineCall("P", frozenset({"prompt", "negative_prompt", "image"}), needs_image=False)
 REQUEST = VideoRequest(
@@ -38,10 +39,10 @@ def refusal(known: PipelineFacts, request: VideoRequest) -> EngineError:
     [
         ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, "EULER", ("EULER",)),
         ({"_class_name": "CogVideoXDDIMScheduler", "prediction_type": "v_prediction"}, "DDIM", ("DDIM",)),
-        ({"_class_name": "EulerDiscreteScheduler", "prediction_type": "epsilon"}, "EULER", SCHEDULERS),
+        ({"_class_name": "EulerDiscreteScheduler", "prediction_type": "epsilon"}, "EULER", BETAS_SCHEDULERS),
         # One without a name here goes by that of the card's default.
         ({"_class_name": "UniPCMultistepScheduler", "prediction_type": "flow_prediction"}, "DPMPP_2M", ("DPMPP_2M",)),
-        ({"_class_name": "PNDMScheduler", "prediction_type": "epsilon"}, "DPMPP_2M", SCHEDULERS),
+        ({"_class_name": "PNDMScheduler", "prediction_type": "epsilon"}, "DPMPP_2M", BETAS_SCHEDULERS),
         ({}, "DPMPP_2M", ("DPMPP_2M",)),
     ],
 )
@@ -50,7 +51,7 @@ def test_the_models_own_scheduler_has_a_name_and_others_may_take_its_place(
 ) -> None:
     known = facts(scheduler)
     assert (known.own_scheduler, known.schedulers) == (own, names)
-    for name in SCHEDULERS:
+    for name in BETAS_SCHEDULERS:
         if name in names:
             known.check(replace(REQUEST, scheduler=name))
         else:

@@ -17,6 +17,7 @@ from atelier_diffusion.errors import CanceledError, EngineError
 from atelier_diffusion.hardware import MemoryReading
 from atelier_diffusion.model_cache import ModelCache, ModelStatus
 from atelier_diffusion.model_card import DtypeName, ModelCard, ModelDefaults
+from atelier_diffusion.prompt_tokens import PromptTokens, TokenCount
 from atelier_diffusion.request import VideoRequest
 from atelier_diffusion.source import ModelSource
 from atelier_diffusion.steps import OnStep, StepReport, denoised
@@ -75,6 +76,9 @@ class Loop:
     def facts(self) -> ClipFacts:
         return self.bench.facts
 
+    def count_tokens(self, request: VideoRequest) -> PromptTokens:
+        return PromptTokens(TokenCount(len(request.prompt), 5), None)
+
     def draw(self, request: VideoRequest, on_step: OnStep) -> FrameSource:
         (state,) = denoised(self, [State(request.seed, request.steps)], on_step)
         return partial(self.decode, state)
@@ -110,6 +114,9 @@ class Located:
     def facts(self) -> ClipFacts:
         return self.bench.facts
 
+    def is_replaced(self) -> bool:
+        return False
+
     def load(self) -> Loop:
         self.bench.loops.append(Loop(self.bench))
         self.bench.free_bytes -= WEIGHTS
@@ -137,6 +144,9 @@ class Bench:
 
     def hear(self, status: ModelStatus) -> None:
         self.heard.append(f"{status.model_id} {status.state}")
+
+    def known_revision(self, card: ModelCard) -> str:
+        return card.revision
 
     def locate(self, card: ModelCard) -> Located:
         return Located(self)

@@ -35,7 +35,7 @@ CARD = ModelCard(
         {"steps": 0},
         {"width_px": 0},
         {"seed": -1},
-        {"guidance_scale": 0.5},
+        {"guidance_scale": -0.5},
         {"scheduler": "PLMS"},
         {"first_frame": np.zeros((64, 32, 3), np.uint8)},
         {"first_frame": np.zeros((32, 64, 4), np.uint8)},

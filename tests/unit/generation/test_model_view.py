@@ -51,8 +51,9 @@ def test_the_engines_of_living_workers_draw() -> None:
     assert engines("demo", reports) == (mine,)
 
 
-def test_without_workers_the_last_known_engines_would_draw() -> None:
-    assert engines("demo", [report(UNLOADED, alive=False)]) == (Engine("r2", "torch"),)
+def test_what_the_dead_drew_with_answers_nothing() -> None:
+    assert engines("demo", [report(UNLOADED, alive=False)]) == ()
+    assert engines("demo", [report(READY, alive=False), report(UNLOADED, engine=Engine("", "torch"))]) == ()
 
 
 def test_a_revision_that_nobody_knows_answers_nothing() -> None:

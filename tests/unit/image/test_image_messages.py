@@ -1,9 +1,11 @@
 """Messages of the contract."""
 
+import json
 from dataclasses import replace
 
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
+from atelier_diffusion.prompt_tokens import PromptTokens, TokenCount
 from atelier_generation.api.messages import request_hash
 from atelier_generation.domain.result import Result, Source, result_from
 from atelier_image.domain.parameters import AskedImage, resolve
@@ -82,3 +84,21 @@ def test_a_failed_image_tells_why() -> None:
 
 def test_a_result_is_kept_as_it_is() -> None:
     assert result_from(RESULT.to_bytes(), Picture) == RESULT
+
+
+def test_an_image_says_how_much_of_its_prompts_was_read() -> None:
+    tokens = PromptTokens(TokenCount(90, 77), TokenCount(77, 77))
+    made = replace(QUEUED, state=State.SUCCEEDED, result=replace(RESULT, tokens=tokens).to_bytes())
+    image = image_message(made)
+    assert (image.prompt_tokens.tokens, image.prompt_tokens.limit, image.prompt_tokens.truncated) == (90, 77, True)
+    assert not image.negative_prompt_tokens.truncated
+    without = replace(RESULT, tokens=PromptTokens(TokenCount(5, 0), None)).to_bytes()
+    image = image_message(replace(made, result=without))
+    assert (image.prompt_tokens.truncated, image.HasField("negative_prompt_tokens")) == (False, False)
+
+
+def test_a_result_of_an_earlier_version_tells_no_tokens() -> None:
+    earlier = json.loads(RESULT.to_bytes())
+    del earlier["tokens"]
+    made = replace(QUEUED, state=State.SUCCEEDED, result=json.dumps(earlier).encode())
+    assert not image_message(made).HasField("prompt_tokens")

@@ -1,5 +1,7 @@
 """What is left out is filled in; what is sent stays."""
 
+from dataclasses import replace
+
 import pytest
 
 from atelier_image.domain.parameters import AskedImage, ImageParameters, resolve
@@ -57,3 +59,11 @@ def test_the_engine_is_asked_for_the_same() -> None:
     request = resolve(AskedImage(prompt="a cat", count=3, seed=4294967295), DEMO, no_seed).request()
     assert request.seeds == (4294967295, 0, 1)
     assert (request.prompt, request.width_px, request.height_px, request.scheduler) == ("a cat", 256, 128, "DDIM")
+
+
+def test_a_scheduler_that_the_model_cannot_be_drawn_with_is_refused_at_once() -> None:
+    card = replace(DEMO, schedulers=("LCM",))
+    with pytest.raises(InvalidArgumentError, match="the model demo draws with LCM only") as refused:
+        resolve(AskedImage(prompt="a cat", scheduler="EULER"), card, lambda: 7)
+    assert (refused.value.reason, refused.value.fields[0].field) == ("INVALID_SCHEDULER", "scheduler")
+    assert resolve(AskedImage(prompt="a cat", scheduler="LCM"), card, lambda: 7).scheduler == "LCM"

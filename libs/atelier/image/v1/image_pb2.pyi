@@ -74,13 +74,13 @@ class GenerationParameters(_message.Message):
     steps: _builtins.int
     """Denoising steps."""
     guidance_scale: _builtins.float
-    """Classifier-free guidance; 1 means none."""
+    """Classifier-free guidance; from 0 to 1 means none."""
     seed: _builtins.int
     """Seed of the first picture; picture k uses seed + k (modulo 2^32), so each can be made again alone. Random when
     left out.
     """
     scheduler: _type_pb2.Scheduler.ValueType
-    """How noise becomes a picture."""
+    """How noise becomes a picture. When left out: what the model's card says, else the model's own, else DPMPP_2M."""
     count: _builtins.int
     """How many pictures."""
     output_format: _type_pb2.PictureFormat.ValueType
@@ -158,6 +158,8 @@ class Image(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     FINISH_TIME_FIELD_NUMBER: _builtins.int
     LINKS_FIELD_NUMBER: _builtins.int
+    PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    NEGATIVE_PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     state: _job_pb2.State.ValueType
@@ -206,6 +208,14 @@ class Image(_message.Message):
     def links(self) -> Global___ImageLinks:
         """Where to go from here."""
 
+    @_builtins.property
+    def prompt_tokens(self) -> _type_pb2.TokenCount:
+        """How much of the prompt the model read; absent until a worker has drawn."""
+
+    @_builtins.property
+    def negative_prompt_tokens(self) -> _type_pb2.TokenCount:
+        """How much of the negative prompt it read; absent without one."""
+
     def __init__(
         self,
         *,
@@ -225,10 +235,12 @@ class Image(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         finish_time: _timestamp_pb2.Timestamp | None = ...,
         links: Global___ImageLinks | None = ...,
+        prompt_tokens: _type_pb2.TokenCount | None = ...,
+        negative_prompt_tokens: _type_pb2.TokenCount | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "error", b"error", "finish_time", b"finish_time", "links", b"links", "parameters", b"parameters", "progress", b"progress", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "error", b"error", "finish_time", b"finish_time", "links", b"links", "negative_prompt_tokens", b"negative_prompt_tokens", "parameters", b"parameters", "progress", b"progress", "prompt_tokens", b"prompt_tokens", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cached", b"cached", "create_time", b"create_time", "error", b"error", "finish_time", b"finish_time", "id", b"id", "links", b"links", "model_revision", b"model_revision", "outputs", b"outputs", "parameters", b"parameters", "progress", b"progress", "revision", b"revision", "seq", b"seq", "start_time", b"start_time", "state", b"state", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cached", b"cached", "create_time", b"create_time", "error", b"error", "finish_time", b"finish_time", "id", b"id", "links", b"links", "model_revision", b"model_revision", "negative_prompt_tokens", b"negative_prompt_tokens", "outputs", b"outputs", "parameters", b"parameters", "progress", b"progress", "prompt_tokens", b"prompt_tokens", "revision", b"revision", "seq", b"seq", "start_time", b"start_time", "state", b"state", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -572,6 +584,7 @@ class Model(_message.Message):
     SIZE_MULTIPLE_PX_FIELD_NUMBER: _builtins.int
     MAX_SIZE_PX_FIELD_NUMBER: _builtins.int
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
+    PROMPT_MAX_TOKENS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
     display_name: _builtins.str
@@ -588,6 +601,10 @@ class Model(_message.Message):
     """The largest width and height."""
     is_default: _builtins.bool
     """True for the model that is used when a request names none."""
+    prompt_max_tokens: _builtins.int
+    """How many tokens of a prompt it reads, the marks of beginning and end among them; what is beyond is cut off. 0 while
+    that is not known.
+    """
     @_builtins.property
     def error(self) -> _job_pb2.Failure:
         """Why loading failed."""
@@ -609,10 +626,11 @@ class Model(_message.Message):
         size_multiple_px: _builtins.int = ...,
         max_size_px: _builtins.int = ...,
         is_default: _builtins.bool = ...,
+        prompt_max_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "display_name", b"display_name", "error", b"error", "id", b"id", "is_default", b"is_default", "max_size_px", b"max_size_px", "memory_bytes", b"memory_bytes", "revision", b"revision", "size_multiple_px", b"size_multiple_px", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "display_name", b"display_name", "error", b"error", "id", b"id", "is_default", b"is_default", "max_size_px", b"max_size_px", "memory_bytes", b"memory_bytes", "prompt_max_tokens", b"prompt_max_tokens", "revision", b"revision", "size_multiple_px", b"size_multiple_px", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,15 +4,16 @@ isort:skip_file
 Words that several contracts share."""
 
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -32,6 +33,8 @@ class _SchedulerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scheduler.V
     """Euler's method with fresh noise at every step."""
     DPMPP_2M: _Scheduler.ValueType  # 4
     """DPM-Solver++ (2M) (Lu et al., 2022)."""
+    LCM: _Scheduler.ValueType  # 5
+    """Latent consistency (Luo et al., 2023), for models that were distilled for it, and for these alone."""
 
 class Scheduler(_Scheduler, metaclass=_SchedulerEnumTypeWrapper):
     """How noise becomes a picture."""
@@ -46,6 +49,8 @@ EULER_ANCESTRAL: Scheduler.ValueType  # 3
 """Euler's method with fresh noise at every step."""
 DPMPP_2M: Scheduler.ValueType  # 4
 """DPM-Solver++ (2M) (Lu et al., 2022)."""
+LCM: Scheduler.ValueType  # 5
+"""Latent consistency (Luo et al., 2023), for models that were distilled for it, and for these alone."""
 Global___Scheduler: _TypeAlias = Scheduler  # noqa: Y015
 
 class _PictureFormat:
@@ -107,3 +112,33 @@ READY: ModelState.ValueType  # 3
 FAILED: ModelState.ValueType  # 4
 """The last try to load it failed; `error` says why."""
 Global___ModelState: _TypeAlias = ModelState  # noqa: Y015
+
+@_typing.final
+class TokenCount(_message.Message):
+    """How much of a text a model read. The marks of beginning and end count as tokens."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKENS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    tokens: _builtins.int
+    """Tokens that the text is made of."""
+    limit: _builtins.int
+    """Tokens that the model reads; 0 when it tells no limit."""
+    truncated: _builtins.bool
+    """True when the text was cut: the model has not seen its end."""
+    def __init__(
+        self,
+        *,
+        tokens: _builtins.int = ...,
+        limit: _builtins.int = ...,
+        truncated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "tokens", b"tokens", "truncated", b"truncated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenCount: _TypeAlias = TokenCount  # noqa: Y015

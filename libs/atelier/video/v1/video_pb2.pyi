@@ -139,11 +139,11 @@ class VideoParameters(_message.Message):
     steps: _builtins.int
     """Denoising steps."""
     guidance_scale: _builtins.float
-    """Classifier-free guidance; 1 means none."""
+    """Classifier-free guidance; from 0 to 1 means none."""
     seed: _builtins.int
     """Random when left out."""
     scheduler: _type_pb2.Scheduler.ValueType
-    """How noise becomes a picture."""
+    """How noise becomes a picture. When left out: what the model's card says, else the model's own, else DPMPP_2M."""
     first_frame_asset_id: _builtins.str
     """An asset of the caller's, a picture, that the clip begins with; for models that take one."""
     container: Global___Container.ValueType
@@ -227,6 +227,8 @@ class Video(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     FINISH_TIME_FIELD_NUMBER: _builtins.int
     LINKS_FIELD_NUMBER: _builtins.int
+    PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    NEGATIVE_PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     state: _job_pb2.State.ValueType
@@ -275,6 +277,14 @@ class Video(_message.Message):
     def links(self) -> Global___VideoLinks:
         """Where to go from here."""
 
+    @_builtins.property
+    def prompt_tokens(self) -> _type_pb2.TokenCount:
+        """How much of the prompt the model read; absent until a worker has drawn."""
+
+    @_builtins.property
+    def negative_prompt_tokens(self) -> _type_pb2.TokenCount:
+        """How much of the negative prompt it read; absent without one."""
+
     def __init__(
         self,
         *,
@@ -294,10 +304,12 @@ class Video(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         finish_time: _timestamp_pb2.Timestamp | None = ...,
         links: Global___VideoLinks | None = ...,
+        prompt_tokens: _type_pb2.TokenCount | None = ...,
+        negative_prompt_tokens: _type_pb2.TokenCount | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "error", b"error", "finish_time", b"finish_time", "links", b"links", "parameters", b"parameters", "progress", b"progress", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "error", b"error", "finish_time", b"finish_time", "links", b"links", "negative_prompt_tokens", b"negative_prompt_tokens", "parameters", b"parameters", "progress", b"progress", "prompt_tokens", b"prompt_tokens", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cached", b"cached", "create_time", b"create_time", "error", b"error", "finish_time", b"finish_time", "id", b"id", "links", b"links", "model_revision", b"model_revision", "outputs", b"outputs", "parameters", b"parameters", "progress", b"progress", "revision", b"revision", "seq", b"seq", "start_time", b"start_time", "state", b"state", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cached", b"cached", "create_time", b"create_time", "error", b"error", "finish_time", b"finish_time", "id", b"id", "links", b"links", "model_revision", b"model_revision", "negative_prompt_tokens", b"negative_prompt_tokens", "outputs", b"outputs", "parameters", b"parameters", "progress", b"progress", "prompt_tokens", b"prompt_tokens", "revision", b"revision", "seq", b"seq", "start_time", b"start_time", "state", b"state", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -763,6 +775,7 @@ class VideoModel(_message.Message):
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
     MAX_FRAMES_FIELD_NUMBER: _builtins.int
     TAKES_FIRST_FRAME_FIELD_NUMBER: _builtins.int
+    PROMPT_MAX_TOKENS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
     display_name: _builtins.str
@@ -783,6 +796,10 @@ class VideoModel(_message.Message):
     """The most frames that it draws."""
     takes_first_frame: _builtins.bool
     """True when it takes a picture to begin with."""
+    prompt_max_tokens: _builtins.int
+    """How many tokens of a prompt it reads, the marks of beginning and end among them; what is beyond is cut off. 0 while
+    that is not known.
+    """
     @_builtins.property
     def error(self) -> _job_pb2.Failure:
         """Why loading failed."""
@@ -806,10 +823,11 @@ class VideoModel(_message.Message):
         is_default: _builtins.bool = ...,
         max_frames: _builtins.int = ...,
         takes_first_frame: _builtins.bool = ...,
+        prompt_max_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "display_name", b"display_name", "error", b"error", "id", b"id", "is_default", b"is_default", "max_frames", b"max_frames", "max_size_px", b"max_size_px", "memory_bytes", b"memory_bytes", "revision", b"revision", "size_multiple_px", b"size_multiple_px", "state", b"state", "takes_first_frame", b"takes_first_frame"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "display_name", b"display_name", "error", b"error", "id", b"id", "is_default", b"is_default", "max_frames", b"max_frames", "max_size_px", b"max_size_px", "memory_bytes", b"memory_bytes", "prompt_max_tokens", b"prompt_max_tokens", "revision", b"revision", "size_multiple_px", b"size_multiple_px", "state", b"state", "takes_first_frame", b"takes_first_frame"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,56 @@
+"""Which schedulers a model can be drawn with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atelier_diffusion.catalogue import read_catalogue
+from atelier_diffusion.scheduler_choice import BETAS_SCHEDULERS, SchedulerChoice
+
+
+@pytest.mark.parametrize(
+    ("config", "family", "own", "names"),
+    [
+        ({"_class_name": "EulerDiscreteScheduler"}, "betas", "EULER", BETAS_SCHEDULERS),
+        ({"_class_name": "PNDMScheduler"}, "betas", None, BETAS_SCHEDULERS),
+        ({"_class_name": "EDMEulerScheduler"}, "edm", "EULER", ("EULER", "DPMPP_2M")),
+        ({"_class_name": "EDMDPMSolverMultistepScheduler"}, "edm", "DPMPP_2M", ("EULER", "DPMPP_2M")),
+        ({"_class_name": "LCMScheduler"}, "lcm", "LCM", ("LCM",)),
+        ({"_class_name": "TCDScheduler"}, "own", None, ()),
+        ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, "own", "EULER", ("EULER",)),
+        ({"_class_name": "UniPCMultistepScheduler", "prediction_type": "flow_prediction"}, "own", None, ()),
+        ({"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True}, "own", None, ()),
+        (
+            {"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++"},
+            "betas", None, BETAS_SCHEDULERS,
+        ),
+        ({}, "own", None, ()),
+    ],
+)  # fmt: skip
+def test_a_models_own_scheduler_says_which(
+    config: dict[str, Any], family: str, own: str | None, names: tuple[str, ...]
+) -> None:
+    choice = SchedulerChoice.read(config)
+    assert (choice.family, choice.own, choice.names) == (family, own, names)
+
+
+@pytest.mark.parametrize(
+    ("entry", "config", "filled_in"),
+    [
+        ({}, {"_class_name": "EulerAncestralDiscreteScheduler"}, "EULER_ANCESTRAL"),
+        ({}, {"_class_name": "LCMScheduler"}, "LCM"),
+        ({}, {"_class_name": "PNDMScheduler"}, "DPMPP_2M"),
+        ({"scheduler": "DDIM"}, {"_class_name": "EulerDiscreteScheduler"}, "DDIM"),
+        ({}, "no JSON", "DPMPP_2M"),
+        ({}, ["no object"], "DPMPP_2M"),
+    ],
+)
+def test_what_fills_in_is_the_models_own(tmp_path: Path, entry: dict[str, str], config: object, filled_in: str) -> None:
+    file = tmp_path / "m" / "scheduler" / "scheduler_config.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(config if isinstance(config, str) else json.dumps(config))
+    document = {"default": "m", "models": {"m": {"source": "path:m", "defaults": entry}}}
+    (tmp_path / "catalogue.yaml").write_text(json.dumps(document))
+    assert read_catalogue(tmp_path / "catalogue.yaml", root=tmp_path).default.defaults.scheduler == filled_in
