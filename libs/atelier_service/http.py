@@ -6,6 +6,10 @@ import grpc.aio
 
 from atelier_service.metadata import metadata_value
 
+# Headers of bytes that somebody owns: a cache may hold them for this credential alone, and asks before each use whether
+# they are still there and the same. Everything else that is somebody's is `no-store`, which the gateway says.
+REVALIDATED = {"cache_control": "private, no-cache", "vary": "authorization, x-api-key"}
+
 
 async def set_http(context: grpc.aio.ServicerContext[Any, Any], status: int | None = None, **headers: str) -> None:
     """Sends the initial metadata: `status` becomes the HTTP status of the REST answer, `headers` its headers.

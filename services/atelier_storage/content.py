@@ -3,6 +3,7 @@
 import urllib.parse
 
 from atelier_service.byte_range import ContentPlan
+from atelier_service.http import REVALIDATED
 from atelier_storage.domain.asset import Asset
 
 
@@ -12,11 +13,7 @@ def content_headers(asset: Asset, plan: ContentPlan) -> dict[str, str]:
     `x_http_content_length` is the length of the body: a plain `content-length` would be wrong on the gRPC hop, whose
     frames are longer than what they carry; the gateway renames it behind its transcoder.
     """
-    headers = {
-        "etag": asset.blob.etag,
-        "cache_control": "private, max-age=31536000, immutable",
-        "accept_ranges": "bytes",
-    }
+    headers = REVALIDATED | {"etag": asset.blob.etag, "accept_ranges": "bytes"}
     if plan.status == 304:
         return headers
     headers |= {

@@ -15,7 +15,7 @@ from atelier_generation.api.answers import Context, JobAnswers
 from atelier_generation.api.serving import Parts
 from atelier_service.byte_range import names_etag
 from atelier_service.errors import NotFoundError, ResourceExhaustedError
-from atelier_service.http import request_header, set_http
+from atelier_service.http import REVALIDATED, request_header, set_http
 from atelier_service.identity import current_principal
 from atelier_service.paging import decode_position, encode_token, fitting, page_size
 from atelier_service.slots import Slots
@@ -107,12 +107,12 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         part = frames.part_with(request.index)
         picture = FramePicture.of(part, request)
         if names_etag(request_header(context, "if-none-match") or "", picture.etag):
-            await set_http(context, 304, etag=picture.etag, cache_control=_CACHE)
+            await set_http(context, 304, etag=picture.etag, **REVALIDATED)
             yield httpbody_pb2.HttpBody(content_type=picture.content_type)
             return
         with self._reading.take(current_principal().subject):
             content = await self._cut(picture, request.id, part.asset_id)
-            await set_http(context, etag=picture.etag, cache_control=_CACHE, x_content_type_options="nosniff")
+            await set_http(context, etag=picture.etag, x_content_type_options="nosniff", **REVALIDATED)
             for start in range(0, len(content), CHUNK_BYTES):
                 chunk = content[start : start + CHUNK_BYTES]
                 yield httpbody_pb2.HttpBody(content_type=picture.content_type, data=chunk)
@@ -146,7 +146,6 @@ _CUT_AT_ONCE = 8
 # A picture stays in memory until its reader has taken it, who may take long.
 _READ_AT_ONCE = 512
 _READ_AT_ONCE_BY_ONE = 64
-_CACHE = "private, no-cache"  # kept, and asked for again
 _ROLES: dict[video_pb2.OutputRole.ValueType, Role] = {
     video_pb2.CLIP: "CLIP",
     video_pb2.POSTER: "POSTER",

@@ -107,17 +107,18 @@ class Images(image_pb2_grpc.ImageServiceServicer):
             finally:
                 self.readers -= 1
         wanted = request_header(context, "range")
+        kept = {"cache_control": "private, no-cache"} if request.id == "cacheable" else {}
         if request_header(context, "if-none-match") == ETAG:
-            await set_http(context, 304, etag=ETAG)
+            await set_http(context, 304, etag=ETAG, **kept)
             return
         if wanted == "bytes=999999-":
             await fail(context, code_pb2.OUT_OF_RANGE, "RANGE_NOT_SATISFIABLE", "no such range",
                        x_http_code="416", content_range=f"bytes */{len(CONTENT)}")  # fmt: skip
-        data, status, extra = CONTENT, 200, {}
+        data, status, extra = CONTENT, 200, kept
         if wanted:
             first, last = (int(part) for part in wanted.removeprefix("bytes=").split("-"))
             data, status = CONTENT[first : last + 1], 206
-            extra = {"content_range": f"bytes {first}-{last}/{len(CONTENT)}"}
+            extra = kept | {"content_range": f"bytes {first}-{last}/{len(CONTENT)}"}
         await set_http(context, status, etag=ETAG, x_http_content_length=str(len(data)), **extra)
         for start in range(0, len(data), 1 << 16):
             yield httpbody_pb2.HttpBody(content_type="image/png", data=data[start : start + (1 << 16)])

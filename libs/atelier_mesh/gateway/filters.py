@@ -134,14 +134,16 @@ def _contract(settings: GatewaySettings, methods: tuple[Method, ...]) -> Config:
     return named("lua.contract", "lua.v3.Lua", default_source_code={"inline_string": script})
 
 
-def _trace_header(settings: GatewaySettings) -> Config:
-    """Tells every caller the trace id: Envoy's own when it traces, otherwise the one of rest.lua."""
+def _every_answer(settings: GatewaySettings) -> Config:
+    """What every answer says: the trace id (Envoy's own when it traces, otherwise the one of rest.lua), and that nobody
+    keeps it, unless the service or the route says how it may be kept."""
     value = "%TRACE_ID%" if settings.otlp_endpoint else "%DYNAMIC_METADATA(envoy.filters.http.lua:trace_id)%"
     header = {"header": {"key": "x-trace-id", "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    no_store = {"header": {"key": "cache-control", "value": "no-store"}, "append_action": "ADD_IF_ABSENT"}
     return named(
         "header_mutation", "header_mutation.v3.HeaderMutation",
         mutations={"response_mutations": [
-            {"append": header}, {"remove": "x-envoy-upstream-healthchecked-cluster"},
+            {"append": header}, {"append": no_store}, {"remove": "x-envoy-upstream-healthchecked-cluster"},
         ]},
     )  # fmt: skip
 
@@ -149,7 +151,7 @@ def _trace_header(settings: GatewaySettings) -> Config:
 def build_filters(settings: GatewaySettings, methods: tuple[Method, ...]) -> list[Config]:
     """All filters. An answer meets them from the last to the first."""
     return [
-        _trace_header(settings),
+        _every_answer(settings),
         _health(),
         # Before authentication: a browser sends no credentials with a preflight.
         named("cors", "cors.v3.Cors"),

@@ -18,7 +18,8 @@ async def test_the_content_is_the_upload_with_its_headers(storage: Storage) -> N
     assert content.chunks > 1
     assert content.headers["etag"] == f'"{asset.sha256}"'
     assert content.headers["accept-ranges"] == "bytes"
-    assert content.headers["cache-control"].startswith("private")
+    assert content.headers["cache-control"] == "private, no-cache"
+    assert content.headers["vary"] == "authorization, x-api-key"
     assert content.headers["content-disposition"] == 'inline; filename="noise.png"'
     assert content.headers["x-content-type-options"] == "nosniff"
     assert content.headers["x-http-content-length"] == str(len(DATA))
@@ -64,6 +65,8 @@ async def test_a_reader_who_has_the_content_gets_304_and_no_byte(storage: Storag
     assert content.data == b""
     assert content.headers["x-http-code"] == "304"
     assert content.headers["etag"] == f'"{asset.sha256}"'
+    assert content.headers["cache-control"] == "private, no-cache"
+    assert content.headers["vary"] == "authorization, x-api-key"
 
 
 async def test_a_range_of_another_content_answers_the_whole(storage: Storage) -> None:

@@ -1,0 +1,45 @@
+"""What HTTP caches may keep of an answer: nothing, unless the service or the route says so."""
+
+import pytest
+
+from atelier_mesh.gateway.contract import Method
+from tests.gateway.mesh import Gateway
+from tests.gateway.routes import every_route
+from tests.gateway.services import ETAG
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@every_route
+async def test_no_cache_keeps_what_the_service_says_nothing_of(
+    gateway: Gateway, ada: dict[str, str], verb: str, path: str, method: Method
+) -> None:
+    body = {"json": {}} if any(b.body for b in method.bindings) and not method.takes_bytes else {}
+    async with gateway.rest.stream(verb, path, headers=ada, **body) as answer:
+        assert answer.headers.get_list("cache-control") == ["no-store"]
+
+
+@every_route
+async def test_no_cache_keeps_a_refusal(gateway: Gateway, verb: str, path: str, method: Method) -> None:
+    headers = {"authorization": "Bearer no-token"}
+    answer = await gateway.rest.request(verb, path, headers=headers)
+    if method.name != "GetJwks":
+        assert answer.status_code == 401
+    assert answer.headers.get_list("cache-control") == ["no-store"]
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/api/v1/nowhere", "/healthz"])
+async def test_no_cache_keeps_what_the_gateway_answers_itself(gateway: Gateway, path: str) -> None:
+    assert (await gateway.rest.get(path)).headers.get_list("cache-control") == ["no-store"]
+
+
+async def test_what_a_service_says_goes_on(gateway: Gateway, ada: dict[str, str]) -> None:
+    answer = await gateway.rest.get("/api/v1/images/cacheable/content", headers=ada)
+    assert answer.headers.get_list("cache-control") == ["private, no-cache"]
+    unchanged = await gateway.rest.get("/api/v1/images/cacheable/content", headers={**ada, "if-none-match": ETAG})
+    assert (unchanged.status_code, unchanged.headers.get_list("cache-control")) == (304, ["private, no-cache"])
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/api/v1/openapi.json"])
+async def test_pages_that_are_nobodys_are_asked_for_again(gateway: Gateway, path: str) -> None:
+    assert (await gateway.rest.get(path)).headers.get_list("cache-control") == ["no-cache"]
