@@ -2,18 +2,21 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 import structlog
 from opentelemetry.context import Context
+from opentelemetry.trace import StatusCode
 
 from atelier_jobs.job import Job
 from atelier_jobs.progress import ProgressReporter
 from atelier_jobs.store import Within
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_service.errors import UnavailableError
+from atelier_service.telemetry import tracer
 
 T = TypeVar("T")
 
@@ -113,6 +116,21 @@ class Attempt:
         self._when_stopped.append(callback)
         if self.stop_requested:
             callback()
+
+    @contextmanager
+    def span(self, name: str, attributes: Mapping[str, str | int | float] | None = None) -> Iterator[None]:
+        """A span around some of the work. An attempt that is to stop is no error of it."""
+        with tracer().start_as_current_span(
+            name, attributes=attributes, record_exception=False, set_status_on_exception=False
+        ) as span:
+            try:
+                yield
+            except Stopped:
+                span.set_attribute("job.stopped", str(self._stop_reason))
+                raise
+            except Exception as error:
+                span.set_status(StatusCode.ERROR, getattr(error, "reason", type(error).__name__))
+                raise
 
     async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
         """What `work` returns; it is cancelled as soon as the attempt is to stop. To be called in the event loop.

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import structlog
 from opentelemetry import context as otel_context
-from opentelemetry.trace import SpanKind
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
 
 from atelier_jobs import metrics
 from atelier_jobs.attempt import Attempt, Handler, InfrastructureFault, JobFault, Stopped, StopReason
@@ -124,10 +125,12 @@ class AttemptRun:
         except Stopped:
             return self._after_stop(attempt)
         except JobFault as fault:
+            trace.get_current_span().set_status(StatusCode.ERROR, fault.reason)
             failure, retryable = Failure(fault.reason, fault.message), fault.retryable
             logger.warning("attempt failed", job_id=claim.job.id, reason=fault.reason, error=fault.message)
             return lambda: claims.fail(self._told(), failure, retryable=retryable, delay_s=self._retry_delay_s)
         except InfrastructureFault as fault:
+            trace.get_current_span().set_status(StatusCode.ERROR, str(fault))
             doubled = 2.0 ** min(claim.job.attempt - 1, 16)  # attempts of an outage have no bound
             delay_s = min(_MAX_INFRASTRUCTURE_DELAY_S, self._retry_delay_s * doubled)
             logger.warning("attempt given back", job_id=claim.job.id, error=str(fault), delay_s=delay_s)
@@ -139,6 +142,7 @@ class AttemptRun:
                 raise
             return self._after_stop(attempt)
         except Exception:
+            trace.get_current_span().set_status(StatusCode.ERROR, INTERNAL.reason)
             logger.exception("attempt failed", job_id=claim.job.id, reason=INTERNAL.reason)
             return lambda: claims.fail(self._told(), INTERNAL, delay_s=self._retry_delay_s)
         return lambda: claims.succeed(self._told(), result, within=attempt.within_success)
@@ -154,6 +158,10 @@ class AttemptRun:
 
     def _after_stop(self, attempt: Attempt) -> Write:
         claim, claims = self._claim, self._claims
+        span = trace.get_current_span()
+        span.set_attribute("job.stopped", str(attempt.stop_reason))
+        if attempt.stop_reason is StopReason.TIMEOUT:
+            span.set_status(StatusCode.ERROR, TIMEOUT.reason)
         match attempt.stop_reason:
             case StopReason.SHUTDOWN:
                 return lambda: claims.release(self._told())

@@ -1,14 +1,16 @@
 """Channels to other services: they carry the trace and a token."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import grpc
 import grpc.aio
 from opentelemetry import trace
 
+from atelier_service.client_spans import end_client_span, peer_attributes, start_client_span
 from atelier_service.identity import current_token
-from atelier_service.telemetry import current_traceparent, tracer
+from atelier_service.telemetry import current_traceparent
 
 # Chunks of files travel in messages of at most 1 MiB; nothing inside the mesh needs more than this.
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -32,9 +34,10 @@ async def _callers_token() -> str:
 
 
 class _Outgoing:
-    """Adds `authorization` and `traceparent` to what leaves, and a client span around unary calls."""
+    """Adds `authorization` and `traceparent` to what leaves, and a client span around each call, to its end."""
 
-    def __init__(self, token: TokenSource) -> None:
+    def __init__(self, peer: dict[str, str | int], token: TokenSource) -> None:
+        self._peer = peer
         self._token = token
 
     async def _details(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
@@ -49,19 +52,21 @@ class _Outgoing:
         )
 
     async def _call(self, continuation: Any, details: grpc.aio.ClientCallDetails, request: Any) -> Any:
-        method = details.method if isinstance(details.method, str) else details.method.decode()
-        with tracer().start_as_current_span(method.strip("/"), kind=trace.SpanKind.CLIENT):
-            return await continuation(await self._details(details), request)
+        span = start_client_span(details.method, self._peer)
+        try:
+            with trace.use_span(span):
+                call = await continuation(await self._details(details), request)
+        except BaseException:
+            span.end()
+            raise
+        if span.is_recording():
+            call.add_done_callback(partial(end_client_span, span))
+        return call
 
 
 class _UnaryUnary(_Outgoing, grpc.aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        method = client_call_details.method
-        name = (method if isinstance(method, str) else method.decode()).strip("/")
-        with tracer().start_as_current_span(name, kind=trace.SpanKind.CLIENT):
-            call = await continuation(await self._details(client_call_details), request)
-            await call.code()  # the span lasts until the answer is there; the caller reads or raises it
-            return call
+        return await self._call(continuation, client_call_details, request)
 
 
 class _UnaryStream(_Outgoing, grpc.aio.UnaryStreamClientInterceptor):
@@ -80,8 +85,9 @@ def open_channel(address: str, *, token: TokenSource | None = None) -> grpc.aio.
     Calls carry the current trace, and the token that `token` answers: by default that of the caller being served.
     """
     source = token or _callers_token
+    peer = peer_attributes(address)
     return grpc.aio.insecure_channel(
         address,
         options=_OPTIONS,
-        interceptors=[_UnaryUnary(source), _UnaryStream(source), _StreamUnary(source)],
+        interceptors=[_UnaryUnary(peer, source), _UnaryStream(peer, source), _StreamUnary(peer, source)],
     )

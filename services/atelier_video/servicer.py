@@ -112,7 +112,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
             return
         with self._reading.take(current_principal().subject):
             content = await self._cut(picture, request.id, part.asset_id)
-            await set_http(context, etag=picture.etag, x_content_type_options="nosniff", **REVALIDATED)
+            await set_http(context, None, etag=picture.etag, x_content_type_options="nosniff", **REVALIDATED)
             for start in range(0, len(content), CHUNK_BYTES):
                 chunk = content[start : start + CHUNK_BYTES]
                 yield httpbody_pb2.HttpBody(content_type=picture.content_type, data=chunk)

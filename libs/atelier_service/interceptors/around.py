@@ -1,6 +1,8 @@
 """The shape that all our server interceptors share: something that stands around a call."""
 
+import asyncio
 import inspect
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -84,7 +86,15 @@ def handler_like(
     return factory(behavior, request_deserializer, handler.response_serializer)
 
 
+_CANCELLED = 1
+
+
 def status_number(context: grpc.aio.ServicerContext[Any, Any]) -> int:
-    """The status that a call ended with, as gRPC numbers it; 0 when the handler set none."""
+    """The status that a call ended with, as gRPC numbers it: 0 when the handler set none.
+
+    CANCELLED when the caller left, or this service ends: for that, call it while the handler's exception passes by.
+    """
+    if context.cancelled() or isinstance(sys.exception(), asyncio.CancelledError):
+        return _CANCELLED
     code: Any = context.code()
     return int(code.value[0]) if isinstance(code, grpc.StatusCode) else int(code or 0)

@@ -38,7 +38,7 @@ class TracingInterceptor(Around):
 
 
 def _finish(span: trace.Span, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-    number = grpc.StatusCode.CANCELLED.value[0] if context.cancelled() else status_number(context)
+    number = status_number(context)
     span.set_attribute("rpc.grpc.status_code", number)
     # What the caller did wrong is no fault of this service: only these are errors of a server span.
     if number in (2, 4, 12, 13, 14, 15):

@@ -15,7 +15,6 @@ from atelier_image.domain.parameters import ImageParameters
 from atelier_image.domain.result import Picture
 from atelier_jobs.attempt import Attempt
 from atelier_jobs.job import Job
-from atelier_service.telemetry import tracer
 
 
 class DrawsPictures(Protocol):
@@ -36,20 +35,20 @@ class ImageMaker:
     async def make(self, job: Job, attempt: Attempt) -> Made:
         """See Maker.make."""
         parameters = ImageParameters.from_bytes(job.spec)
-        attributes: dict[str, str | int] = {
+        attributes: dict[str, str | int | float] = {
             "image.model": parameters.model,
             "image.steps": parameters.steps,
             "image.count": parameters.count,
             "image.width_px": parameters.width_px,
             "image.height_px": parameters.height_px,
         }
-        with tracer().start_as_current_span("image.generate", attributes=attributes):
+        with attempt.span("image.generate", attributes):
             pictures = await draw(
                 attempt,
                 parameters.model,
                 lambda on_step: self._engine.generate(parameters.request(), parameters.model, on_step=on_step),
             )
-        with tracer().start_as_current_span("image.store"):
+        with attempt.span("image.store"):
             outputs = await all_of(self._store(job, attempt, parameters, picture) for picture in pictures)
         return Made(parameters, pictures[0].model_revision, tuple(outputs), pictures[0].tokens)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO, TypeVar
@@ -13,9 +14,13 @@ import urllib3
 from minio import Minio
 from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, S3Error, ServerError
+from opentelemetry import trace
+from opentelemetry.trace import StatusCode
 from urllib3.exceptions import HTTPError
 
+from atelier_service.client_spans import peer_attributes
 from atelier_service.errors import UnavailableError
+from atelier_service.telemetry import tracer
 from atelier_storage.domain.ports import BlobMissingError
 
 T = TypeVar("T")
@@ -53,6 +58,7 @@ class S3BlobStore:
             endpoint, access_key=access_key, secret_key=secret_key, region=region, secure=secure, http_client=self._pool
         )
         self._bucket = bucket
+        self._peer = peer_attributes(endpoint)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
 
     async def put(self, key: str, file: BinaryIO, size_bytes: int, content_type: str) -> None:
@@ -70,10 +76,24 @@ class S3BlobStore:
             if answer.status != 200:
                 raise ServerError(f"PUT answered {answer.status}", answer.status)
 
-        await self._persistently(_put)
+        with self._span("PutObject", size_bytes):
+            await self._persistently(_put)
 
     async def read(self, key: str, offset: int, length: int) -> AsyncGenerator[bytes, None]:
         """Streams a part; a connection that breaks half-way is taken up again where it broke."""
+        # Not current: between two chunks the reader's code runs.
+        span = self._start_span("GetObject", length)
+        try:
+            async with aclosing(self._read(key, offset, length)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except Exception as error:
+            span.set_status(StatusCode.ERROR, type(error).__name__)
+            raise
+        finally:
+            span.end()
+
+    async def _read(self, key: str, offset: int, length: int) -> AsyncGenerator[bytes, None]:
         sent, failures = 0, 0
         while sent < length:
             get = partial(self._client.get_object, self._bucket, key, offset=offset + sent, length=length - sent)
@@ -97,7 +117,8 @@ class S3BlobStore:
         """Removes blobs; those that are not there are no error."""
         wanted = iter(sorted(keys))
         while batch := [DeleteObject(key) for key in islice(wanted, _BATCH)]:
-            await self._persistently(partial(self._delete, batch))
+            with self._span("DeleteObjects"):
+                await self._persistently(partial(self._delete, batch))
 
     def _delete(self, batch: Sequence[DeleteObject]) -> None:
         for error in self._client.remove_objects(self._bucket, batch):
@@ -127,6 +148,20 @@ class S3BlobStore:
         """Ends threads and connections; work under way is not waited for."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._pool.clear()
+
+    @contextmanager
+    def _span(self, operation: str, size_bytes: int = 0) -> Iterator[None]:
+        with trace.use_span(self._start_span(operation, size_bytes), end_on_exit=True, record_exception=False):
+            yield
+
+    def _start_span(self, operation: str, size_bytes: int = 0) -> trace.Span:
+        attributes: dict[str, str | int] = {
+            "rpc.system": "aws-api", "rpc.service": "S3", "rpc.method": operation, "aws.s3.bucket": self._bucket,
+            **self._peer,
+        }  # fmt: skip
+        if size_bytes:
+            attributes["atelier.size_bytes"] = size_bytes
+        return tracer().start_span(f"S3/{operation}", kind=trace.SpanKind.CLIENT, attributes=attributes)
 
     async def _persistently(self, work: Callable[[], T]) -> T:
         """Runs `work` in a thread, again when S3 stumbles, for some seconds at most."""

@@ -22,7 +22,6 @@ from atelier_jobs.job import Job
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_media.errors import MediaError
 from atelier_media.frame import Frame
-from atelier_service.telemetry import tracer
 from atelier_video.domain.parameters import VideoParameters
 from atelier_video.domain.result import VideoFile
 from atelier_video.worker.clip_files import ClipFiles, NewFile
@@ -106,7 +105,7 @@ class _Making:
             "video.height_px": parameters.height_px,
             "video.container": parameters.container,
         }
-        with tracer().start_as_current_span("video.generate", attributes=attributes):
+        with self._attempt.span("video.generate", attributes):
             drawn = await draw(
                 self._attempt,
                 parameters.model,
@@ -115,7 +114,7 @@ class _Making:
                 ),
                 steps_to_follow=parameters.frames,
             )
-        with tracer().start_as_current_span("video.store"):
+        with self._attempt.span("video.store"):
             assert self._clip is not None  # a clip has frames
             files = [*self._last, *await self._encoding(self._clip.finish)]
             self._stored += await all_of(self._store(file) for file in files)
@@ -165,7 +164,7 @@ class _Making:
     async def _encoding(self, work: Callable[[], T]) -> T:
         """Done in a thread, to its end also when the attempt is over: what it works on is closed afterwards."""
         began = time.perf_counter()
-        with tracer().start_as_current_span("video.encode"):
+        with self._attempt.span("video.encode"):
             done = await uninterrupted(asyncio.to_thread(work))
         self._encode_s += time.perf_counter() - began
         return done

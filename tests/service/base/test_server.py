@@ -14,6 +14,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import REGISTRY
 
 from atelier.events.v1 import events_pb2
 from atelier.image.v1 import image_pb2, image_pb2_grpc
@@ -46,6 +47,7 @@ class _Images(image_pb2_grpc.ImageServiceServicer):
 
     def __init__(self) -> None:
         self.canceled = asyncio.Event()
+        self.slow = 0
         self.downstream: image_pb2_grpc.ImageServiceStub | None = None
 
     async def GetImage(
@@ -59,6 +61,7 @@ class _Images(image_pb2_grpc.ImageServiceServicer):
             case "bug":
                 raise RuntimeError("secret detail: /etc/passwd")
             case "slow":
+                self.slow += 1
                 try:
                     await asyncio.sleep(60)
                 finally:
@@ -228,6 +231,99 @@ async def test_client_and_server_spans_share_the_callers_trace(stub: image_pb2_g
     assert client.context is not None
     assert server.parent.span_id == client.context.span_id
     assert (server.attributes or {})["rpc.grpc.status_code"] == 5
+
+
+async def _spans_of(caller: trace.Span, count: int) -> dict[trace.SpanKind, ReadableSpan]:
+    """The spans of a trace, but for its root, once there are so many; by kind."""
+    trace_id, root = caller.get_span_context().trace_id, caller.get_span_context().span_id
+
+    def all_of_them() -> list[ReadableSpan]:
+        spans = [s for s in _EXPORTER.get_finished_spans() if s.context and s.context.trace_id == trace_id]
+        return spans if len(spans) == count + 1 else []
+
+    spans = await eventually(all_of_them)
+    return {s.kind: s for s in spans if s.context and s.context.span_id != root}
+
+
+async def test_a_client_span_says_whom_it_asked_what_and_how_that_ended(
+    service: _Service, stub: image_pb2_grpc.ImageServiceStub
+) -> None:
+    with trace.get_tracer("test").start_as_current_span("caller") as caller:
+        await _failure(stub.GetImage(image_pb2.GetImageRequest(id="missing")))
+    client = (await _spans_of(caller, 2))[trace.SpanKind.CLIENT]
+    host, _, port = service.address.rpartition(":")
+    assert dict(client.attributes or {}) == {
+        "rpc.system": "grpc", "rpc.service": "atelier.image.v1.ImageService", "rpc.method": "GetImage",
+        "rpc.grpc.status_code": 5, "server.address": host, "server.port": int(port),
+    }  # fmt: skip
+    assert client.status.status_code is trace.StatusCode.ERROR
+
+
+async def test_a_call_that_cannot_leave_has_a_span_that_ended_badly(service: _Service) -> None:
+    async def token() -> str:
+        raise RuntimeError("auth is away")
+
+    async with open_channel(service.address, token=token) as channel:
+        with trace.get_tracer("test").start_as_current_span("caller") as caller, pytest.raises(RuntimeError):
+            await image_pb2_grpc.ImageServiceStub(channel).GetImage(image_pb2.GetImageRequest(id="x"))
+        client = (await _spans_of(caller, 1))[trace.SpanKind.CLIENT]
+    assert client.status.status_code is trace.StatusCode.ERROR
+
+
+def _watches_ended_as(code: str) -> float:
+    labels = {"method": "/atelier.image.v1.ImageService/WatchImage", "code": code}
+    return REGISTRY.get_sample_value("atelier_rpc_calls_total", labels) or 0
+
+
+async def test_a_stream_that_its_caller_left_is_cancelled_and_no_error(stub: image_pb2_grpc.ImageServiceStub) -> None:
+    before = {code: _watches_ended_as(code) for code in ("CANCELLED", "OK", "UNKNOWN", "INTERNAL")}
+    with trace.get_tracer("test").start_as_current_span("caller") as caller:
+        stream = stub.WatchImage(image_pb2.WatchImageRequest(id="x"))
+        await stream.read()
+        assert not [s for s in _EXPORTER.get_finished_spans() if s.kind is trace.SpanKind.CLIENT and _in(s, caller)]
+        stream.cancel()
+    spans = await _spans_of(caller, 2)
+    for kind in (trace.SpanKind.CLIENT, trace.SpanKind.SERVER):
+        assert (spans[kind].attributes or {})["rpc.grpc.status_code"] == 1
+        assert spans[kind].status.status_code is trace.StatusCode.UNSET
+    await eventually(lambda: _watches_ended_as("CANCELLED") == before["CANCELLED"] + 1)
+    assert all(_watches_ended_as(code) == before[code] for code in ("OK", "UNKNOWN", "INTERNAL"))
+
+
+async def test_a_unary_call_that_its_caller_left_is_cancelled_and_no_error(
+    service: _Service, stub: image_pb2_grpc.ImageServiceStub
+) -> None:
+    with trace.get_tracer("test").start_as_current_span("caller") as caller:
+        call = stub.GetImage(image_pb2.GetImageRequest(id="slow"))
+        asking = asyncio.ensure_future(call)
+        await eventually(lambda: service.images.slow > 0, what="it is being served")
+        asking.cancel()
+        await asyncio.wait({asking})
+    await asyncio.wait_for(service.images.canceled.wait(), 5)
+    spans = await _spans_of(caller, 2)
+    assert all(span.status.status_code is trace.StatusCode.UNSET for span in spans.values())
+
+
+async def test_a_call_that_ends_with_the_service_is_cancelled_in_its_metrics() -> None:
+    signer, before = TestSigner(), _watches_ended_as("OK")
+    images = _Images()  # type: ignore[abstract]
+    async with run_server(
+        ServiceSettings(listen="127.0.0.1:0", shutdown_grace_s=0),
+        register=lambda server: image_pb2_grpc.add_ImageServiceServicer_to_server(images, server),
+        verifier=signer.verifier(),
+    ) as running:
+        channel = grpc.aio.insecure_channel(f"127.0.0.1:{running.port}")
+        stream = image_pb2_grpc.ImageServiceStub(channel).WatchImage(
+            image_pb2.WatchImageRequest(id="x"), metadata=signer.metadata()
+        )
+        await stream.read()
+    await asyncio.wait_for(images.canceled.wait(), 5)
+    await channel.close()
+    assert _watches_ended_as("OK") == before
+
+
+def _in(span: ReadableSpan, other: trace.Span) -> bool:
+    return bool(span.context and span.context.trace_id == other.get_span_context().trace_id)
 
 
 async def test_health_needs_no_credentials(service: _Service) -> None:
