@@ -21,6 +21,7 @@ from atelier_jobs.streams import Streams
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import TokenVerifier
 from atelier_service.process import background
+from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.server import run_server
 from atelier_service.service import read_settings, run_service
 
@@ -53,14 +54,16 @@ async def serve(settings: EventsSettings) -> AsyncIterator[RunningEvents]:
         bus = await stack.enter_async_context(Bus.open(settings.nats_url, name="atelier-events"))
         feed = EventFeed(bus, Streams(()), settings.backlog_events)
         board = StatusBoard(bus, feed.broadcast)
-        await stack.enter_async_context(background(feed.run(), board.run(), _tell_status(board, feed)))
+        revoked = RevokedKeys()
+        works = (feed.run(), board.run(), _tell_status(board, feed), revoked.run(settings.auth_address))
+        await stack.enter_async_context(background(*works))
         subscriptions = Subscriptions(feed, settings.heartbeat_s)
 
         def register(server: Server) -> None:
             events_pb2_grpc.add_EventServiceServicer_to_server(EventServicer(subscriptions), server)
             events_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(board, settings.state_dir), server)
 
-        socket = EventSocket(subscriptions, verifier)
+        socket = EventSocket(subscriptions, verifier, revoked)
         host, _, port = settings.websocket_listen.rpartition(":")
         websocket = await stack.enter_async_context(
             serve_websocket(
@@ -73,7 +76,9 @@ async def serve(settings: EventsSettings) -> AsyncIterator[RunningEvents]:
                 server_header=None,
             )
         )
-        server = await stack.enter_async_context(run_server(settings, register=register, verifier=verifier))
+        server = await stack.enter_async_context(
+            run_server(settings, register=register, verifier=verifier, revoked=revoked)
+        )
         yield RunningEvents(server.port, next(iter(websocket.sockets)).getsockname()[1])
 
 

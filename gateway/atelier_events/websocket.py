@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 import structlog
@@ -12,25 +13,32 @@ from websockets.http11 import Request, Response
 
 from atelier.events.v1 import events_pb2
 from atelier_events.subscription import Subscriptions
+from atelier_service.access import access_of
+from atelier_service.credential_end import last_word, while_credential_lasts
 from atelier_service.errors import AtelierError, InvalidArgumentError
-from atelier_service.identity import Principal, TokenVerifier
+from atelier_service.identity import Principal, TokenVerifier, unauthenticated
 from atelier_service.interceptors.validation import validate
+from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.rpc_errors import to_status
 
 _log = structlog.get_logger(__name__)
 
 PATH = "/ws/v1/events"
+SUBSCRIBE = "/atelier.events.v1.EventService/Subscribe"
 _PARAMETERS = frozenset({"after", "types", "job_id", "access_token"})
-# RFC 6455 close codes: 1008 policy (the request was wrong), 1013 try again later.
-_CLOSE_CODES = {"UNAVAILABLE": 1013, "ABORTED": 1013}
+_LAST_WORD_S = 1.0
+# RFC 6455 close codes: 1008 policy (the request was wrong), 1013 try again later. 4401: come back with another
+# credential.
+_CLOSE_CODES = {"UNAVAILABLE": 1013, "ABORTED": 1013, "UNAUTHENTICATED": 4401}
 
 
 class EventSocket:
     """Serves one socket after another; what clients send is read and ignored, but for pings and closes."""
 
-    def __init__(self, subscriptions: Subscriptions, verifier: TokenVerifier) -> None:
+    def __init__(self, subscriptions: Subscriptions, verifier: TokenVerifier, revoked: RevokedKeys) -> None:
         self._subscriptions = subscriptions
         self._verifier = verifier
+        self._revoked = revoked
 
     async def authorise(self, connection: ServerConnection, request: Request) -> Response | None:
         """Before the upgrade: who is it, and is the request right? Answers a refusal, or None to go on."""
@@ -44,6 +52,9 @@ class EventSocket:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ") or query.get("access_token", [""])[0]
         try:
             principal = await self._verifier.verify(token)
+            if self._revoked.is_revoked(principal.key_id):
+                raise unauthenticated()
+            access_of(SUBSCRIBE).check(principal)
             subscribe = events_pb2.SubscribeRequest(
                 after=query.get("after", [""])[0],
                 types=query.get("types", []),
@@ -51,7 +62,7 @@ class EventSocket:
             )
             validate(subscribe)
         except AtelierError as error:
-            http = {"UNAUTHENTICATED": 401, "INVALID_ARGUMENT": 400}.get(error.code, 503)
+            http = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "INVALID_ARGUMENT": 400}.get(error.code, 503)
             return _refuse(connection, http, error)
         connection.atelier = (principal, subscribe)  # type: ignore[attr-defined]
         return None
@@ -63,11 +74,14 @@ class EventSocket:
         principal, subscribe = connection.atelier  # type: ignore[attr-defined]
         drain = asyncio.create_task(_drain(connection))
         try:
-            async for event in self._subscriptions.follow(
-                principal.subject, subscribe.after, subscribe.types, subscribe.job_id
-            ):
-                await connection.send(to_json(event))
+            async with while_credential_lasts(principal, self._revoked):
+                async for event in self._subscriptions.follow(
+                    principal.subject, subscribe.after, subscribe.types, subscribe.job_id
+                ):
+                    await connection.send(to_json(event))
         except AtelierError as error:
+            if error.code == "UNAUTHENTICATED":
+                await _say(connection, last_word(error))
             await connection.close(_CLOSE_CODES.get(error.code, 1008), error.message[:120])
         except ConnectionClosed:
             _log.debug("the watcher left")
@@ -81,6 +95,13 @@ def to_json(event: events_pb2.Event) -> str:
         MessageToDict(event, preserving_proto_field_name=True, always_print_fields_with_no_presence=True),
         separators=(",", ":"),
     )
+
+
+async def _say(connection: ServerConnection, event: events_pb2.Event) -> None:
+    """Sends a last message, unless the other side reads nothing."""
+    with suppress(TimeoutError, ConnectionClosed):
+        async with asyncio.timeout(_LAST_WORD_S):
+            await connection.send(to_json(event))
 
 
 async def _drain(connection: ServerConnection) -> None:

@@ -22,6 +22,9 @@ class Access:
     scope: str
     caller: access_pb2.Caller.ValueType
     may_finish: bool
+    """A download that has begun may finish when its credential ends."""
+    streams: bool
+    """It answers with a stream."""
 
     @property
     def is_public(self) -> bool:
@@ -46,12 +49,14 @@ def access_of(method: str) -> Access:
     """The rule of `/package.Service/Method`; nobody may call a method that names none, or that is not ours."""
     found = _method(method)
     rule = access_pb2.AccessRule() if found is None else found.GetOptions().Extensions[access_pb2.access]
-    return _access(rule.scope, rule.caller, rule.may_finish)
+    return _access(rule.scope, rule.caller, rule.may_finish, found is not None and found.server_streaming)
 
 
 @cache
-def _access(scope: access_pb2.Scope.ValueType, caller: access_pb2.Caller.ValueType, may_finish: bool) -> Access:
-    return Access(access_pb2.Scope.Name(scope).lower() if scope else "", caller, may_finish)
+def _access(
+    scope: access_pb2.Scope.ValueType, caller: access_pb2.Caller.ValueType, may_finish: bool, streams: bool
+) -> Access:
+    return Access(access_pb2.Scope.Name(scope).lower() if scope else "", caller, may_finish, streams)
 
 
 def _method(method: str) -> MethodDescriptor | None:

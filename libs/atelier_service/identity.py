@@ -65,6 +65,11 @@ def current_principal() -> Principal:
     return principal
 
 
+def principal_or_none() -> Principal | None:
+    """The caller of the RPC that is being served; None outside of one, or in a public one."""
+    return _principal.get()
+
+
 def current_token() -> str:
     """The caller's token, or the empty string when there is no caller."""
     principal = _principal.get()

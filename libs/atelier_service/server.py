@@ -10,12 +10,14 @@ import structlog
 from atelier_service.channel import MAX_MESSAGE_BYTES
 from atelier_service.health import Health
 from atelier_service.identity import TokenVerifier
+from atelier_service.interceptors.credential_end import CredentialEndInterceptor
 from atelier_service.interceptors.decoding import DecodingInterceptor
 from atelier_service.interceptors.failures import FailuresInterceptor
 from atelier_service.interceptors.identity import IdentityInterceptor
 from atelier_service.interceptors.metrics import MetricsInterceptor
 from atelier_service.interceptors.tracing import TracingInterceptor
 from atelier_service.interceptors.validation import ValidationInterceptor
+from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.settings import ServiceSettings
 
 _log = structlog.get_logger(__name__)
@@ -47,20 +49,23 @@ async def run_server(
     register: Callable[[grpc.aio.Server], None],
     verifier: TokenVerifier,
     public: Collection[str] = (),
+    revoked: RevokedKeys | None = None,
 ) -> AsyncIterator[RunningServer]:
     """Serves what `register` adds while the context is open, and says SERVING.
 
     At the end it says NOT_SERVING, waits `drain_s` for whoever routes to notice, and stops with `shutdown_grace_s` for
-    calls that run. `public` names the methods of foreign contracts that need no token. Raises OSError when the port is
-    taken.
+    calls that run. `public` names the methods of foreign contracts that need no token. Services that users call pass
+    `revoked`, and let it listen to `auth`. Raises OSError when the port is taken.
     """
+    known = revoked or RevokedKeys()
     server = grpc.aio.server(
         options=_OPTIONS,
         interceptors=[
             TracingInterceptor(),  # outermost: the span sees the status that the caller sees
             MetricsInterceptor(),  # likewise
             FailuresInterceptor(),  # maps what everything below raises
-            IdentityInterceptor(verifier, public),  # nobody unknown, or without the scope, reaches a rule or a handler
+            IdentityInterceptor(verifier, known, public),  # nobody unknown, or without the scope, reaches a handler
+            CredentialEndInterceptor(known),  # what a credential opened ends with it
             DecodingInterceptor(),  # bytes that are no request are an error like every other
             ValidationInterceptor(),  # the handler sees only what the contract allows
         ],

@@ -22,6 +22,7 @@ from atelier_auth.domain.key_exchange import KeyExchange
 from atelier_auth.domain.key_set import KeySet
 from atelier_auth.domain.last_use import LastUse
 from atelier_auth.domain.mesh_tokens import MeshTokens
+from atelier_auth.domain.revocations import Revocations
 from atelier_auth.domain.service_secrets import ServiceSecrets
 from atelier_auth.domain.signing_key import RotationPolicy
 from atelier_auth.domain.signing_keys import SigningKeys
@@ -81,7 +82,14 @@ async def serve(settings: AuthSettings, clock: Clock | None = None) -> AsyncIter
             recheck_s=settings.key_recheck_s,
             reserve_s=settings.token_reserve_s,
         )
-        keys = ApiKeys(store, exchange, clock)
+        revocations = Revocations(
+            store,
+            clock,
+            forget=exchange.forget,
+            every_s=settings.revocation_check_s,
+            keep_s=settings.token_lifetime_s,
+        )
+        keys = ApiKeys(store, exchange, clock, revoked=revocations.look)
         if settings.bootstrap_api_key is not None:
             text = KeyText.parse(settings.bootstrap_api_key.get_secret_value())
             assert text is not None  # the settings have checked it
@@ -90,11 +98,13 @@ async def serve(settings: AuthSettings, clock: Clock | None = None) -> AsyncIter
         mesh = MeshTokens(store, issuer, ServiceSecrets(own, settings.service_secret.get_secret_value()))
 
         def register(server: grpc.aio.Server) -> None:
-            auth_pb2_grpc.add_AuthServiceServicer_to_server(AuthServicer(keys, issuer, mesh, key_set), server)
+            auth_pb2_grpc.add_AuthServiceServicer_to_server(
+                AuthServicer(keys, issuer, mesh, key_set, revocations), server
+            )
             external_auth_pb2_grpc.add_AuthorizationServicer_to_server(ExtAuthz(exchange), server)
 
         stack.push_async_callback(last_use.flush)  # after the last call has ended
-        await stack.enter_async_context(background(last_use.run()))
+        await stack.enter_async_context(background(last_use.run(), revocations.run()))
         verifier = TokenVerifier(key_set.jwks)
         yield await stack.enter_async_context(run_server(settings, register=register, verifier=verifier, public=PUBLIC))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
 from typing import Any
 
 import grpc.aio
@@ -14,6 +15,7 @@ from atelier_auth.domain.api_key import ApiKey
 from atelier_auth.domain.api_keys import ApiKeys
 from atelier_auth.domain.key_set import KeySet
 from atelier_auth.domain.mesh_tokens import MeshTokens
+from atelier_auth.domain.revocations import Revocations
 from atelier_auth.domain.scopes import OF_A_PAGE, granted, ordered
 from atelier_auth.domain.token_issuer import TokenIssuer
 from atelier_service.errors import InvalidArgumentError
@@ -29,11 +31,14 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
     """Reads, asks the domain, writes. The errors of each method stand in the contract."""
 
-    def __init__(self, keys: ApiKeys, issuer: TokenIssuer, mesh: MeshTokens, key_set: KeySet) -> None:
+    def __init__(
+        self, keys: ApiKeys, issuer: TokenIssuer, mesh: MeshTokens, key_set: KeySet, revocations: Revocations
+    ) -> None:
         self._keys = keys
         self._issuer = issuer
         self._mesh = mesh
         self._key_set = key_set
+        self._revocations = revocations
 
     async def CreateToken(self, request: auth_pb2.CreateTokenRequest, context: Context) -> auth_pb2.CreateTokenResponse:
         """A token with the key behind the caller's credential; of a token, one that does not outlive it."""
@@ -103,6 +108,15 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         principal = current_principal()
         token = await self._mesh.on_behalf_of(request.user_id, actor=principal.subject, is_service=principal.is_service)
         return auth_pb2.CreateDelegatedTokenResponse(access_token=token.text, expires_in_s=token.lifetime_s)
+
+    async def WatchRevokedKeys(
+        self, request: auth_pb2.WatchRevokedKeysRequest, context: Context
+    ) -> AsyncIterator[auth_pb2.RevokedKeys]:
+        """Revoked keys, as long as somebody listens."""
+        since_us = request.since.ToMicroseconds() if request.HasField("since") else None
+        async with aclosing(self._revocations.watch(since_us)) as revocations:
+            async for revoked in revocations:
+                yield auth_pb2.RevokedKeys(ids=sorted(revoked.key_ids), until=_time(revoked.until_us))
 
     async def _caller(self) -> ApiKey:
         return await self._keys.caller(current_principal().key_id)

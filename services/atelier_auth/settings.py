@@ -49,6 +49,9 @@ class AuthSettings(ServiceSettings):
         description="seconds after which a known key is looked up again, and so the longest that a key which another "
         "replica revoked works here",
     )
+    revocation_check_s: float = Field(
+        default=1.0, gt=0, le=60, description="seconds between looks for keys that another replica revoked"
+    )
     key_cache_size: int = Field(
         default=10_000, ge=1, le=1_000_000, description="API keys whose tokens are kept in memory"
     )

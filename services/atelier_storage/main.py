@@ -14,6 +14,7 @@ from atelier_service.credentials import jwks_from
 from atelier_service.database import create_engine, create_schema
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.ids import uuid7
+from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.server import RunningServer, run_server
 from atelier_service.service import read_settings, run_service
 from atelier_storage.adapters.s3 import S3BlobStore
@@ -60,11 +61,16 @@ async def serve(settings: StorageSettings, jwks: JwksSource) -> AsyncIterator[Ru
         readiness = Readiness(catalogue, blobs)
         await readiness.look()  # before the first call comes, if S3 is there already
         register = partial(add_StorageServiceServicer_to_server, servicer)
-        server = await stack.enter_async_context(run_server(settings, register=register, verifier=TokenVerifier(jwks)))
+        revoked = RevokedKeys()
+        server = await stack.enter_async_context(
+            run_server(settings, register=register, verifier=TokenVerifier(jwks), revoked=revoked)
+        )
         sweep = Sweep(catalogue, blobs, clock, settings.sweep_min_age_s)
         # Ended before the server is, or readiness would say SERVING again while it drains.
         background = process.background(
-            readiness.watch(server.health.set_serving), sweep.keep(settings.sweep_interval_s, readiness.ready)
+            readiness.watch(server.health.set_serving),
+            sweep.keep(settings.sweep_interval_s, readiness.ready),
+            revoked.run(settings.auth_address),
         )
         await stack.enter_async_context(background)
         yield server

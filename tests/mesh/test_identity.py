@@ -9,8 +9,9 @@ import grpc.aio
 import httpx2
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from atelier.events.v1 import events_pb2, events_pb2_grpc
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier_service.testing.wait import eventually
 from tests.mesh.picture import generate
@@ -81,6 +82,50 @@ def test_a_key_as_a_bearer_works_like_the_header(mesh: RunningMesh) -> None:
         headers = {"Authorization": f"Bearer {mesh.api_key}"}
         assert nobody.get("/api/v1/auth/keys", headers=headers).status_code == 200
         assert nobody.get("/api/v1/images", headers={"Authorization": "Bearer atl_nobody_atall"}).status_code == 401
+
+
+async def test_what_a_key_opened_ends_when_it_is_revoked(mesh: RunningMesh, client: httpx2.Client) -> None:
+    made = client.post("/api/v1/auth/keys", json={"display_name": "watcher", "user_id": "watcher"}).json()
+    headers = {"X-Api-Key": made["api_key"]}
+
+    async def revoke() -> None:
+        async with httpx2.AsyncClient(base_url=mesh.url, headers=headers) as owner:
+            assert (await owner.delete(f"/api/v1/auth/keys/{made['key']['id']}")).status_code == 200
+
+    async with (
+        asyncio.timeout(60),
+        httpx2.AsyncClient(base_url=mesh.url, headers=headers, timeout=60) as watcher,
+        watcher.stream("GET", "/api/v1/events") as rest,
+        grpc.aio.insecure_channel(mesh.grpc_address) as channel,
+        connect(mesh.url.replace("http", "ws", 1) + "/ws/v1/events", additional_headers=headers) as socket,
+    ):
+        lines = rest.aiter_lines()
+        await anext(lines)
+        await socket.recv()
+        stub = events_pb2_grpc.EventServiceStub(channel)
+        call = stub.Subscribe(events_pb2.SubscribeRequest(), metadata=(("x-api-key", made["api_key"]),))
+        await call.read()
+        await revoke()
+        messages: list[str | bytes] = []
+
+        async def listen() -> None:
+            while True:
+                messages.append(await socket.recv())
+
+        async def read_on() -> None:
+            while await call.read():
+                pass
+
+        with pytest.raises(ConnectionClosed) as closed:
+            await listen()
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await read_on()
+        told = [line async for line in lines]
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4401
+    assert json.loads(messages[-1])["error_notification"]["error"]["reason"] == "KEY_REVOKED"
+    assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert all("KEY_REVOKED" in line or "heartbeat" in line or "system.status" in line for line in told if line)
 
 
 def test_a_key_that_reads_submits_nothing(mesh: RunningMesh, client: httpx2.Client) -> None:

@@ -37,6 +37,7 @@ from atelier_service import process
 from atelier_service.channel import open_channel
 from atelier_service.credentials import ServiceCredential
 from atelier_service.identity import JwksSource, TokenVerifier
+from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.server import RunningServer, run_server
 
 
@@ -103,12 +104,19 @@ async def serve_api(
         watching = Watching(jobs, bus, database.events, heartbeat_s=settings.watch_heartbeat_s)
         models = Models(catalogue, reports, BusModelCommands(bus, kind.name))
         parts = Parts(generations, jobs, models, watching, storage)
+        revoked = RevokedKeys()
         works = (
             relay.run(),
             Reconciler(SqlUpkeep(database)).run(),
             tell_queue_status(jobs, bus, kind.name, settings.queue_status_s),
+            revoked.run(settings.auth_address),
         )
         await stack.enter_async_context(process.background(*works))
         yield await stack.enter_async_context(
-            run_server(settings, register=lambda server: register(parts, server), verifier=TokenVerifier(jwks))
+            run_server(
+                settings,
+                register=lambda server: register(parts, server),
+                verifier=TokenVerifier(jwks),
+                revoked=revoked,
+            )
         )

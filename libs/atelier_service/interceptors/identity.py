@@ -8,6 +8,7 @@ import structlog
 from atelier_service.access import access_of
 from atelier_service.identity import TokenVerifier, set_principal, unauthenticated
 from atelier_service.interceptors.around import Around, Call
+from atelier_service.revoked_keys import RevokedKeys
 
 _ALWAYS_PUBLIC = ("/grpc.health.v1.Health/",)
 
@@ -19,8 +20,9 @@ class IdentityInterceptor(Around):
     not ours.
     """
 
-    def __init__(self, verifier: TokenVerifier, public: Collection[str] = ()) -> None:
+    def __init__(self, verifier: TokenVerifier, revoked: RevokedKeys, public: Collection[str] = ()) -> None:
         self._verifier = verifier
+        self._revoked = revoked
         self._public = frozenset(public)
 
     @asynccontextmanager
@@ -35,6 +37,8 @@ class IdentityInterceptor(Around):
         if scheme.lower() != "bearer" or not token:
             raise unauthenticated()
         principal = await self._verifier.verify(token.strip())
+        if self._revoked.is_revoked(principal.key_id):
+            raise unauthenticated()
         access.check(principal)
         set_principal(principal)
         structlog.contextvars.bind_contextvars(subject=principal.subject)

@@ -88,6 +88,12 @@ class SqlKeyStore:
             changed = await connection.execute(update(API_KEYS).where(mine).values(revoke_us=now_us))
         return changed.rowcount == 1
 
+    async def revoked_since(self, since_us: int) -> Mapping[str, int]:
+        """See the port."""
+        async with database(), self._reader.connect() as connection:
+            rows = await connection.execute(select(_K.id, _K.revoke_us).where(_K.revoke_us >= since_us))
+            return {row.id: row.revoke_us for row in rows}
+
     async def record_uses(self, uses: Mapping[str, int]) -> None:
         """See the port."""
         if not uses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -35,10 +36,14 @@ class NewKey:
 class ApiKeys:
     """Makes, lists and revokes keys by the rules of the contract."""
 
-    def __init__(self, store: KeyStore, exchange: KeyExchange, clock: Clock) -> None:
+    def __init__(
+        self, store: KeyStore, exchange: KeyExchange, clock: Clock, *, revoked: Callable[[], None] = lambda: None
+    ) -> None:
+        """`revoked` is called when a key was revoked."""
         self._store = store
         self._exchange = exchange
         self._clock = clock
+        self._revoked = revoked
 
     async def caller(self, key_id: str) -> ApiKey:
         """The living key behind the caller's token.
@@ -106,6 +111,7 @@ class ApiKeys:
         if not revoked:
             raise NotFoundError("API_KEY_NOT_FOUND", "there is no such API key")
         self._exchange.forget(key_id)
+        self._revoked()
 
     async def ensure(self, text: KeyText, *, user_id: str, display_name: str) -> None:
         """Sees to it that this administrator's key exists: the development key that the launcher wrote.

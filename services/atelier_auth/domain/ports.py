@@ -29,6 +29,9 @@ class KeyStore(Protocol):
     async def revoke_key(self, key_id: str, *, user_id: str, now_us: int) -> bool:
         """Revokes a living key of this user; False where the user has no such key."""
 
+    async def revoked_since(self, since_us: int) -> Mapping[str, int]:
+        """The keys that were revoked at `since_us` or later (key id → microseconds)."""
+
     async def record_uses(self, uses: Mapping[str, int]) -> None:
         """Notes when keys were last used (key id → microseconds). Never moves a time back."""
 

@@ -66,6 +66,15 @@ class MemoryKeyStore:
         self._keys[key_id] = replace(key, revoke_us=now_us)
         return True
 
+    async def revoked_since(self, since_us: int) -> Mapping[str, int]:
+        """See the port."""
+        self._there()
+        return {
+            key.id: key.revoke_us
+            for key in self._keys.values()
+            if key.revoke_us is not None and key.revoke_us >= since_us
+        }
+
     async def record_uses(self, uses: Mapping[str, int]) -> None:
         """See the port."""
         self._there()

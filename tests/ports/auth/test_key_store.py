@@ -123,6 +123,15 @@ async def test_only_the_owner_revokes_and_only_once(store: KeyStore) -> None:
     assert list(await store.keys_of("ada", limit=100, before=None)) == []
 
 
+async def test_revoked_keys_are_told_from_a_moment_on(store: KeyStore) -> None:
+    for number in range(4):
+        await store.add_key(a_key(f"k{number}"), limit=100, create_user=True)
+    for number in range(3):
+        await store.revoke_key(f"k{number}", user_id="ada", now_us=10 + number)
+    assert await store.revoked_since(11) == {"k1": 11, "k2": 12}
+    assert await store.revoked_since(13) == {}
+
+
 async def test_the_last_use_never_moves_back_and_unknown_keys_are_passed_over(store: KeyStore) -> None:
     await store.add_key(a_key("k1"), limit=100, create_user=True)
     await store.add_key(a_key("k2"), limit=100, create_user=True)

@@ -69,6 +69,11 @@ class AuthServiceStub:
                 request_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateServiceTokenRequest.SerializeToString,
                 response_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateServiceTokenResponse.FromString,
                 _registered_method=True)
+        self.WatchRevokedKeys = channel.unary_stream(
+                '/atelier.auth.v1.AuthService/WatchRevokedKeys',
+                request_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.WatchRevokedKeysRequest.SerializeToString,
+                response_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.RevokedKeys.FromString,
+                _registered_method=True)
         self.CreateDelegatedToken = channel.unary_unary(
                 '/atelier.auth.v1.AuthService/CreateDelegatedToken',
                 request_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateDelegatedTokenRequest.SerializeToString,
@@ -112,7 +117,8 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteApiKey(self, request, context):
-        """Revokes a key at once. Tokens made from it die within their lifetime of five minutes.
+        """Revokes a key at once. Streams that were opened with it, or with a token made from it, end within seconds, and
+        services refuse those tokens.
         Errors: NOT_FOUND (no such key, or somebody else's).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -129,6 +135,15 @@ class AuthServiceServicer:
     def CreateServiceToken(self, request, context):
         """Internal. A token for a service of the mesh, for its own secret. Not reachable through the gateway.
         Errors: UNAUTHENTICATED (wrong secret).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchRevokedKeys(self, request, context):
+        """Internal. Which keys are revoked: those since `since` first, then each within a second or so, whichever replica
+        revoked it. A message without ids says every few seconds that there were none. Not reachable through the gateway.
+        Errors: UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -174,6 +189,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.CreateServiceToken,
                     request_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateServiceTokenRequest.FromString,
                     response_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateServiceTokenResponse.SerializeToString,
+            ),
+            'WatchRevokedKeys': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRevokedKeys,
+                    request_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.WatchRevokedKeysRequest.FromString,
+                    response_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.RevokedKeys.SerializeToString,
             ),
             'CreateDelegatedToken': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateDelegatedToken,
@@ -347,6 +367,33 @@ class AuthService:
             '/atelier.auth.v1.AuthService/CreateServiceToken',
             atelier_dot_auth_dot_v1_dot_auth__pb2.CreateServiceTokenRequest.SerializeToString,
             atelier_dot_auth_dot_v1_dot_auth__pb2.CreateServiceTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchRevokedKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/atelier.auth.v1.AuthService/WatchRevokedKeys',
+            atelier_dot_auth_dot_v1_dot_auth__pb2.WatchRevokedKeysRequest.SerializeToString,
+            atelier_dot_auth_dot_v1_dot_auth__pb2.RevokedKeys.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,7 +38,8 @@ class AuthServiceStub:
     a scope that the caller's credential does not have), RESOURCE_EXHAUSTED (more than 100 keys).
     """
     DeleteApiKey: _aio.UnaryUnaryMultiCallable[_auth_pb2.DeleteApiKeyRequest, _empty_pb2.Empty]
-    """Revokes a key at once. Tokens made from it die within their lifetime of five minutes.
+    """Revokes a key at once. Streams that were opened with it, or with a token made from it, end within seconds, and
+    services refuse those tokens.
     Errors: NOT_FOUND (no such key, or somebody else's).
     """
     GetJwks: _aio.UnaryUnaryMultiCallable[_auth_pb2.GetJwksRequest, _auth_pb2.GetJwksResponse]
@@ -46,6 +47,11 @@ class AuthServiceStub:
     CreateServiceToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateServiceTokenRequest, _auth_pb2.CreateServiceTokenResponse]
     """Internal. A token for a service of the mesh, for its own secret. Not reachable through the gateway.
     Errors: UNAUTHENTICATED (wrong secret).
+    """
+    WatchRevokedKeys: _aio.UnaryStreamMultiCallable[_auth_pb2.WatchRevokedKeysRequest, _auth_pb2.RevokedKeys]
+    """Internal. Which keys are revoked: those since `since` first, then each within a second or so, whichever replica
+    revoked it. A message without ids says every few seconds that there were none. Not reachable through the gateway.
+    Errors: UNAVAILABLE.
     """
     CreateDelegatedToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateDelegatedTokenRequest, _auth_pb2.CreateDelegatedTokenResponse]
     """Internal. A token on behalf of a job's owner, for a service. Not reachable through the gateway.
@@ -99,7 +105,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.DeleteApiKeyRequest,
         context: _aio.ServicerContext[_auth_pb2.DeleteApiKeyRequest, _abc.Awaitable[_empty_pb2.Empty]],
     ) -> _abc.Awaitable[_empty_pb2.Empty]:
-        """Revokes a key at once. Tokens made from it die within their lifetime of five minutes.
+        """Revokes a key at once. Streams that were opened with it, or with a token made from it, end within seconds, and
+        services refuse those tokens.
         Errors: NOT_FOUND (no such key, or somebody else's).
         """
 
@@ -119,6 +126,17 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_auth_pb2.CreateServiceTokenResponse]:
         """Internal. A token for a service of the mesh, for its own secret. Not reachable through the gateway.
         Errors: UNAUTHENTICATED (wrong secret).
+        """
+
+    @_abc_1.abstractmethod
+    def WatchRevokedKeys(
+        self,
+        request: _auth_pb2.WatchRevokedKeysRequest,
+        context: _aio.ServicerContext[_auth_pb2.WatchRevokedKeysRequest, _abc.AsyncIterator[_auth_pb2.RevokedKeys]],
+    ) -> _abc.AsyncIterator[_auth_pb2.RevokedKeys]:
+        """Internal. Which keys are revoked: those since `since` first, then each within a second or so, whichever replica
+        revoked it. A message without ids says every few seconds that there were none. Not reachable through the gateway.
+        Errors: UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

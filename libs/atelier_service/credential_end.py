@@ -1,0 +1,106 @@
+"""What a credential opened ends when the credential does."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+
+from atelier.events.v1 import events_pb2
+from atelier.jobs.v1 import job_pb2
+from atelier_service.errors import AtelierError, UnauthenticatedError, UnavailableError
+from atelier_service.identity import LEEWAY_S, Principal
+from atelier_service.revoked_keys import RevokedKeys
+
+# asyncio.wait_for of Python 3.11 may drop a cancellation (python/cpython#86296): so one is followed by another.
+_AGAIN_S = 5.0
+# Further than any credential; loops count time in floats.
+_NEVER_S = 10 * 365 * 86_400.0
+
+
+class Ending:
+    """Cancels a task when the credential of its caller has ended. `error` says why, once it has."""
+
+    def __init__(self, task: "asyncio.Task[object]") -> None:
+        self.error: AtelierError | None = None
+        self._task = task
+        self._loop = asyncio.get_running_loop()
+        self._cancels = 0
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def end(self, error: AtelierError) -> None:
+        """Ends it now."""
+        self.error = self.error or error
+        self._cancels += 1
+        self._task.cancel()
+        self._timers.append(self._loop.call_later(_AGAIN_S, self.end, error))
+
+    def end_in(self, seconds: float, error: AtelierError) -> None:
+        """Ends it then."""
+        self._timers.append(self._loop.call_later(max(0.0, seconds), self.end, error))
+
+    def close(self) -> bool:
+        """Ends nothing any more. Returns whether somebody else has cancelled the task as well."""
+        for timer in self._timers:
+            timer.cancel()
+        for _ in range(self._cancels):
+            self._task.uncancel()
+        self._cancels = 0
+        return self._task.cancelling() > 0
+
+
+_ending: ContextVar[Ending | None] = ContextVar("atelier_ending", default=None)
+
+
+def ended_by() -> AtelierError | None:
+    """Why the call that is being served is cancelled, when it is because its caller's credential has ended."""
+    ending = _ending.get()
+    return ending.error if ending else None
+
+
+@asynccontextmanager
+async def while_credential_lasts(principal: Principal, revoked: RevokedKeys) -> AsyncIterator[None]:
+    """Cancels what runs inside when the caller's credential ends, and raises UnauthenticatedError then.
+
+    A token ends at its time; a key when it is revoked, deleted or over. Raises UnavailableError when something was
+    opened with a key and `auth` has not vouched for keys for a while.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    ending = Ending(task)
+    code = "the API key" if principal.from_key else "the token"
+    expired = UnauthenticatedError("TOKEN_EXPIRED", f"{code} has expired; come back with another one")
+    ending.end_in(min(principal.end_s + LEEWAY_S - time.time(), _NEVER_S), expired)
+
+    def told() -> None:
+        if revoked.is_revoked(principal.key_id):
+            ending.end(key_revoked())
+        elif principal.from_key and not revoked.is_vouched_for:
+            text = "it cannot be told whether the API key still lives; come back"
+            ending.end(UnavailableError("KEY_UNCONFIRMED", text, retry_after_s=1.0))
+
+    reset = _ending.set(ending)
+    try:
+        with revoked.holding(principal.key_id, told):
+            yield
+    except asyncio.CancelledError:
+        if ending.close() or ending.error is None:
+            raise
+        raise ending.error from None
+    finally:
+        ending.close()
+        _ending.reset(reset)
+
+
+def last_word(error: AtelierError) -> events_pb2.Event:
+    """What a stream of events says before `error` ends it: over HTTP/1.1 a stream that fails looks like one that ended
+    well. It has no cursor, so the stream is resumed after the event before it."""
+    failure = job_pb2.Failure(reason=error.reason, message=error.message)
+    event = events_pb2.Event(type="error.notification", error_notification=events_pb2.ErrorNotification(error=failure))
+    event.time.GetCurrentTime()
+    return event
+
+
+def key_revoked() -> UnauthenticatedError:
+    """The answer to what was opened with a key that is revoked, or with a token made from it."""
+    return UnauthenticatedError("KEY_REVOKED", "the API key was revoked")

@@ -1,0 +1,101 @@
+"""Revoked keys, as `auth` tells them: one stream a process, whatever the number of streams that depend on it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import grpc
+import grpc.aio
+import structlog
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
+from atelier_service.channel import open_channel
+
+_log = structlog.get_logger(__name__)
+
+_TRY_AGAIN_S = 0.5
+# Three words of auth that did not come.
+_SILENCE_S = 15.0
+
+Tell = Callable[[], None]
+
+
+class RevokedKeys:
+    """Knows which keys are revoked, and tells those who hold something open for one.
+
+    While `auth` is away nobody vouches for keys. What was opened with one goes on for `grace_s` seconds, as long as a
+    token would; then `is_vouched_for` is False and everybody is told.
+    """
+
+    def __init__(self, *, grace_s: float = 300.0) -> None:
+        self._grace_s = grace_s
+        self._ids: set[str] = set()
+        self._holders: defaultdict[str, set[Tell]] = defaultdict(set)
+        self._until: Timestamp | None = None
+        self._heard_s = float("inf")  # nothing is held against auth before it was first asked
+
+    def is_revoked(self, key_id: str) -> bool:
+        """Whether this key is known to be revoked."""
+        return key_id in self._ids
+
+    @property
+    def is_vouched_for(self) -> bool:
+        """Whether `auth` has told lately which keys are revoked."""
+        return asyncio.get_running_loop().time() - self._heard_s <= self._grace_s
+
+    @contextmanager
+    def holding(self, key_id: str, tell: Tell) -> Iterator[None]:
+        """While the context is open, `tell` is called when the key is revoked or no longer vouched for."""
+        self._holders[key_id].add(tell)
+        try:
+            yield
+        finally:
+            self._holders[key_id].discard(tell)
+            if not self._holders[key_id]:
+                del self._holders[key_id]
+
+    async def run(self, auth_address: str) -> None:
+        """Listens to `auth` at `auth_address` until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        self._heard_s = loop.time()
+        async with open_channel(auth_address, token=_no_token) as channel:
+            stub = auth_pb2_grpc.AuthServiceStub(channel)
+            while True:
+                try:
+                    await self._listen(stub)
+                except (grpc.aio.AioRpcError, TimeoutError) as error:
+                    reason = error.code().name if isinstance(error, grpc.aio.AioRpcError) else "silent"
+                    _log.debug("auth does not tell of revoked keys", reason=reason)
+                if not self.is_vouched_for:
+                    self._tell(frozenset(self._holders))
+                await asyncio.sleep(_TRY_AGAIN_S)
+
+    async def _listen(self, stub: auth_pb2_grpc.AuthServiceStub) -> None:
+        call = stub.WatchRevokedKeys(auth_pb2.WatchRevokedKeysRequest(since=self._until))
+        try:
+            while True:
+                async with asyncio.timeout(_SILENCE_S):
+                    message = await call.read()
+                if not isinstance(message, auth_pb2.RevokedKeys):
+                    return  # the end: auth stops
+                self._hear(message)
+        finally:
+            call.cancel()
+
+    def _hear(self, message: auth_pb2.RevokedKeys) -> None:
+        self._heard_s = asyncio.get_running_loop().time()
+        self._until = message.until
+        news = frozenset(message.ids) - self._ids
+        self._ids |= news
+        self._tell(news)
+
+    def _tell(self, key_ids: frozenset[str]) -> None:
+        for key_id in key_ids:
+            for tell in list(self._holders.get(key_id, ())):
+                tell()
+
+
+async def _no_token() -> str:
+    return ""
