@@ -19,6 +19,26 @@ local function move_token(headers)
   headers:replace(":path", WEBSOCKET .. (#rest > 0 and "?" .. table.concat(rest, "&") or ""))
 end
 
+-- Elements of a page send no headers: the signature of a URL comes in the query, and goes on as a header that clients
+-- cannot send. Nothing else that is sent counts then: a signed URL opens the same thing for everybody.
+local function move_signature(handle, headers)
+  local path, query = headers:get(":path"):match("^(/api/[^?]*)%?(.*)$")
+  if not query then return end
+  local rest, signature = {}, nil
+  for pair in query:gmatch("[^&]+") do
+    local found = pair:match("^sig=(.*)$")
+    if found then signature = signature or found else rest[#rest + 1] = pair end
+  end
+  if not signature then return end
+  headers:replace(":path", path .. (#rest > 0 and "?" .. table.concat(rest, "&") or ""))
+  local method = headers:get(":method")
+  if method ~= "GET" and method ~= "HEAD" then return end
+  headers:remove("authorization")
+  headers:remove("x-api-key")
+  headers:replace("x-atelier-signature", signature)
+  handle:streamInfo():dynamicMetadata():set("atelier.credentials", "signed", "1")
+end
+
 -- What is sent as a bearer counts, and a key beside it does not. It may be a key: most SDKs can send nothing else.
 local function settle_bearer(headers)
   local scheme, credential = (headers:get("authorization") or ""):match("^(%a+) +(.*)$")
@@ -34,6 +54,13 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
+  move_signature(handle, headers)
   move_token(headers)
   settle_bearer(headers)
+end
+
+-- The address of what a signed URL opens is a secret as long as it lives: pages that come of it do not pass it on.
+function envoy_on_response(handle)
+  local ours = handle:streamInfo():dynamicMetadata():get("atelier.credentials")
+  if ours and ours["signed"] then handle:headers():replace("referrer-policy", "no-referrer") end
 end

@@ -37,6 +37,7 @@ class Image(Job[image_pb2.Image, AsyncImage], ImageRecord):
     """An image of a `Client`."""
 
     content = blocking(AsyncImage.content)
+    url = blocking(AsyncImage.url)
     save = blocking(AsyncImage.save)
     save_all = blocking(AsyncImage.save_all)
 
@@ -45,6 +46,7 @@ class Video(Job[video_pb2.Video, AsyncVideo], VideoRecord):
     """A video of a `Client`."""
 
     content = blocking(AsyncVideo.content)
+    url = blocking(AsyncVideo.url)
     poster = blocking(AsyncVideo.poster)
     contact_sheet = blocking(AsyncVideo.contact_sheet)
     save = blocking(AsyncVideo.save)

@@ -28,6 +28,7 @@ class Connection:
     def __init__(self, transport: Transport, policy: RetryPolicy) -> None:
         self._transport = transport
         self._policy = policy
+        self.base_url = transport.base_url
 
     async def call(
         self,

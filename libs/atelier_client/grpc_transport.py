@@ -36,6 +36,7 @@ class GrpcTransport:
         if not address or "://" in address:
             raise ValueError(f"{address!r} is not of the form host:port")
         self._address = address
+        self.base_url = ""
         self._metadata = {"x-api-key": api_key} if api_key else {}
         self._tls = tls
         self._channel: grpc.aio.Channel | None = None

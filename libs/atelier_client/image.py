@@ -70,6 +70,18 @@ class AsyncImage(AsyncJob[Image], ImageRecord):
             raise AtelierApiError("NOT_FOUND", "NOT_FOUND", f"the image has no picture {index}")
         return await self._bytes(_CONTENT, GetImageContentRequest(id=self.id, index=index), self.outputs[index])
 
+    async def url(self, index: int = 0, *, expires_in_s: int = 0) -> str:
+        """Where one picture can be fetched without credentials, such as by an `<img>` of a page.
+
+        Args:
+            index: Which of its pictures.
+            expires_in_s: Seconds that it works at least, up to 3600; 0 for 15 minutes.
+
+        Returns:
+            A signed URL; over gRPC its path below the gateway.
+        """
+        return await self._signed(f"{self.message.links.content}?index={index}", expires_in_s)
+
     async def save(self, path: str | os.PathLike[str], index: int = 0) -> Path:
         """Writes one picture to `path`, all of it or nothing. Raises OSError when that cannot be written."""
         return await save_whole(path, await self.content(index))

@@ -8,6 +8,8 @@ from typing import Any, Generic, Self
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import Message
 
+from atelier.auth.v1 import auth_pb2
+from atelier.auth.v1.auth_pb2 import CreateSignedUrlsRequest, CreateSignedUrlsResponse
 from atelier.events.v1.events_pb2 import Event
 from atelier.image.v1.image_pb2 import ImageOutput
 from atelier.jobs.v1 import job_pb2
@@ -15,8 +17,10 @@ from atelier.video.v1.video_pb2 import VideoOutput
 from atelier_client.connection import Connection
 from atelier_client.errors import AtelierApiError, IncompleteError, JobFailedError
 from atelier_client.job_kind import JobKind, M
-from atelier_client.rpc import Rpc
+from atelier_client.rpc import Rpc, rpc
 from atelier_client.states import TERMINAL_STATES
+
+_SIGN = rpc(auth_pb2.DESCRIPTOR, "AuthService.CreateSignedUrls", CreateSignedUrlsRequest, CreateSignedUrlsResponse)
 
 
 class JobRecord(Generic[M]):
@@ -110,6 +114,12 @@ class AsyncJob(JobRecord[M]):
         if not self.finished:
             text = f"the {self.kind.noun} is {self.state}: wait for its end"
             raise AtelierApiError("FAILED_PRECONDITION", "NOT_FINISHED", text)
+
+    async def _signed(self, url: str, expires_in_s: int) -> str:
+        """`url` of the record, signed, and with the gateway's address before it where that is known."""
+        request = CreateSignedUrlsRequest(urls=[url], expires_in_s=expires_in_s)
+        answer = await self._connection.call(_SIGN, request)
+        return self._connection.base_url + answer.urls[0]
 
     async def _bytes(self, rpc: Rpc[Any, HttpBody], request: Message, output: ImageOutput | VideoOutput) -> bytes:
         """The bytes of `output`, checked against their SHA-256."""

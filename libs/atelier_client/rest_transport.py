@@ -34,7 +34,7 @@ class RestTransport:
             raise ValueError(f"{url!r} is not a URL: {error}") from None
         if not usable or parsed.query or parsed.fragment or any(character.isspace() for character in url):
             raise ValueError(f"{url!r} is not the URL of a gateway, such as http://127.0.0.1:8080")
-        self._url = url.rstrip("/")
+        self._url = self.base_url = url.rstrip("/")
         self._headers = {"x-api-key": api_key} if api_key else {}
         self._http = httpx2.AsyncClient(base_url=self._url, headers=self._headers)
 

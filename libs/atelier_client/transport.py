@@ -10,8 +10,11 @@ from atelier_client.rpc import Req, Res, Rpc
 class Transport(Protocol):
     """Carries calls. Every method raises AtelierApiError, and CannotReachError when no answer came.
 
-    Nothing is repeated here: that is `Connection`'s business.
+    Nothing is repeated here: that is `Connection`'s business. `base_url` is where the gateway's REST is, empty when
+    that is not known.
     """
+
+    base_url: str
 
     async def call(self, rpc: Rpc[Req, Res], request: Req, *, metadata: Mapping[str, str], timeout_s: float) -> Res:
         """One request, one answer. `metadata` travels as HTTP headers or gRPC metadata; names in lower case."""

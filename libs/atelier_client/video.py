@@ -83,6 +83,19 @@ class AsyncVideo(AsyncJob[Video], VideoRecord):
                 return await self._bytes(_CONTENT, GetVideoContentRequest(id=self.id, role=output.role), output)
         raise AtelierApiError("NOT_FOUND", "NOT_FOUND", f"the video has no {role}")
 
+    async def url(self, role: str = "CLIP", *, expires_in_s: int = 0) -> str:
+        """Where one of its files can be fetched without credentials, such as by a `<video>` of a page.
+
+        Args:
+            role: `CLIP`, `POSTER` or `CONTACT_SHEET`.
+            expires_in_s: Seconds that it works at least, up to 3600; 0 for 15 minutes.
+
+        Returns:
+            A signed URL; over gRPC its path below the gateway.
+        """
+        enum_number("role", OutputRole.DESCRIPTOR, role)
+        return await self._signed(f"{self.message.links.content}?role={role}", expires_in_s)
+
     async def poster(self) -> bytes:
         """The frame in the middle, a PNG. Raises as `content` does."""
         return await self.content("POSTER")

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
 from atelier_service.channel import open_channel
-from atelier_service.identity import JwksSource
+from atelier_service.identity import JwksSource, current_token, principal_or_none
 
 # A token is renewed while it still has this long to live.
 _MARGIN_S = 60.0
@@ -62,6 +62,14 @@ class ServiceCredential:
                 self._delegated.clear()
             self._delegated[user_id] = token
         return token.value
+
+    async def of_caller(self) -> str:
+        """The token of the caller being served; for one with a signed URL, which opens nothing else, a token on behalf
+        of whoever signed it."""
+        principal = principal_or_none()
+        if principal is not None and principal.signed is not None:
+            return await self.on_behalf_of(principal.subject)
+        return current_token()
 
     async def close(self) -> None:
         """Closes the channels to `auth`."""

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,8 @@ warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=Securi
 
 ISSUER = "atelier"
 AUDIENCE = "atelier"
+URL_AUDIENCE = "atelier-url"
+"""Of signatures of URLs, which are no tokens."""
 # Clocks of two machines may differ by this much.
 LEEWAY_S = 5
 
@@ -38,6 +40,8 @@ class Principal:
     """True when the caller sent an API key, which the gateway has exchanged: it holds as long as the key does."""
     end_s: float = math.inf
     """When the credential ends, in seconds since the epoch: the token, or the key that was sent."""
+    signed: tuple[str, Mapping[str, str]] | None = None
+    """The one route and resource that a signed URL opens; None for every other credential."""
     token: str = field(default="", repr=False)
 
     @property
@@ -105,15 +109,15 @@ class TokenVerifier:
         self._known: frozenset[str] = frozenset()
         self._fetched_s = float("-inf")
         self._lock = asyncio.Lock()
-        self._verified: dict[str, tuple[float, Principal]] = {}
+        self._verified: dict[tuple[str, str], tuple[float, Principal]] = {}
 
-    async def verify(self, token: str) -> Principal:
-        """The principal that `token` names.
+    async def verify(self, token: str, audience: str = AUDIENCE) -> Principal:
+        """The principal that `token` names. One that was made for another audience is no token here.
 
         Raises UnauthenticatedError for anything else than a living token of ours, UnavailableError when the key set
         cannot be fetched.
         """
-        cached = self._verified.get(token)
+        cached = self._verified.get((audience, token))
         if cached and cached[0] > time.time() - LEEWAY_S and self._age_s() < self._max_age_s:
             return cached[1]
         kid = _key_id(token)
@@ -126,30 +130,34 @@ class TokenVerifier:
             jwt.JWTClaimsRegistry(
                 leeway=LEEWAY_S,
                 iss={"essential": True, "value": ISSUER},
-                aud={"essential": True, "value": AUDIENCE},
+                aud={"essential": True, "value": audience},
                 sub={"essential": True},
                 exp={"essential": True},
             ).validate(decoded.claims)
         except (JoseError, ValueError) as error:
             raise unauthenticated() from error
         claims = decoded.claims
+        signed = None
+        if audience == URL_AUDIENCE:
+            signed = (str(claims.get("route")), {str(k): str(v) for k, v in dict(claims.get("resource") or {}).items()})
         principal = Principal(
             subject=str(claims["sub"]),
             roles=frozenset(map(str, claims.get("roles", ()))),
             key_id=str(claims.get("key_id", "")),
             actor=str((claims.get("act") or {}).get("sub", "")),
-            scopes=frozenset(str(claims.get("scope", "")).split()),
+            scopes=frozenset({"read"} if signed else str(claims.get("scope", "")).split()),
+            signed=signed,
             from_key=bool(claims.get("from_key")),
             end_s=float(claims.get("key_exp", math.inf)) if claims.get("from_key") else float(claims["exp"]),
             token=token,
         )
-        self._remember(token, float(claims["exp"]), principal)
+        self._remember((audience, token), float(claims["exp"]), principal)
         return principal
 
     def _age_s(self) -> float:
         return time.monotonic() - self._fetched_s
 
-    def _remember(self, token: str, expires_s: float, principal: Principal) -> None:
+    def _remember(self, token: tuple[str, str], expires_s: float, principal: Principal) -> None:
         if len(self._verified) >= 4096:
             self._verified.clear()
         self._verified[token] = (expires_s, principal)

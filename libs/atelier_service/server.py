@@ -15,6 +15,7 @@ from atelier_service.interceptors.decoding import DecodingInterceptor
 from atelier_service.interceptors.failures import FailuresInterceptor
 from atelier_service.interceptors.identity import IdentityInterceptor
 from atelier_service.interceptors.metrics import MetricsInterceptor
+from atelier_service.interceptors.signed_url import SignedUrlInterceptor
 from atelier_service.interceptors.tracing import TracingInterceptor
 from atelier_service.interceptors.validation import ValidationInterceptor
 from atelier_service.revoked_keys import RevokedKeys
@@ -67,6 +68,7 @@ async def run_server(
             IdentityInterceptor(verifier, known, public),  # nobody unknown, or without the scope, reaches a handler
             CredentialEndInterceptor(known),  # what a credential opened ends with it
             DecodingInterceptor(),  # bytes that are no request are an error like every other
+            SignedUrlInterceptor(),  # a signed URL opens what it was made for
             ValidationInterceptor(),  # the handler sees only what the contract allows
         ],
     )

@@ -24,6 +24,7 @@ from atelier_auth.domain.last_use import LastUse
 from atelier_auth.domain.mesh_tokens import MeshTokens
 from atelier_auth.domain.revocations import Revocations
 from atelier_auth.domain.service_secrets import ServiceSecrets
+from atelier_auth.domain.signed_urls import LONGEST_S, SignedUrls
 from atelier_auth.domain.signing_key import RotationPolicy
 from atelier_auth.domain.signing_keys import SigningKeys
 from atelier_auth.domain.token_issuer import TokenIssuer
@@ -64,7 +65,7 @@ async def serve(settings: AuthSettings, clock: Clock | None = None) -> AsyncIter
         policy = RotationPolicy(
             max_age_s=settings.signing_key_max_age_s,
             publish_ahead_s=settings.signing_key_publish_ahead_s,
-            token_lifetime_s=settings.token_lifetime_s,
+            token_lifetime_s=LONGEST_S,
         )
         seal = Seal(settings.signing_key_secret.get_secret_value())
         signing_keys = SigningKeys(SqlSigningKeyStore(engine, seal), signer, clock, policy)
@@ -87,7 +88,7 @@ async def serve(settings: AuthSettings, clock: Clock | None = None) -> AsyncIter
             clock,
             forget=exchange.forget,
             every_s=settings.revocation_check_s,
-            keep_s=settings.token_lifetime_s,
+            keep_s=LONGEST_S,
         )
         keys = ApiKeys(store, exchange, clock, revoked=revocations.look)
         if settings.bootstrap_api_key is not None:
@@ -95,11 +96,12 @@ async def serve(settings: AuthSettings, clock: Clock | None = None) -> AsyncIter
             assert text is not None  # the settings have checked it
             await keys.ensure(text, user_id=settings.bootstrap_user, display_name="development key")
         own = {name: secret.get_secret_value() for name, secret in settings.service_secrets.items()}
+        urls = SignedUrls(signing_keys, signer, clock, lifetime_s=settings.signed_url_lifetime_s)
         mesh = MeshTokens(store, issuer, ServiceSecrets(own, settings.service_secret.get_secret_value()))
 
         def register(server: grpc.aio.Server) -> None:
             auth_pb2_grpc.add_AuthServiceServicer_to_server(
-                AuthServicer(keys, issuer, mesh, key_set, revocations), server
+                AuthServicer(keys, issuer, mesh, key_set, revocations, urls), server
             )
             external_auth_pb2_grpc.add_AuthorizationServicer_to_server(ExtAuthz(exchange), server)
 

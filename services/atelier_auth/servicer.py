@@ -17,11 +17,13 @@ from atelier_auth.domain.key_set import KeySet
 from atelier_auth.domain.mesh_tokens import MeshTokens
 from atelier_auth.domain.revocations import Revocations
 from atelier_auth.domain.scopes import OF_A_PAGE, granted, ordered
+from atelier_auth.domain.signed_urls import SignedUrls
 from atelier_auth.domain.token_issuer import TokenIssuer
 from atelier_service.errors import InvalidArgumentError
 from atelier_service.http import set_http
 from atelier_service.identity import current_principal
 from atelier_service.paging import decode_token, encode_token, fitting, page_size
+from atelier_service.signed_routes import parse_url, with_signature
 
 _BEARER = "Bearer"
 
@@ -32,13 +34,20 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
     """Reads, asks the domain, writes. The errors of each method stand in the contract."""
 
     def __init__(
-        self, keys: ApiKeys, issuer: TokenIssuer, mesh: MeshTokens, key_set: KeySet, revocations: Revocations
+        self,
+        keys: ApiKeys,
+        issuer: TokenIssuer,
+        mesh: MeshTokens,
+        key_set: KeySet,
+        revocations: Revocations,
+        urls: SignedUrls,
     ) -> None:
         self._keys = keys
         self._issuer = issuer
         self._mesh = mesh
         self._key_set = key_set
         self._revocations = revocations
+        self._urls = urls
 
     async def CreateToken(self, request: auth_pb2.CreateTokenRequest, context: Context) -> auth_pb2.CreateTokenResponse:
         """A token with the key behind the caller's credential; of a token, one that does not outlive it."""
@@ -53,6 +62,18 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
             token_type=_BEARER,
             expires_in_s=token.lifetime_s,
             scopes=_to_scopes(scopes),
+        )
+
+    async def CreateSignedUrls(
+        self, request: auth_pb2.CreateSignedUrlsRequest, context: Context
+    ) -> auth_pb2.CreateSignedUrlsResponse:
+        """URLs that open one thing each."""
+        key = await self._caller()
+        resources = [parse_url(url) for url in request.urls]
+        signatures, expire_s = await self._urls.sign(key, resources, expires_in_s=request.expires_in_s)
+        await set_http(context, cache_control="no-store")
+        return auth_pb2.CreateSignedUrlsResponse(
+            urls=map(with_signature, request.urls, signatures), expire_time=_time(expire_s * 1_000_000)
         )
 
     async def ListApiKeys(self, request: auth_pb2.ListApiKeysRequest, context: Context) -> auth_pb2.ListApiKeysResponse:

@@ -21,20 +21,24 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
 
     def __init__(self, parts: Parts[AskedImage]) -> None:
         self._images = parts.generations
+        self._urls = parts.urls
         self._answers = JobAnswers(parts.generations, parts.watching, parts.storage, image_path)
 
     async def GenerateImage(self, request: image_pb2.GenerateImageRequest, context: Context) -> image_pb2.Image:
         """Accepts a prompt, and waits for the picture when the caller prefers that."""
-        return image_message(await self._answers.submit(request, asked_from(request.parameters), context))
+        image = image_message(await self._answers.submit(request, asked_from(request.parameters), context))
+        return await self._urls.signed(request, image)
 
     async def ListImages(self, request: image_pb2.ListImagesRequest, context: Context) -> image_pb2.ListImagesResponse:
         """See `JobAnswers.page`."""
         images, next_page_token = await self._answers.page(request, image_message)
-        return image_pb2.ListImagesResponse(images=images, next_page_token=next_page_token)
+        page = image_pb2.ListImagesResponse(images=images, next_page_token=next_page_token)
+        return await self._urls.signed(request, page)
 
     async def GetImage(self, request: image_pb2.GetImageRequest, context: Context) -> image_pb2.Image:
         """One image of the caller."""
-        return image_message(await self._images.get(current_principal().subject, request.id))
+        image = image_message(await self._images.get(current_principal().subject, request.id))
+        return await self._urls.signed(request, image)
 
     async def UpdateImage(self, request: image_pb2.UpdateImageRequest, context: Context) -> image_pb2.Image:
         """New parameters."""

@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 
 from atelier.storage.v1.storage_pb2_grpc import add_StorageServiceServicer_to_server
 from atelier_service import process
+from atelier_service.channel import open_channel
 from atelier_service.clock import SystemClock
 from atelier_service.credentials import jwks_from
 from atelier_service.database import create_engine, create_schema
@@ -17,6 +18,7 @@ from atelier_service.ids import uuid7
 from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.server import RunningServer, run_server
 from atelier_service.service import read_settings, run_service
+from atelier_service.url_signing import UrlSigner
 from atelier_storage.adapters.s3 import S3BlobStore
 from atelier_storage.adapters.spool import FileSpool
 from atelier_storage.adapters.sql import SqlCatalogue
@@ -57,7 +59,8 @@ async def serve(settings: StorageSettings, jwks: JwksSource) -> AsyncIterator[Ru
         limits = Limits(settings.max_upload_bytes, settings.max_pixels)
         library = Library(catalogue, blobs, FileSpool(settings.spool_dir), limits, clock, uuid7)
         slowest = SlowestPace(settings.upload_idle_s, settings.upload_min_bytes_per_s, settings.upload_timeout_s)
-        servicer = StorageServicer(library, _transfers(settings), slowest)
+        urls = UrlSigner(await stack.enter_async_context(open_channel(settings.auth_address)))
+        servicer = StorageServicer(library, _transfers(settings), slowest, urls)
         readiness = Readiness(catalogue, blobs)
         await readiness.look()  # before the first call comes, if S3 is there already
         register = partial(add_StorageServiceServicer_to_server, servicer)

@@ -22,6 +22,7 @@ from atelier_service.errors import (
 from atelier_service.http import request_header, set_http
 from atelier_service.identity import current_principal
 from atelier_service.paging import decode_token, encode_token, fitting, page_size
+from atelier_service.url_signing import UrlSigner
 from atelier_storage.content import content_headers
 from atelier_storage.domain.asset import Asset, Source
 from atelier_storage.domain.library import Library
@@ -45,8 +46,9 @@ _BYTES = Counter("atelier_storage_bytes_total", "Bytes of content taken in and g
 class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
     """Owners see their own assets only; the rest answers as if it were not there."""
 
-    def __init__(self, library: Library, transfers: Transfers, slowest: SlowestPace) -> None:
+    def __init__(self, library: Library, transfers: Transfers, slowest: SlowestPace, urls: UrlSigner) -> None:
         self._library = library
+        self._urls = urls
         self._transfers = transfers
         self._slowest = slowest
 
@@ -91,11 +93,12 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         if len(found) > len(assets):
             last = found[len(assets) - 1]
             answer.next_page_token = encode_token(last.create_time_us, last.id)
-        return answer
+        return await self._urls.signed(request, answer)
 
     async def GetAsset(self, request: storage_pb2.GetAssetRequest, context: _Context) -> storage_pb2.Asset:
         """One asset of the caller."""
-        return _message(await self._library.find(current_principal().subject, request.id))
+        asset = _message(await self._library.find(current_principal().subject, request.id))
+        return await self._urls.signed(request, asset)
 
     async def GetAssetContent(
         self, request: storage_pb2.GetAssetContentRequest, context: _Context

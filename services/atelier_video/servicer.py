@@ -32,6 +32,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
 
     def __init__(self, parts: Parts[AskedVideo]) -> None:
         self._videos = parts.generations
+        self._urls = parts.urls
         self._jobs = parts.jobs
         self._storage = parts.storage
         self._answers = JobAnswers(parts.generations, parts.watching, parts.storage, video_path)
@@ -43,16 +44,19 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         """Accepts a prompt, and waits for the clip when the caller prefers that."""
         asked = asked_from(request.parameters)
         check = partial(check_first_frame, self._storage, asked.first_frame_asset_id)
-        return video_message(await self._answers.submit(request, asked, context, check=check))
+        video = video_message(await self._answers.submit(request, asked, context, check=check))
+        return await self._urls.signed(request, video)
 
     async def ListVideos(self, request: video_pb2.ListVideosRequest, context: Context) -> video_pb2.ListVideosResponse:
         """See `JobAnswers.page`."""
         videos, next_page_token = await self._answers.page(request, video_message)
-        return video_pb2.ListVideosResponse(videos=videos, next_page_token=next_page_token)
+        page = video_pb2.ListVideosResponse(videos=videos, next_page_token=next_page_token)
+        return await self._urls.signed(request, page)
 
     async def GetVideo(self, request: video_pb2.GetVideoRequest, context: Context) -> video_pb2.Video:
         """One video of the caller."""
-        return video_message(await self._videos.get(current_principal().subject, request.id))
+        video = video_message(await self._videos.get(current_principal().subject, request.id))
+        return await self._urls.signed(request, video)
 
     async def DeleteVideo(self, request: video_pb2.DeleteVideoRequest, context: Context) -> empty_pb2.Empty:
         """Stops and removes."""
@@ -92,12 +96,13 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
             )
             for index in range(first, end)
         )
-        return video_pb2.ListVideoFramesResponse(
+        page = video_pb2.ListVideoFramesResponse(
             frames=shown,
             next_page_token=encode_token(first + len(shown)) if first + len(shown) < frames.count else "",
             frame_count=frames.count,
             partial=frames.partial,
         )
+        return await self._urls.signed(request, page)
 
     async def GetVideoFrame(
         self, request: video_pb2.GetVideoFrameRequest, context: Context

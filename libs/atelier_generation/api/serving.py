@@ -39,6 +39,7 @@ from atelier_service.credentials import ServiceCredential
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.server import RunningServer, run_server
+from atelier_service.url_signing import UrlSigner
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Parts(Generic[AskedT]):
     models: Models
     watching: Watching
     storage: StorageAssets
+    urls: UrlSigner
 
 
 @asynccontextmanager
@@ -78,7 +80,8 @@ async def serve_api(
         bus = await stack.enter_async_context(Bus.open(settings.nats_url, name=service))
         credential = ServiceCredential(settings.auth_address, service, settings.service_secret)
         stack.push_async_callback(credential.close)
-        callers = await stack.enter_async_context(open_channel(settings.storage_address))
+        callers = await stack.enter_async_context(open_channel(settings.storage_address, token=credential.of_caller))
+        auth = await stack.enter_async_context(open_channel(settings.auth_address))
         own = await stack.enter_async_context(open_channel(settings.storage_address, token=credential.token))
 
         jobs = SqlJobStore(database)
@@ -103,7 +106,7 @@ async def serve_api(
         relay = Relay(SqlOutbox(database), bus, Streams((kind.name,)), cleanup=cleanup)
         watching = Watching(jobs, bus, database.events, heartbeat_s=settings.watch_heartbeat_s)
         models = Models(catalogue, reports, BusModelCommands(bus, kind.name))
-        parts = Parts(generations, jobs, models, watching, storage)
+        parts = Parts(generations, jobs, models, watching, storage, UrlSigner(auth))
         revoked = RevokedKeys()
         works = (
             relay.run(),

@@ -9,6 +9,9 @@ from atelier_mesh.gateway.settings import GatewaySettings
 SUBJECT_HEADER = "x-atelier-subject"
 """Who calls, as jwt_authn or ext_authz found out; what a client sends under this name is dropped."""
 
+SIGNATURE_HEADER = "x-atelier-signature"
+"""Where credentials.lua puts the signature of a URL; what a client sends under this name is dropped."""
+
 JWT_PAYLOAD = "jwt_payload"
 _JWT_METADATA = "envoy.filters.http.jwt_authn"
 _EVERY = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
@@ -51,11 +54,13 @@ def _jwt(settings: GatewaySettings) -> Config:
             "async_fetch": {"fast_listener": True, "failed_refetch_duration": "0.25s"},
         },
     }
-    either = {"requires_any": {"requirements": [{"provider_name": "atelier"}, {"allow_missing": {}}]}}
+    # Another audience and another header: a signature is no token, and a token no signature.
+    signature = provider | {"audiences": ["atelier-url"], "from_headers": [{"name": SIGNATURE_HEADER}]}
+    requirements = [{"provider_name": "token"}, {"provider_name": "signature"}, {"allow_missing": {}}]
     return named(
         "jwt_authn", "jwt_authn.v3.JwtAuthentication",
-        providers={"atelier": provider},
-        rules=[{"match": {"prefix": "/"}, "requires": either}],
+        providers={"token": provider, "signature": signature},
+        rules=[{"match": {"prefix": "/"}, "requires": {"requires_any": {"requirements": requirements}}}],
     )  # fmt: skip
 
 

@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 import structlog
 
 from atelier_service.access import access_of
-from atelier_service.identity import TokenVerifier, set_principal, unauthenticated
+from atelier_service.identity import URL_AUDIENCE, TokenVerifier, set_principal, unauthenticated
 from atelier_service.interceptors.around import Around, Call
 from atelier_service.revoked_keys import RevokedKeys
+
+SIGNATURE_HEADER = "x-atelier-signature"
+"""Where the gateway puts the signature of a URL. What a client sends under this name is dropped there."""
 
 _ALWAYS_PUBLIC = ("/grpc.health.v1.Health/",)
 
@@ -33,10 +36,14 @@ class IdentityInterceptor(Around):
             set_principal(None)
             yield
             return
-        scheme, _, token = (call.header("authorization") or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise unauthenticated()
-        principal = await self._verifier.verify(token.strip())
+        signature = call.header(SIGNATURE_HEADER)
+        if signature is not None:
+            principal = await self._verifier.verify(signature, URL_AUDIENCE)
+        else:
+            scheme, _, token = (call.header("authorization") or "").partition(" ")
+            if scheme.lower() != "bearer" or not token:
+                raise unauthenticated()
+            principal = await self._verifier.verify(token.strip())
         if self._revoked.is_revoked(principal.key_id):
             raise unauthenticated()
         access.check(principal)

@@ -11,7 +11,7 @@ from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import OKPKey
 from joserfc.jws import JWSRegistry
 
-from atelier_auth.domain.claims import Claims
+from atelier_auth.domain.ports import Signable
 from atelier_auth.domain.signing_key import SigningKey
 
 _ALGORITHM = "EdDSA"
@@ -47,7 +47,7 @@ class Ed25519Signer:
         seed = Ed25519PrivateKey.generate().private_bytes_raw()
         return SigningKey(generation=generation, kid=_okp(seed).thumbprint(), private=seed, create_us=now_us)
 
-    def sign(self, claims: Claims, key: SigningKey) -> str:
+    def sign(self, claims: Signable, key: SigningKey) -> str:
         """The JWT in compact form."""
         header = {"alg": _ALGORITHM, "kid": key.kid}
         return jwt.encode(header, claims.to_json(), _okp(key.private), registry=self._registry)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from atelier_auth.domain.api_key import ApiKey
-from atelier_auth.domain.claims import Claims
 from atelier_auth.domain.signing_key import SigningKey
 
 
@@ -49,13 +48,20 @@ class SigningKeyStore(Protocol):
         """Keeps a new key; False where somebody else has made one of its generation."""
 
 
+class Signable(Protocol):
+    """Claims of a token, or of a signed URL."""
+
+    def to_json(self) -> dict[str, object]:
+        """The claim set as it is signed."""
+
+
 class Signer(Protocol):
     """Ed25519."""
 
     def new_key(self, generation: int, now_us: int) -> SigningKey:
         """A new random pair."""
 
-    def sign(self, claims: Claims, key: SigningKey) -> str:
+    def sign(self, claims: Signable, key: SigningKey) -> str:
         """The JWT in compact form; about 0.1 ms of processor time."""
 
     def public_x(self, key: SigningKey) -> str:

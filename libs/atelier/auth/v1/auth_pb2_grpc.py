@@ -44,6 +44,11 @@ class AuthServiceStub:
                 request_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateTokenRequest.SerializeToString,
                 response_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateTokenResponse.FromString,
                 _registered_method=True)
+        self.CreateSignedUrls = channel.unary_unary(
+                '/atelier.auth.v1.AuthService/CreateSignedUrls',
+                request_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateSignedUrlsRequest.SerializeToString,
+                response_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateSignedUrlsResponse.FromString,
+                _registered_method=True)
         self.ListApiKeys = channel.unary_unary(
                 '/atelier.auth.v1.AuthService/ListApiKeys',
                 request_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.ListApiKeysRequest.SerializeToString,
@@ -94,6 +99,17 @@ class AuthServiceServicer:
         that token.
         Errors: UNAUTHENTICATED (no API key that still lives stands behind the caller), PERMISSION_DENIED (a scope that the
         caller's credential does not have).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateSignedUrls(self, request, context):
+        """Signs URLs, for elements of a page that send no headers: `<img>`, `<video>`, `EventSource`. A signed URL opens one
+        resource of the caller's for GET and HEAD, without other credentials, and nothing else. Files and streams of events
+        can be signed. Whether they are there is seen when the URL is used.
+        Errors: INVALID_ARGUMENT (nothing that a signed URL may open), UNAUTHENTICATED (no API key that still lives stands
+        behind the caller).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,6 +181,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     request_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateTokenRequest.FromString,
                     response_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateTokenResponse.SerializeToString,
             ),
+            'CreateSignedUrls': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSignedUrls,
+                    request_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateSignedUrlsRequest.FromString,
+                    response_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateSignedUrlsResponse.SerializeToString,
+            ),
             'ListApiKeys': grpc.unary_unary_rpc_method_handler(
                     servicer.ListApiKeys,
                     request_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.ListApiKeysRequest.FromString,
@@ -232,6 +253,33 @@ class AuthService:
             '/atelier.auth.v1.AuthService/CreateToken',
             atelier_dot_auth_dot_v1_dot_auth__pb2.CreateTokenRequest.SerializeToString,
             atelier_dot_auth_dot_v1_dot_auth__pb2.CreateTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSignedUrls(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/atelier.auth.v1.AuthService/CreateSignedUrls',
+            atelier_dot_auth_dot_v1_dot_auth__pb2.CreateSignedUrlsRequest.SerializeToString,
+            atelier_dot_auth_dot_v1_dot_auth__pb2.CreateSignedUrlsResponse.FromString,
             options,
             channel_credentials,
             insecure,

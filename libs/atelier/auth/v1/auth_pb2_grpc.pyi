@@ -28,6 +28,13 @@ class AuthServiceStub:
     Errors: UNAUTHENTICATED (no API key that still lives stands behind the caller), PERMISSION_DENIED (a scope that the
     caller's credential does not have).
     """
+    CreateSignedUrls: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateSignedUrlsRequest, _auth_pb2.CreateSignedUrlsResponse]
+    """Signs URLs, for elements of a page that send no headers: `<img>`, `<video>`, `EventSource`. A signed URL opens one
+    resource of the caller's for GET and HEAD, without other credentials, and nothing else. Files and streams of events
+    can be signed. Whether they are there is seen when the URL is used.
+    Errors: INVALID_ARGUMENT (nothing that a signed URL may open), UNAUTHENTICATED (no API key that still lives stands
+    behind the caller).
+    """
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListApiKeysRequest, _auth_pb2.ListApiKeysResponse]
     """The caller's API keys, newest first; never the keys themselves.
     Errors: INVALID_ARGUMENT (page token), UNAUTHENTICATED.
@@ -76,6 +83,19 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         that token.
         Errors: UNAUTHENTICATED (no API key that still lives stands behind the caller), PERMISSION_DENIED (a scope that the
         caller's credential does not have).
+        """
+
+    @_abc_1.abstractmethod
+    def CreateSignedUrls(
+        self,
+        request: _auth_pb2.CreateSignedUrlsRequest,
+        context: _aio.ServicerContext[_auth_pb2.CreateSignedUrlsRequest, _abc.Awaitable[_auth_pb2.CreateSignedUrlsResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.CreateSignedUrlsResponse]:
+        """Signs URLs, for elements of a page that send no headers: `<img>`, `<video>`, `EventSource`. A signed URL opens one
+        resource of the caller's for GET and HEAD, without other credentials, and nothing else. Files and streams of events
+        can be signed. Whether they are there is seen when the URL is used.
+        Errors: INVALID_ARGUMENT (nothing that a signed URL may open), UNAUTHENTICATED (no API key that still lives stands
+        behind the caller).
         """
 
     @_abc_1.abstractmethod

@@ -342,8 +342,11 @@ class GenerateImageRequest(_message.Message):
 
     PARAMETERS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SIGNED_URLS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Instead of the `Idempotency-Key` header."""
+    signed_urls: _builtins.bool
+    """True to have the URLs of files and events signed, so that elements of a page can open them: see CreateSignedUrls."""
     @_builtins.property
     def parameters(self) -> Global___GenerationParameters:
         """What to draw."""
@@ -353,10 +356,11 @@ class GenerateImageRequest(_message.Message):
         *,
         parameters: Global___GenerationParameters | None = ...,
         request_id: _builtins.str = ...,
+        signed_urls: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "request_id", b"request_id", "signed_urls", b"signed_urls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -371,22 +375,26 @@ class ListImagesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    SIGNED_URLS_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most this many, 1 to 100; 0 means 50, more is coerced to 100."""
     page_token: _builtins.str
     """From the last answer's `next_page_token`."""
     state: _job_pb2.State.ValueType
     """Only images in this state."""
+    signed_urls: _builtins.bool
+    """True to have the URLs of files and events signed, so that elements of a page can open them: see CreateSignedUrls."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         state: _job_pb2.State.ValueType = ...,
+        signed_urls: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "signed_urls", b"signed_urls", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -427,16 +435,20 @@ class GetImageRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    SIGNED_URLS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
+    signed_urls: _builtins.bool
+    """True to have the URLs of files and events signed, so that elements of a page can open them: see CreateSignedUrls."""
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
+        signed_urls: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "signed_urls", b"signed_urls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

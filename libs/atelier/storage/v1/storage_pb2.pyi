@@ -157,22 +157,26 @@ class ListAssetsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    SIGNED_URLS_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most this many, 1 to 100; 0 means 50, more is coerced to 100."""
     page_token: _builtins.str
     """From the last answer's `next_page_token`."""
     source: Global___Asset.Source.ValueType
     """Only assets from here."""
+    signed_urls: _builtins.bool
+    """True to have the URLs of files and events signed, so that elements of a page can open them: see CreateSignedUrls."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         source: Global___Asset.Source.ValueType = ...,
+        signed_urls: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "signed_urls", b"signed_urls", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -213,16 +217,20 @@ class GetAssetRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    SIGNED_URLS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
+    signed_urls: _builtins.bool
+    """True to have the URLs of files and events signed, so that elements of a page can open them: see CreateSignedUrls."""
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
+        signed_urls: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "signed_urls", b"signed_urls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

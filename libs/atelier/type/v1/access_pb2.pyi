@@ -3,9 +3,11 @@
 isort:skip_file
 Who may call a method."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf.internal import extension_dict as _extension_dict
 import builtins as _builtins
@@ -88,27 +90,38 @@ class AccessRule(_message.Message):
     SCOPE_FIELD_NUMBER: _builtins.int
     CALLER_FIELD_NUMBER: _builtins.int
     MAY_FINISH_FIELD_NUMBER: _builtins.int
+    SIGNED_FIELDS_FIELD_NUMBER: _builtins.int
     scope: Global___Scope.ValueType
     """The scope that the credential must have."""
     caller: Global___Caller.ValueType
     """Who may call it, where a scope does not say it."""
     may_finish: _builtins.bool
     """True for downloads: one that has begun may finish when its credential ends. Any other stream ends with it."""
+    @_builtins.property
+    def signed_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """A signed URL opens a GET route of the scope READ that answers with a stream. It is bound to the fields of the path,
+        and to these of the query.
+        """
+
     def __init__(
         self,
         *,
         scope: Global___Scope.ValueType = ...,
         caller: Global___Caller.ValueType = ...,
         may_finish: _builtins.bool = ...,
+        signed_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "may_finish", b"may_finish", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "may_finish", b"may_finish", "scope", b"scope", "signed_fields", b"signed_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AccessRule: _TypeAlias = AccessRule  # noqa: Y015
 
 ACCESS_FIELD_NUMBER: _builtins.int
+SIGNABLE_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___AccessRule]
 """The rule, checked by one interceptor in every service."""
+signable: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
+"""True for a URL of a record that comes signed when signed URLs are asked for."""

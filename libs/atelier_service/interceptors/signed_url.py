@@ -1,0 +1,23 @@
+"""A signed URL opens the one thing that it was made for."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from atelier_service.errors import PermissionDeniedError
+from atelier_service.identity import principal_or_none
+from atelier_service.interceptors.around import Around, Call
+from atelier_service.signed_routes import route_of
+
+
+class SignedUrlInterceptor(Around):
+    """Inside of the decoding interceptor: it looks at what is asked for."""
+
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        """Refuses a signature that was made for something else."""
+        principal = principal_or_none()
+        if principal is not None and principal.signed is not None:
+            route = route_of(call.method)
+            if route is None or principal.signed != (route.template, route.resource(call.request)):
+                raise PermissionDeniedError("SIGNATURE_MISMATCH", "this signature was made for another URL")
+        yield

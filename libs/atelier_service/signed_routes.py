@@ -1,0 +1,105 @@
+"""Routes that a signed URL may open, and which one thing behind it: read from the contracts."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import walk_packages
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from google.api import annotations_pb2
+from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+
+import atelier
+from atelier.type.v1 import access_pb2
+from atelier_service.errors import InvalidArgumentError
+
+Resource = Mapping[str, str]
+"""The fields of a request that name the one thing, as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRoute:
+    """A GET route that answers with a stream: of bytes, or of events.
+
+    `fields` are those of the request to which a signature is bound: the path's, and those of the query that the
+    contract names. The others (a thumbnail's width, where to resume) are free.
+    """
+
+    template: str
+    request_type: type[Message]
+    fields: tuple[str, ...]
+
+    def resource(self, request: Message) -> Resource:
+        """What `request` asks for."""
+        return {name: str(getattr(request, name)) for name in self.fields}
+
+    def parse(self, path: str, query: str) -> Resource | None:
+        """What a GET of this path and query asks for; None when it is no GET of this route.
+
+        Raises ValueError for a query that the route does not understand.
+        """
+        match = re.fullmatch(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(self.template)), path)
+        if match is None:
+            return None
+        values: dict[str, Any] = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+        if values.keys() & match.groupdict().keys():
+            raise ValueError("a variable of the path stands in the query")
+        values |= {name: unquote(value) for name, value in match.groupdict().items()}
+        return self.resource(json_format.ParseDict(values, self.request_type()))
+
+
+def parse_url(url: str) -> tuple[str, Resource]:
+    """The template of the route that a GET of `url` (a path below the gateway, perhaps with a query) takes, and what it
+    asks for there. Raises InvalidArgumentError when no signed URL opens it."""
+    try:
+        parts = urlsplit(url)
+        if not parts.scheme and not parts.netloc and not parts.fragment:
+            for route in _all_routes():
+                if (resource := route.parse(parts.path, parts.query)) is not None:
+                    return route.template, resource
+    except (ValueError, json_format.ParseError) as error:
+        raise InvalidArgumentError.of_field("urls", f"{url!r} is not understood") from error
+    raise InvalidArgumentError.of_field("urls", f"{url!r} is nothing that a signed URL may open")
+
+
+def with_signature(url: str, signature: str) -> str:
+    """`url` with the signature in its query."""
+    return f"{url}{'&' if '?' in url else '?'}sig={quote(signature, safe='')}"
+
+
+@cache
+def route_of(method: str) -> SignedRoute | None:
+    """The route of `/package.Service/Method`; None when no signed URL opens it."""
+    service, _, name = method.strip("/").rpartition("/")
+    try:
+        found = descriptor_pool.Default().FindMethodByName(f"{service}.{name}")
+    except KeyError:
+        return None
+    return next(iter(_routes(found)), None)
+
+
+def _routes(method: MethodDescriptor) -> Iterator[SignedRoute]:
+    options = method.GetOptions()
+    rule = options.Extensions[access_pb2.access]
+    template = options.Extensions[annotations_pb2.http].get
+    if template and method.server_streaming and rule.scope == access_pb2.READ:
+        fields = (*re.findall(r"\{(\w+)\}", template), *rule.signed_fields)
+        yield SignedRoute(template, message_factory.GetMessageClass(method.input_type), fields)
+
+
+@cache
+def _all_routes() -> tuple[SignedRoute, ...]:
+    """Of every service, each template once."""
+    found: dict[str, SignedRoute] = {}
+    for module in walk_packages(atelier.__path__, "atelier."):
+        if not module.name.endswith("_pb2"):
+            continue
+        for service in import_module(module.name).DESCRIPTOR.services_by_name.values():
+            for method in service.methods:
+                found |= {route.template: route for route in _routes(method)}
+    return tuple(found.values())
