@@ -58,6 +58,7 @@ def from_http(status: int, headers: Mapping[str, str], body: bytes) -> AtelierAp
         details,
         retry_after_s=retry_after_s,
         trace_id=trace_id,
+        raw=[entry for entry in value.get("details") or [] if isinstance(entry, dict)],
     )
 
 
@@ -74,11 +75,24 @@ def from_grpc(code: str, message: str, status_details: bytes | None, trace_id: s
             detail = kind()
             if packed.Unpack(detail):
                 details.append(detail)
-    return _error(code, message, details, retry_after_s=None, trace_id=trace_id)
+    raw = [
+        {
+            "@type": f"type.googleapis.com/{detail.DESCRIPTOR.full_name}",
+            **json_format.MessageToDict(detail, preserving_proto_field_name=True),
+        }
+        for detail in details
+    ]
+    return _error(code, message, details, retry_after_s=None, trace_id=trace_id, raw=raw)
 
 
 def _error(
-    code: str, message: str, details: list[Any], *, retry_after_s: float | None, trace_id: str
+    code: str,
+    message: str,
+    details: list[Any],
+    *,
+    retry_after_s: float | None,
+    trace_id: str,
+    raw: list[dict[str, Any]],
 ) -> AtelierApiError:
     reason = ""
     fields: dict[str, str] = {}
@@ -92,7 +106,9 @@ def _error(
                 fields[violation.field] = f"{before}; {violation.description}" if before else violation.description
         elif isinstance(detail, error_details_pb2.RetryInfo):
             retry_after_s = detail.retry_delay.ToNanoseconds() / 1e9
-    return AtelierApiError(code, reason, message, fields=fields, trace_id=trace_id, retry_after_s=retry_after_s)
+    return AtelierApiError(
+        code, reason, message, fields=fields, trace_id=trace_id, retry_after_s=retry_after_s, details=raw
+    )
 
 
 def _detail(entry: Any) -> Message | None:

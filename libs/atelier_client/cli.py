@@ -2,32 +2,22 @@
 
 Exit codes: 0 done · 1 the job failed or was cancelled, or the mesh did · 2 wrong usage or a value that is refused ·
 3 the mesh cannot be reached · 4 not authorised · 5 not found · 6 busy or over a limit · 7 a local file cannot be read
-or written · 70 a fault of this program (ATELIER_DEBUG=1 shows it) · 130 interrupted.
+or written · 70 a fault of this program (ATELIER_DEBUG=1 shows it) · 130 interrupted · 141 nobody reads the output.
 """
 
-import os
 import sys
 from importlib import metadata
 from typing import Annotated
 
 import typer
-from typer.exceptions import TyperException
 
 from atelier_client.command import Grpc, Options, Url, with_client
 from atelier_client.commands import frames, generate, jobs, keys, models, status, upload, video, watch
-from atelier_client.errors import AtelierApiError, CannotReachError
+from atelier_client.complaint import complain
+from atelier_client.standard_output import OutputClosedError, abandon_stdout
 
-_EXIT_CODES = {
-    "INVALID_ARGUMENT": 2,
-    "FAILED_PRECONDITION": 2,
-    "OUT_OF_RANGE": 2,
-    "UNAVAILABLE": 3,
-    "DEADLINE_EXCEEDED": 3,
-    "UNAUTHENTICATED": 4,
-    "PERMISSION_DENIED": 4,
-    "NOT_FOUND": 5,
-    "RESOURCE_EXHAUSTED": 6,
-}
+_OUTPUT_CLOSED = 141
+"""As a shell has it of a process that SIGPIPE ended."""
 
 app = typer.Typer(
     name="atelier",
@@ -36,14 +26,21 @@ app = typer.Typer(
     "1 the job failed or was cancelled, 2 wrong usage or value, 3 the mesh cannot be reached, 4 not authorised, "
     "5 not found, 6 busy or over a limit, 7 a file cannot be read or written, 130 interrupted.",
     no_args_is_help=True,
-    add_completion=False,
 )
 
 
 def _version(asked: bool) -> None:
     if asked:
-        print(f"atelier {metadata.version('atelier-mesh')}")
+        print(f"atelier {_installed_version()}")
         raise typer.Exit
+
+
+def _installed_version() -> str:
+    """Of the distribution that brought this command: that of the client alone, or the whole mesh."""
+    try:
+        return metadata.version("atelier-client")
+    except metadata.PackageNotFoundError:
+        return metadata.version("atelier-mesh")
 
 
 @app.callback()
@@ -77,37 +74,14 @@ def main() -> None:
     """Entry point: never a traceback, one line on stderr instead."""
     try:
         code = _run()
-    except TyperException as error:
-        code = _complain(str(error.format_message()).replace("\n", " "), error.exit_code)
-    except CannotReachError as error:
-        code = _complain(f"{error.message}; is the mesh running?", 3)
-    except AtelierApiError as error:
-        code = _complain(str(error) + _hint(error), _EXIT_CODES.get(error.code, 1))
-    except ValueError as error:
-        code = _complain(str(error), 2)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        code = _complain(f"{where}{error.strerror or error}", 7)
-    except Exception as error:
-        if os.environ.get("ATELIER_DEBUG"):
-            raise
-        code = _complain(f"a fault of this program: {type(error).__name__}: {error}; ATELIER_DEBUG=1 shows more", 70)
+    except OutputClosedError:
+        abandon_stdout()
+        code = _OUTPUT_CLOSED
+    except Exception as error:  # noqa: BLE001 (said in one line, or raised when ATELIER_DEBUG is set)
+        code = complain(error)
     sys.exit(code)
 
 
 def _run() -> int:
     code = typer.main.get_command(app).main(prog_name="atelier", standalone_mode=False)
     return code if isinstance(code, int) else 0
-
-
-def _hint(error: AtelierApiError) -> str:
-    if error.code == "UNAUTHENTICATED":
-        return "; set ATELIER_API_KEY"
-    if error.retry_after_s is not None:
-        return f"; try again in {error.retry_after_s:.0f} s"
-    return ""
-
-
-def _complain(line: str, code: int) -> int:
-    print(f"atelier: {line}", file=sys.stderr)
-    return code

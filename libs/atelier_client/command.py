@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from atelier_client.settings import DEV_FILE, ClientSettings
+from atelier_client.standard_output import OutputClosedError
 
 if TYPE_CHECKING:
     from atelier_client.async_client import AsyncClient
@@ -61,7 +62,10 @@ def with_client(
             async with options.open() as client:
                 await function(client, *args, **kwargs)
 
-        asyncio.run(work())
+        try:
+            asyncio.run(work())
+        except BrokenPipeError as error:
+            raise OutputClosedError from error  # typer has an answer of its own to the other
 
     parameters = list(inspect.signature(function).parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY

@@ -2,9 +2,12 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from atelier_client.table import clean
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -37,30 +40,6 @@ def result_json(value: Any, *, lines: bool = False) -> None:
     result(json.dumps(value, ensure_ascii=False, indent=None if lines else 2))
 
 
-def clean(text: str) -> str:
-    """`text` without what would move a terminal's cursor."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table on a terminal; tab-separated lines without headings anywhere else, for `cut` and `awk`."""
-    cleaned = [[clean(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        for row in cleaned:
-            result("\t".join(row))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    drawn = Table(box=None, pad_edge=False)
-    for heading in headings:
-        drawn.add_column(heading, overflow="fold")
-    for row in cleaned:
-        drawn.add_row(*(Text(cell) for cell in row))
-    Console().print(drawn)
-
-
 def pairs(values: Iterable[tuple[str, str]]) -> None:
     """Names and values, aligned; what is empty is left out."""
     shown = [(name, clean(value)) for name, value in values if value]
@@ -72,6 +51,19 @@ def pairs(values: Iterable[tuple[str, str]]) -> None:
 def moment(time: "Timestamp") -> str:
     """A time in UTC to the second; empty when there is none."""
     return time.ToDatetime().strftime("%Y-%m-%d %H:%M:%SZ") if time.seconds else ""
+
+
+def when(moment_of: "Timestamp") -> str:
+    """A time as a person reads it in a table on a terminal, how long ago; anywhere else as `moment`."""
+    if not sys.stdout.isatty() or not moment_of.seconds:
+        return moment(moment_of)
+    ago_s = int(time.time()) - moment_of.seconds
+    if ago_s < 0:
+        return moment(moment_of)[:10]
+    for unit, length_s in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if ago_s >= length_s:
+            return f"{ago_s // length_s} {unit} ago"
+    return f"{ago_s} s ago"
 
 
 def size(count_bytes: int) -> str:
@@ -121,11 +113,18 @@ class ProgressBar:
         self._progress.update(self._task, description=word, completed=done, total=known)
 
 
+class NoProgress:
+    """Progress that is shown to nobody: a program reads standard error, or many jobs run at once."""
+
+    def show(self, state: str, progress: "Progress") -> None:
+        """Says nothing."""
+
+
 @contextmanager
-def progress() -> Iterator[ProgressLines | ProgressBar]:
-    """A bar when stderr is a terminal, lines otherwise."""
+def progress(*, quiet: bool = False) -> Iterator[ProgressLines | ProgressBar | NoProgress]:
+    """A bar when stderr is a terminal; otherwise lines, or nothing if `quiet`."""
     if not sys.stderr.isatty():
-        yield ProgressLines()
+        yield NoProgress() if quiet else ProgressLines()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -133,3 +132,20 @@ def progress() -> Iterator[ProgressLines | ProgressBar]:
     columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as drawn:
         yield ProgressBar(drawn)
+
+
+@contextmanager
+def counter() -> Iterator[Callable[[int, int], None]]:
+    """Takes how many are done and how many of them failed; shows it when stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _failed: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as drawn:
+        task = drawn.add_task("0 done", total=None)
+        yield lambda done, failed: drawn.update(
+            task, description=f"{done} done" + (f", {failed} failed" if failed else "")
+        )

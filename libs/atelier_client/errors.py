@@ -1,8 +1,8 @@
 """What can go wrong, as the caller of the client sees it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from atelier.image.v1.image_pb2 import Image
@@ -19,6 +19,7 @@ class AtelierApiError(Exception):
         fields: field of the request → what is wrong with it.
         trace_id: 32 hex digits that find the call in traces and logs; empty when unknown.
         retry_after_s: seconds after which a repeat makes sense; None when the mesh did not say.
+        details: those of the answer (`google.rpc.Status`), as JSON; empty for what the client found itself.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class AtelierApiError(Exception):
         fields: Mapping[str, str] | None = None,
         trace_id: str = "",
         retry_after_s: float | None = None,
+        details: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -38,6 +40,7 @@ class AtelierApiError(Exception):
         self.fields: Mapping[str, str] = MappingProxyType(dict(fields or {}))
         self.trace_id = trace_id
         self.retry_after_s = retry_after_s
+        self.details = tuple(details)
 
     def __str__(self) -> str:
         """One line: the message, the fields that it does not name yet, and where to look."""

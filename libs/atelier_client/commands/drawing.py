@@ -3,12 +3,16 @@
 import asyncio
 import os
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from typer import Option
 
-from atelier_client.console import as_dict, progress, result, result_json, say
+from atelier_client.complaint import JobInterruptedError, complain, wants_json
+from atelier_client.completion import image_models, video_models
+from atelier_client.console import NoProgress, as_dict, progress, result, result_json
+from atelier_client.standard_output import is_stdout
 
 if TYPE_CHECKING:
     from atelier.events.v1.events_pb2 import GenerationProgress
@@ -17,7 +21,12 @@ if TYPE_CHECKING:
 J = TypeVar("J", bound="AsyncJob[Any]")
 
 Negative = Annotated[str | None, Option(help="What it should not show.")]
-Model = Annotated[str | None, Option(help="Id of a model; `atelier models` lists them.")]
+ImageModel = Annotated[
+    str | None, Option("--model", help="Id of a model; `atelier models` lists them.", autocompletion=image_models)
+]
+VideoModel = Annotated[
+    str | None, Option("--model", help="Id of a model; `atelier models` lists them.", autocompletion=video_models)
+]
 Width = Annotated[int | None, Option(help="Width in pixels, a multiple of 8.")]
 Height = Annotated[int | None, Option(help="Height in pixels, a multiple of 8.")]
 Steps = Annotated[int | None, Option(help="Denoising steps, 1 to 200.")]
@@ -35,8 +44,10 @@ def given(*, metadata: Sequence[str] | None, **values: Any) -> dict[str, Any]:
     return {**named, "metadata": dict(_label(text) for text in metadata or ())}
 
 
-async def drawn(submitting: "Coroutine[Any, Any, J]", *, wait: bool) -> J:
-    """The job that `submitting` makes, shown until its end if `wait`; one that is interrupted is cancelled.
+async def drawn(submitting: "Coroutine[Any, Any, J]", *, wait: bool, shown: bool = True) -> J:
+    """The job that `submitting` makes, followed until its end if `wait`; one that is interrupted is cancelled.
+
+    How far it is, is `shown`, but not to a program that asked for JSON.
 
     Raises JobFailedError when it failed or was cancelled.
     """
@@ -45,7 +56,7 @@ async def drawn(submitting: "Coroutine[Any, Any, J]", *, wait: bool) -> J:
     try:
         job = await asyncio.shield(submission)
         if wait:
-            job = await _follow(job)
+            job = await _follow(job, shown=shown)
     except asyncio.CancelledError:
         await _abandon(submission)
         raise
@@ -53,11 +64,11 @@ async def drawn(submitting: "Coroutine[Any, Any, J]", *, wait: bool) -> J:
     return job
 
 
-def answer(job: "AsyncJob[Any]", files: Sequence[Path], *, json: bool) -> None:
-    """Says which files were written, or the job's id when none was."""
+def answer(job: "AsyncJob[Any]", files: Sequence[Path], *, json: bool, lines: bool = False) -> None:
+    """Says which files were written, or the job's id when none was; `lines`: as JSON on one line."""
     paths = [str(path) for path in files]
     if json:
-        result_json({**as_dict(job.message), "files": paths})
+        result_json({**as_dict(job.message), "files": paths}, lines=lines)
         return
     for line in paths or [job.id]:
         result(line)
@@ -65,6 +76,8 @@ def answer(job: "AsyncJob[Any]", files: Sequence[Path], *, json: bool) -> None:
 
 def check(output: Path) -> None:
     """Raises OSError before anything is made when its file could not be written."""
+    if is_stdout(output):
+        return
     if output.is_dir():
         raise IsADirectoryError(21, "is a folder", str(output))
     if not output.parent.is_dir():
@@ -83,32 +96,37 @@ def format_of(output: Path | None, formats: Mapping[str, str], hint: str = ", or
     return found
 
 
-async def _follow(job: J) -> J:
+async def _follow(job: J, *, shown: bool) -> J:
     """Shows how it goes, until the end."""
     from atelier.jobs.v1 import job_pb2
 
-    with progress() as shown:
+    with progress(quiet=wants_json()) if shown else nullcontext(NoProgress()) as screen:
         while not job.finished:
             async for event in job.watch():
                 kind = event.WhichOneof("payload")
                 if kind in ("snapshot", "generation_progress"):
                     told: GenerationProgress = getattr(event, kind)
-                    shown.show(job_pb2.State.Name(told.state), told.progress)
+                    screen.show(job_pb2.State.Name(told.state), told.progress)
             job = await job.refresh()
     return job
 
 
 async def _abandon(submission: "asyncio.Future[J]") -> None:
     """Cancels what was submitted, and says whether that went well."""
-    from atelier_client.errors import AtelierApiError
+    from atelier_client.errors import AtelierApiError, CannotReachError
 
+    job: J | None = None
     try:
         async with asyncio.timeout(_CANCEL_S):
-            job = await (await submission).cancel()
+            job = await submission
+            job = await job.cancel()
     except (AtelierApiError, TimeoutError) as error:
-        say(f"atelier: interrupted; the job could not be cancelled: {error or 'no answer'}")
+        if job is None and isinstance(error, AtelierApiError) and not isinstance(error, CannotReachError):
+            return  # it was refused: there is nothing to cancel
+        text = f"interrupted; the job could not be cancelled: {error or 'no answer'}"
     else:
-        say(f"atelier: interrupted; {job.kind.noun} {job.id} is {job.state}")
+        text = f"interrupted; {job.kind.noun} {job.id} is {job.state}"
+    complain(JobInterruptedError(text))
 
 
 def _label(text: str) -> tuple[str, str]:

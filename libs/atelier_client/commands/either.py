@@ -26,4 +26,5 @@ async def either(images: Callable[[str], Awaitable[A]], videos: Callable[[str], 
         if error.code != "NOT_FOUND":
             raise
         said = "; ".join(dict.fromkeys((unknown.message, error.message)))
-        raise AtelierApiError(error.code, "", said, trace_id=error.trace_id) from error
+        reason = error.reason if error.reason == unknown.reason else "NOT_FOUND"
+        raise AtelierApiError(error.code, reason, said, trace_id=error.trace_id) from error

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from atelier_client.command import Json
+from atelier_client.commands.batch import each, numbered
 from atelier_client.commands.drawing import (
     Guidance,
     Height,
+    ImageModel,
     Labels,
-    Model,
     Negative,
     Scheduler,
     Steps,
@@ -21,9 +22,12 @@ from atelier_client.commands.drawing import (
     format_of,
     given,
 )
+from atelier_client.prompts import read_prompts
+from atelier_client.standard_output import check_stdout, is_stdout, write_stdout
 
 if TYPE_CHECKING:
     from atelier_client.async_client import AsyncClient
+    from atelier_client.image import AsyncImage
 
 _FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _SUFFIXES = {"image/png": ".png", "image/webp": ".webp", "image/jpeg": ".jpg"}
@@ -31,13 +35,23 @@ _SUFFIXES = {"image/png": ".png", "image/webp": ".webp", "image/jpeg": ".jpg"}
 
 async def generate(
     client: "AsyncClient",
-    prompt: Annotated[str, Argument(help="What the picture should show.")],
+    prompt: Annotated[
+        str | None, Argument(help="What the picture should show; or --prompts.", show_default=False)
+    ] = None,
     output: Annotated[
         Path | None,
-        Option("--output", "-o", help="File (ID.png); several become out-0.png, out-1.png …"),
+        Option(
+            "--output",
+            "-o",
+            help="File (ID.png), - for standard output; several become out-0.png, out-1.png …, those of --prompts "
+            "out-0001.png … by their lines, or 0001.png … in a folder.",
+        ),
+    ] = None,
+    prompts: Annotated[
+        Path | None, Option(help="A file of prompts, one a line, - for standard input; a picture for each.")
     ] = None,
     negative: Negative = None,
-    model: Model = None,
+    model: ImageModel = None,
     width: Width = None,
     height: Height = None,
     steps: Steps = None,
@@ -52,9 +66,15 @@ async def generate(
     wait: Annotated[bool, Option("--wait/--no-wait", help="Wait for the picture, or only say its id.")] = True,
     json: Json = False,
 ) -> None:
-    """Makes a picture from a prompt. Ctrl-C cancels it."""
+    """Makes a picture from a prompt, or from each of many. Ctrl-C cancels what is under way."""
+    if (prompt is None) == (prompts is None):
+        raise ValueError(
+            "Missing argument 'PROMPT', or --prompts FILE"
+            if prompt is None
+            else "PROMPT and --prompts are two ways: give one"
+        )
     if output is not None and wait:
-        check(output)
+        _check(output, several=prompts is not None, count=count, json=json)
     parameters = given(
         negative_prompt=negative,
         model=model,
@@ -68,10 +88,41 @@ async def generate(
         output_format=output_format or format_of(output, _FORMATS),
         metadata=metadata,
     )
-    image = await drawn(client.generate(prompt, wait=False, **parameters), wait=wait)
-    files: list[Path] = []
-    if wait:
-        if output is None:
-            output = Path(image.id + _SUFFIXES.get(image.outputs[0].content_type, ""))
-        files = await image.save_all(output)
-    answer(image, files, json=json)
+    if prompts is None:
+        assert prompt is not None
+        image = await drawn(client.generate(prompt, wait=False, **parameters), wait=wait)
+        if wait and is_stdout(output):
+            await write_stdout(await image.content())
+            return
+        answer(image, await _saved(image, output) if wait else [], json=json)
+        return
+
+    made: dict[int, tuple[AsyncImage, list[Path]]] = {}
+
+    async def make(number: int, prompt: str) -> None:
+        image = await drawn(client.generate(prompt, wait=False, **parameters), wait=wait, shown=False)
+        made[number] = image, await _saved(image, numbered(output, number)) if wait else []
+
+    def show(number: int) -> None:
+        image, files = made.pop(number)
+        answer(image, files, json=json, lines=True)
+
+    await each(read_prompts(prompts), make, show)
+
+
+def _check(output: Path, *, several: bool, count: int | None, json: bool) -> None:
+    """Raises ValueError or OSError before anything is made when it could not go to `output`."""
+    if is_stdout(output):
+        if several or (count or 1) > 1:
+            raise ValueError("standard output takes one picture; name a file")
+        check_stdout(json=json)
+    elif not (several and output.is_dir()):
+        check(output)
+
+
+async def _saved(image: "AsyncImage", output: Path | None) -> list[Path]:
+    """Every picture in a file, which is named after the image when `output` is None."""
+    target = output or Path(image.id)
+    if not target.suffix:
+        target = target.with_name(target.name + _SUFFIXES.get(image.outputs[0].content_type, ""))
+    return await image.save_all(target)

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
+from atelier_client import completion
 from atelier_client.command import Json
 from atelier_client.commands.either import either
-from atelier_client.console import as_dict, moment, pairs, result, result_json, size, table
+from atelier_client.console import as_dict, moment, pairs, result, result_json, size, when
+from atelier_client.table import table
 
 if TYPE_CHECKING:
     from atelier.type.v1.type_pb2 import TokenCount
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from atelier_client.jobs import AsyncJobs
     from atelier_client.video import AsyncVideo
 
-Id = Annotated[str, Argument(metavar="ID", help="The id of an image or a video.")]
+Id = Annotated[str, Argument(metavar="ID", help="The id of an image or a video.", autocompletion=completion.jobs)]
 Limit = Annotated[int, Option(min=1, help="At most so many.")]
 
 
@@ -106,7 +108,9 @@ async def _listed(jobs: "AsyncJobs[Any]", state: str | None, limit: int, json: b
         return
     table(
         ("ID", "STATE", "MADE", "PROMPT"),
-        [(job.id, job.state, moment(job.message.create_time), job.message.parameters.prompt) for job in found],
+        [(job.id, job.state, when(job.message.create_time), job.message.parameters.prompt) for job in found],
+        elastic="PROMPT",
+        droppable=("MADE",),
     )
 
 

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
+from atelier_client import completion
 from atelier_client.command import Json, with_client
-from atelier_client.console import as_dict, moment, result, result_json, say, table
+from atelier_client.console import as_dict, moment, result, result_json, say, when
+from atelier_client.table import table
 
 if TYPE_CHECKING:
     from atelier_client.async_client import AsyncClient
@@ -32,12 +34,14 @@ async def keys(client: "AsyncClient", json: Json = False) -> None:
                 key.prefix,
                 key.user_id + (" (admin)" * key.admin),
                 scope_names(key.scopes),
-                moment(key.create_time),
+                when(key.create_time),
                 moment(key.expire_time) or "never",
-                moment(key.last_use_time) or "never",
+                when(key.last_use_time) or "never",
             )
             for key in found
         ],
+        elastic="NAME",
+        droppable=("PREFIX", "MADE", "SCOPES", "USER", "LAST USED", "ENDS"),
     )
 
 
@@ -61,7 +65,10 @@ async def create(
     result(made.api_key)
 
 
-async def revoke(client: "AsyncClient", key_id: Annotated[str, Argument(metavar="ID", help="The key's id.")]) -> None:
+async def revoke(
+    client: "AsyncClient",
+    key_id: Annotated[str, Argument(metavar="ID", help="The key's id.", autocompletion=completion.keys)],
+) -> None:
     """Ends a key at once."""
     await client.keys.revoke(key_id)
     result(f"{key_id} revoked")

@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from atelier_client import completion
 from atelier_client.command import Json, with_client
 from atelier_client.commands.either import either
-from atelier_client.console import as_dict, result, result_json, size, table
+from atelier_client.console import as_dict, result, result_json, size
+from atelier_client.table import table
 
 if TYPE_CHECKING:
     from atelier.image.v1.image_pb2 import Model
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     AnyModel = Model | VideoModel
 
 app = typer.Typer(help="The models that can be asked for; load and unload are for administrators.")
-Id = Annotated[str, typer.Argument(metavar="ID", help="The model's id.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The model's id.", autocompletion=completion.models)]
 
 
 async def catalogue(client: "AsyncClient", json: Json = False) -> None:
@@ -38,6 +40,8 @@ async def catalogue(client: "AsyncClient", json: Json = False) -> None:
             )
             for kind, model in found
         ],
+        elastic="NAME",
+        droppable=("MEMORY", "KIND"),
     )
 
 

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from atelier_client.command import Json
-from atelier_client.console import as_dict, clean, pairs, result, result_json, size
+from atelier_client.console import as_dict, pairs, result, result_json, size
+from atelier_client.table import clean
 
 if TYPE_CHECKING:
     from atelier_client.async_client import AsyncClient

@@ -10,10 +10,10 @@ from atelier_client.commands.drawing import (
     Guidance,
     Height,
     Labels,
-    Model,
     Negative,
     Scheduler,
     Steps,
+    VideoModel,
     Width,
     answer,
     check,
@@ -21,6 +21,7 @@ from atelier_client.commands.drawing import (
     format_of,
     given,
 )
+from atelier_client.standard_output import check_stdout, is_stdout, write_stdout
 
 if TYPE_CHECKING:
     from atelier_client.async_client import AsyncClient
@@ -32,11 +33,11 @@ _SUFFIXES = {"video/mp4": ".mp4", "video/webm": ".webm", "image/gif": ".gif"}
 async def video(
     client: "AsyncClient",
     prompt: Annotated[str, Argument(help="What the clip should show.")],
-    output: Annotated[Path | None, Option("--output", "-o", help="File (ID.mp4).")] = None,
+    output: Annotated[Path | None, Option("--output", "-o", help="File (ID.mp4), - for standard output.")] = None,
     poster: Annotated[Path | None, Option(help="File for the frame in the middle, a PNG.")] = None,
     sheet: Annotated[Path | None, Option(help="File for nine frames on one sheet, a JPEG.")] = None,
     negative: Negative = None,
-    model: Model = None,
+    model: VideoModel = None,
     width: Width = None,
     height: Height = None,
     frames: Annotated[int | None, Option(help="Frames that the model draws.")] = None,
@@ -56,9 +57,14 @@ async def video(
     json: Json = False,
 ) -> None:
     """Makes a clip from a prompt. Ctrl-C cancels it."""
-    for file in (output, poster, sheet):
-        if file is not None and wait:
-            check(file)
+    if wait:
+        for file in (output, poster, sheet):
+            if file is not None:
+                check(file)
+        if is_stdout(poster) or is_stdout(sheet):
+            raise ValueError("only the clip can go to standard output")
+        if is_stdout(output):
+            check_stdout(json=json)
     format_of(poster, {".png": "PNG"}, hint="")
     format_of(sheet, {".jpg": "JPEG", ".jpeg": "JPEG"}, hint="")
     parameters = given(
@@ -81,6 +87,10 @@ async def video(
     if wait:
         if output is None:
             output = Path(made.id + _SUFFIXES.get(made.outputs[0].content_type, ""))
+        if is_stdout(output):
+            await write_stdout(await made.content())
+            output = None
         wanted = ((output, "CLIP"), (poster, "POSTER"), (sheet, "CONTACT_SHEET"))
         files = [await made.save(file, role) for file, role in wanted if file is not None]
-    answer(made, files, json=json)
+    if not wait or output is not None:
+        answer(made, files, json=json)

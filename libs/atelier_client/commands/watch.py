@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from atelier_client import completion
 from atelier_client.command import Json
 from atelier_client.commands.either import either
-from atelier_client.console import as_dict, clean, moment, result, result_json, say
+from atelier_client.console import as_dict, moment, result, result_json, say
+from atelier_client.table import clean
 
 if TYPE_CHECKING:
     from atelier.events.v1.events_pb2 import Event, GenerationProgress
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 async def watch(
     client: "AsyncClient",
     job_id: Annotated[
-        str | None, Argument(metavar="[ID]", help="One image or video, to its end; everything otherwise.")
+        str | None,
+        Argument(
+            metavar="[ID]", help="One image or video, to its end; everything otherwise.", autocompletion=completion.jobs
+        ),
     ] = None,
     after_seq: Annotated[int | None, Option(min=0, help="With an ID: everything after this event.")] = None,
     after: Annotated[str, Option(help="Without an ID: everything after this cursor.")] = "",

@@ -32,7 +32,8 @@ def picture(image_id: str, index: int) -> bytes:
 
 
 class Images(image_pb2_grpc.ImageServiceServicer):
-    """Images whose state a test changes: `hold` keeps them running until they are cancelled."""
+    """Images whose state a test changes: `hold` keeps them running until they are cancelled, `fail` and `fail_prompts`
+    say which fail."""
 
     def __init__(self) -> None:
         self.images: dict[str, image_pb2.Image] = {}
@@ -40,6 +41,7 @@ class Images(image_pb2_grpc.ImageServiceServicer):
         self.metadata: list[dict[str, str]] = []
         self.hold = False
         self.fail = False
+        self.fail_prompts: set[str] = set()
         self.break_streams = 0
         self.watched_after: list[int | None] = []
         self._changed = asyncio.Event()
@@ -74,7 +76,7 @@ class Images(image_pb2_grpc.ImageServiceServicer):
 
     def _end(self, image: image_pb2.Image) -> None:
         image.seq = 3
-        if self.fail:
+        if self.fail or image.parameters.prompt in self.fail_prompts:
             image.state = job_pb2.FAILED
             image.error.reason, image.error.message = "OUT_OF_MEMORY", "the model does not fit"
             return

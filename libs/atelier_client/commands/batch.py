@@ -1,0 +1,84 @@
+"""A picture for each of many prompts: submitted ahead, shown in the order of the prompts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from atelier_client.complaint import complain
+from atelier_client.console import counter
+from atelier_client.errors import AtelierApiError, CannotReachError
+
+_AHEAD = 8
+"""Jobs that are under way besides the one whose end is waited for."""
+
+# What would go wrong with every other prompt too.
+_FATAL = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"})
+
+
+async def each(
+    prompts: AsyncIterator[tuple[int, str]],
+    make: Callable[[int, str], Awaitable[None]],
+    show: Callable[[int], None],
+) -> None:
+    """Runs `make` for each prompt, a few at once, and `show` for each that succeeded, in order.
+
+    One that fails is told with the number of its line, and the others go on. Raises AtelierApiError PROMPTS_FAILED at
+    the end when some did, and at once what concerns all: no connection, no authorisation, a file that cannot be
+    written. What is under way is cancelled then.
+    """
+    waiting: asyncio.Queue[tuple[int, asyncio.Task[None]] | Exception | None] = asyncio.Queue(_AHEAD)
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def submit() -> None:
+        last: Exception | None = None
+        try:
+            async for number, prompt in prompts:
+                task = asyncio.create_task(_made(make, number, prompt))
+                tasks.add(task)
+                await waiting.put((number, task))
+        except (OSError, ValueError) as error:
+            last = error
+        await waiting.put(last)
+
+    submitting = asyncio.create_task(submit())
+    failed = count = 0
+    try:
+        with counter() as counted:
+            while isinstance(item := await waiting.get(), tuple):
+                number, task = item
+                count += 1
+                try:
+                    await task
+                except AtelierApiError as error:
+                    if isinstance(error, CannotReachError) or error.code in _FATAL:
+                        raise
+                    failed += 1
+                    complain(error, where=f"line {number}: ")
+                else:
+                    show(number)
+                tasks.discard(task)
+                counted(count, failed)
+    finally:
+        submitting.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(submitting, *tasks, return_exceptions=True)
+    if isinstance(item, Exception):
+        raise item
+    if not count:
+        raise ValueError("there is no prompt in the file")
+    if failed:
+        raise AtelierApiError("ABORTED", "PROMPTS_FAILED", f"{failed} of {count} prompts failed")
+
+
+async def _made(make: Callable[[int, str], Awaitable[None]], number: int, prompt: str) -> None:
+    await make(number, prompt)
+
+
+def numbered(output: Path | None, number: int) -> Path | None:
+    """The file for a prompt: `out-0003.png` of `out.png`, `0003` within a folder; None leaves it to the job's id."""
+    if output is None:
+        return None
+    if output.is_dir():
+        return output / f"{number:04}"
+    return output.with_name(f"{output.stem}-{number:04}{output.suffix}")

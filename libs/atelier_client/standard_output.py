@@ -1,0 +1,43 @@
+"""Standard output as a place for a picture or a clip: `-o -`."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+STDOUT = Path("-")
+
+
+class OutputClosedError(Exception):
+    """Whoever read standard output has gone, as `head` does: nothing more is of use, and nothing is wrong."""
+
+
+def is_stdout(path: Path | None) -> bool:
+    """Whether `path` means standard output."""
+    return path == STDOUT
+
+
+def check_stdout(*, json: bool) -> None:
+    """Raises ValueError before anything is made when the bytes could not go there."""
+    if json:
+        raise ValueError("--json and -o - both want standard output; name a file")
+    if sys.stdout.isatty():
+        raise ValueError("standard output is a terminal: redirect it, or name a file")
+
+
+async def write_stdout(data: bytes) -> None:
+    """Writes all of `data`. Raises OutputClosedError, OSError."""
+
+    def write() -> None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    try:
+        await asyncio.to_thread(write)
+    except BrokenPipeError as error:
+        raise OutputClosedError from error
+
+
+def abandon_stdout() -> None:
+    """Lets Python end without a word about what it could not write."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
