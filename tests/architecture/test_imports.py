@@ -38,7 +38,7 @@ def packages(*folders: str) -> set[str]:
     return found - GENERATED
 
 
-@pytest.mark.parametrize("module", LEAN)
+@pytest.mark.parametrize("module", [*LEAN, "atelier_mesh.launch"])
 def test_a_process_that_draws_nothing_loads_no_torch(module: str) -> None:
     program = f"import json, sys, {module}; print(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)

@@ -1,0 +1,120 @@
+"""The launcher's work: the whole mesh on one machine, every part a real process, or what it makes to show."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+
+from atelier_mesh.address import Address, UnknownAddressError
+from atelier_mesh.demo import make_demo, make_picture
+from atelier_mesh.door import NotMadeError
+from atelier_mesh.mesh import address_file, running_mesh
+from atelier_mesh.ports import PortInUseError
+from atelier_mesh.settings import MeshSettings
+from atelier_mesh.state_folder import AlreadyRunningError
+from atelier_mesh.supervisor import ProgramFailedError
+from atelier_service.configuration import EXIT_STATUS, ConfigurationError, read
+from atelier_service.process import run
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)
+
+
+def _block(rows: dict[str, str]) -> str:
+    width = max(map(len, rows))
+    return "\n".join(f"  {name.ljust(width)}  {value}" for name, value in rows.items())
+
+
+async def run_mesh(settings: MeshSettings) -> None:
+    """Starts everything, says where it is, and stops it all when it is cancelled.
+
+    Raises what `running_mesh` raises.
+    """
+    started = time.monotonic()
+    async with running_mesh(settings, _tell) as address:
+        api = f"{address.url}/api/v1"
+        rows = {
+            "REST": api,
+            "Images": f"{api}/images/generate ({_workers(settings.image_workers)})",
+            "Videos": f"{api}/videos/generate ({_workers(settings.video_workers)})",
+            "WebSocket": f"ws://{address.grpc}/ws/v1/events",
+            "gRPC": address.grpc,
+            "API key": address.api_key,
+        }
+        if settings.first_picture:
+            rows |= await _first_picture(settings, address)
+        rows |= {"Logs": f"{settings.state_dir / 'logs'}/", "Settings": f"{address_file(settings)}"}
+        _tell(f"\nAtelier is up after {time.monotonic() - started:.1f} s.\n\n{_block(rows)}\n")
+        _tell("  Ctrl-C stops everything.")
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            _tell("Stopping ...")
+
+
+def _workers(count: int) -> str:
+    return {0: "no worker: they wait", 1: "1 worker"}.get(count, f"{count} workers")
+
+
+async def _first_picture(settings: MeshSettings, address: Address) -> dict[str, str]:
+    target = settings.state_dir / "first-picture.png"
+    try:
+        trace_id = await make_picture(address, target)
+    except (NotMadeError, OSError) as error:
+        return {"First picture": f"not made: {error}"}
+    return {"First picture": str(target), "Its trace id": trace_id}
+
+
+async def run_demo(settings: MeshSettings) -> None:
+    """Makes a picture and a clip on the mesh that runs on the state folder, or on one that is started for it.
+
+    Raises what `running_mesh` raises but AlreadyRunningError; UnknownAddressError, NotMadeError.
+    """
+    for_both = settings.model_copy(update={"video_workers": max(1, settings.video_workers)})
+    async with AsyncExitStack() as stack:
+        try:
+            address = await stack.enter_async_context(running_mesh(for_both, _tell))
+        except AlreadyRunningError:
+            address = Address.read(address_file(settings))
+            _tell(f"A mesh runs at {address.url}.")
+        rows = await make_demo(address, settings.state_dir / "demo", _tell)
+        _tell(f"\n{_block(rows)}\n")
+
+
+async def _until(stopping: asyncio.Event, work: Coroutine[object, object, None]) -> None:
+    """Runs `work` to its end; cancels it, and waits for that, when `stopping` is set."""
+    working = asyncio.create_task(work)
+    stopped = asyncio.create_task(stopping.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (working, stopped):
+        task.cancel()
+    await asyncio.wait({working})
+    if not working.cancelled():
+        working.result()
+
+
+_EXPECTED = (
+    PortInUseError, AlreadyRunningError, ProgramFailedError, UnknownAddressError, NotMadeError, TimeoutError, OSError,
+)  # fmt: skip
+
+COMMANDS: dict[str, Callable[[MeshSettings], Coroutine[object, object, None]]] = {"run": run_mesh, "demo": run_demo}
+
+
+def launch(name: str) -> None:
+    """Does what the command `name` says, until it is done or a signal stops it. Ends the process when that fails."""
+    command = COMMANDS[name]
+
+    async def _main(stopping: asyncio.Event) -> None:
+        await _until(stopping, command(read(MeshSettings)))
+        if command is run_demo and stopping.is_set():
+            raise NotMadeError("stopped before everything was made")
+
+    try:
+        run(_main)
+    except ConfigurationError as error:
+        print(f"atelier-mesh: {error}", file=sys.stderr)
+        sys.exit(EXIT_STATUS)
+    except _EXPECTED as error:
+        sys.exit(f"atelier-mesh: {error}")
