@@ -1,8 +1,9 @@
 """A picture for each of many prompts: submitted ahead, shown in the order of the prompts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from atelier_client.complaint import complain
 from atelier_client.console import counter
@@ -17,7 +18,7 @@ _FATAL = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"})
 
 async def each(
     prompts: AsyncIterator[tuple[int, str]],
-    make: Callable[[int, str], Awaitable[None]],
+    make: Callable[[int, str], Coroutine[Any, Any, None]],
     show: Callable[[int], None],
 ) -> None:
     """Runs `make` for each prompt, a few at once, and `show` for each that succeeded, in order.
@@ -33,7 +34,7 @@ async def each(
         last: Exception | None = None
         try:
             async for number, prompt in prompts:
-                task = asyncio.create_task(_made(make, number, prompt))
+                task = asyncio.create_task(make(number, prompt))
                 tasks.add(task)
                 await waiting.put((number, task))
         except (OSError, ValueError) as error:
@@ -69,10 +70,6 @@ async def each(
         raise ValueError("there is no prompt in the file")
     if failed:
         raise AtelierApiError("ABORTED", "PROMPTS_FAILED", f"{failed} of {count} prompts failed")
-
-
-async def _made(make: Callable[[int, str], Awaitable[None]], number: int, prompt: str) -> None:
-    await make(number, prompt)
 
 
 def numbered(output: Path | None, number: int) -> Path | None:

@@ -84,7 +84,7 @@ async def test_ctrl_c_cancels_the_video_says_so_and_exits_130(atelier: Atelier, 
         (("cancel", "video-9"), 5, "there is no such image; there is no such video"),
         (("delete", "video-9"), 5, "there is no such image; there is no such video"),
         (("watch", "video-9"), 5, "there is no such image; there is no such video"),
-        (("models", "load", "nothing"), 5, "atelier: there is no model 'nothing' (NOT_FOUND)"),
+        (("models", "load", "nothing"), 5, "atelier: there is no model 'nothing' (MODEL_NOT_FOUND)"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(atelier: Atelier, words: tuple[str, ...], code: int, said: str) -> None:

@@ -72,8 +72,7 @@ async def test_one_that_ends_once_is_started_again(watched: Watched) -> None:
 
 
 async def test_one_that_refuses_its_configuration_later_is_left_and_the_mesh_goes_on(watched: Watched) -> None:
-    code = f"time.sleep(600) if {str(watched.folder / 'go')!r} else 0"
-    steady = watched.program("steady", code)
+    steady = watched.program("steady", "time.sleep(600)")
     await watched.supervisor.start([steady])
     await watched.supervisor.until_ready([steady], 60)
     late = watched.program("late", "sys.exit(78)")
