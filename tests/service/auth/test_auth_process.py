@@ -73,6 +73,7 @@ async def test_a_development_key_that_is_none_stops_it_at_the_start_and_is_not_s
     process = await start(tmp_path, "hunter2")
     assert process.stdout is not None
     said = (await asyncio.wait_for(process.stdout.read(), 30)).decode()
-    assert await process.wait() != 0
-    assert "bootstrap_api_key" in said
+    assert await process.wait() == 78
+    assert said.startswith("atelier-auth: ATELIER_BOOTSTRAP_API_KEY: ")
+    assert said.count("\n") == 1
     assert "hunter2" not in said
