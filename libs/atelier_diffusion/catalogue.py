@@ -127,7 +127,7 @@ def _card(model_id: str, entry: Mapping[str, Any], root: Path) -> ModelCard:
         variant=known.get("variant", ""),
         preview=known.get("preview", "decode"),
         kind=known.get("kind", "image"),
-        max_frames=known.get("max_frames", 64),
+        max_frames=known.get("max_frames") or (_motion_frames(folder) if folder else 0) or 64,
         takes_first_frame=known.get("takes_first_frame", False),
         schedulers=choice.names,
         prompt_max_tokens=shipped.get("prompt_max_tokens") or (_prompt_max_tokens(folder) if folder else 0),
@@ -154,6 +154,15 @@ def _prompt_max_tokens(folder: Path) -> int:
         return 0
     limits = (_peek(folder / name / "config.json").get("max_position_embeddings") for name in encoders)
     return min((limit for limit in limits if isinstance(limit, int)), default=0)
+
+
+def _motion_frames(folder: Path) -> int:
+    """The most frames that motion layers know (AnimateDiff); 0 for a model without."""
+    for part in ("motion_adapter", "unet"):
+        frames = _peek(folder / part / "config.json").get("motion_max_seq_length")
+        if isinstance(frames, int):
+            return frames
+    return 0
 
 
 def _peek(file: Path) -> dict[str, Any]:

@@ -42,8 +42,10 @@ def new_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
     scheduler = _made(name, own)
     try:
         scheduler.set_timesteps(steps, device="cpu")
-    except ValueError as error:  # LCM has a table of so many steps
-        raise EngineError("INVALID_REQUEST", f"{name} cannot draw this model in {steps} steps: {error}") from error
+    except ValueError as error:
+        most = scheduler.config.get("original_inference_steps")  # those that LCM was distilled from
+        why = f"in at most {most}" if most else f"otherwise: {error}"
+        raise EngineError("INVALID_REQUEST", f"{name} cannot draw this model in {steps} steps, but {why}") from error
     return scheduler
 
 

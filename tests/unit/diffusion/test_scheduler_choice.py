@@ -54,3 +54,27 @@ def test_what_fills_in_is_the_models_own(tmp_path: Path, entry: dict[str, str], 
     document = {"default": "m", "models": {"m": {"source": "path:m", "defaults": entry}}}
     (tmp_path / "catalogue.yaml").write_text(json.dumps(document))
     assert read_catalogue(tmp_path / "catalogue.yaml", root=tmp_path).default.defaults.scheduler == filled_in
+
+
+@pytest.mark.parametrize(("entry", "frames"), [({}, 24), ({"max_frames": 16}, 16)])
+def test_motion_layers_say_how_many_frames_there_are_at_most(
+    tmp_path: Path, entry: dict[str, int], frames: int
+) -> None:
+    file = tmp_path / "m" / "motion_adapter" / "config.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"motion_max_seq_length": 24}))
+    document = {"default": "m", "models": {"m": {"kind": "video", "source": "path:m", **entry}}}
+    (tmp_path / "catalogue.yaml").write_text(json.dumps(document))
+    assert read_catalogue(tmp_path / "catalogue.yaml", root=tmp_path, kind="video").default.max_frames == frames
+
+
+def test_clip_text_encoders_say_how_much_of_a_prompt_they_read(tmp_path: Path) -> None:
+    index = {"text_encoder": ["transformers", "CLIPTextModel"], "text_encoder_2": ["transformers", "CLIPTextModel"]}
+    limits = {"text_encoder": 77, "text_encoder_2": 64}
+    for name, limit in limits.items():
+        (tmp_path / "m" / name).mkdir(parents=True)
+        (tmp_path / "m" / name / "config.json").write_text(json.dumps({"max_position_embeddings": limit}))
+    (tmp_path / "catalogue.yaml").write_text(json.dumps({"default": "m", "models": {"m": {"source": "path:m"}}}))
+    for encoders, read in ((index, 64), ({"text_encoder": ["transformers", "T5EncoderModel"]}, 0)):
+        (tmp_path / "m" / "model_index.json").write_text(json.dumps(encoders))
+        assert read_catalogue(tmp_path / "catalogue.yaml", root=tmp_path).default.prompt_max_tokens == read
