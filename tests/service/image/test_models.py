@@ -23,13 +23,14 @@ async def test_the_catalogue_tells_what_a_model_fills_in(idle_mesh: ImageMesh) -
     model = answer.models[0]
     assert (model.id, model.is_default, model.state) == (DEMO, True, ModelState.UNLOADED)
     assert (model.defaults.width_px, model.defaults.steps, model.size_multiple_px) == (256, 12, 32)
-    assert model.revision
+    assert (model.revision, model.prompt_max_tokens) == ("", 32)  # no worker has read its files yet
     assert not answer.next_page_token
 
 
 async def test_the_default_model_is_loaded_at_the_start(mesh: ImageMesh) -> None:
     model = await (await mesh.owner()).model_in(ModelState.READY, DEMO)
     assert model.memory_bytes > 1_000_000
+    assert model.revision
 
 
 async def test_administrators_drop_and_load_models(mesh: ImageMesh) -> None:
