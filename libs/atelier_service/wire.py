@@ -1,4 +1,4 @@
-"""The wire format of protobuf, read far enough to name the field that makes a message unreadable."""
+"""The wire format of protobuf, read far enough to name the field whose text nobody can read or store."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,16 +19,18 @@ class _UnreadableError(Exception):
     """The bytes end within a field, hold a wire type that is not known, or too many fields."""
 
 
-def find_invalid_text(descriptor: Descriptor, data: bytes) -> str | None:
-    """The path of the first string in `data` that is not UTF-8; None when no such thing is found."""
+def find_invalid_text(descriptor: Descriptor, data: bytes) -> tuple[str, str] | None:
+    """The path of the first string in `data` that is not UTF-8 or holds a NUL, and which of them; None without one."""
     try:
         found = next(_invalid(descriptor, data, "", iter(range(_LOOKED_AT)), 0), None)
     except _UnreadableError:
         return None
-    return None if found is None else as_written(found)
+    return None if found is None else (as_written(found[0]), found[1])
 
 
-def _invalid(descriptor: Descriptor, data: bytes, path: str, budget: Iterator[int], depth: int) -> Iterator[str]:
+def _invalid(
+    descriptor: Descriptor, data: bytes, path: str, budget: Iterator[int], depth: int
+) -> Iterator[tuple[str, str]]:
     seen: dict[int, int] = {}
     for number, value in _fields(data, budget):
         field: Any = descriptor.fields_by_number.get(number)
@@ -45,29 +47,33 @@ def _invalid(descriptor: Descriptor, data: bytes, path: str, budget: Iterator[in
             yield from _invalid_value(field, value, place, budget, depth)
 
 
-def _invalid_value(field: Any, value: bytes, path: str, budget: Iterator[int], depth: int) -> Iterator[str]:
-    if field.type == FieldDescriptor.TYPE_STRING and not _is_text(value):
-        yield path
+def _invalid_value(field: Any, value: bytes, path: str, budget: Iterator[int], depth: int) -> Iterator[tuple[str, str]]:
+    if field.type == FieldDescriptor.TYPE_STRING:
+        if problem := _problem(value):
+            yield path, problem
     elif field.message_type is not None and depth < _DEEPEST:
         yield from _invalid(field.message_type, value, path, budget, depth + 1)
 
 
-def _invalid_entry(kind: Descriptor, data: bytes, path: str, budget: Iterator[int], depth: int) -> Iterator[str]:
+def _invalid_entry(
+    kind: Descriptor, data: bytes, path: str, budget: Iterator[int], depth: int
+) -> Iterator[tuple[str, str]]:
     """An entry of a map goes by its key; one whose key is not text, by the map."""
     found = dict(_fields(data, budget))
     key = found.get(1, b"")
-    if not _is_text(key):
-        yield path
+    if problem := _problem(key):
+        yield path, problem
     elif 2 in found:
         yield from _invalid_value(kind.fields_by_name["value"], found[2], entry(path, key.decode()), budget, depth)
 
 
-def _is_text(value: bytes) -> bool:
+def _problem(value: bytes) -> str:
+    """What is wrong with a text. PostgreSQL stores no NUL."""
     try:
         value.decode()
     except UnicodeDecodeError:
-        return False
-    return True
+        return "is not valid UTF-8"
+    return "must not hold a NUL character" if b"\0" in value else ""
 
 
 def _fields(data: bytes, budget: Iterator[int]) -> Iterator[tuple[int, bytes]]:

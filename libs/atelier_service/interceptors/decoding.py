@@ -19,21 +19,25 @@ _Decode = Callable[[bytes], Any]
 
 
 def _checked(decode: _Decode, data: bytes) -> Any:
-    """The message. Raises InvalidArgumentError for bytes that are none, ResourceExhaustedError for too many."""
+    """The message. Raises InvalidArgumentError for bytes that are none and for text that no database takes,
+    ResourceExhaustedError for too many bytes."""
     if len(data) > MAX_MESSAGE_BYTES:
         limit = str(MAX_MESSAGE_BYTES)
         text = f"the message has {len(data)} bytes; at most {limit} are allowed"
         raise ResourceExhaustedError("MESSAGE_TOO_LARGE", text, metadata={"max_message_bytes": limit})
+    message, broken = None, None
     try:
-        return decode(data)
+        message = decode(data)
     except (DecodeError, UnicodeError, ValueError) as error:
-        # A generated deserializer is the class method FromString, which knows its message.
-        descriptor = getattr(getattr(decode, "__self__", None), "DESCRIPTOR", None)
-        field = find_invalid_text(descriptor, data) if descriptor is not None else None
-        if field is not None:
-            raise InvalidArgumentError.of_field(field, "is not valid UTF-8", reason="INVALID_REQUEST") from error
+        broken = error
+    # A generated deserializer is the class method FromString, which knows its message.
+    descriptor = getattr(getattr(decode, "__self__", None), "DESCRIPTOR", None)
+    if descriptor is not None and (broken or b"\0" in data) and (found := find_invalid_text(descriptor, data)):
+        raise InvalidArgumentError.of_field(*found, reason="INVALID_REQUEST") from broken
+    if broken:
         name = "request" if descriptor is None else descriptor.name
-        raise InvalidArgumentError("INVALID_REQUEST", f"the bytes of the message are no {name}") from error
+        raise InvalidArgumentError("INVALID_REQUEST", f"the bytes of the message are no {name}") from broken
+    return message
 
 
 async def _messages(decode: _Decode, pieces: AsyncIterator[bytes]) -> AsyncGenerator[Any, None]:

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 
@@ -18,6 +19,7 @@ from atelier_service.rpc_errors import from_rpc_error
 from atelier_service.server import run_server
 from atelier_service.settings import ServiceSettings
 from atelier_service.testing.tokens import TestSigner
+from atelier_service.testing.wait import eventually
 
 GET = "/atelier.image.v1.ImageService/GetImage"
 WATCH = "/atelier.image.v1.ImageService/WatchImage"
@@ -97,6 +99,14 @@ async def test_text_that_is_no_utf_8_is_named(caller: _Caller, method: str, fiel
     assert [violation.field for violation in error.fields] == [field]
 
 
+async def test_text_that_no_database_takes_is_named_and_bytes_may_be_any(caller: _Caller) -> None:
+    error = await caller.refused(GET, image_pb2.GetImageRequest(id="a\0b").SerializeToString())
+    assert (error.reason, error.message) == ("INVALID_REQUEST", "id: must not hold a NUL character")
+    file = storage_pb2.CreateAssetRequest(filename="a")
+    file.file.data = bytes(100)
+    assert storage_pb2.Asset.FromString(await caller.call(UPLOAD, file.SerializeToString())).size_bytes == 100
+
+
 @pytest.mark.parametrize("method", [GET, UPLOAD])
 async def test_a_message_over_the_limit_is_told_the_limit(caller: _Caller, method: str) -> None:
     error = await caller.refused(method, b"x" * (MAX_MESSAGE_BYTES + 1))
@@ -117,8 +127,16 @@ async def test_a_stranger_is_told_nothing_of_the_bytes() -> None:
 
 async def test_the_refusal_is_counted_and_traced(caller: _Caller, spans: InMemorySpanExporter) -> None:
     labels = {"method": GET, "code": "INVALID_ARGUMENT"}
-    before = REGISTRY.get_sample_value("atelier_rpc_calls_total", labels) or 0
+
+    def count() -> float:
+        return REGISTRY.get_sample_value("atelier_rpc_calls_total", labels) or 0
+
+    def served() -> list[ReadableSpan]:
+        return [span for span in spans.get_finished_spans() if span.name == GET.strip("/")]
+
+    before = count()
     await caller.refused(GET, b"\xff")
-    assert REGISTRY.get_sample_value("atelier_rpc_calls_total", labels) == before + 1
-    (span,) = [span for span in spans.get_finished_spans() if span.name == GET.strip("/")]
+    # The caller has its answer a moment before the call has ended.
+    await eventually(lambda: count() == before + 1, 10, "the refusal is counted")
+    (span,) = await eventually(served, 10, "its span has ended")
     assert (span.attributes or {})["rpc.grpc.status_code"] == 3

@@ -13,9 +13,16 @@ _BAD = b"\xff\xfe"
 
 
 def _found(message: image_pb2.GenerateImageRequest | image_pb2.Image | events_pb2.SubscribeRequest) -> str | None:
+    """The field that is named when the mark in `message` is not UTF-8, and likewise when it is a NUL."""
     data = message.SerializeToString()
     assert data.count(_MARK) == 1
-    return find_invalid_text(message.DESCRIPTOR, data.replace(_MARK, _BAD))
+    found = find_invalid_text(message.DESCRIPTOR, data.replace(_MARK, _BAD))
+    assert found is not None
+    field, problem = found
+    assert problem == "is not valid UTF-8"
+    with_nul = find_invalid_text(message.DESCRIPTOR, data.replace(_MARK, b"?\0"))
+    assert with_nul == (field, "must not hold a NUL character")
+    return field
 
 
 def _submit(**fields: object) -> image_pb2.GenerateImageRequest:
