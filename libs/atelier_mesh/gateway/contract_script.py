@@ -24,7 +24,7 @@ _VARIABLE = re.compile(r"\{(\w+)\}")
 _MAGIC = re.compile(r"([^\w/])")
 
 
-_SCRIPTS = ("kinds", "problem", "json", "scalars", "suggestion", "body", "url", "request")
+_SCRIPTS = ("kinds", "problem", "json", "scalars", "suggestion", "body", "url", "request", "runtime")
 """In their order: each may use what stands before it."""
 
 
