@@ -3,6 +3,7 @@
 import os
 import signal
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -15,6 +16,10 @@ __all__ = ["browser", "database_url", "page", "postgres_server", "s3_server"]
 # Several processes test at once: torch must neither take all cores in each nor spin while it waits for one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# On a crowded machine every example may take long.
+hypothesis.settings.register_profile("crowded", deadline=None)
+hypothesis.settings.load_profile("crowded")
 
 # In the background of a shell, or under nohup, SIGINT is inherited as ignored, and so it would be by every process that
 # a test starts and interrupts.

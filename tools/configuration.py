@@ -21,7 +21,7 @@ from atelier_events.settings import EventsSettings
 from atelier_generation.settings import GenerationApiSettings, GenerationSettings, GenerationWorkerSettings
 from atelier_image.settings import ImageSettings, ImageWorkerSettings
 from atelier_mesh.settings import MeshSettings
-from atelier_service.settings import ServiceSettings
+from atelier_service.settings import ServiceSettings, StreamSettings
 from atelier_storage.settings import StorageSettings
 from atelier_video.settings import VideoSettings, VideoWorkerSettings
 
@@ -32,26 +32,27 @@ END = "<!-- end -->\n"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A table: the settings of `settings` that `beyond` does not have already, or has with another default."""
+    """A table: the settings of `settings` that none of `beyond` has already, or that have another default there."""
 
     heading: str
     settings: type[BaseSettings]
-    beyond: type[BaseSettings] = BaseSettings
+    beyond: tuple[type[BaseSettings], ...] = ()
 
 
 GROUPS = (
     Group("The mesh on one machine (`atelier-mesh`, `make run`, `make demo`)", MeshSettings),
     Group("Every service", ServiceSettings),
-    Group("atelier-auth", AuthSettings, ServiceSettings),
-    Group("atelier-storage", StorageSettings, ServiceSettings),
-    Group("atelier-events", EventsSettings, ServiceSettings),
-    Group("Services that draw, and their workers", GenerationSettings, ServiceSettings),
-    Group("Services that draw", GenerationApiSettings, GenerationSettings),
-    Group("Workers", GenerationWorkerSettings, GenerationSettings),
-    Group("atelier-image", ImageSettings, GenerationApiSettings),
-    Group("atelier-image-worker", ImageWorkerSettings, GenerationWorkerSettings),
-    Group("atelier-video", VideoSettings, GenerationApiSettings),
-    Group("atelier-video-worker", VideoWorkerSettings, GenerationWorkerSettings),
+    Group("Services that stream events: atelier-events, and those that draw", StreamSettings, (ServiceSettings,)),
+    Group("atelier-auth", AuthSettings, (ServiceSettings,)),
+    Group("atelier-storage", StorageSettings, (ServiceSettings,)),
+    Group("atelier-events", EventsSettings, (StreamSettings,)),
+    Group("Services that draw, and their workers", GenerationSettings, (ServiceSettings,)),
+    Group("Services that draw", GenerationApiSettings, (GenerationSettings, StreamSettings)),
+    Group("Workers", GenerationWorkerSettings, (GenerationSettings,)),
+    Group("atelier-image", ImageSettings, (GenerationApiSettings,)),
+    Group("atelier-image-worker", ImageWorkerSettings, (GenerationWorkerSettings,)),
+    Group("atelier-video", VideoSettings, (GenerationApiSettings,)),
+    Group("atelier-video-worker", VideoWorkerSettings, (GenerationWorkerSettings,)),
 )
 
 
@@ -62,7 +63,7 @@ def environment_name(name: str) -> str:
 
 def fields_of(group: Group) -> dict[str, FieldInfo]:
     """The fields of a group's table."""
-    before = group.beyond.model_fields
+    before = {name: field for settings in group.beyond for name, field in settings.model_fields.items()}
     return {
         name: field
         for name, field in group.settings.model_fields.items()

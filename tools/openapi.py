@@ -156,6 +156,8 @@ class _Document:
         for code in success_codes(rpc):
             text = "Accepted." if code == 202 else "Done."
             found[str(code)] = _success(rpc, code, text, self._content(rpc, output, code))
+        if rpc.proto.server_streaming and "`Last-Event-ID`" in rpc.comment and "204" in rpc.comment:
+            found["204"] = _success(rpc, 204, "The caller has seen the last event.", None)
         if output == HTTP_BODY:
             if "`Range`" in rpc.comment:
                 found["206"] = _success(rpc, 206, "The part that `Range` asks for.", _bytes(rpc))

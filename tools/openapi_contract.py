@@ -16,6 +16,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 from atelier.type.v1 import access_pb2
+from atelier_mesh.gateway.contract import is_framed
 
 _VERBS = ("get", "put", "post", "delete", "patch")
 # Field numbers in descriptor.proto, of which the paths of source_code_info are made.
@@ -173,6 +174,8 @@ class _File:
 
     def services(self) -> Iterator[tuple[str, str, list[Rpc]]]:
         for index, service in enumerate(self.proto.service):
+            if is_framed(service.name):  # the other RPC with these routes says what they send
+                continue
             path = (_FILE_SERVICE, index)
             rpcs = []
             for inner, method in enumerate(service.method):

@@ -20,6 +20,12 @@ _REQUEST: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         {**_TEXT, "maxLength": 128},
     ),
     ("`Range`", "Range", "One range of bytes.", {**_TEXT, "examples": ["bytes=0-1023"]}),
+    (
+        "`Last-Event-ID`",
+        "Last-Event-ID",
+        "Resumes after the `id` of a server-sent event, as an EventSource does.",
+        _TEXT,
+    ),
     ("`If-None-Match`", "If-None-Match", "304 when the `ETag` is still this one.", _TEXT),
     ("`If-Range`", "If-Range", "Apply `Range` only while the `ETag` is this one.", _TEXT),
 )

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 import nats.errors
 import nats.js.errors
@@ -12,10 +12,14 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from atelier.events.v1 import events_pb2
+from atelier_events.live import LiveEvents
 from atelier_events.watcher import Watcher
 from atelier_jobs import subjects
 from atelier_jobs.bus import Bus, BusUnavailableError
+from atelier_jobs.pace import Pace
+from atelier_jobs.shared_event import SharedEvent
 from atelier_jobs.streams import Streams
+from atelier_jobs.waking import wake_in_turns
 from atelier_service.errors import OutOfRangeError, UnavailableError
 from atelier_service.process import heed_cancellation
 
@@ -35,13 +39,15 @@ class EventFeed:
     """Hands what is published on the bus to the watchers that it concerns.
 
     Kept events (stream EVENTS) are read once per process, by an ephemeral consumer that is made anew, from the last
-    sequence read, on every new connection to the broker; live ones (step progress, previews) come over core NATS.
+    sequence read, on every new connection to the broker; live ones (step progress, previews) come over core NATS, and
+    go out at the `pace` that the number of watchers allows. `backlog`: kept events that may wait for one watcher.
     """
 
-    def __init__(self, bus: Bus, streams: Streams, backlog: int) -> None:
+    def __init__(self, bus: Bus, streams: Streams, pace: Pace, backlog: int) -> None:
         self._bus = bus
         self._streams = streams
         self._backlog = backlog
+        self._live = LiveEvents(pace, self._hand_out)
         self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
         self._last: int | None = None
         self._reading = asyncio.Event()
@@ -53,9 +59,14 @@ class EventFeed:
             group.create_task(self._read_kept())
 
     async def _read_live(self) -> None:
-        async with self._bus.subscribe("live.>", capacity=4096) as live:
-            async for message in live:
-                self._hand_out(message.subject, message.data, "")
+        try:
+            async with self._bus.subscribe("live.>", capacity=4096) as live:
+                async for message in live:
+                    owner = message.subject.split(".", 2)[1]
+                    if owner in self._watchers:
+                        self._live.offer(owner, events_pb2.Event.FromString(message.data))
+        finally:
+            self._live.close()
 
     async def _read_kept(self) -> None:
         seen = 0
@@ -107,17 +118,18 @@ class EventFeed:
 
     def _on_kept(self, message: Msg) -> None:
         self._last = message.metadata.sequence.stream
-        self._hand_out(message.subject, message.data, str(self._last))
-
-    def _hand_out(self, subject: str, data: bytes, cursor: str) -> None:
-        owner = subject.split(".", 2)[1]
-        everybody = owner == subjects.EVERYBODY
-        watchers = [w for s in self._watchers.values() for w in s] if everybody else self._watchers.get(owner)
-        if not watchers:
+        owner = message.subject.split(".", 2)[1]
+        if owner not in self._watchers and owner != subjects.EVERYBODY:
             return
-        event = _event(data, cursor)
-        for watcher in list(watchers):
-            watcher.offer(event)
+        event = _event(message.data, str(self._last))
+        self._live.forget(owner, event.job_id)
+        self._hand_out(owner, SharedEvent(event, event.cursor))
+
+    def _hand_out(self, owner: str, shared: SharedEvent) -> int:
+        """Offers an event to all watchers of `owner` (a token of a subject). Returns how many took it."""
+        if owner == subjects.EVERYBODY:
+            return _offer(shared, (watcher for watchers in self._watchers.values() for watcher in watchers))
+        return _offer(shared, self._watchers.get(owner, ()))
 
     async def until_reading(self, timeout_s: float) -> str:
         """Waits until every kept event from now on will be handed out, also those of a broker that falls later.
@@ -133,14 +145,12 @@ class EventFeed:
 
     def broadcast(self, event: events_pb2.Event) -> None:
         """Gives an event of this process's own making to every watcher."""
-        for watchers in self._watchers.values():
-            for watcher in watchers:
-                watcher.offer(event)
+        self._hand_out(subjects.EVERYBODY, SharedEvent(event))
 
     @contextlib.contextmanager
-    def watching(self, owner: str) -> Iterator[Watcher]:
-        """A watcher of `owner`'s events (a user id), fed while the context is open."""
-        watcher = Watcher(self._backlog)
+    def watching(self, owner: str, wants: Callable[[events_pb2.Event], bool]) -> Iterator[Watcher]:
+        """A watcher of those of `owner`'s events (a user id) that it `wants`, fed while the context is open."""
+        watcher = Watcher(self._backlog, wants)
         token = subjects.token(owner)
         self._watchers[token].add(watcher)
         try:
@@ -150,7 +160,7 @@ class EventFeed:
             if not self._watchers[token]:
                 del self._watchers[token]
 
-    async def replay(self, owner: str, after: int) -> AsyncIterator[events_pb2.Event]:
+    async def replay(self, owner: str, after: int) -> AsyncIterator[SharedEvent]:
         """The kept events of `owner` after stream sequence `after`, up to now.
 
         Raises OutOfRangeError when some of them are gone, UnavailableError when the broker is away.
@@ -170,10 +180,17 @@ class EventFeed:
             while pending:
                 for message in await consumer.fetch(min(pending, 256), timeout=5.0):
                     pending = message.metadata.num_pending or 0
-                    yield _event(message.data, str(message.metadata.sequence.stream))
+                    event = _event(message.data, str(message.metadata.sequence.stream))
+                    yield SharedEvent(event, event.cursor)
             await consumer.unsubscribe()
         except _BROKER_ERRORS as error:
             raise UnavailableError("BROKER_UNAVAILABLE", "events cannot be replayed now", retry_after_s=1) from error
+
+
+def _offer(shared: SharedEvent, watchers: Iterable[Watcher]) -> int:
+    took = [watcher for watcher in watchers if watcher.offer(shared)]
+    wake_in_turns([watcher.waiter for watcher in took if watcher.waiter is not None])
+    return len(took)
 
 
 def _consumer(start: int, filters: list[str], inactive_s: float) -> ConsumerConfig:

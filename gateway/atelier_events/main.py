@@ -12,18 +12,20 @@ from websockets.asyncio.server import serve as serve_websocket
 from atelier.events.v1 import events_pb2_grpc
 from atelier_events.board import StatusBoard
 from atelier_events.feed import EventFeed
-from atelier_events.servicer import EventServicer, SystemServicer
+from atelier_events.servicer import EventServicer, EventStreamServicer, SystemServicer
 from atelier_events.settings import EventsSettings
 from atelier_events.subscription import Subscriptions
 from atelier_events.websocket import EventSocket
 from atelier_jobs.bus import Bus
+from atelier_jobs.pace import Pace
 from atelier_jobs.streams import Streams
 from atelier_service.credentials import jwks_from
-from atelier_service.identity import TokenVerifier
+from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.process import background
 from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.server import run_server
 from atelier_service.service import read_settings, run_service
+from atelier_service.stream_slots import StreamSlots
 
 _LOOK_EVERY_S = 5.0
 _TELL_EVERY = 6
@@ -47,20 +49,21 @@ async def _tell_status(board: StatusBoard, feed: EventFeed) -> None:
 
 
 @asynccontextmanager
-async def serve(settings: EventsSettings) -> AsyncIterator[RunningEvents]:
-    """The whole service, while the context is open."""
+async def serve(settings: EventsSettings, jwks: JwksSource) -> AsyncIterator[RunningEvents]:
+    """The whole service, while the context is open; `jwks` fetches the keys that tokens are verified with."""
     async with AsyncExitStack() as stack:
-        verifier = TokenVerifier(jwks_from(settings.auth_address))
+        verifier = TokenVerifier(jwks)
         bus = await stack.enter_async_context(Bus.open(settings.nats_url, name="atelier-events"))
-        feed = EventFeed(bus, Streams(()), settings.backlog_events)
+        feed = EventFeed(bus, Streams(()), Pace(settings.watch_rate_per_s), settings.backlog_events)
         board = StatusBoard(bus, feed.broadcast)
         revoked = RevokedKeys()
         works = (feed.run(), board.run(), _tell_status(board, feed), revoked.run(settings.auth_address))
         await stack.enter_async_context(background(*works))
-        subscriptions = Subscriptions(feed, settings.heartbeat_s)
+        subscriptions = Subscriptions(feed, StreamSlots(settings.max_streams_per_caller), settings.heartbeat_s)
 
         def register(server: Server) -> None:
             events_pb2_grpc.add_EventServiceServicer_to_server(EventServicer(subscriptions), server)
+            events_pb2_grpc.add_EventStreamServiceServicer_to_server(EventStreamServicer(subscriptions), server)
             events_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(board, settings.state_dir), server)
 
         socket = EventSocket(subscriptions, verifier, revoked)
@@ -85,4 +88,4 @@ async def serve(settings: EventsSettings) -> AsyncIterator[RunningEvents]:
 def main() -> None:
     """Entry point of `atelier-events`."""
     settings = read_settings(EventsSettings, "atelier-events")
-    run_service(settings, "atelier-events", lambda: serve(settings))
+    run_service(settings, "atelier-events", lambda: serve(settings, jwks_from(settings.auth_address)))

@@ -1,16 +1,21 @@
 """EventService and SystemService over gRPC."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from importlib.metadata import version
 from typing import Any
 
 import grpc.aio
 import psutil
+from google.api import httpbody_pb2
 
 from atelier.events.v1 import events_pb2, events_pb2_grpc
 from atelier_events.board import StatusBoard
 from atelier_events.subscription import Subscriptions
+from atelier_jobs.shared_event import Framing
+from atelier_service.http import last_event_id, open_frames, request_header
 from atelier_service.identity import current_principal
+from atelier_service.interceptors.encoded import encoded
 
 
 class EventServicer(events_pb2_grpc.EventServiceServicer):
@@ -24,8 +29,32 @@ class EventServicer(events_pb2_grpc.EventServiceServicer):
     ) -> AsyncIterator[events_pb2.Event]:
         """See the contract."""
         owner = current_principal().subject
-        async for event in self._subscriptions.follow(owner, request.after, request.types, request.job_id):
-            yield event
+        events = self._subscriptions.follow(owner, request.after, request.types, request.job_id)
+        async with aclosing(events):
+            async for shared in events:
+                yield encoded(events_pb2.Event, shared.encoded)
+
+
+class EventStreamServicer(events_pb2_grpc.EventStreamServiceServicer):
+    """The same as REST sends it."""
+
+    def __init__(self, subscriptions: Subscriptions) -> None:
+        self._subscriptions = subscriptions
+
+    async def Subscribe(
+        self, request: events_pb2.SubscribeRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        """See the contract."""
+        framing = Framing.of(request_header(context, "accept"))
+        after = last_event_id(context) or request.after
+        events = self._subscriptions.follow(current_principal().subject, after, request.types, request.job_id)
+        async with aclosing(events):
+            first = await anext(events)  # what is wrong is raised before anything is sent: so it has its HTTP status
+            await open_frames(context)
+            yield encoded(httpbody_pb2.HttpBody, framing.opening)
+            yield encoded(httpbody_pb2.HttpBody, first.framed(framing))
+            async for shared in events:
+                yield encoded(httpbody_pb2.HttpBody, shared.framed(framing))
 
 
 class SystemServicer(events_pb2_grpc.SystemServiceServicer):

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from atelier_service.settings import ServiceSettings
+from atelier_service.settings import StreamSettings
 
 
-class EventsSettings(ServiceSettings):
+class EventsSettings(StreamSettings):
     """Read from the environment, `ATELIER_<FIELD>`."""
 
     websocket_listen: str = Field(default="127.0.0.1:0", description="host:port of the WebSocket server")

@@ -1,14 +1,16 @@
 """What one subscriber sees: first what it missed, then what happens, and a heartbeat when nothing does."""
 
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from atelier.events.v1 import events_pb2
 from atelier_events.feed import EventFeed
 from atelier_events.watcher import SlowWatcherError
+from atelier_jobs.shared_event import SharedEvent
 from atelier_service.errors import AbortedError, InvalidArgumentError
+from atelier_service.stream_slots import StreamSlots
 
 HEARTBEAT = "heartbeat"
 # How long a subscriber waits for a broker that was never there since this process began.
@@ -18,34 +20,44 @@ _BROKER_DEADLINE_S = 5.0
 class Subscriptions:
     """Makes subscriptions; one per stream or socket."""
 
-    def __init__(self, feed: EventFeed, heartbeat_s: float) -> None:
+    def __init__(self, feed: EventFeed, slots: StreamSlots, heartbeat_s: float) -> None:
         self._feed = feed
+        self._slots = slots
         self._heartbeat_s = heartbeat_s
+
+    def check(self, owner: str) -> None:
+        """Raises ResourceExhaustedError when `owner` has too many streams to begin another one."""
+        self._slots.check(owner)
 
     async def follow(
         self, owner: str, after: str = "", types: Collection[str] = (), job_id: str = ""
-    ) -> AsyncIterator[events_pb2.Event]:
+    ) -> AsyncGenerator[SharedEvent, None]:
         """Events of `owner` after cursor `after` (or from now on), of these types (or all), of this job (or all).
 
         Nothing is missed or repeated between what was kept and what is live: the watcher listens before the replay
         begins, and kept events carry a growing cursor. The first message is a heartbeat, so that a subscriber knows
         from when on it sees everything.
-        Raises InvalidArgumentError, OutOfRangeError (cursor too old), UnavailableError, AbortedError (too slow).
+        Raises InvalidArgumentError, OutOfRangeError (cursor too old), UnavailableError, AbortedError (too slow),
+        ResourceExhaustedError (too many streams of `owner`).
         """
-        wanted = frozenset(types)
-        with self._feed.watching(owner) as watcher:
+        types = frozenset(types)
+
+        def wants(event: events_pb2.Event) -> bool:
+            return (not types or event.type in types) and (not job_id or event.job_id == job_id)
+
+        with self._slots.take(owner), self._feed.watching(owner, wants) as watcher:
             now = await self._feed.until_reading(_BROKER_DEADLINE_S)
             last = _cursor(after)
             # The first step of a replay raises what is wrong with the cursor, before anything was sent.
             missed = self._feed.replay(owner, last) if last is not None else _nothing()
-            event = await anext(missed, None)
+            shared = await anext(missed, None)
             # With a cursor, so that who loses the stream before the first event can resume all the same.
             yield _heartbeat(after or now)
-            while event is not None:
-                last = int(event.cursor)
-                if _concerns(event, wanted, job_id):
-                    yield event
-                event = await anext(missed, None)
+            while shared is not None:
+                last = int(shared.event.cursor)
+                if wants(shared.event):
+                    yield shared
+                shared = await anext(missed, None)
             told = time.monotonic()
             while True:
                 try:
@@ -57,22 +69,17 @@ class Subscriptions:
                     yield _heartbeat()
                     told = time.monotonic()
                     continue
-                if heard.cursor:
-                    if last is not None and int(heard.cursor) <= last:
+                if cursor := heard.event.cursor:
+                    if last is not None and int(cursor) <= last:
                         continue
-                    last = int(heard.cursor)
-                if _concerns(heard, wanted, job_id):
-                    yield heard
-                    told = time.monotonic()
+                    last = int(cursor)
+                yield heard
+                told = time.monotonic()
 
 
-async def _nothing() -> AsyncIterator[events_pb2.Event]:
+async def _nothing() -> AsyncIterator[SharedEvent]:
     return
     yield  # what makes it a generator
-
-
-def _concerns(event: events_pb2.Event, types: Collection[str], job_id: str) -> bool:
-    return (not types or event.type in types) and (not job_id or event.job_id == job_id)
 
 
 def _cursor(after: str) -> int | None:
@@ -83,7 +90,8 @@ def _cursor(after: str) -> int | None:
     return int(after)
 
 
-def _heartbeat(cursor: str = "") -> events_pb2.Event:
+def _heartbeat(cursor: str = "") -> SharedEvent:
     now = Timestamp()
     now.GetCurrentTime()
-    return events_pb2.Event(type=HEARTBEAT, cursor=cursor, time=now, heartbeat=events_pb2.Heartbeat())
+    event = events_pb2.Event(type=HEARTBEAT, cursor=cursor, time=now, heartbeat=events_pb2.Heartbeat())
+    return SharedEvent(event, cursor)

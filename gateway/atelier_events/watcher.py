@@ -1,8 +1,11 @@
-"""Somebody who watches, and what waits for them."""
+"""One who watches, and the events that wait for them."""
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
 
 from atelier.events.v1 import events_pb2
+from atelier_jobs.shared_event import SharedEvent
 
 
 class SlowWatcherError(Exception):
@@ -10,27 +13,56 @@ class SlowWatcherError(Exception):
 
 
 class Watcher:
-    """A bounded queue. When it is full the watcher is let go: it loses its stream, never an event without notice."""
+    """Events that wait to be sent: kept ones in order, and of live ones the newest of each job.
 
-    def __init__(self, backlog: int) -> None:
-        self._queue: asyncio.Queue[events_pb2.Event] = asyncio.Queue(backlog)
+    At most `backlog` kept events wait. When one does not fit, it and all later ones are left out, so that no cursor
+    passes it, and the stream ends once those before it were taken.
+    """
+
+    def __init__(self, backlog: int, wants: Callable[[events_pb2.Event], bool]) -> None:
+        self._backlog = backlog
+        self._wants = wants
+        self._kept: deque[SharedEvent] = deque()
+        self._live: dict[tuple[str, str], SharedEvent] = {}
         self._overflown = False
+        self._waiter: asyncio.Future[None] | None = None
 
-    def offer(self, event: events_pb2.Event) -> None:
-        """Puts an event into the queue; live events without a cursor are dropped when it is full."""
-        try:
-            self._queue.put_nowait(event)
-        except asyncio.QueueFull:
-            self._overflown = self._overflown or bool(event.cursor)
+    def offer(self, shared: SharedEvent) -> bool:
+        """Takes an event in, if the watcher wants it. Whoever offers wakes the watcher, see `waiter`."""
+        event = shared.event
+        if self._overflown or not self._wants(event):
+            return False
+        if not event.cursor:
+            self._live[event.type, event.job_id] = shared
+            return True
+        self._live.pop((event.type, event.job_id), None)  # it was before this
+        if len(self._kept) < self._backlog:
+            self._kept.append(shared)
+        else:
+            self._overflown = True
+        return True
 
-    async def next(self, timeout_s: float) -> events_pb2.Event | None:
+    @property
+    def waiter(self) -> "asyncio.Future[None] | None":
+        """What the watcher waits for, if it does."""
+        return self._waiter
+
+    async def next(self, timeout_s: float) -> SharedEvent | None:
         """The next event, or None after `timeout_s` of silence.
 
         Raises SlowWatcherError when a kept event did not fit and everything before it was taken.
         """
-        if self._overflown and self._queue.empty():
+        if not self._kept and not self._live and not self._overflown:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._waiter
+            except TimeoutError:
+                return None
+            finally:
+                self._waiter = None
+        if self._kept:
+            return self._kept.popleft()
+        if self._overflown:
             raise SlowWatcherError
-        try:
-            return await asyncio.wait_for(self._queue.get(), timeout_s)
-        except TimeoutError:
-            return None
+        return self._live.pop(next(iter(self._live)))

@@ -13,6 +13,7 @@ from websockets.http11 import Request, Response
 
 from atelier.events.v1 import events_pb2
 from atelier_events.subscription import Subscriptions
+from atelier_jobs.shared_event import SharedEvent
 from atelier_service.access import access_of
 from atelier_service.credential_end import last_word, while_credential_lasts
 from atelier_service.errors import AtelierError, InvalidArgumentError
@@ -29,7 +30,8 @@ _PARAMETERS = frozenset({"after", "types", "job_id", "access_token"})
 _LAST_WORD_S = 1.0
 # RFC 6455 close codes: 1008 policy (the request was wrong), 1013 try again later. 4401: come back with another
 # credential.
-_CLOSE_CODES = {"UNAVAILABLE": 1013, "ABORTED": 1013, "UNAUTHENTICATED": 4401}
+_CLOSE_CODES = {"UNAVAILABLE": 1013, "ABORTED": 1013, "RESOURCE_EXHAUSTED": 1013, "UNAUTHENTICATED": 4401}
+_HTTP = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "INVALID_ARGUMENT": 400, "RESOURCE_EXHAUSTED": 429}
 
 
 class EventSocket:
@@ -61,9 +63,9 @@ class EventSocket:
                 job_id=query.get("job_id", [""])[0],
             )
             validate(subscribe)
+            self._subscriptions.check(principal.subject)  # `follow` counts; here a refusal has a status
         except AtelierError as error:
-            http = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "INVALID_ARGUMENT": 400}.get(error.code, 503)
-            return _refuse(connection, http, error)
+            return _refuse(connection, _HTTP.get(error.code, 503), error)
         connection.atelier = (principal, subscribe)  # type: ignore[attr-defined]
         return None
 
@@ -78,7 +80,7 @@ class EventSocket:
                 async for event in self._subscriptions.follow(
                     principal.subject, subscribe.after, subscribe.types, subscribe.job_id
                 ):
-                    await connection.send(to_json(event))
+                    await connection.send(event.json)
         except AtelierError as error:
             if error.code == "UNAUTHENTICATED":
                 await _say(connection, last_word(error))
@@ -89,19 +91,11 @@ class EventSocket:
             drain.cancel()
 
 
-def to_json(event: events_pb2.Event) -> str:
-    """The event as the gateway's transcoder would print it."""
-    return json.dumps(
-        MessageToDict(event, preserving_proto_field_name=True, always_print_fields_with_no_presence=True),
-        separators=(",", ":"),
-    )
-
-
 async def _say(connection: ServerConnection, event: events_pb2.Event) -> None:
     """Sends a last message, unless the other side reads nothing."""
     with suppress(TimeoutError, ConnectionClosed):
         async with asyncio.timeout(_LAST_WORD_S):
-            await connection.send(to_json(event))
+            await connection.send(SharedEvent(event).json)
 
 
 async def _drain(connection: ServerConnection) -> None:
@@ -115,4 +109,6 @@ def _refuse(connection: ServerConnection, http: int, error: AtelierError) -> Res
     response = connection.respond(http, json.dumps(status) + "\n")
     del response.headers["Content-Type"]
     response.headers["Content-Type"] = "application/json"
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
     return response

@@ -11,7 +11,7 @@ from atelier_diffusion.catalogue import Catalogue, read_catalogue
 from atelier_diffusion.errors import CatalogueError
 from atelier_diffusion.model_card import ModelKind
 from atelier_service.configuration import ConfigurationError
-from atelier_service.settings import ServiceSettings
+from atelier_service.settings import ServiceSettings, StreamSettings
 
 
 def database_url(default: Any = ...) -> Any:
@@ -60,7 +60,7 @@ class GenerationSettings(ServiceSettings):
         return [*super().check(), *(f"model {card.id!r}: there is no folder {card.folder}" for card in missing)]
 
 
-class GenerationApiSettings(GenerationSettings):
+class GenerationApiSettings(GenerationSettings, StreamSettings):
     """Settings of an API process."""
 
     max_queued: int = Field(

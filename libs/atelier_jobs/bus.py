@@ -42,25 +42,26 @@ class Message:
 class Subscription:
     """Messages of some subjects from now on.
 
-    Lossy by design: the oldest are dropped when nobody reads (`capacity`), and so is what was sent while the broker
-    was away. After a new connection `next` answers None once, so that the reader can look elsewhere.
+    Lossy, never in silence: the oldest are dropped when nobody reads (more than `capacity`), and so is what was sent
+    while the broker was unavailable. Then `next` returns None once, before what came since, so that the reader can look
+    elsewhere.
     """
 
     def __init__(self, subjects: tuple[str, ...], capacity: int) -> None:
         self.subjects = subjects
         self._messages: deque[Message] = deque(maxlen=capacity)
         self._news = asyncio.Event()
-        self._reconnected = False
+        self._missed = False
 
     async def next(self, timeout_s: float | None = None) -> Message | None:
         """The next message; None after `timeout_s`, or when messages may have been missed."""
-        if not self._messages and not self._reconnected:
+        if not self._messages and not self._missed:
             self._news.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await self._news.wait()
-        if self._reconnected:
-            self._reconnected = False
+        if self._missed:
+            self._missed = False
             return None
         return self._messages.popleft() if self._messages else None
 
@@ -73,12 +74,13 @@ class Subscription:
 
     async def deliver(self, message: Msg) -> None:
         """Takes a message from the client."""
+        self._missed = self._missed or len(self._messages) == self._messages.maxlen
         self._messages.append(Message(message.subject, message.data, message.headers or {}))
         self._news.set()
 
-    def reconnected(self) -> None:
-        """Takes note of a new connection."""
-        self._reconnected = True
+    def missed(self) -> None:
+        """Takes note that messages were lost, or may have been: those before a new connection."""
+        self._missed = True
         self._news.set()
 
 
@@ -185,7 +187,7 @@ class Bus:
         self.connections = 1
         for subscription in list(self._subscriptions):
             await self._subscribe(subscription)
-            subscription.reconnected()
+            subscription.missed()
         await self._tell()
 
     async def _subscribe(self, subscription: Subscription) -> None:
@@ -203,6 +205,10 @@ class Bus:
 
     async def _on_error(self, error: Exception) -> None:
         logger.info("broker connection", error=str(error) or type(error).__name__)
+        if isinstance(error, nats.errors.SlowConsumerError):  # the client dropped messages before `deliver` saw them
+            for subscription, parts in self._subscriptions.items():
+                if error.sub in parts:
+                    subscription.missed()
 
     async def _on_disconnected(self) -> None:
         logger.warning("broker is away")
@@ -211,7 +217,7 @@ class Bus:
         logger.info("broker is back")
         self.connections += 1
         for subscription in self._subscriptions:
-            subscription.reconnected()
+            subscription.missed()
         await self._tell()
 
     async def _tell(self) -> None:

@@ -4,11 +4,13 @@ from typing import Any
 
 import grpc.aio
 
+from atelier_service.errors import InvalidArgumentError
 from atelier_service.metadata import metadata_value
 
 # Headers of bytes that somebody owns: a cache may hold them for this credential alone, and asks before each use whether
 # they are still there and the same. Everything else that is somebody's is `no-store`, which the gateway says.
 REVALIDATED = {"cache_control": "private, no-cache", "vary": "authorization, x-api-key"}
+_LAST_EVENT_ID = "last-event-id"
 
 
 async def set_http(context: grpc.aio.ServicerContext[Any, Any], status: int | None = None, **headers: str) -> None:
@@ -23,6 +25,22 @@ async def set_http(context: grpc.aio.ServicerContext[Any, Any], status: int | No
     await context.send_initial_metadata(tuple(pairs))
 
 
+async def open_frames(context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    """Sends the headers of a stream of events over REST: nothing on the way may keep it, or hold it back."""
+    await set_http(context, cache_control="no-store", x_accel_buffering="no")  # the second is for nginx
+
+
 def request_header(context: grpc.aio.ServicerContext[Any, Any], name: str) -> str | None:
     """An HTTP header of the request, or the same as gRPC metadata; None when absent."""
     return metadata_value(context.invocation_metadata(), name)
+
+
+def last_event_id(context: grpc.aio.ServicerContext[Any, Any]) -> str | None:
+    """The decimal number after which an EventSource resumes; None when it says none.
+
+    Raises InvalidArgumentError when it is no number: ids of our events are.
+    """
+    value = request_header(context, _LAST_EVENT_ID)
+    if value and not (value.isascii() and value.isdigit() and len(value) <= 19):
+        raise InvalidArgumentError.of_field(_LAST_EVENT_ID, "is not an id that an event had")
+    return value or None

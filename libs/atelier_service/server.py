@@ -12,6 +12,7 @@ from atelier_service.health import Health
 from atelier_service.identity import TokenVerifier
 from atelier_service.interceptors.credential_end import CredentialEndInterceptor
 from atelier_service.interceptors.decoding import DecodingInterceptor
+from atelier_service.interceptors.encoded import EncodedInterceptor
 from atelier_service.interceptors.failures import FailuresInterceptor
 from atelier_service.interceptors.identity import IdentityInterceptor
 from atelier_service.interceptors.metrics import MetricsInterceptor
@@ -70,6 +71,7 @@ async def run_server(
             DecodingInterceptor(),  # bytes that are no request are an error like every other
             SignedUrlInterceptor(),  # a signed URL opens what it was made for
             ValidationInterceptor(),  # the handler sees only what the contract allows
+            EncodedInterceptor(),  # around no call: it changes how answers are encoded
         ],
     )
     health = Health(server)

@@ -36,3 +36,17 @@ class ServiceSettings(BaseSettings):
         Raises ConfigurationError for what the process cannot work with.
         """
         return []
+
+
+class StreamSettings(ServiceSettings):
+    """Settings of a service that streams events."""
+
+    max_streams_per_caller: int = Field(
+        default=1_000, ge=1, le=100_000, description="streams of events that one caller may have open at this process"
+    )
+    watch_rate_per_s: float = Field(
+        default=500.0,
+        ge=1,
+        le=100_000,
+        description="steps that this process sends per second, to all who watch together; a preview counts as ten",
+    )

@@ -20,13 +20,17 @@ class Slots:
         self._refusal = refusal
         self._taken: Counter[str] = Counter()
 
-    @contextmanager
-    def take(self, owner: str) -> Iterator[None]:
-        """Holds one slot of `owner`. Raises what `refusal` makes when all slots, or all of this owner, are taken."""
+    def check(self, owner: str) -> None:
+        """Raises what `refusal` makes when all slots, or all of this owner, are taken."""
         if self._taken[owner] >= self._per_owner:
             raise self._refusal(f"{self._per_owner} are under way, which is as many as one caller may have at once")
         if self._taken.total() >= self._total:
             raise self._refusal("too many are under way at once")
+
+    @contextmanager
+    def take(self, owner: str) -> Iterator[None]:
+        """Holds one slot of `owner`. Raises like `check`."""
+        self.check(owner)
         self._taken[owner] += 1
         try:
             yield

@@ -12,6 +12,7 @@ from atelier_image.image_messages import content_paths
 from atelier_image.model_servicer import ModelServicer
 from atelier_image.servicer import ImageServicer
 from atelier_image.settings import ImageSettings
+from atelier_image.stream_servicer import ImageStreamServicer
 from atelier_jobs.events import EventFactory
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
@@ -37,6 +38,7 @@ def serve(settings: ImageSettings, jwks: JwksSource) -> AbstractAsyncContextMana
 
 def _register(parts: Parts[AskedImage], server: grpc.aio.Server) -> None:
     image_pb2_grpc.add_ImageServiceServicer_to_server(ImageServicer(parts), server)
+    image_pb2_grpc.add_ImageStreamServiceServicer_to_server(ImageStreamServicer(parts.streams), server)
     image_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(parts.models), server)
 
 

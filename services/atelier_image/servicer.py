@@ -23,6 +23,7 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         self._images = parts.generations
         self._urls = parts.urls
         self._answers = JobAnswers(parts.generations, parts.watching, parts.storage, image_path)
+        self._streams = parts.streams
 
     async def GenerateImage(self, request: image_pb2.GenerateImageRequest, context: Context) -> image_pb2.Image:
         """Accepts a prompt, and waits for the picture when the caller prefers that."""
@@ -69,6 +70,6 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         self, request: image_pb2.WatchImageRequest, context: Context
     ) -> AsyncIterator[events_pb2.Event]:
         """What happens to one image, to its end."""
-        async with aclosing(self._answers.events(request, context)) as events:
+        async with aclosing(self._streams.messages(request, context)) as events:
             async for event in events:
                 yield event

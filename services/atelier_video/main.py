@@ -16,6 +16,7 @@ from atelier_video.domain.parameters import AskedVideo, resolve
 from atelier_video.model_servicer import VideoModelServicer
 from atelier_video.servicer import VideoServicer
 from atelier_video.settings import VideoSettings
+from atelier_video.stream_servicer import VideoStreamServicer
 from atelier_video.video_messages import content_paths, progress_of
 
 SERVICE = "atelier-video"
@@ -37,6 +38,7 @@ def serve(settings: VideoSettings, jwks: JwksSource) -> AbstractAsyncContextMana
 
 def _register(parts: Parts[AskedVideo], server: grpc.aio.Server) -> None:
     video_pb2_grpc.add_VideoServiceServicer_to_server(VideoServicer(parts), server)
+    video_pb2_grpc.add_VideoStreamServiceServicer_to_server(VideoStreamServicer(parts.streams), server)
     video_pb2_grpc.add_VideoModelServiceServicer_to_server(VideoModelServicer(parts.models), server)
 
 

@@ -36,6 +36,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         self._jobs = parts.jobs
         self._storage = parts.storage
         self._answers = JobAnswers(parts.generations, parts.watching, parts.storage, video_path)
+        self._streams = parts.streams
         self._part_files = PartCache(parts.storage.read)
         self._cutting = asyncio.Semaphore(_CUT_AT_ONCE)
         self._reading = Slots(_READ_AT_ONCE, _READ_AT_ONCE_BY_ONE, _too_many_downloads)
@@ -126,7 +127,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         self, request: video_pb2.WatchVideoRequest, context: Context
     ) -> AsyncIterator[events_pb2.Event]:
         """What happens to one video, to its end."""
-        async with aclosing(self._answers.events(request, context)) as events:
+        async with aclosing(self._streams.messages(request, context)) as events:
             async for event in events:
                 yield event
 

@@ -22,6 +22,7 @@ from tests.bench.rows import Row, table
 from tests.bench.side_by_side import measure_side_by_side
 from tests.bench.start import Starts
 from tests.bench.submits import measure_submits
+from tests.bench.watched import measure_watched
 
 FOLDER = Path("var/bench")
 
@@ -64,11 +65,12 @@ def measure(folder: Path, length: Length) -> list[Row]:
         key = mesh.key_of("bench")
         cache = _told([measure_cache_hit(mesh, key, rounds=length.rounds)])
         beside = _told([measure_side_by_side(mesh, key, rounds=length.rounds)])
+        watched = _told(measure_watched(mesh, key, rounds=length.rounds))
         memory = _told(measure_memory(mesh))
         clip_memory = _told(measure_clip_memory(mesh, key, folder))
         submits = _told(measure_submits(mesh, key, rounds=length.rounds, seconds=length.submit_s))
     plane = _told(asyncio.run(measure_job_plane(folder, rounds=length.rounds, jobs=length.plane_jobs)))
-    return [*overhead, *encoding, *cache, *submits, *beside, *start, *memory, *clip_memory, *plane]
+    return [*overhead, *encoding, *cache, *submits, *beside, *watched, *start, *memory, *clip_memory, *plane]
 
 
 def _told(rows: list[Row]) -> list[Row]:

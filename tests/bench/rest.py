@@ -25,7 +25,15 @@ class Rest:
 
     def post(self, path: str, body: bytes, **headers: str) -> bytes:
         """The answer's body. Raises RuntimeError for anything but 2xx."""
-        self._connection.request("POST", path, body, self._headers | headers)
+        return self._ask("POST", path, body, self._headers | headers)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """The answer's JSON. Raises like `post`."""
+        found: dict[str, Any] = json.loads(self._ask("GET", path, None, self._headers))
+        return found
+
+    def _ask(self, verb: str, path: str, body: bytes | None, headers: dict[str, str]) -> bytes:
+        self._connection.request(verb, path, body, headers)
         answer = self._connection.getresponse()
         content = answer.read()
         if answer.status // 100 != 2:

@@ -18,11 +18,13 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from atelier.auth.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from atelier.events.v1.events_pb2_grpc import (
     add_EventServiceServicer_to_server,
+    add_EventStreamServiceServicer_to_server,
     add_SystemServiceServicer_to_server,
 )
 from atelier.image.v1.image_pb2_grpc import (
     ModelServiceServicer,
     add_ImageServiceServicer_to_server,
+    add_ImageStreamServiceServicer_to_server,
     add_ModelServiceServicer_to_server,
 )
 from atelier.storage.v1.storage_pb2_grpc import add_StorageServiceServicer_to_server
@@ -30,6 +32,7 @@ from atelier.video.v1.video_pb2_grpc import (
     VideoModelServiceServicer,
     add_VideoModelServiceServicer_to_server,
     add_VideoServiceServicer_to_server,
+    add_VideoStreamServiceServicer_to_server,
 )
 from atelier_mesh.gateway.bootstrap import render
 from atelier_mesh.gateway.command import envoy_command
@@ -38,7 +41,18 @@ from atelier_service.testing.tokens import TestSigner
 from atelier_service.testing.wait import eventually
 from envoy_api.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
 from tests.documented import check_status
-from tests.gateway.services import Auth, Called, Events, Images, Storage, System, Videos
+from tests.gateway.services import (
+    Auth,
+    Called,
+    Events,
+    EventStreams,
+    Images,
+    ImageStreams,
+    Storage,
+    System,
+    Videos,
+    VideoStreams,
+)
 
 FOLDER = Path(__file__).resolve().parents[2] / "gateway/envoy"
 
@@ -82,14 +96,17 @@ async def serve(signer: TestSigner, port: int = 0) -> AsyncIterator[Upstream]:
     images, videos = Images(), Videos()  # type: ignore[abstract]  # the rest is not asked
     storage, auth = Storage(), Auth(signer)  # type: ignore[abstract]
     add_ImageServiceServicer_to_server(images, server)
+    add_ImageStreamServiceServicer_to_server(ImageStreams(images), server)
     add_ModelServiceServicer_to_server(ModelServiceServicer(), server)  # type: ignore[abstract]
     add_VideoServiceServicer_to_server(videos, server)
+    add_VideoStreamServiceServicer_to_server(VideoStreams(videos), server)
     add_VideoModelServiceServicer_to_server(VideoModelServiceServicer(), server)  # type: ignore[abstract]
     add_StorageServiceServicer_to_server(storage, server)
     add_AuthServiceServicer_to_server(auth, server)
     add_AuthorizationServicer_to_server(auth, server)
     add_SystemServiceServicer_to_server(System(), server)
     add_EventServiceServicer_to_server(Events(), server)
+    add_EventStreamServiceServicer_to_server(EventStreams(), server)
     checks = health.HealthServicer()
     await checks.set("", health_pb2.HealthCheckResponse.SERVING)
     add_HealthServicer_to_server(checks, server)

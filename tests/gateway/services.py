@@ -16,7 +16,8 @@ from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier.jobs.v1 import job_pb2
 from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
 from atelier.video.v1 import video_pb2, video_pb2_grpc
-from atelier_service.http import request_header, set_http
+from atelier_jobs.shared_event import Framing, SharedEvent
+from atelier_service.http import open_frames, request_header, set_http
 from atelier_service.testing.tokens import TestSigner
 from envoy_api.config.core.v3 import base_pb2
 from envoy_api.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
@@ -58,6 +59,7 @@ class Images(image_pb2_grpc.ImageServiceServicer):
     def __init__(self) -> None:
         self.metadata: dict[str, str] = {}
         self.watchers = self.readers = 0
+        self.last_event_ids: list[str] = []
         self.release = asyncio.Event()
 
     def _remember(self, context: Context) -> None:
@@ -114,7 +116,7 @@ class Images(image_pb2_grpc.ImageServiceServicer):
         if wanted == "bytes=999999-":
             await fail(context, code_pb2.OUT_OF_RANGE, "RANGE_NOT_SATISFIABLE", "no such range",
                        x_http_code="416", content_range=f"bytes */{len(CONTENT)}")  # fmt: skip
-        data, status, extra = CONTENT, 200, kept
+        data, status, extra = CONTENT * (320 if request.id == "large" else 1), 200, kept
         if wanted:
             first, last = (int(part) for part in wanted.removeprefix("bytes=").split("-"))
             data, status = CONTENT[first : last + 1], 206
@@ -126,9 +128,15 @@ class Images(image_pb2_grpc.ImageServiceServicer):
     async def WatchImage(
         self, request: image_pb2.WatchImageRequest, context: Context
     ) -> AsyncIterator[events_pb2.Event]:
+        if request.id != "none":
+            await context.send_initial_metadata(())
+        async for event in self.events(request, context):
+            yield event
+
+    async def events(self, request: image_pb2.WatchImageRequest, context: Context) -> AsyncIterator[events_pb2.Event]:
+        """Three events; of `quiet` none until it is released."""
         if request.id == "none":
             await fail(context, code_pb2.NOT_FOUND, "IMAGE_NOT_FOUND", "no such image")
-        await context.send_initial_metadata(())
         if request.id == "quiet":
             self.watchers += 1
             try:
@@ -136,7 +144,33 @@ class Images(image_pb2_grpc.ImageServiceServicer):
             finally:
                 self.watchers -= 1
         for seq in range(request.after_seq + 1, 4):
+            if request.id == "broken" and seq == 3 and not request.after_seq:
+                await fail(context, code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", "it broke")
             yield events_pb2.Event(type="generation.progress", seq=seq)
+
+
+class ImageStreams(image_pb2_grpc.ImageStreamServiceServicer):
+    """The events of Images, as frames."""
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+
+    async def WatchImage(
+        self, request: image_pb2.WatchImageRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        framing = Framing.of(request_header(context, "accept"))
+        last = request_header(context, "last-event-id") or ""
+        self._images.last_event_ids.append(last)
+        if last == "3":
+            await set_http(context, 204)
+            return
+        if last:
+            request.after_seq = int(last)
+        if request.id != "none":
+            await open_frames(context)
+            yield httpbody_pb2.HttpBody.FromString(framing.opening)
+        async for event in self._images.events(request, context):
+            yield httpbody_pb2.HttpBody.FromString(SharedEvent(event, str(event.seq)).framed(framing))
 
 
 def _video_links(video_id: str) -> video_pb2.VideoLinks:
@@ -191,6 +225,20 @@ class Videos(video_pb2_grpc.VideoServiceServicer):
     ) -> AsyncIterator[events_pb2.Event]:
         await self._wait_if(request.id == "slow")
         yield events_pb2.Event(type="generation.progress", seq=1)
+
+
+class VideoStreams(video_pb2_grpc.VideoStreamServiceServicer):
+    """The events of Videos, as frames."""
+
+    def __init__(self, videos: Videos) -> None:
+        self._videos = videos
+
+    async def WatchVideo(
+        self, request: video_pb2.WatchVideoRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        framing = Framing.of(request_header(context, "accept"))
+        async for event in self._videos.WatchVideo(request, context):
+            yield httpbody_pb2.HttpBody.FromString(SharedEvent(event, str(event.seq)).framed(framing))
 
 
 class Storage(storage_pb2_grpc.StorageServiceServicer):
@@ -281,3 +329,14 @@ class Events(events_pb2_grpc.EventServiceServicer):
     ) -> AsyncIterator[events_pb2.Event]:
         for kind in request.types:
             yield events_pb2.Event(type=kind)
+
+
+class EventStreams(events_pb2_grpc.EventStreamServiceServicer):
+    """Repeats the filter, as frames."""
+
+    async def Subscribe(
+        self, request: events_pb2.SubscribeRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        framing = Framing.of(request_header(context, "accept"))
+        for kind in request.types:
+            yield httpbody_pb2.HttpBody.FromString(SharedEvent(events_pb2.Event(type=kind)).framed(framing))

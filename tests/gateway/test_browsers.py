@@ -160,3 +160,23 @@ async def test_a_page_in_a_browser_calls_rest_and_the_websocket_with_its_token(
 
     assert (seen["id"], seen["refused"]) == ("7", 401)
     assert seen["first"]["x-atelier-subject"] == "eve"
+
+
+async def test_an_event_source_resumes_where_its_stream_broke_and_stops_at_the_end(
+    gateway: Gateway, upstream: Upstream, page: Page
+) -> None:
+    script = """() => new Promise(resolve => {
+        const source = new EventSource("/api/v1/images/broken/events");
+        const seen = [];
+        source.onmessage = message => seen.push([message.lastEventId, JSON.parse(message.data).seq]);
+        source.onerror = () => { if (source.readyState === EventSource.CLOSED) resolve(seen); };
+    })"""
+    await page.goto(f"{gateway.url}/api/v1/openapi.json")
+    # An EventSource cannot send a credential: the browser adds it here.
+    await page.set_extra_http_headers({"authorization": f"Bearer {upstream.signer.token('eve')}"})
+    upstream.images.last_event_ids.clear()
+
+    seen = await page.evaluate(script)
+
+    assert seen == [["1", 1], ["2", 2], ["3", 3]]
+    assert upstream.images.last_event_ids == ["", "2", "3"]

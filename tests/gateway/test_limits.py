@@ -1,5 +1,8 @@
 """Each caller has a bucket of their own."""
 
+import asyncio
+import socket
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import grpc.aio
@@ -7,7 +10,9 @@ import httpx2
 import pytest
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
+from atelier_service.testing.wait import eventually
 from tests.gateway.mesh import Upstream, run_mesh
+from tests.gateway.services import CONTENT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -64,3 +69,32 @@ async def test_more_connections_than_allowed_are_refused(tmp_path: Path) -> None
         ):
             with pytest.raises(httpx2.TransportError):
                 await third.get("/healthz")
+
+
+async def test_more_streams_than_the_gateway_has_room_for_are_told_when_to_come_back(tmp_path: Path) -> None:
+    async with run_mesh(tmp_path, max_streams=1) as (gateway, upstream):
+        quiet, ada = "/api/v1/images/quiet/events", bearer(upstream, "ada")
+        async with gateway.rest.stream("GET", quiet, headers=ada):
+            await eventually(lambda: upstream.images.watchers == 1)
+
+            refused = await gateway.rest.get(quiet, headers=ada)
+
+        info, retry = refused.json()["details"]
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert (info["reason"], retry["retry_delay"]) == ("UNAVAILABLE", "1s")
+
+
+async def test_who_does_not_read_an_answer_stops_nobody_else(tmp_path: Path) -> None:
+    async with run_mesh(tmp_path) as (gateway, upstream), AsyncExitStack() as stack:
+        large, ada = "/api/v1/images/large/content", bearer(upstream, "ada")
+        for _ in range(6):
+            stalled = stack.enter_context(socket.create_connection(("127.0.0.1", gateway.settings.port)))
+            stalled.sendall(
+                f"GET {large} HTTP/1.1\r\nhost: x\r\nauthorization: {ada['authorization']}\r\n\r\n".encode()
+            )
+            stalled.setblocking(False)
+            assert await asyncio.get_running_loop().sock_recv(stalled, 12) == b"HTTP/1.1 200"
+
+        whole = await gateway.rest.get(large, headers=ada)
+
+        assert len(whole.content) == 320 * len(CONTENT)

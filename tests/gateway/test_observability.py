@@ -70,7 +70,7 @@ async def test_the_access_log_tells_who_asked_for_what_and_no_secrets(gateway: G
     await eventually(lambda: len(mine()) == 3)
     watch, get, websocket = mine()
     assert watch["path"] == "/api/v1/images/1/events"
-    assert watch["rpc"] == "/atelier.image.v1.ImageService/WatchImage"
+    assert watch["rpc"] == "/atelier.image.v1.ImageStreamService/WatchImage"
     assert watch["status"] == 200
     assert get["trace_id"] == TRACE
     assert get["route"] == "atelier.image.v1.ImageService/GetImage"

@@ -18,16 +18,34 @@ EVENTS = "/api/v1/images/1/events"
 async def test_a_stream_is_one_json_object_a_line(gateway: Gateway, ada: dict[str, str]) -> None:
     answer = await gateway.rest.get(EVENTS, headers=ada)
 
-    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-type"] == "application/x-ndjson"
     assert [json.loads(line)["seq"] for line in answer.text.splitlines()] == [1, 2, 3]
+    assert answer.headers["cache-control"] == "no-store"
 
 
 async def test_a_stream_is_server_sent_events_when_asked_for(gateway: Gateway, ada: dict[str, str]) -> None:
     answer = await gateway.rest.get(EVENTS, headers={**ada, "accept": "text/event-stream"})
 
     assert answer.headers["content-type"] == "text/event-stream"
-    events = answer.text.removesuffix("\n\n").split("\n\n")
-    assert [json.loads(event.removeprefix("data: "))["seq"] for event in events] == [1, 2, 3]
+    retry, *events = answer.text.removesuffix("\n\n").split("\n\n")
+    assert retry == "retry: 2000"
+    fields = [dict(line.split(": ", 1) for line in event.splitlines()) for event in events]
+    assert [(event["id"], json.loads(event["data"])["seq"]) for event in fields] == [("1", 1), ("2", 2), ("3", 3)]
+
+
+async def test_a_stream_has_the_json_that_the_transcoder_prints(gateway: Gateway, ada: dict[str, str]) -> None:
+    event = json.loads((await gateway.rest.get(EVENTS, headers=ada)).text.splitlines()[0])
+
+    assert event == {"type": "generation.progress", "cursor": "", "job_id": "", "seq": 1, "trace_id": ""}
+
+
+async def test_a_stream_resumes_after_the_last_event_id(gateway: Gateway, ada: dict[str, str]) -> None:
+    answer = await gateway.rest.get(EVENTS, headers={**ada, "accept": "text/event-stream", "last-event-id": "1"})
+    ended = await gateway.rest.get(EVENTS, headers={**ada, "accept": "text/event-stream", "last-event-id": "3"})
+
+    assert [line for line in answer.text.splitlines() if line.startswith("id")] == ["id: 2", "id: 3"]
+    assert (ended.status_code, ended.content) == (204, b"")
+    assert "content-type" not in ended.headers
 
 
 async def test_a_stream_resumes(gateway: Gateway, ada: dict[str, str]) -> None:

@@ -9,16 +9,15 @@ import httpx2
 
 def events_of(client: httpx2.Client, url: str, *, sse: bool = False, **params: Any) -> Iterator[dict[str, Any]]:
     """Every event until the stream ends."""
-    accept = "text/event-stream" if sse else "application/json"
+    accept = "text/event-stream" if sse else "application/x-ndjson"
     with client.stream("GET", url, headers={"Accept": accept}, params=params) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith(accept)
         for line in answer.iter_lines():
-            if sse and line:
-                assert line.startswith("data: ")
-                line = line.removeprefix("data: ")
-            if line:
+            if not sse:
                 yield json.loads(line)
+            elif line.startswith("data: "):
+                yield json.loads(line.removeprefix("data: "))
 
 
 def payload(event: dict[str, Any]) -> dict[str, Any]:

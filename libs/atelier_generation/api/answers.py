@@ -1,23 +1,21 @@
 """How a servicer answers for jobs, whatever they make: submits, pages, streams of bytes."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import grpc.aio
 from google.api import httpbody_pb2
 from google.protobuf.message import Message
 from prometheus_client import Counter
 
-from atelier.events.v1 import events_pb2
 from atelier.jobs.v1 import job_pb2
 from atelier_generation.adapters.storage import StorageAssets
 from atelier_generation.api.messages import request_hash
 from atelier_generation.api.preference import wait_preference_s
-from atelier_generation.api.watching import Watching
 from atelier_generation.domain.generations import AskedT, Generations
 from atelier_jobs.job import Job
 from atelier_jobs.states import State
+from atelier_jobs.watch import Watching
 from atelier_service.errors import InvalidArgumentError
 from atelier_service.http import request_header, set_http
 from atelier_service.identity import current_principal
@@ -44,13 +42,6 @@ class _PageRequest(Protocol):
     page_size: int
     page_token: str
     state: job_pb2.State.ValueType
-
-
-class _WatchRequest(Protocol):
-    id: str
-    after_seq: int
-
-    def HasField(self, field_name: Literal["after_seq"], /) -> bool: ...
 
 
 class JobAnswers(Generic[AskedT]):
@@ -106,16 +97,6 @@ class JobAnswers(Generic[AskedT]):
         messages = fitting(map(written, page.jobs))
         before = page.next_before if len(messages) == len(page.jobs) else page.jobs[len(messages) - 1].id
         return messages, encode_token(before) if before else ""
-
-    async def events(self, request: _WatchRequest, context: Context) -> AsyncGenerator[events_pb2.Event, None]:
-        """What happens to one job, to its end."""
-        owner = current_principal().subject
-        await self._generations.get(owner, request.id)
-        await context.send_initial_metadata(())  # the stream is open now, and not when something happens
-        after_seq = request.after_seq if request.HasField("after_seq") else None
-        async with aclosing(self._watching.events(owner, request.id, after_seq)) as events:
-            async for event in events:
-                yield event
 
     async def content(
         self, job_id: str, asset_of: Callable[[bytes], str], context: Context

@@ -16,8 +16,8 @@ from atelier_generation.adapters.model_reports import SqlModelReports
 from atelier_generation.adapters.result_cache import SqlResultCache
 from atelier_generation.adapters.storage import StorageAssets
 from atelier_generation.adapters.tables import tables_of
+from atelier_generation.api.event_streams import EventStreams
 from atelier_generation.api.queue_status import tell_queue_status
-from atelier_generation.api.watching import Watching
 from atelier_generation.domain.generations import AskedT, Generations, Resolve
 from atelier_generation.domain.kind import Kind
 from atelier_generation.domain.models import Models
@@ -33,12 +33,14 @@ from atelier_jobs.sql_outbox import SqlOutbox
 from atelier_jobs.sql_upkeep import SqlUpkeep
 from atelier_jobs.store import JobStore, Limits
 from atelier_jobs.streams import Streams
+from atelier_jobs.watch import Watching
 from atelier_service import process
 from atelier_service.channel import open_channel
 from atelier_service.credentials import ServiceCredential
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.server import RunningServer, run_server
+from atelier_service.stream_slots import StreamSlots
 from atelier_service.url_signing import UrlSigner
 
 
@@ -50,6 +52,7 @@ class Parts(Generic[AskedT]):
     jobs: JobStore
     models: Models
     watching: Watching
+    streams: EventStreams[AskedT]
     storage: StorageAssets
     urls: UrlSigner
 
@@ -104,9 +107,16 @@ async def serve_api(
             await tidying.tidy(what.job_id)
 
         relay = Relay(SqlOutbox(database), bus, Streams((kind.name,)), cleanup=cleanup)
-        watching = Watching(jobs, bus, database.events, heartbeat_s=settings.watch_heartbeat_s)
+        watching = Watching(
+            jobs,
+            bus,
+            database.events,
+            heartbeat_s=settings.watch_heartbeat_s,
+            rate_per_s=settings.watch_rate_per_s,
+        )
+        streams = EventStreams(generations, watching, StreamSlots(settings.max_streams_per_caller))
         models = Models(catalogue, reports, BusModelCommands(bus, kind.name))
-        parts = Parts(generations, jobs, models, watching, storage, UrlSigner(auth))
+        parts = Parts(generations, jobs, models, watching, streams, storage, UrlSigner(auth))
         revoked = RevokedKeys()
         works = (
             relay.run(),

@@ -9,10 +9,13 @@ CLUSTER_OF = {
     "atelier.auth.v1.AuthService": "auth",
     "atelier.storage.v1.StorageService": "storage",
     "atelier.image.v1.ImageService": "image",
+    "atelier.image.v1.ImageStreamService": "image",
     "atelier.image.v1.ModelService": "image",
     "atelier.video.v1.VideoService": "video",
+    "atelier.video.v1.VideoStreamService": "video",
     "atelier.video.v1.VideoModelService": "video",
     "atelier.events.v1.EventService": "events",
+    "atelier.events.v1.EventStreamService": "events",
     "atelier.events.v1.SystemService": "events",
 }
 """Which process serves which service of the contracts."""
@@ -24,6 +27,10 @@ SERVICE_CLUSTERS = tuple(sorted(set(CLUSTER_OF.values())))
 
 _HEALTH_INTERVAL_S = 1.0
 _CONNECTION_BUFFER_BYTES = 1 << 20
+_STREAM_WINDOW_BYTES = 256 << 10
+_CONNECTION_WINDOW_BYTES = (1 << 31) - 1
+"""What a reader does not take stays in its stream's window, and in the window of the connection that all callers of a
+service share. That one must never fill: a few stalled readers would stop everybody."""
 
 
 def streams(cluster: str) -> str:
@@ -46,7 +53,11 @@ def _own(host: str) -> str:
 
 def _cluster(name: str, address: str, *, http2: bool, max_requests: int = 1024) -> Config:
     host, port = split_address(address)
-    protocol: Config = {"http2_protocol_options": {}} if http2 else {"http_protocol_options": {}}
+    windows = {
+        "initial_stream_window_size": _STREAM_WINDOW_BYTES,
+        "initial_connection_window_size": _CONNECTION_WINDOW_BYTES,
+    }
+    protocol: Config = {"http2_protocol_options": windows} if http2 else {"http_protocol_options": {}}
     return {
         "name": name,
         "type": "STATIC" if _is_ip(host) else "STRICT_DNS",

@@ -10,6 +10,12 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 _VERBS = ("get", "put", "post", "delete", "patch")
 _HTTP_BODY = ".google.api.HttpBody"
+_FRAMED = "StreamService"
+
+
+def is_framed(service: str) -> bool:
+    """Whether `service` writes the streams of another one as REST sends them: it has the routes of that one."""
+    return service.endswith(_FRAMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,11 @@ class Method:
         return f"/{self.service}/{self.name}"
 
     @property
+    def is_framed(self) -> bool:
+        """True when it is another RPC's stream as REST sends it."""
+        return is_framed(self.service)
+
+    @property
     def is_read(self) -> bool:
         """True when asking twice does no harm."""
         return all(binding.verb == "GET" for binding in self.bindings)
@@ -93,7 +104,7 @@ def read_methods(descriptor_set: Path) -> tuple[Method, ...]:
                         streams_in=method.client_streaming,
                         streams_out=method.server_streaming,
                         takes_bytes=takes_bytes,
-                        gives_bytes=method.output_type == _HTTP_BODY,
+                        gives_bytes=method.output_type == _HTTP_BODY and not is_framed(service.name),
                     )
                 )
     return tuple(found)

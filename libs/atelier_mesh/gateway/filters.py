@@ -1,5 +1,7 @@
 """The HTTP filters of the public port, in the order in which a request meets them."""
 
+from collections.abc import Iterable
+
 from atelier_mesh.gateway.clusters import SERVICE_CLUSTERS
 from atelier_mesh.gateway.config import Config, seconds, typed
 from atelier_mesh.gateway.contract import Method
@@ -110,9 +112,8 @@ def _rate_limit(settings: GatewaySettings) -> Config:
     )  # fmt: skip
 
 
-def transcoder(settings: GatewaySettings, methods: tuple[Method, ...], *, sse: bool = False) -> Config:
-    """REST to gRPC. A stream is one JSON object a line, or server-sent events."""
-    framing = "stream_sse_style_delimited" if sse else "stream_newline_delimited"
+def transcoder(settings: GatewaySettings, methods: Iterable[Method]) -> Config:
+    """REST to gRPC, for the services of `methods`."""
     return typed(
         "extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
         proto_descriptor=str(settings.descriptor_set),
@@ -128,7 +129,6 @@ def transcoder(settings: GatewaySettings, methods: tuple[Method, ...], *, sse: b
         print_options={
             "always_print_primitive_fields": True,
             "preserve_proto_field_names": True,
-            framing: True,
         },
     )
 
@@ -174,6 +174,9 @@ def build_filters(settings: GatewaySettings, methods: tuple[Method, ...]) -> lis
         {**named("buffer", "buffer.v3.Buffer", max_request_bytes=settings.max_json_bytes), "disabled": True},
         # Just before the transcoder, which would drop what it does not know.
         _contract(settings, methods),
-        {"name": "envoy.filters.http.grpc_json_transcoder", "typed_config": transcoder(settings, methods)},
+        {
+            "name": "envoy.filters.http.grpc_json_transcoder",
+            "typed_config": transcoder(settings, (method for method in methods if not method.is_framed)),
+        },
         named("router", "router.v3.Router", suppress_envoy_headers=True),
     ]

@@ -6,7 +6,7 @@ look at their text (which field is wrong, why a token was refused).
 
 from dataclasses import dataclass
 
-from atelier_mesh.gateway.config import Config, typed
+from atelier_mesh.gateway.config import Config, seconds, typed
 
 _ENVOYS_WORDS = "malformed request: %LOCAL_REPLY_BODY%"
 """What Envoy says, for rest.lua, which makes a message for the caller of it."""
@@ -21,6 +21,8 @@ class Reply:
     """google.rpc.Code."""
     reason: str
     message: str
+    retry_after_s: int = 0
+    """Seconds after which a repeat may succeed; 0 for no word about that."""
 
 
 REPLIES = (
@@ -31,10 +33,10 @@ REPLIES = (
     Reply(408, 4, "REQUEST_TIMEOUT", "the request came too slowly"),
     Reply(413, 11, "BODY_TOO_LARGE", "the body is too large"),
     Reply(415, 3, "UNSUPPORTED_MEDIA_TYPE", "send application/json"),
-    Reply(429, 8, "RATE_LIMITED", "too many requests; try again after Retry-After seconds"),
+    Reply(429, 8, "RATE_LIMITED", "too many requests; try again after Retry-After seconds", 1),
     Reply(431, 11, "HEADERS_TOO_LARGE", "the headers are too large"),
-    Reply(502, 14, "UNAVAILABLE", "the service is unavailable; try again"),
-    Reply(503, 14, "UNAVAILABLE", "the service is unavailable; try again"),
+    Reply(502, 14, "UNAVAILABLE", "the service is unavailable; try again", 1),
+    Reply(503, 14, "UNAVAILABLE", "the service is unavailable; try again", 1),
     Reply(504, 4, "DEADLINE_EXCEEDED", "the service did not answer in time"),
 )
 _OTHER = Reply(500, 13, "INTERNAL", "internal error")
@@ -48,7 +50,19 @@ def status_body(reply: Reply) -> Config:
         "domain": "atelier",
         "metadata": {},
     }
-    return {"code": reply.code, "message": reply.message, "details": [info]}
+    details: list[Config] = [info]
+    if reply.retry_after_s:
+        retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retry_delay": seconds(reply.retry_after_s)}
+        details.append(retry)
+    return {"code": reply.code, "message": reply.message, "details": details}
+
+
+def _retry_header(reply: Reply) -> Config:
+    """`Retry-After`, on answers in REST and as metadata in gRPC. Filters may have set it before."""
+    if not reply.retry_after_s:
+        return {}
+    header = {"key": "retry-after", "value": str(reply.retry_after_s)}
+    return {"headers_to_add": [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
 
 
 def _status_is(op: str, http: int) -> Config:
@@ -80,13 +94,14 @@ def _mapper(reply: Reply, op: str) -> Config:
     return {
         "filter": {"and_filter": {"filters": [_status_is(op, reply.http), _IS_REST]}},
         "body_format_override": {"json_format": status_body(reply)},
+        **_retry_header(reply),
     }
 
 
 def _grpc_mapper(reply: Reply, op: str) -> Config:
     """For gRPC the message alone, which becomes `grpc-message`: Envoy's own would tell of upstream connections."""
     text = {"body_format_override": {"text_format_source": {"inline_string": reply.message}}}
-    return {"filter": _status_is(op, reply.http), **text}
+    return {"filter": _status_is(op, reply.http), **text, **_retry_header(reply)}
 
 
 def _because(details: str) -> Config:
@@ -104,13 +119,13 @@ def _because(details: str) -> Config:
 
 def _replaced(wrong: Config, right: Reply) -> list[Config]:
     """Another status, for REST and for gRPC, than Envoy would give."""
-    as_json = {"body_format_override": {"json_format": status_body(right)}}
+    as_json = {"body_format_override": {"json_format": status_body(right)}, **_retry_header(right)}
     as_text: Config = {}
     if right.message != _ENVOYS_WORDS:
         as_text = {"body_format_override": {"text_format_source": {"inline_string": right.message}}}
     return [
         {"filter": {"and_filter": {"filters": [wrong, _IS_REST]}}, "status_code": right.http, **as_json},
-        {"filter": wrong, "status_code": right.http, **as_text},
+        {"filter": wrong, "status_code": right.http, **as_text, **_retry_header(right)},
     ]
 
 

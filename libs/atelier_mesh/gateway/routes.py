@@ -126,6 +126,18 @@ def _uploads(settings: GatewaySettings, methods: tuple[Method, ...]) -> list[Con
     ]
 
 
+def _streams(settings: GatewaySettings, methods: tuple[Method, ...], **filters: Config) -> list[Config]:
+    """Streams of events: services write their frames (NDJSON, server-sent events) themselves, for the transcoder knows
+    no `id:` and no content type of NDJSON."""
+    framed = [method for method in methods if method.is_framed]
+    framing = {_TRANSCODER: transcoder(settings, framed)}
+    return [
+        _rest(f"stream {binding.template}", _path_match(binding), **filters, **framing)
+        for method in framed
+        for binding in method.bindings
+    ]
+
+
 def _rpc(settings: GatewaySettings, method: Method) -> Config:
     """The route of one RPC, for gRPC, gRPC-Web and what was transcoded."""
     cluster = CLUSTER_OF[method.service]
@@ -191,13 +203,11 @@ def _cors(settings: GatewaySettings) -> Config:
 
 def build_routes(settings: GatewaySettings, methods: tuple[Method, ...]) -> Config:
     """The route table. What is not in it is 404, or UNIMPLEMENTED for gRPC: internal RPCs, reflection, health."""
-    sse = {_TRANSCODER: transcoder(settings, methods, sse=True)}
     bounded = {
         "envoy.filters.http.buffer": typed(
             "extensions.filters.http.buffer.v3.BufferPerRoute", buffer={"max_request_bytes": settings.max_json_bytes}
         )
     }
-    accepts_sse = {"name": "accept", "string_match": {"contains": "text/event-stream"}}
     return {
         "name": "public",
         "max_direct_response_body_size_bytes": 4 << 20,
@@ -215,7 +225,7 @@ def build_routes(settings: GatewaySettings, methods: tuple[Method, ...]) -> Conf
                     *_not_json(methods),
                     *_uploads(settings, methods),
                     *(_rest(f"public {path}", {"path": path}, **_NO_CREDENTIALS) for path in _PUBLIC_REST),
-                    _rest("sse", {"prefix": "/api/", "headers": [accepts_sse]}, **bounded, **sse),
+                    *_streams(settings, methods, **bounded),
                     _rest("rest", {"prefix": "/api/"}, **bounded),
                     *(_rpc(settings, method) for method in methods),
                     # Never no route at all: ext_authz lets a request without a route pass unasked.

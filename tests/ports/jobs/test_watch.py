@@ -1,18 +1,22 @@
 """Streams of one job: nothing missed, nothing twice, one end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from atelier.events.v1.events_pb2 import Event
 from atelier_jobs.attempt import Attempt
 from atelier_jobs.events import EventFactory
-from atelier_jobs.job import Failure, Job
+from atelier_jobs.job import EventRecord, Failure, Job
+from atelier_jobs.shared_event import SharedEvent
 from atelier_jobs.states import State
+from atelier_jobs.store import JobStore
 from atelier_jobs.testing.nats import NatsServer
-from atelier_jobs.watch import Event, wait_for_end, watch
-from atelier_service.errors import NotFoundError
+from atelier_jobs.watch import Watching
+from atelier_service.errors import NotFoundError, UnavailableError
 from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import Process, make_result, open_process, open_worker
 from tests.unit.jobs.test_events import clip_progress
@@ -24,22 +28,32 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'jobs.db'}"
 
 
+def watching_of(api: Process, **options: float) -> Watching:
+    """Watches jobs as the API process does."""
+    return Watching(api.plane.jobs, api.bus, api.plane.events, **options)
+
+
 class Watcher:
     """Collects a stream in the background."""
 
     def __init__(
-        self, api: Process, job: Job, *, after_seq: int | None = None, heartbeat_s: float = 15.0, steps: bool = True
+        self,
+        api: Process,
+        job: Job,
+        *,
+        after_seq: int | None = None,
+        heartbeat_s: float = 15.0,
+        steps: bool = True,
+        watching: Watching | None = None,
     ) -> None:
         self.events: list[Event] = []
-        self._stream = watch(
-            api.plane.jobs, api.bus, api.plane.events, owner=job.owner, job_id=job.id, after_seq=after_seq,
-            heartbeat_s=heartbeat_s, steps=steps,
-        )  # fmt: skip
+        watching = watching or watching_of(api, heartbeat_s=heartbeat_s)
+        self._stream = watching.events(job.owner, job.id, after_seq, steps=steps)
         self._task = asyncio.create_task(self._collect())
 
     async def _collect(self) -> None:
-        async for event in self._stream:
-            self.events.append(event)
+        async for shared in self._stream:
+            self.events.append(shared.event)
 
     async def end(self, timeout_s: float = 10) -> list[Event]:
         """Every event, when the stream has ended."""
@@ -236,18 +250,115 @@ async def test_somebody_elses_job_cannot_be_watched(sqlite_url: str, nats_server
     async with open_process(sqlite_url, nats_server.url) as api:
         job = await api.plane.submit("ada")
         with pytest.raises(NotFoundError):
-            await anext(watch(api.plane.jobs, api.bus, api.plane.events, owner="bob", job_id=job.id))
+            await anext(watching_of(api).events("bob", job.id))
 
 
 async def test_waiting_answers_the_end_or_the_job_as_it_stands(sqlite_url: str, nats_server: NatsServer) -> None:
     async with open_process(sqlite_url, nats_server.url) as api:
         job = await api.plane.submit()
 
-        async def wait(timeout_s: float) -> Job:
-            return await wait_for_end(
-                api.plane.jobs, api.bus, api.plane.events, owner="ada", job_id=job.id, timeout_s=timeout_s
-            )
-
-        assert (await wait(0.1)).state is State.QUEUED
+        watching = watching_of(api)
+        assert (await watching.end("ada", job.id, 0.1)).state is State.QUEUED
         async with open_worker(api):
-            assert (await wait(10)).state is State.SUCCEEDED
+            assert (await watching.end("ada", job.id, 10)).state is State.SUCCEEDED
+
+
+async def test_who_watches_together_is_given_the_same_events(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        job = await api.plane.submit()
+        watching = watching_of(api)
+        streams = [watching.events("ada", job.id) for _ in range(20)]
+        for stream in streams:
+            assert (await anext(stream)).event.HasField("snapshot")
+        async with open_worker(api, _with_steps):
+            told = await asyncio.gather(*(_kept_of(stream) for stream in streams))
+        assert [shared.event.seq for shared in told[0]] == [2, 3]
+        # The very same objects: each was read, and is encoded, once.
+        assert all(kept == told[0] for kept in told)
+
+
+async def _kept_of(stream: AsyncIterator[SharedEvent]) -> list[SharedEvent]:
+    events = [shared async for shared in stream]
+    return [shared for shared in events if shared.event.generation_progress.terminal or not _step_of(shared.event)]
+
+
+def _step_of(event: Event) -> int:
+    return event.generation_progress.progress.step
+
+
+async def test_a_slow_watcher_loses_no_kept_event_and_is_told_the_newest_step(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
+    async with open_process(sqlite_url, nats_server.url, reconciles=False) as api:
+        job = await api.plane.submit(max_attempts=1000)
+        watching = watching_of(api)
+        slow, quick = watching.events("ada", job.id), Watcher(api, job, watching=watching)
+        await anext(slow)  # and nothing more, for as long as all this takes
+        await quick.saw(lambda event: event.HasField("snapshot"))
+        for _ in range(60):
+            claim = await api.plane.claim(await api.plane.again(job))
+            await api.plane.claims.fail(claim, Failure("BROKEN", "It broke."), delay_s=0)
+        await api.plane.claims.succeed(await api.plane.claim(await api.plane.again(job)), b"result")
+        await quick.end()
+
+        seqs = [shared.event.seq async for shared in slow]
+
+        assert seqs == list(range(2, 124))
+
+
+async def test_the_more_watch_the_fewer_steps_and_no_kept_event_is_left_out(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        job = await api.plane.submit()
+        watching = watching_of(api, rate_per_s=0.001)  # one step for each watcher would take a quarter of an hour
+        watchers = [Watcher(api, job, watching=watching) for _ in range(3)]
+        for watcher in watchers:
+            await watcher.saw(lambda event: event.HasField("snapshot"))
+        async with open_worker(api, _with_steps):
+            for watcher in watchers:
+                events = await watcher.end()
+                assert _is_story(events)
+                assert [e.seq for e in events if e.generation_progress.terminal or not _step_of(e)] == [1, 2, 3]
+                assert len(events) <= 4, "one step at most"
+
+
+class _Interrupted:
+    """A store that is unavailable at times."""
+
+    def __init__(self, jobs: JobStore) -> None:
+        self._jobs = jobs
+        self.available = True
+
+    async def get(self, owner: str, job_id: str) -> Job:
+        self._check()
+        return await self._jobs.get(owner, job_id)
+
+    async def events_after(self, job_id: str, seq: int) -> Sequence[EventRecord]:
+        self._check()
+        return await self._jobs.events_after(job_id, seq)
+
+    def _check(self) -> None:
+        if not self.available:
+            raise UnavailableError("DATABASE_UNAVAILABLE", "the database does not answer; try again", retry_after_s=1)
+
+
+async def test_without_the_database_all_streams_end_and_the_next_watcher_begins_anew(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api:
+        job = await api.plane.submit()
+        store = _Interrupted(api.plane.jobs)
+        watching = Watching(cast(JobStore, store), api.bus, api.plane.events, heartbeat_s=0.1)
+        streams = [watching.events("ada", job.id) for _ in range(3)]
+        for stream in streams:
+            await anext(stream)
+        store.available = False
+        for stream in streams:
+            with pytest.raises(UnavailableError):
+                async for _ in stream:
+                    pass
+        store.available = True
+        again = watching.events("ada", job.id)
+        assert (await anext(again)).event.HasField("snapshot")
+        await again.aclose()

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from atelier_jobs.attempt import Attempt
 from atelier_jobs.job import Job
-from atelier_jobs.watch import wait_for_end
+from atelier_jobs.watch import Watching
 from atelier_service.telemetry import tracer
 from tests.ports.jobs.mesh import make_result, open_process, open_worker
 
@@ -33,7 +33,7 @@ async def main(database_url: str, nats_url: str) -> None:
     async with open_process(database_url, nats_url) as api, open_worker(api, _in_a_thread):
         with tracer().start_as_current_span("caller"):
             job = await api.plane.submit()
-        ended = await wait_for_end(api.plane.jobs, api.bus, api.plane.events, owner="ada", job_id=job.id, timeout_s=20)
+        ended = await Watching(api.plane.jobs, api.bus, api.plane.events).end("ada", job.id, 20)
         assert ended.result is not None
     for span in exporter.get_finished_spans():
         if not span.name.startswith("sql"):

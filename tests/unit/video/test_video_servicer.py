@@ -62,7 +62,7 @@ class Call:
 def servicer() -> VideoServicer:
     set_principal(Principal("ada"))
     world: Any = World()
-    return VideoServicer(Parts(world, world, world, world, world, world))
+    return VideoServicer(Parts(world, world, world, world, world, world, world))
 
 
 async def _frame(servicer: VideoServicer, call: Call) -> bytes:

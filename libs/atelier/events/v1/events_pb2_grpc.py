@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from atelier.events.v1 import events_pb2 as atelier_dot_events_dot_v1_dot_events__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -48,7 +49,10 @@ class EventServiceServicer:
 
     def Subscribe(self, request, context):
         """Every event of the caller from now on, or from `after` on; heartbeats every 15 s.
-        Errors: INVALID_ARGUMENT (malformed cursor), OUT_OF_RANGE (cursor older than the 24 h that are kept), UNAVAILABLE.
+        Over REST, `Last-Event-ID` resumes like `after`.
+        Errors: INVALID_ARGUMENT (malformed cursor), OUT_OF_RANGE (cursor older than the 24 h that are kept), UNAVAILABLE,
+        ABORTED (events came faster than they were read), RESOURCE_EXHAUSTED (too many streams of the caller, with
+        RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,6 +95,87 @@ class EventService:
             '/atelier.events.v1.EventService/Subscribe',
             atelier_dot_events_dot_v1_dot_events__pb2.SubscribeRequest.SerializeToString,
             atelier_dot_events_dot_v1_dot_events__pb2.Event.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class EventStreamServiceStub:
+    """The stream of EventService as REST sends it: bytes, made once for all who watch. Clients of gRPC call EventService; the
+    gateway sends a GET of the same route here. It is no part of the REST document, where Subscribe describes it.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Subscribe = channel.unary_stream(
+                '/atelier.events.v1.EventStreamService/Subscribe',
+                request_serializer=atelier_dot_events_dot_v1_dot_events__pb2.SubscribeRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+
+
+class EventStreamServiceServicer:
+    """The stream of EventService as REST sends it: bytes, made once for all who watch. Clients of gRPC call EventService; the
+    gateway sends a GET of the same route here. It is no part of the REST document, where Subscribe describes it.
+    """
+
+    def Subscribe(self, request, context):
+        """Subscribe as `text/event-stream` when `accept` asks for that, otherwise as `application/x-ndjson`. Server-sent
+        events have `cursor` as their `id`; `last-event-id` resumes after it, before `after`.
+        Errors: those of Subscribe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_EventStreamServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Subscribe': grpc.unary_stream_rpc_method_handler(
+                    servicer.Subscribe,
+                    request_deserializer=atelier_dot_events_dot_v1_dot_events__pb2.SubscribeRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'atelier.events.v1.EventStreamService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('atelier.events.v1.EventStreamService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class EventStreamService:
+    """The stream of EventService as REST sends it: bytes, made once for all who watch. Clients of gRPC call EventService; the
+    gateway sends a GET of the same route here. It is no part of the REST document, where Subscribe describes it.
+    """
+
+    @staticmethod
+    def Subscribe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/atelier.events.v1.EventStreamService/Subscribe',
+            atelier_dot_events_dot_v1_dot_events__pb2.SubscribeRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

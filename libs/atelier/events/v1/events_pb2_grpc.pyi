@@ -5,6 +5,7 @@ Everything that happens, as it is told on the bus, over gRPC, SSE, NDJSON and We
 
 from atelier.events.v1 import events_pb2 as _events_pb2
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 
@@ -18,7 +19,10 @@ class EventServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     Subscribe: _aio.UnaryStreamMultiCallable[_events_pb2.SubscribeRequest, _events_pb2.Event]
     """Every event of the caller from now on, or from `after` on; heartbeats every 15 s.
-    Errors: INVALID_ARGUMENT (malformed cursor), OUT_OF_RANGE (cursor older than the 24 h that are kept), UNAVAILABLE.
+    Over REST, `Last-Event-ID` resumes like `after`.
+    Errors: INVALID_ARGUMENT (malformed cursor), OUT_OF_RANGE (cursor older than the 24 h that are kept), UNAVAILABLE,
+    ABORTED (events came faster than they were read), RESOURCE_EXHAUSTED (too many streams of the caller, with
+    RetryInfo).
     """
 
 class EventServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -31,10 +35,43 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_events_pb2.SubscribeRequest, _abc.AsyncIterator[_events_pb2.Event]],
     ) -> _abc.AsyncIterator[_events_pb2.Event]:
         """Every event of the caller from now on, or from `after` on; heartbeats every 15 s.
-        Errors: INVALID_ARGUMENT (malformed cursor), OUT_OF_RANGE (cursor older than the 24 h that are kept), UNAVAILABLE.
+        Over REST, `Last-Event-ID` resumes like `after`.
+        Errors: INVALID_ARGUMENT (malformed cursor), OUT_OF_RANGE (cursor older than the 24 h that are kept), UNAVAILABLE,
+        ABORTED (events came faster than they were read), RESOURCE_EXHAUSTED (too many streams of the caller, with
+        RetryInfo).
         """
 
 def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: _aio.Server) -> None: ...
+
+class EventStreamServiceStub:
+    """The stream of EventService as REST sends it: bytes, made once for all who watch. Clients of gRPC call EventService; the
+    gateway sends a GET of the same route here. It is no part of the REST document, where Subscribe describes it.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    Subscribe: _aio.UnaryStreamMultiCallable[_events_pb2.SubscribeRequest, _httpbody_pb2.HttpBody]
+    """Subscribe as `text/event-stream` when `accept` asks for that, otherwise as `application/x-ndjson`. Server-sent
+    events have `cursor` as their `id`; `last-event-id` resumes after it, before `after`.
+    Errors: those of Subscribe.
+    """
+
+class EventStreamServiceServicer(metaclass=_abc_1.ABCMeta):
+    """The stream of EventService as REST sends it: bytes, made once for all who watch. Clients of gRPC call EventService; the
+    gateway sends a GET of the same route here. It is no part of the REST document, where Subscribe describes it.
+    """
+
+    @_abc_1.abstractmethod
+    def Subscribe(
+        self,
+        request: _events_pb2.SubscribeRequest,
+        context: _aio.ServicerContext[_events_pb2.SubscribeRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
+    ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
+        """Subscribe as `text/event-stream` when `accept` asks for that, otherwise as `application/x-ndjson`. Server-sent
+        events have `cursor` as their `id`; `last-event-id` resumes after it, before `after`.
+        Errors: those of Subscribe.
+        """
+
+def add_EventStreamServiceServicer_to_server(servicer: EventStreamServiceServicer, server: _aio.Server) -> None: ...
 
 class SystemServiceStub:
     """How the mesh is doing."""

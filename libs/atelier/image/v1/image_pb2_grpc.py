@@ -151,7 +151,8 @@ class ImageServiceServicer:
     def WatchImage(self, request, context):
         """What happens to one image: a snapshot first (or, with `after_seq`, every kept event after that number), then
         progress and previews, one terminal event, and the end. Heartbeats every 15 s.
-        Errors: NOT_FOUND.
+        Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
+        Errors: NOT_FOUND, RESOURCE_EXHAUSTED (too many streams of the caller, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -418,6 +419,88 @@ class ImageService:
             '/atelier.image.v1.ImageService/WatchImage',
             atelier_dot_image_dot_v1_dot_image__pb2.WatchImageRequest.SerializeToString,
             atelier_dot_events_dot_v1_dot_events__pb2.Event.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class ImageStreamServiceStub:
+    """The streams of ImageService as REST sends them: bytes, made once for all who watch. Clients of gRPC call ImageService;
+    the gateway sends a GET of the same route here. It is no part of the REST document, where WatchImage describes it.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.WatchImage = channel.unary_stream(
+                '/atelier.image.v1.ImageStreamService/WatchImage',
+                request_serializer=atelier_dot_image_dot_v1_dot_image__pb2.WatchImageRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+
+
+class ImageStreamServiceServicer:
+    """The streams of ImageService as REST sends them: bytes, made once for all who watch. Clients of gRPC call ImageService;
+    the gateway sends a GET of the same route here. It is no part of the REST document, where WatchImage describes it.
+    """
+
+    def WatchImage(self, request, context):
+        """WatchImage as `text/event-stream` when `accept` asks for that, otherwise as `application/x-ndjson`. Server-sent
+        events have `seq` as their `id`; `last-event-id` resumes after it, before `after_seq`. HTTP 204 when nothing follows
+        that id any more, so that an EventSource stops.
+        Errors: those of WatchImage.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ImageStreamServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'WatchImage': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchImage,
+                    request_deserializer=atelier_dot_image_dot_v1_dot_image__pb2.WatchImageRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'atelier.image.v1.ImageStreamService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('atelier.image.v1.ImageStreamService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class ImageStreamService:
+    """The streams of ImageService as REST sends them: bytes, made once for all who watch. Clients of gRPC call ImageService;
+    the gateway sends a GET of the same route here. It is no part of the REST document, where WatchImage describes it.
+    """
+
+    @staticmethod
+    def WatchImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/atelier.image.v1.ImageStreamService/WatchImage',
+            atelier_dot_image_dot_v1_dot_image__pb2.WatchImageRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

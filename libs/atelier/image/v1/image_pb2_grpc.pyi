@@ -58,7 +58,8 @@ class ImageServiceStub:
     WatchImage: _aio.UnaryStreamMultiCallable[_image_pb2.WatchImageRequest, _events_pb2.Event]
     """What happens to one image: a snapshot first (or, with `after_seq`, every kept event after that number), then
     progress and previews, one terminal event, and the end. Heartbeats every 15 s.
-    Errors: NOT_FOUND.
+    Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
+    Errors: NOT_FOUND, RESOURCE_EXHAUSTED (too many streams of the caller, with RetryInfo).
     """
 
 class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -150,10 +151,43 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_events_pb2.Event]:
         """What happens to one image: a snapshot first (or, with `after_seq`, every kept event after that number), then
         progress and previews, one terminal event, and the end. Heartbeats every 15 s.
-        Errors: NOT_FOUND.
+        Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
+        Errors: NOT_FOUND, RESOURCE_EXHAUSTED (too many streams of the caller, with RetryInfo).
         """
 
 def add_ImageServiceServicer_to_server(servicer: ImageServiceServicer, server: _aio.Server) -> None: ...
+
+class ImageStreamServiceStub:
+    """The streams of ImageService as REST sends them: bytes, made once for all who watch. Clients of gRPC call ImageService;
+    the gateway sends a GET of the same route here. It is no part of the REST document, where WatchImage describes it.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    WatchImage: _aio.UnaryStreamMultiCallable[_image_pb2.WatchImageRequest, _httpbody_pb2.HttpBody]
+    """WatchImage as `text/event-stream` when `accept` asks for that, otherwise as `application/x-ndjson`. Server-sent
+    events have `seq` as their `id`; `last-event-id` resumes after it, before `after_seq`. HTTP 204 when nothing follows
+    that id any more, so that an EventSource stops.
+    Errors: those of WatchImage.
+    """
+
+class ImageStreamServiceServicer(metaclass=_abc_1.ABCMeta):
+    """The streams of ImageService as REST sends them: bytes, made once for all who watch. Clients of gRPC call ImageService;
+    the gateway sends a GET of the same route here. It is no part of the REST document, where WatchImage describes it.
+    """
+
+    @_abc_1.abstractmethod
+    def WatchImage(
+        self,
+        request: _image_pb2.WatchImageRequest,
+        context: _aio.ServicerContext[_image_pb2.WatchImageRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
+    ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
+        """WatchImage as `text/event-stream` when `accept` asks for that, otherwise as `application/x-ndjson`. Server-sent
+        events have `seq` as their `id`; `last-event-id` resumes after it, before `after_seq`. HTTP 204 when nothing follows
+        that id any more, so that an EventSource stops.
+        Errors: those of WatchImage.
+        """
+
+def add_ImageStreamServiceServicer_to_server(servicer: ImageStreamServiceServicer, server: _aio.Server) -> None: ...
 
 class ModelServiceStub:
     """The models that can be asked for."""

@@ -165,7 +165,8 @@ class VideoServiceServicer:
         """What happens to one video: a snapshot first (or, with `after_seq`, every kept event after that number), then
         progress for each denoising step and each encoded frame, previews, one terminal event, and the end. Heartbeats
         every 15 s.
-        Errors: NOT_FOUND.
+        Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
+        Errors: NOT_FOUND, RESOURCE_EXHAUSTED (too many streams of the caller, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -464,6 +465,88 @@ class VideoService:
             '/atelier.video.v1.VideoService/WatchVideo',
             atelier_dot_video_dot_v1_dot_video__pb2.WatchVideoRequest.SerializeToString,
             atelier_dot_events_dot_v1_dot_events__pb2.Event.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class VideoStreamServiceStub:
+    """The streams of VideoService as REST sends them: bytes, made once for all who watch. Clients of gRPC call VideoService;
+    the gateway sends a GET of the same route here. It is no part of the REST document, where WatchVideo describes it.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.WatchVideo = channel.unary_stream(
+                '/atelier.video.v1.VideoStreamService/WatchVideo',
+                request_serializer=atelier_dot_video_dot_v1_dot_video__pb2.WatchVideoRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+
+
+class VideoStreamServiceServicer:
+    """The streams of VideoService as REST sends them: bytes, made once for all who watch. Clients of gRPC call VideoService;
+    the gateway sends a GET of the same route here. It is no part of the REST document, where WatchVideo describes it.
+    """
+
+    def WatchVideo(self, request, context):
+        """WatchVideo as `text/event-stream` when `accept` asks for that, otherwise as `application/x-ndjson`. Server-sent
+        events have `seq` as their `id`; `last-event-id` resumes after it, before `after_seq`. HTTP 204 when nothing follows
+        that id any more, so that an EventSource stops.
+        Errors: those of WatchVideo.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_VideoStreamServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'WatchVideo': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchVideo,
+                    request_deserializer=atelier_dot_video_dot_v1_dot_video__pb2.WatchVideoRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'atelier.video.v1.VideoStreamService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('atelier.video.v1.VideoStreamService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class VideoStreamService:
+    """The streams of VideoService as REST sends them: bytes, made once for all who watch. Clients of gRPC call VideoService;
+    the gateway sends a GET of the same route here. It is no part of the REST document, where WatchVideo describes it.
+    """
+
+    @staticmethod
+    def WatchVideo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/atelier.video.v1.VideoStreamService/WatchVideo',
+            atelier_dot_video_dot_v1_dot_video__pb2.WatchVideoRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

@@ -63,7 +63,8 @@ class VideoServiceStub:
     """What happens to one video: a snapshot first (or, with `after_seq`, every kept event after that number), then
     progress for each denoising step and each encoded frame, previews, one terminal event, and the end. Heartbeats
     every 15 s.
-    Errors: NOT_FOUND.
+    Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
+    Errors: NOT_FOUND, RESOURCE_EXHAUSTED (too many streams of the caller, with RetryInfo).
     """
 
 class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -166,10 +167,43 @@ class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
         """What happens to one video: a snapshot first (or, with `after_seq`, every kept event after that number), then
         progress for each denoising step and each encoded frame, previews, one terminal event, and the end. Heartbeats
         every 15 s.
-        Errors: NOT_FOUND.
+        Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
+        Errors: NOT_FOUND, RESOURCE_EXHAUSTED (too many streams of the caller, with RetryInfo).
         """
 
 def add_VideoServiceServicer_to_server(servicer: VideoServiceServicer, server: _aio.Server) -> None: ...
+
+class VideoStreamServiceStub:
+    """The streams of VideoService as REST sends them: bytes, made once for all who watch. Clients of gRPC call VideoService;
+    the gateway sends a GET of the same route here. It is no part of the REST document, where WatchVideo describes it.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    WatchVideo: _aio.UnaryStreamMultiCallable[_video_pb2.WatchVideoRequest, _httpbody_pb2.HttpBody]
+    """WatchVideo as `text/event-stream` when `accept` asks for that, otherwise as `application/x-ndjson`. Server-sent
+    events have `seq` as their `id`; `last-event-id` resumes after it, before `after_seq`. HTTP 204 when nothing follows
+    that id any more, so that an EventSource stops.
+    Errors: those of WatchVideo.
+    """
+
+class VideoStreamServiceServicer(metaclass=_abc_1.ABCMeta):
+    """The streams of VideoService as REST sends them: bytes, made once for all who watch. Clients of gRPC call VideoService;
+    the gateway sends a GET of the same route here. It is no part of the REST document, where WatchVideo describes it.
+    """
+
+    @_abc_1.abstractmethod
+    def WatchVideo(
+        self,
+        request: _video_pb2.WatchVideoRequest,
+        context: _aio.ServicerContext[_video_pb2.WatchVideoRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
+    ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
+        """WatchVideo as `text/event-stream` when `accept` asks for that, otherwise as `application/x-ndjson`. Server-sent
+        events have `seq` as their `id`; `last-event-id` resumes after it, before `after_seq`. HTTP 204 when nothing follows
+        that id any more, so that an EventSource stops.
+        Errors: those of WatchVideo.
+        """
+
+def add_VideoStreamServiceServicer_to_server(servicer: VideoStreamServiceServicer, server: _aio.Server) -> None: ...
 
 class VideoModelServiceStub:
     """The models that draw clips."""

@@ -1,0 +1,28 @@
+"""How often progress goes out: the more watch, the less often."""
+
+_PREVIEW_WEIGHT = 10  # what a preview costs, in steps without one
+
+
+class Pace:
+    """Shares `rate_per_s` messages a second out among all who watch in this process.
+
+    A preview counts as ten messages: previews become rare first.
+    """
+
+    def __init__(self, rate_per_s: float) -> None:
+        self._rate_per_s = rate_per_s
+
+    def after_steps(self, count: int) -> float:
+        """Seconds to wait after `count` steps were sent."""
+        return count / self._rate_per_s
+
+    def after_previews(self, count: int) -> float:
+        """Seconds to wait after `count` previews were sent."""
+        return _PREVIEW_WEIGHT * count / self._rate_per_s
+
+
+class Audience:
+    """How many watch in this process."""
+
+    def __init__(self) -> None:
+        self.size = 0

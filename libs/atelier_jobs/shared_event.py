@@ -1,0 +1,71 @@
+"""An event on its way to many watchers: each of its encodings is made once, whoever asks first."""
+
+import json
+from enum import StrEnum
+from functools import cached_property
+
+from google.api import httpbody_pb2
+from google.protobuf.json_format import MessageToDict
+
+from atelier.events.v1 import events_pb2
+
+_RETRY_MS = 2000
+
+
+class Framing(StrEnum):
+    """How a stream is written over REST; the values are content types."""
+
+    NDJSON = "application/x-ndjson"
+    SSE = "text/event-stream"
+
+    @classmethod
+    def of(cls, accept: str | None) -> "Framing":
+        """What the `accept` header of a request asks for; NDJSON unless it names server-sent events."""
+        return cls.SSE if cls.SSE in (accept or "").lower() else cls.NDJSON
+
+    @property
+    def opening(self) -> bytes:
+        """The first frame (an encoded HttpBody), which tells the content type and holds no event."""
+        data = f"retry: {_RETRY_MS}\n\n" if self is Framing.SSE else ""
+        return _body(self, data)
+
+
+class SharedEvent:
+    """An event that does not change any more. `resume_id` is what a stream that broke resumes after; may be empty."""
+
+    def __init__(self, event: events_pb2.Event, resume_id: str = "") -> None:
+        self.event = event
+        self.resume_id = resume_id
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """As protobuf."""
+        return self.event.SerializeToString()
+
+    @cached_property
+    def json(self) -> str:
+        """As JSON on one line, as the gateway's transcoder prints messages."""
+        return json.dumps(
+            MessageToDict(self.event, preserving_proto_field_name=True, always_print_fields_with_no_presence=True),
+            separators=(",", ":"),
+            ensure_ascii=False,
+        )
+
+    def framed(self, framing: Framing) -> bytes:
+        """As one frame of a stream over REST: an encoded HttpBody."""
+        return self._sse if framing is Framing.SSE else self._ndjson
+
+    @cached_property
+    def _ndjson(self) -> bytes:
+        return _body(Framing.NDJSON, f"{self.json}\n")
+
+    @cached_property
+    def _sse(self) -> bytes:
+        # No `event:` name: browsers hand unnamed events to `onmessage`, and the type stands in the data.
+        resume = f"id: {self.resume_id}\n" if self.resume_id else ""
+        return _body(Framing.SSE, f"{resume}data: {self.json}\n\n")
+
+
+def _body(framing: Framing, data: str) -> bytes:
+    body = httpbody_pb2.HttpBody(content_type=framing, data=data.encode())
+    return bytes(body.SerializeToString())
