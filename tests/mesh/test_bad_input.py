@@ -48,7 +48,7 @@ def test_an_unknown_query_parameter_is_named(client: httpx2.Client) -> None:
     assert "colour" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/images/..%2fmodels", "/", "/api/v2/images"])
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/images/..%2fmodels", "/api/v2/images"])
 def test_an_unknown_path_is_json_and_tells_nothing(client: httpx2.Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code in (400, 404)
