@@ -45,26 +45,12 @@ local function invalid_request(message)
   return invalid(field, problem)
 end
 
--- 401 of jwt_authn, whose texts are for its operators, or of auth.
-local function unauthenticated(message)
-  if message == "Jwt is expired" then
-    return 401, status(16, "TOKEN_EXPIRED", "the token has expired")
-  elseif message:find("^Jw") or message:find("^Audiences") then
-    return 401, status(16, "TOKEN_INVALID", "the token is not valid")
-  elseif message ~= "" then
-    return 401, status(16, "UNAUTHENTICATED", message)
-  end
-  return 401, status(16, "UNAUTHENTICATED", "send Authorization: Bearer <token> or X-Api-Key: <key>")
-end
-
-local REFINE = { ["400"] = invalid_request, ["401"] = unauthenticated }
-
-local function refine(handle, how)
+local function refine(handle)
   local buffer = handle:body()
   if not buffer then return end
   local message = local_message(buffer:getBytes(0, buffer:length()))
   if not message then return end
-  local http, body = how(message)
+  local http, body = invalid_request(message)
   -- Asked for again: body() waited, and what was held before does not outlive a wait.
   local headers = handle:headers()
   headers:replace(":status", tostring(http))
@@ -73,12 +59,18 @@ end
 
 local GRPC_HEADERS = { "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-accept-encoding", "grpc-encoding" }
 
+-- An answer of the gateway itself to a gRPC-Web client has no content type yet.
+local function is_grpc(headers)
+  local kind = headers:get("content-type")
+  return kind and kind:find("^application/grpc") or not kind and headers:get("grpc-status")
+end
+
 function envoy_on_response(handle)
   local headers = handle:headers()
   local code, length = headers:get("x-http-code"), headers:get("x-http-content-length")
   headers:remove("x-http-code")
   headers:remove("x-http-content-length")
-  if (headers:get("content-type") or ""):find("^application/grpc") then return end
+  if is_grpc(headers) then return end
   for _, name in ipairs(GRPC_HEADERS) do headers:remove(name) end
   if length then headers:replace("content-length", length) end
   if code and code:find("^[2-5]%d%d$") then
@@ -86,6 +78,5 @@ function envoy_on_response(handle)
     if code == "204" or code == "304" then headers:remove("content-type") end
     return
   end
-  local how = REFINE[headers:get(":status")]
-  if how then refine(handle, how) end
+  if headers:get(":status") == "400" then refine(handle) end
 end

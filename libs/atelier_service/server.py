@@ -24,10 +24,14 @@ from atelier_service.settings import ServiceSettings
 
 _log = structlog.get_logger(__name__)
 
-_OPTIONS = [
+SERVER_OPTIONS = [
     # The runtime's own limit: what lies between is refused by DecodingInterceptor, with a reason.
     ("grpc.max_receive_message_length", 2 * MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Metadata between the two limits is refused by chance. The gateway lets 16 KiB through (headers.lua), sends the
+    # path of a REST call a second time, and adds a token.
+    ("grpc.max_metadata_size", 64 * 1024),
+    ("grpc.absolute_max_metadata_size", 128 * 1024),
     # Two servers on one port would share its calls by chance.
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -61,7 +65,7 @@ async def run_server(
     """
     known = revoked or RevokedKeys()
     server = grpc.aio.server(
-        options=_OPTIONS,
+        options=SERVER_OPTIONS,
         interceptors=[
             TracingInterceptor(),  # outermost: the span sees the status that the caller sees
             MetricsInterceptor(),  # likewise

@@ -37,6 +37,7 @@ from atelier.video.v1.video_pb2_grpc import (
 from atelier_mesh.gateway.bootstrap import render
 from atelier_mesh.gateway.command import envoy_command
 from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_service.server import SERVER_OPTIONS
 from atelier_service.testing.tokens import TestSigner
 from atelier_service.testing.wait import eventually
 from envoy_api.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
@@ -92,7 +93,7 @@ async def _echo(connection: websockets.ServerConnection) -> None:
 async def serve(signer: TestSigner, port: int = 0) -> AsyncIterator[Upstream]:
     """The services, serving."""
     called = Called()
-    server = grpc.aio.server(interceptors=[called])
+    server = grpc.aio.server(interceptors=[called], options=SERVER_OPTIONS)
     images, videos = Images(), Videos()  # type: ignore[abstract]  # the rest is not asked
     storage, auth = Storage(), Auth(signer)  # type: ignore[abstract]
     add_ImageServiceServicer_to_server(images, server)

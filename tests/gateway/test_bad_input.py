@@ -6,6 +6,7 @@ import json
 import protovalidate
 import pytest
 
+from tests.gateway.doors import Door
 from tests.gateway.mesh import Gateway, Upstream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -256,6 +257,17 @@ async def test_an_escaped_slash_is_refused(gateway: Gateway, ada: dict[str, str]
     assert answer.json()["details"][0]["reason"] == "INVALID_REQUEST"
 
 
+@pytest.mark.parametrize("method", ["QUERY", "PROPFIND", "TRACE", "OPTIONS", "PATCH", "POST"])
+@pytest.mark.parametrize("kind", [{}, {"content-type": "application/json"}], ids=["bare", "json"])
+async def test_a_method_that_a_path_does_not_know_is_405(
+    gateway: Gateway, ada: dict[str, str], method: str, kind: dict[str, str]
+) -> None:
+    answer = await gateway.rest.request(method, "/api/v1/images/1", headers={**ada, **kind})
+
+    assert answer.status_code == 405
+    assert answer.json()["details"][0]["reason"] == "METHOD_NOT_ALLOWED"
+
+
 async def test_a_method_that_http_does_not_know_is_refused(gateway: Gateway, ada: dict[str, str]) -> None:
     answer = await gateway.rest.request("BREW", "/api/v1/images/1", headers=ada)
 
@@ -281,22 +293,22 @@ async def test_json_may_say_its_charset(gateway: Gateway, ada: dict[str, str], k
     assert answer.status_code == 202
 
 
+@pytest.mark.parametrize("excess_bytes", [1, 1 << 18, 1 << 20, 20 << 20])
+@pytest.mark.parametrize("credential", ["token", "key", "none"])
 async def test_json_over_the_limit_is_413_with_and_without_a_length(
-    gateway: Gateway, upstream: Upstream, ada: dict[str, str]
+    gateway: Gateway, ada: dict[str, str], credential: str, excess_bytes: int
 ) -> None:
-    body = json.dumps({"prompt": "x" * (gateway.settings.max_json_bytes + 1)}).encode()
+    # Nobody waits for the body while auth is asked about a key, nor the other way round.
+    who = {"token": ada, "key": {"x-api-key": "atl_ada_secret"}, "none": {}}[credential]
+    headers = [(name.encode(), value.encode()) for name, value in who.items()]
+    body = b" " * (gateway.settings.max_json_bytes + excess_bytes)
+    chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
 
-    async def pieces() -> object:
-        yield body
-
-    for content in (body, pieces()):
-        answer = await gateway.rest.post(
-            GENERATE,
-            headers={**ada, "content-type": "application/json"},
-            content=content,  # type: ignore[arg-type]
-        )
-        assert answer.status_code == 413
-        assert answer.json()["details"][0]["reason"] == "BODY_TOO_LARGE"
+    for framing, content in ([], body), ([(b"transfer-encoding", b"chunked")], chunked):
+        door = Door("submit", f"POST {GENERATE}", ((b"content-type", b"application/json"),), content)
+        answer = await door.ask(gateway.settings.port, [*headers, *framing])
+        assert answer.status == 413
+        assert json.loads(answer.body)["details"][0]["reason"] == "BODY_TOO_LARGE"
 
 
 async def test_an_upload_that_says_that_it_is_too_large_is_413_before_its_first_byte(

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -51,6 +52,56 @@ async def test_an_allowed_page_may_read_answers_and_refusals(open_gateway: tuple
     assert answer.headers["access-control-allow-origin"] == APP
     assert "x-trace-id" in answer.headers["access-control-expose-headers"]
     assert (refusal.status_code, refusal.headers["access-control-allow-origin"]) == (401, APP)
+
+
+@pytest.mark.parametrize("origin", [APP, "https://evil.example", None])
+@pytest.mark.parametrize("verb", ["GET", "HEAD"])
+@pytest.mark.parametrize(("status", "path", "more"), [
+    (200, "/api/v1/images/1", {}), (200, "/healthz", {}), (200, "/api/v1/openapi.json", {}),
+    (200, "/.well-known/jwks.json", {}), (206, "/api/v1/images/1/content", {"range": "bytes=0-4"}),
+    (304, "/api/v1/images/1/content", {"if-none-match": '"content"'}), (400, "/api/v1/images?foo=1", {}),
+    (400, "/api/v1/images/1", {"prefer": "a\tb"}), (401, "/api/v1/images/1", {"x-api-key": "atl_ada_guess"}),
+    (404, "/nope", {}), (404, "/api/v1/images/none", {}), (405, "/api/v1/images/1/cancel", {}),
+    (431, "/api/v1/images/1", {"x": "a" * 20_000}),
+])  # fmt: skip
+async def test_every_answer_says_whether_a_page_may_read_it(
+    open_gateway: tuple[Gateway, Upstream], status: int, path: str, more: dict[str, str], verb: str, origin: str | None
+) -> None:
+    headers = {"x-api-key": "atl_ada_secret", **({} if origin is None else {"origin": origin}), **more}
+
+    answer = await open_gateway[0].rest.request(verb, path, headers=headers)
+
+    assert answer.status_code == (200 if (verb, status) == ("HEAD", 206) else status)
+    assert "Origin" in answer.headers["vary"].split(", ")
+    assert answer.headers.get("access-control-allow-origin") == (APP if origin == APP else None)
+    exposed = answer.headers.get("access-control-expose-headers", "").split(", ")
+    assert ("content-disposition" in exposed) is (origin == APP)
+
+
+async def test_every_refusal_of_a_post_may_be_read_too(tmp_path: Path) -> None:
+    async with run_mesh(tmp_path, cors_origins=(APP, "https://other.example"), requests_per_s=1, request_burst=1) as (
+        gateway,
+        _,
+    ):
+        key = {"origin": APP, "x-api-key": "atl_ada_secret"}
+        generate = "/api/v1/images/generate"
+        asks = [
+            gateway.rest.post(generate, headers={**key, "content-type": "text/plain"}, content=b"{}"),
+            gateway.rest.post(generate, headers={**key, "content-type": "application/json"}, content=b" " * 1_048_600),
+            *(gateway.rest.get("/api/v1/images/1", headers=key) for _ in range(3)),
+        ]
+        answers = [await ask for ask in asks]
+
+        assert {415, 413, 429} <= {answer.status_code for answer in answers}
+        assert {answer.headers["access-control-allow-origin"] for answer in answers} == {APP}
+
+
+async def test_a_page_may_be_told_to_trace(open_gateway: tuple[Gateway, Upstream]) -> None:
+    answer = await open_gateway[0].rest.options("/api/v1/images/1", headers=PREFLIGHT)
+
+    allowed = answer.headers["access-control-allow-headers"].split(", ")
+    assert {"traceparent", "tracestate", "x-request-id", "prefer", "range"} <= set(allowed)
+    assert "HEAD" in answer.headers["access-control-allow-methods"]
 
 
 async def test_other_origins_get_no_permission(

@@ -78,7 +78,17 @@ async def test_what_is_internal_is_not_there(gateway: Gateway, ada: dict[str, st
         assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
-@pytest.mark.parametrize("kind", ["application/json", "application/grpc-web+proto", "text/plain"])
+async def test_an_internal_rpc_is_not_there_through_grpc_web_either(gateway: Gateway, ada: dict[str, str]) -> None:
+    answer = await gateway.rest.post(
+        "/atelier.auth.v1.AuthService/CreateServiceToken",
+        headers={**ada, "content-type": "application/grpc-web+proto"},
+        content=b"\0\0\0\0\0",
+    )
+
+    assert (answer.status_code, answer.headers["grpc-status"]) == (200, "12")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
 async def test_an_internal_rpc_is_not_there_through_http_either(
     gateway: Gateway, ada: dict[str, str], kind: str
 ) -> None:

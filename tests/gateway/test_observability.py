@@ -95,6 +95,7 @@ class Spans(trace_service_pb2_grpc.TraceServiceServicer):
 
     def __init__(self) -> None:
         self.found: list[tuple[str, str, str, str]] = []
+        self.names: dict[str, set[str]] = {}
 
     async def Export(
         self, request: trace_service_pb2.ExportTraceServiceRequest, context: object
@@ -102,6 +103,7 @@ class Spans(trace_service_pb2_grpc.TraceServiceServicer):
         for resource in request.resource_spans:
             attributes = {a.key: a.value.string_value for a in resource.resource.attributes}
             for span in (span for scope in resource.scope_spans for span in scope.spans):
+                self.names.setdefault(span.trace_id.hex(), set()).add(span.name)
                 self.found.append(
                     (attributes["service.name"], span.trace_id.hex(), span.parent_span_id.hex(), span.span_id.hex())
                 )
@@ -123,6 +125,7 @@ async def test_spans_go_to_the_collector_and_continue_the_clients_trace(tmp_path
             await eventually(lambda: len([span for span in spans.found if span[1] == TRACE]) >= 2, 15)
             mine = [span for span in spans.found if span[1] == TRACE]
             assert {service for service, *_ in mine} == {"atelier-gateway"}
+            assert spans.names[TRACE] == {"atelier.image.v1.ImageService/GetImage"}
             assert answer.headers["x-trace-id"] == TRACE
             assert seen[1] == TRACE
             assert seen[2] in {span_id for *_, span_id in mine}

@@ -6,6 +6,7 @@ import pytest
 
 from atelier.type.v1 import type_pb2
 from atelier.video.v1 import video_pb2
+from tests.gateway.doors import PUBLIC, REST, Door
 from tests.gateway.mesh import Gateway, Upstream
 from tests.gateway.services import CONTENT, ETAG
 
@@ -82,7 +83,7 @@ async def test_an_error_of_a_service_may_bring_headers(gateway: Gateway, ada: di
     assert told(answer.json()) == (8, "QUEUE_FULL")
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/api/v1/nope", "/api/v1/images/1/nope", "/metrics", "/admin"])
+@pytest.mark.parametrize("path", ["/nope", "/api/v1/nope", "/api/v1/images/1/nope", "/metrics", "/admin"])
 async def test_an_unknown_path_is_404(gateway: Gateway, ada: dict[str, str], path: str) -> None:
     answer = await gateway.rest.get(path, headers=ada)
 
@@ -93,19 +94,19 @@ async def test_an_unknown_path_is_404(gateway: Gateway, ada: dict[str, str], pat
 @pytest.mark.parametrize(
     ("verb", "path", "allowed"),
     [
-        ("PATCH", "/api/v1/images/1", "DELETE, GET, PUT"),
-        ("POST", "/api/v1/images/1?x=1", "DELETE, GET, PUT"),
-        ("OPTIONS", "/api/v1/images", "GET"),
-        ("HEAD", "/api/v1/images/1/content", "GET"),
-        ("PATCH", "/api/v1/images/generate", "DELETE, GET, POST, PUT"),
-        ("PUT", "/api/v1/videos/generate", "DELETE, GET, POST"),
-        ("PUT", "/api/v1/videos/1", "DELETE, GET"),
-        ("POST", "/api/v1/videos", "GET"),
+        ("PATCH", "/api/v1/images/1", "DELETE, GET, HEAD, PUT"),
+        ("POST", "/api/v1/images/1?x=1", "DELETE, GET, HEAD, PUT"),
+        ("OPTIONS", "/api/v1/images", "GET, HEAD"),
+        ("DELETE", "/api/v1/images/1/content", "GET, HEAD"),
+        ("PATCH", "/api/v1/images/generate", "DELETE, GET, HEAD, POST, PUT"),
+        ("PUT", "/api/v1/videos/generate", "DELETE, GET, HEAD, POST"),
+        ("PUT", "/api/v1/videos/1", "DELETE, GET, HEAD"),
+        ("POST", "/api/v1/videos", "GET, HEAD"),
         ("GET", "/api/v1/videos/1/cancel", "POST"),
-        ("HEAD", "/api/v1/videos/1/content", "GET"),
-        ("POST", "/api/v1/videos/1/events", "GET"),
-        ("DELETE", "/api/v1/videos/1/frames", "GET"),
-        ("PUT", "/api/v1/videos/1/frames/0", "GET"),
+        ("HEAD", "/api/v1/videos/1/cancel", "POST"),
+        ("POST", "/api/v1/videos/1/events", "GET, HEAD"),
+        ("DELETE", "/api/v1/videos/1/frames", "GET, HEAD"),
+        ("PUT", "/api/v1/videos/1/frames/0", "GET, HEAD"),
         ("GET", "/api/v1/video-models/1/load", "POST"),
     ],
 )
@@ -174,3 +175,22 @@ async def test_another_file_of_a_video_is_asked_for_by_its_role(
 
     assert answer.content == CONTENT
     assert upstream.videos.role == video_pb2.CONTACT_SHEET
+
+
+@pytest.mark.parametrize("door", [PUBLIC, REST], ids=lambda door: door.name)
+async def test_a_proxy_may_speak_http_1_0(gateway: Gateway, door: Door) -> None:
+    answer = await door.ask(gateway.settings.port, [(b"x-api-key", b"atl_ada_secret")], version="1.0")
+
+    assert answer.status == 200
+    assert answer.body.startswith(b"{")
+
+
+async def test_http_1_0_gets_whole_files_and_streams(gateway: Gateway) -> None:
+    key = [(b"x-api-key", b"atl_ada_secret")]
+
+    content = await Door("content", "GET /api/v1/images/1/content").ask(gateway.settings.port, key, version="1.0")
+    events = await Door("events", "GET /api/v1/images/1/events").ask(gateway.settings.port, key, version="1.0")
+
+    assert content.body == CONTENT
+    assert len(events.body.splitlines()) == 3
+    assert "transfer-encoding" not in events.headers

@@ -23,6 +23,10 @@ CLUSTER_OF = {
 NOWHERE = "nowhere"
 """A cluster without hosts, for routes that only stand until the request is transcoded."""
 
+AUTH_CHECKS = "auth_checks"
+"""The cluster for what Envoy itself asks auth: whose API key this is, and what the signing keys are. No request of a
+caller travels on its connections, so none can break them."""
+
 SERVICE_CLUSTERS = tuple(sorted(set(CLUSTER_OF.values())))
 
 _HEALTH_INTERVAL_S = 1.0
@@ -113,6 +117,7 @@ def build_clusters(settings: GatewaySettings) -> list[Config]:
         for name in SERVICE_CLUSTERS
     ]
     found += [
+        _cluster(AUTH_CHECKS, addresses["auth"], http2=True),
         _cluster("events_http", settings.events_http, http2=False, max_requests=settings.max_streams),
         _cluster("internal", f"{_own(settings.internal_host)}:{settings.internal_port}", http2=False),
         _cluster("admin", f"127.0.0.1:{settings.admin_port}", http2=False),

@@ -1,11 +1,13 @@
 """The HTTP filters of the public port, in the order in which a request meets them."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
-from atelier_mesh.gateway.clusters import SERVICE_CLUSTERS
+from atelier_mesh.gateway.clusters import AUTH_CHECKS, SERVICE_CLUSTERS
 from atelier_mesh.gateway.config import Config, seconds, typed
 from atelier_mesh.gateway.contract import Method
 from atelier_mesh.gateway.contract_script import contract_script
+from atelier_mesh.gateway.cors import build_answers
 from atelier_mesh.gateway.settings import GatewaySettings
 
 SUBJECT_HEADER = "x-atelier-subject"
@@ -22,6 +24,10 @@ _EVERY = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
 def named(name: str, kind: str, **fields: object) -> Config:
     """A filter."""
     return {"name": f"envoy.filters.http.{name}", "typed_config": typed(f"extensions.filters.http.{kind}", **fields)}
+
+
+def _lua(name: str, script: Path) -> Config:
+    return named(name, "lua.v3.Lua", default_source_code={"filename": str(script)})
 
 
 def _health() -> Config:
@@ -71,7 +77,18 @@ def _ext_authz() -> Config:
     return named(
         "ext_authz", "ext_authz.v3.ExtAuthz",
         transport_api_version="V3",
-        grpc_service={"envoy_grpc": {"cluster_name": "auth"}, "timeout": "2s"},
+        grpc_service={
+            # Of the whole check, tries included.
+            "timeout": "2s",
+            "envoy_grpc": {
+                "cluster_name": AUTH_CHECKS,
+                "retry_policy": {
+                    "retry_on": "connect-failure,refused-stream,reset,unavailable",
+                    "num_retries": 2,
+                    "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.2s"},
+                },
+            },
+        },
         failure_mode_allow=False,
         status_on_error={"code": "ServiceUnavailable"},
         filter_enabled_metadata={
@@ -157,21 +174,27 @@ def build_filters(settings: GatewaySettings, methods: tuple[Method, ...]) -> lis
     """All filters. An answer meets them from the last to the first."""
     return [
         _every_answer(settings),
-        _health(),
+        *build_answers(settings),
         # Before authentication: a browser sends no credentials with a preflight.
         named("cors", "cors.v3.Cors"),
         # Before authentication, so that a refusal has the shape that a gRPC-Web client understands.
         named("grpc_web", "grpc_web.v3.GrpcWeb"),
-        # On the way back it comes after the transcoder and sees JSON.
-        named("lua", "lua.v3.Lua", default_source_code={"filename": str(settings.lua)}),
+        # On the way back they come after the transcoder and see JSON.
+        _lua("head", settings.head_lua),
+        _lua("lua", settings.lua),
+        # Before anything goes to another process, auth among them. After those that shape a refusal of it.
+        _lua("headers", settings.headers_lua),
+        _health(),
+        # Off but for the routes that take JSON: the transcoder bounds what it holds, not what passes through it. Before
+        # ext_authz, which stops the reading of a body that is too large while it waits for auth; nobody would count the
+        # rest of it then.
+        {**named("buffer", "buffer.v3.Buffer", max_request_bytes=settings.max_json_bytes), "disabled": True},
         # Before jwt_authn, which looks where this one puts things.
-        named("credentials", "lua.v3.Lua", default_source_code={"filename": str(settings.credentials_lua)}),
+        _lua("credentials", settings.credentials_lua),
         _jwt(settings),
         _ext_authz(),
         # After authentication: it counts by caller.
         _rate_limit(settings),
-        # Off but for the routes that take JSON: the transcoder bounds what it holds, not what passes through it.
-        {**named("buffer", "buffer.v3.Buffer", max_request_bytes=settings.max_json_bytes), "disabled": True},
         # Just before the transcoder, which would drop what it does not know.
         _contract(settings, methods),
         {

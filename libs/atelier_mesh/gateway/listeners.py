@@ -1,5 +1,6 @@
 """The two ports: the public one, and the internal one for metrics and for Envoy itself."""
 
+from atelier_mesh.gateway.clusters import AUTH_CHECKS
 from atelier_mesh.gateway.config import Config, seconds, socket_address, typed
 from atelier_mesh.gateway.contract import Method
 from atelier_mesh.gateway.filters import build_filters, named, transcoder
@@ -9,6 +10,10 @@ from atelier_mesh.gateway.routes import build_routes
 from atelier_mesh.gateway.settings import GatewaySettings
 
 _CONNECTION_BUFFER_BYTES = 1 << 20
+_HEADERS_KIB = 96
+_HEADERS_COUNT = 4000
+"""Past these, and past 64 KiB in one header, Envoy's codec refuses a request, over HTTP/2 without a status. headers.lua
+has a limit that is lower."""
 
 
 def _connection_manager(**fields: object) -> list[Config]:
@@ -45,9 +50,12 @@ def build_public_listener(settings: GatewaySettings, methods: tuple[Method, ...]
             path_with_escaped_slashes_action="REJECT_REQUEST",
             early_header_mutation_extensions=[_drop_what_only_we_may_say()],
             request_headers_timeout="10s",
+            max_request_headers_kb=_HEADERS_KIB,
             stream_idle_timeout=seconds(settings.idle_timeout_s),
             drain_timeout=seconds(settings.drain_s),
-            common_http_protocol_options={"idle_timeout": "900s"},
+            common_http_protocol_options={"idle_timeout": "900s", "max_headers_count": _HEADERS_COUNT},
+            # A plain proxy_pass of nginx speaks HTTP/1.0; other clients of it need not say a host.
+            http_protocol_options={"accept_http_10": True, "default_host_for_http_10": "atelier"},
             http2_protocol_options={
                 "max_concurrent_streams": 1000,
                 "initial_stream_window_size": 1 << 16,
@@ -75,7 +83,7 @@ def build_internal_listener(settings: GatewaySettings, methods: tuple[Method, ..
                 )
             },
         },
-        {"match": {"path": jwks[0].path}, "route": {"cluster": "auth", "timeout": "2s"}},
+        {"match": {"path": jwks[0].path}, "route": {"cluster": AUTH_CHECKS, "timeout": "2s"}},
     ]
     return {
         "name": "internal",

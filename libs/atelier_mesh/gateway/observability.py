@@ -59,5 +59,8 @@ def build_tracing(settings: GatewaySettings) -> Config:
             "spawn_upstream_span": True,
             "provider": provider,
             "custom_tags": [subject],
+            # Else every span has the name of the host, or of the cluster.
+            "operation": "%ROUTE_NAME%",
+            "upstream_operation": "%ROUTE_NAME%",
         }
     }

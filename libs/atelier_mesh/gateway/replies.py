@@ -1,20 +1,27 @@
-"""Answers that Envoy gives itself, in the shape that services give theirs: google.rpc.Status as JSON.
+"""Answers that Envoy gives itself, in the shape that services give theirs: a google.rpc.Status with one ErrorInfo.
 
-A gRPC or gRPC-Web client gets its status in trailers, as Envoy makes them. rest.lua refines the answers that need a
-look at their text (which field is wrong, why a token was refused).
+REST callers get it as JSON; rest.lua refines those that need a look at their text (which field is wrong). gRPC and
+gRPC-Web callers get it as a response of headers alone, with the details in `grpc-status-details-bin`.
 """
 
+import base64
 from dataclasses import dataclass
+from urllib.parse import quote
+
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
 
 from atelier_mesh.gateway.config import Config, seconds, typed
 
 _ENVOYS_WORDS = "malformed request: %LOCAL_REPLY_BODY%"
 """What Envoy says, for rest.lua, which makes a message for the caller of it."""
+_UNIMPLEMENTED = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a REST client is told for one HTTP status."""
+    """What a caller is told for one HTTP status."""
 
     http: int
     code: int
@@ -25,44 +32,69 @@ class Reply:
     """Seconds after which a repeat may succeed; 0 for no word about that."""
 
 
+_UNAUTHENTICATED = Reply(401, 16, "UNAUTHENTICATED", "send Authorization: Bearer <token> or X-Api-Key: <key>")
+_METHOD_NOT_ALLOWED = Reply(405, 12, "METHOD_NOT_ALLOWED", "this route does not know that method")
+_UNAVAILABLE = Reply(503, 14, "UNAVAILABLE", "the service is unavailable; try again", retry_after_s=1)
+
 REPLIES = (
     Reply(400, 3, "INVALID_REQUEST", _ENVOYS_WORDS),
-    Reply(401, 16, "UNAUTHENTICATED", _ENVOYS_WORDS),
+    _UNAUTHENTICATED,
     Reply(404, 5, "ROUTE_NOT_FOUND", "there is no such route"),
-    Reply(405, 12, "METHOD_NOT_ALLOWED", "this route does not know that method"),
+    _METHOD_NOT_ALLOWED,
     Reply(408, 4, "REQUEST_TIMEOUT", "the request came too slowly"),
     Reply(413, 11, "BODY_TOO_LARGE", "the body is too large"),
     Reply(415, 3, "UNSUPPORTED_MEDIA_TYPE", "send application/json"),
-    Reply(429, 8, "RATE_LIMITED", "too many requests; try again after Retry-After seconds", 1),
+    Reply(429, 8, "RATE_LIMITED", "too many requests; try again after Retry-After seconds", retry_after_s=1),
     Reply(431, 11, "HEADERS_TOO_LARGE", "the headers are too large"),
-    Reply(502, 14, "UNAVAILABLE", "the service is unavailable; try again", 1),
-    Reply(503, 14, "UNAVAILABLE", "the service is unavailable; try again", 1),
+    Reply(502, 14, "UNAVAILABLE", "the service is unavailable; try again", retry_after_s=1),
+    _UNAVAILABLE,
     Reply(504, 4, "DEADLINE_EXCEEDED", "the service did not answer in time"),
 )
 _OTHER = Reply(500, 13, "INTERNAL", "internal error")
 
+TOKEN_REPLIES = {
+    "Jwt_is_expired": Reply(401, 16, "TOKEN_EXPIRED", "the token has expired"),
+    "": Reply(401, 16, "TOKEN_INVALID", "the token is not valid"),
+}
+"""What jwt_authn refuses, by what its explanation begins with."""
+
 
 def status_body(reply: Reply) -> Config:
-    """The body of a reply."""
+    """The body of a reply to a REST caller."""
     info = {
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": reply.reason,
         "domain": "atelier",
         "metadata": {},
     }
-    details: list[Config] = [info]
+    retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retry_delay": seconds(reply.retry_after_s)}
+    return {
+        "code": reply.code,
+        "message": reply.message,
+        "details": [info, retry] if reply.retry_after_s else [info],
+    }
+
+
+def _packed(detail: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed
+
+
+def status_headers(reply: Reply) -> dict[str, str]:
+    """The headers of a reply to a gRPC or gRPC-Web caller."""
+    code = _UNIMPLEMENTED if reply.http == 404 else reply.code  # as gRPC servers say it of an unknown method
+    message = reply.message if reply.message != _ENVOYS_WORDS else "malformed request"
+    details: list[Message] = [error_details_pb2.ErrorInfo(reason=reply.reason, domain="atelier")]
     if reply.retry_after_s:
-        retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retry_delay": seconds(reply.retry_after_s)}
-        details.append(retry)
-    return {"code": reply.code, "message": reply.message, "details": details}
-
-
-def _retry_header(reply: Reply) -> Config:
-    """`Retry-After`, on answers in REST and as metadata in gRPC. Filters may have set it before."""
-    if not reply.retry_after_s:
-        return {}
-    header = {"key": "retry-after", "value": str(reply.retry_after_s)}
-    return {"headers_to_add": [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
+        details.append(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=reply.retry_after_s)))
+    status = status_pb2.Status(code=code, message=message, details=[_packed(detail) for detail in details])
+    return {
+        "content-type": "application/grpc",
+        "grpc-status": str(code),
+        "grpc-message": quote(message, safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~").replace("%", "%%"),
+        "grpc-status-details-bin": base64.b64encode(status.SerializeToString()).decode().rstrip("="),
+    }
 
 
 def _status_is(op: str, http: int) -> Config:
@@ -90,20 +122,6 @@ _IS_REST: Config = {
 }
 
 
-def _mapper(reply: Reply, op: str) -> Config:
-    return {
-        "filter": {"and_filter": {"filters": [_status_is(op, reply.http), _IS_REST]}},
-        "body_format_override": {"json_format": status_body(reply)},
-        **_retry_header(reply),
-    }
-
-
-def _grpc_mapper(reply: Reply, op: str) -> Config:
-    """For gRPC the message alone, which becomes `grpc-message`: Envoy's own would tell of upstream connections."""
-    text = {"body_format_override": {"text_format_source": {"inline_string": reply.message}}}
-    return {"filter": _status_is(op, reply.http), **text, **_retry_header(reply)}
-
-
 def _because(details: str) -> Config:
     """Fits the replies that Envoy explains in words that begin so."""
     return {
@@ -117,34 +135,48 @@ def _because(details: str) -> Config:
     }
 
 
-def _replaced(wrong: Config, right: Reply) -> list[Config]:
-    """Another status, for REST and for gRPC, than Envoy would give."""
-    as_json = {"body_format_override": {"json_format": status_body(right)}, **_retry_header(right)}
-    as_text: Config = {}
-    if right.message != _ENVOYS_WORDS:
-        as_text = {"body_format_override": {"text_format_source": {"inline_string": right.message}}}
-    return [
-        {"filter": {"and_filter": {"filters": [wrong, _IS_REST]}}, "status_code": right.http, **as_json},
-        {"filter": wrong, "status_code": right.http, **as_text, **_retry_header(right)},
-    ]
+def _header(name: str, value: str, append_action: str) -> Config:
+    return {"header": {"key": name, "value": value}, "append_action": append_action}
 
 
-def _corrections() -> list[Config]:
-    """jwt_authn says 401 when it could not fetch the keys, which is nobody's fault but ours; and 403 to a token for
-    another audience, though nobody was authenticated."""
-    of = {reply.http: reply for reply in REPLIES}
-    no_keys = _because("jwt_authn_access_denied{Jwks_remote_fetch_is_failed}")
-    return [*_replaced(no_keys, of[503]), *_replaced(_status_is("EQ", 403), of[401])]
+def _mappers(fits: Config, reply: Reply) -> list[Config]:
+    """What becomes of the replies that `fits` fits: for REST, and for gRPC."""
+    retry_after = (
+        [_header("retry-after", str(reply.retry_after_s), "OVERWRITE_IF_EXISTS_OR_ADD")] if reply.retry_after_s else []
+    )
+    rest: Config = {
+        "filter": {"and_filter": {"filters": [fits, _IS_REST]}},
+        "status_code": reply.http,
+        "body_format_override": {"json_format": status_body(reply)},
+        "headers_to_add": retry_after,
+    }
+    # headers.lua says itself what it refuses a gRPC call for.
+    action = "ADD_IF_ABSENT" if reply.message == _ENVOYS_WORDS else "OVERWRITE_IF_EXISTS_OR_ADD"
+    grpc: Config = {
+        "filter": fits,
+        "status_code": 200,
+        # Without a body, which the gRPC-Web filter would take for the message, with a status of its own.
+        "body_format_override": {"text_format_source": {"inline_string": ""}},
+        "headers_to_add": [
+            *(_header(name, value, action) for name, value in status_headers(reply).items()),
+            *retry_after,
+        ],
+    }
+    return [rest, grpc]
 
 
 def build_local_replies() -> Config:
-    """The connection manager's `local_reply_config`; the first mapper that fits is taken."""
-    return {
-        "mappers": [
-            *_corrections(),
-            *(_mapper(reply, "EQ") for reply in REPLIES),
-            *(_grpc_mapper(reply, "EQ") for reply in REPLIES if reply.message != _ENVOYS_WORDS),
-            _mapper(_OTHER, "GE"),
-            _grpc_mapper(_OTHER, "GE"),
-        ]
-    }
+    """The connection manager's `local_reply_config`; the first mapper that fits is taken.
+
+    jwt_authn says 401 when it could not fetch the keys, which is nobody's fault but ours; and 403 to a token for
+    another audience, though nobody was authenticated. Envoy knows the method QUERY, and wants a content type for it; no
+    route does.
+    """
+    mappers = _mappers(_because("jwt_authn_access_denied{Jwks_remote_fetch_is_failed}"), _UNAVAILABLE)
+    for explanation, reply in TOKEN_REPLIES.items():
+        mappers += _mappers(_because(f"jwt_authn_access_denied{{{explanation}"), reply)
+    mappers += _mappers(_status_is("EQ", 403), _UNAUTHENTICATED)
+    mappers += _mappers(_because("query_missing_content_type"), _METHOD_NOT_ALLOWED)
+    for reply in REPLIES:
+        mappers += _mappers(_status_is("EQ", reply.http), reply)
+    return {"mappers": [*mappers, *_mappers(_status_is("GE", _OTHER.http), _OTHER)]}

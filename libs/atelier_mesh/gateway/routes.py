@@ -10,6 +10,7 @@ from collections import defaultdict
 from atelier_mesh.gateway.clusters import CLUSTER_OF, NOWHERE, streams
 from atelier_mesh.gateway.config import Config, seconds, typed
 from atelier_mesh.gateway.contract import Binding, Method
+from atelier_mesh.gateway.cors import build_preflights
 from atelier_mesh.gateway.filters import transcoder
 from atelier_mesh.gateway.pages import build_pages
 from atelier_mesh.gateway.settings import GatewaySettings
@@ -74,7 +75,8 @@ def _method_not_allowed(methods: tuple[Method, ...]) -> list[Config]:
     bindings = {b.template: b for m in methods for b in m.bindings}
     for method in methods:
         for binding in method.bindings:
-            verbs[binding.template].add(binding.verb)
+            # HEAD must find the route of GET at once: whether a request is transcoded is decided before head.lua.
+            verbs[binding.template] |= {"GET", "HEAD"} if binding.verb == "GET" else {binding.verb}
     # `/images/generate` is an `/images/{id}` too: it knows the verbs of both, and is refused by its own route only.
     wider = {
         template: [w for w in bindings.values() if not w.is_literal and re.fullmatch(w.pattern, template)]
@@ -112,6 +114,15 @@ def _not_json(methods: tuple[Method, ...]) -> list[Config]:
             415,
         )
         for (template, verb), binding in sorted(bindings.items())
+    ]
+
+
+def _not_rest() -> list[Config]:
+    """415 for a gRPC call of a REST path, which is not transcoded and has nowhere to go."""
+    grpc = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+    return [
+        _refuse(f"415 gRPC {prefix}", {"prefix": prefix, "headers": [grpc]}, 415)
+        for prefix in ("/api/", "/.well-known/")
     ]
 
 
@@ -179,28 +190,6 @@ def _websocket(settings: GatewaySettings) -> Config:
     }
 
 
-def _cors(settings: GatewaySettings) -> Config:
-    origins = [
-        {"safe_regex": {"regex": ".*"}} if origin == "*" else {"exact": origin} for origin in settings.cors_origins
-    ]
-    policy = typed(
-        "extensions.filters.http.cors.v3.CorsPolicy",
-        allow_origin_string_match=origins,
-        allow_methods="GET, POST, PUT, DELETE",
-        allow_headers=(
-            "authorization, content-type, x-api-key, x-grpc-web, x-user-agent, grpc-timeout, traceparent, "
-            "idempotency-key, prefer, range, if-none-match, if-range, last-event-id"
-        ),
-        expose_headers=(
-            "grpc-status, grpc-message, grpc-status-details-bin, retry-after, x-ratelimit-limit, "
-            "x-ratelimit-remaining, x-ratelimit-reset, x-trace-id, etag, content-range, accept-ranges, location, "
-            "preference-applied"
-        ),
-        max_age="600",
-    )
-    return {"envoy.filters.http.cors": policy}
-
-
 def build_routes(settings: GatewaySettings, methods: tuple[Method, ...]) -> Config:
     """The route table. What is not in it is 404, or UNIMPLEMENTED for gRPC: internal RPCs, reflection, health."""
     bounded = {
@@ -216,13 +205,14 @@ def build_routes(settings: GatewaySettings, methods: tuple[Method, ...]) -> Conf
                 "name": "public",
                 "domains": ["*"],
                 "request_headers_to_remove": ["x-api-key"],
-                "typed_per_filter_config": _cors(settings),
+                "typed_per_filter_config": build_preflights(settings),
                 "routes": [
                     *([_preflight()] if settings.cors_origins else []),
                     _websocket(settings),
                     *build_pages(settings, {**_NO_CREDENTIALS, **_NO_TRANSCODING}),
                     *_method_not_allowed(methods),
                     *_not_json(methods),
+                    *_not_rest(),
                     *_uploads(settings, methods),
                     *(_rest(f"public {path}", {"path": path}, **_NO_CREDENTIALS) for path in _PUBLIC_REST),
                     *_streams(settings, methods, **bounded),

@@ -91,3 +91,18 @@ class GatewaySettings:
     def lua(self) -> Path:
         """The script that makes REST answers of gRPC answers."""
         return self.folder / "rest.lua"
+
+    @property
+    def cors_lua(self) -> Path:
+        """The script that says which pages may read an answer."""
+        return self.folder / "cors.lua"
+
+    @property
+    def headers_lua(self) -> Path:
+        """The script that says which headers of a request go on."""
+        return self.folder / "headers.lua"
+
+    @property
+    def head_lua(self) -> Path:
+        """The script that makes GET of HEAD."""
+        return self.folder / "head.lua"
