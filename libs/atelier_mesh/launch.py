@@ -40,6 +40,7 @@ async def run_mesh(settings: MeshSettings) -> None:
             "Images": f"{api}/images/generate ({_workers(settings.image_workers)})",
             "Videos": f"{api}/videos/generate ({_workers(settings.video_workers)})",
             "WebSocket": f"ws://{address.grpc}/ws/v1/events",
+            "Documentation": f"{address.url}/docs",
             "gRPC": address.grpc,
             "API key": address.api_key,
         }

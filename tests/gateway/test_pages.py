@@ -118,9 +118,8 @@ async def test_only_an_address_with_a_version_may_be_kept(gateway: Gateway) -> N
 
 
 async def test_a_page_with_a_slash_at_its_end_is_found(gateway: Gateway) -> None:
-    answer = await gateway.rest.get("/docs/")
-
-    assert (answer.status_code, answer.headers["location"]) == (301, f"{gateway.url}/docs")
+    # No redirect: the gateway does not know how a proxy before it is reached.
+    assert (await gateway.rest.get("/docs/")).text == (await gateway.rest.get("/docs")).text
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,7 @@ def build_pages(settings: GatewaySettings, filters: Config) -> list[Config]:
     return [
         _page("/api/v1/openapi.json", "application/json", _file(settings.openapi), filters),
         *_index(folder, filters),
-        _page("/docs", "text/html; charset=utf-8", {"inline_string": docs}, filters),
-        {"name": "page /docs/", "match": {"path": "/docs/"}, "redirect": {"path_redirect": "/docs"},
-         "typed_per_filter_config": filters},
+        *(_page(path, "text/html; charset=utf-8", {"inline_string": docs}, filters) for path in ("/docs", "/docs/")),
         _page("/docs/docs.js", "text/javascript; charset=utf-8", _file(folder / "docs.js"), filters),
         _page("/docs/pages.css", "text/css; charset=utf-8", _file(folder / "pages.css"), filters),
         *(
@@ -92,4 +90,4 @@ def build_pages(settings: GatewaySettings, filters: Config) -> list[Config]:
                 ("swagger-ui.css", "text/css; charset=utf-8"),
             )
         ),
-    ]  # fmt: skip
+    ]
