@@ -130,6 +130,10 @@ _JWK = {
 }  # fmt: skip
 _ANSWERS: dict[str, dict[str, Any]] = {
     "atelier.auth.v1.CreateApiKeyResponse": {"key": _KEY, "api_key": "atl_otpet1clcypc_cn14bIA1…"},
+    "atelier.auth.v1.CreateSignedUrlsResponse": {
+        "urls": [f"{_IMAGE_PATH}/content?sig=eyJ0eXAi…"],
+        "expire_time": "2026-01-01T12:15:00Z",
+    },
     "atelier.auth.v1.CreateTokenResponse": {"access_token": "eyJ0eXAi…", "token_type": "Bearer", "expires_in_s": 300},
     "atelier.auth.v1.GetJwksResponse": {"keys": [_JWK]},
     "atelier.auth.v1.ListApiKeysResponse": {"keys": [_KEY]},
