@@ -22,7 +22,7 @@ from atelier_diffusion.memory import DTYPE_BYTES
 from atelier_diffusion.model_cache import LoadedModel
 from atelier_diffusion.model_card import ModelCard
 from atelier_diffusion.model_folder import PIPELINES, ModelFolder
-from atelier_diffusion.model_revisions import ModelRevisions, Stamps, stamps
+from atelier_diffusion.model_revisions import FileStamp, ModelRevisions, Stamps, stamps, with_folders
 from atelier_diffusion.part_loader import load_parts
 from atelier_diffusion.pipeline import DiffusersLoop
 from atelier_diffusion.pipeline_call import PipelineCall
@@ -55,6 +55,7 @@ class LocatedPipeline(Generic[ModelT_co]):
     read: PipelineReader
     make: Callable[[Any], ModelT_co]
     loaded_stamps: Stamps = field(default_factory=dict)
+    unchanged_stamps: Stamps = field(default_factory=dict)  # of the files and their folders, when last looked at
 
     @property
     def needed_bytes(self) -> int:
@@ -79,10 +80,17 @@ class LocatedPipeline(Generic[ModelT_co]):
         return model
 
     def is_replaced(self) -> bool:
+        """Asked before every request: while nothing is written to the files or beside them, that takes microseconds."""
         try:
-            return stamps(ModelFolder(self.folder.path, self.folder.variant)) != self.loaded_stamps
+            now = {path: FileStamp.of(path) for path in with_folders(self.loaded_stamps)}
+            if now == self.unchanged_stamps:
+                return False
+            if stamps(ModelFolder(self.folder.path, self.folder.variant)) != self.loaded_stamps:
+                return True
         except (ModelLoadError, OSError):
             return False  # what is gone, or half copied, takes the place of nothing
+        self.unchanged_stamps = now
+        return False
 
     def _load(self) -> ModelT_co:
         dtype = torch_dtype(self.device.dtype_for(self.card.dtype))

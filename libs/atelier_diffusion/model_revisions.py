@@ -13,7 +13,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -50,6 +50,12 @@ def stamps(folder: ModelFolder) -> Stamps:
         return {file: FileStamp.of(file) for file in folder.read_files}
     except FileNotFoundError as error:
         raise ModelLoadError("MODEL_FILES_CHANGING", "the model's files changed while they were read") from error
+
+
+def with_folders(files: Iterable[Path]) -> set[Path]:
+    """The files and the folders that they are in, whose stamps change when a file comes or goes."""
+    found = set(files)
+    return found | {file.parent for file in found}
 
 
 class ModelRevisions:

@@ -164,3 +164,36 @@ def test_a_loaded_model_does_not_change_with_its_files(
                 stream.seek(8 + header)
                 stream.write(bytes(file.stat().st_size - 8 - header))
         assert np.array_equal(pixels(), before)
+
+
+def test_a_model_that_is_written_to_while_it_is_loaded_is_not_taken(
+    engine: ImageEngine, demo_catalogue: Catalogue, copied: Path
+) -> None:
+    from atelier_diffusion.device import Device
+    from atelier_diffusion.hub import Hub
+    from atelier_diffusion.loader import DiffusersStore
+    from atelier_diffusion.model_revisions import ModelRevisions
+
+    card = replace(demo_catalogue.default, folder=copied)
+    located = DiffusersStore(Device.choose("cpu"), Hub(), ModelRevisions()).locate(card)
+    read = located.read
+
+    def and_written_to(folder: Any, dtype: Any) -> Any:
+        pipe = read(folder, dtype)
+        with (copied / "unet" / "diffusion_pytorch_model.safetensors").open("r+b") as stream:
+            stream.seek(-1, 2)
+            stream.write(b"\1")
+        return pipe
+
+    located.read = and_written_to
+    with pytest.raises(ModelLoadError) as refused:
+        located.load()
+    assert (refused.value.reason, located.revision) == ("MODEL_FILES_CHANGING", "")
+    located.read = read
+    located.load().close()
+    assert located.revision != ""
+    assert not located.is_replaced()
+    (copied / "unet" / "notes.txt.lock").touch()  # beside the weights, and no part of the model
+    assert not located.is_replaced()
+    (copied / "unet" / "config.json").touch()
+    assert located.is_replaced()
