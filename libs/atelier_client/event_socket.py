@@ -14,6 +14,7 @@ PATH = "/ws/v1/events"
 # RFC 6455: 1008 is "policy violation"; 4000 and up are the application's own: asking again would not help.
 _REFUSED = 1008
 _APPLICATION = 4000
+_CREDENTIAL_ENDED = 4401
 
 
 async def listen(
@@ -43,9 +44,8 @@ async def listen(
     except ConnectionClosed as error:
         close = error.rcvd
         if close is not None and (close.code == _REFUSED or close.code >= _APPLICATION):
-            raise AtelierApiError(
-                "FAILED_PRECONDITION", "SOCKET_CLOSED", close.reason or f"closed ({close.code})"
-            ) from error
+            code = "UNAUTHENTICATED" if close.code == _CREDENTIAL_ENDED else "FAILED_PRECONDITION"
+            raise AtelierApiError(code, "SOCKET_CLOSED", close.reason or f"closed ({close.code})") from error
         raise CannotReachError(f"the connection to {url} broke", delivered=True) from error
     except InvalidStatus as error:
         answer = error.response

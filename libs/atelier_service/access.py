@@ -25,6 +25,8 @@ class Access:
     """A download that has begun may finish when its credential ends."""
     streams: bool
     """It answers with a stream."""
+    answer: str
+    """Full name of the message that it answers with."""
 
     @property
     def is_public(self) -> bool:
@@ -49,14 +51,19 @@ def access_of(method: str) -> Access:
     """The rule of `/package.Service/Method`; nobody may call a method that names none, or that is not ours."""
     found = _method(method)
     rule = access_pb2.AccessRule() if found is None else found.GetOptions().Extensions[access_pb2.access]
-    return _access(rule.scope, rule.caller, rule.may_finish, found is not None and found.server_streaming)
+    streams, answer = (False, "") if found is None else (found.server_streaming, found.output_type.full_name)
+    return _access(rule.scope, rule.caller, rule.may_finish, streams, answer)
 
 
 @cache
 def _access(
-    scope: access_pb2.Scope.ValueType, caller: access_pb2.Caller.ValueType, may_finish: bool, streams: bool
+    scope: access_pb2.Scope.ValueType,
+    caller: access_pb2.Caller.ValueType,
+    may_finish: bool,
+    streams: bool,
+    answer: str,
 ) -> Access:
-    return Access(access_pb2.Scope.Name(scope).lower() if scope else "", caller, may_finish, streams)
+    return Access(access_pb2.Scope.Name(scope).lower() if scope else "", caller, may_finish, streams, answer)
 
 
 def _method(method: str) -> MethodDescriptor | None:

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 
 from atelier.events.v1 import events_pb2
 from atelier.jobs.v1 import job_pb2
@@ -49,17 +48,8 @@ class Ending:
         return self._task.cancelling() > 0
 
 
-_ending: ContextVar[Ending | None] = ContextVar("atelier_ending", default=None)
-
-
-def ended_by() -> AtelierError | None:
-    """Why the call that is being served is cancelled, when it is because its caller's credential has ended."""
-    ending = _ending.get()
-    return ending.error if ending else None
-
-
 @asynccontextmanager
-async def while_credential_lasts(principal: Principal, revoked: RevokedKeys) -> AsyncIterator[None]:
+async def while_credential_lasts(principal: Principal, revoked: RevokedKeys) -> AsyncIterator[Ending]:
     """Cancels what runs inside when the caller's credential ends, and raises UnauthenticatedError then.
 
     A token ends at its time; a key when it is revoked, deleted or over. Raises UnavailableError when something was
@@ -79,17 +69,15 @@ async def while_credential_lasts(principal: Principal, revoked: RevokedKeys) -> 
             text = "it cannot be told whether the API key still lives; come back"
             ending.end(UnavailableError("KEY_UNCONFIRMED", text, retry_after_s=1.0))
 
-    reset = _ending.set(ending)
     try:
         with revoked.holding(principal.key_id, told):
-            yield
+            yield ending
     except asyncio.CancelledError:
         if ending.close() or ending.error is None:
             raise
         raise ending.error from None
     finally:
         ending.close()
-        _ending.reset(reset)
 
 
 def last_word(error: AtelierError) -> events_pb2.Event:

@@ -1,18 +1,32 @@
 """Streams, and calls that wait, end when the credential does that opened them."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-from atelier_service.access import access_of
-from atelier_service.credential_end import while_credential_lasts
+import grpc.aio
+from google.api import httpbody_pb2
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from atelier.events.v1 import events_pb2
+from atelier_service.access import Access, access_of
+from atelier_service.credential_end import last_word, while_credential_lasts
+from atelier_service.errors import AtelierError
 from atelier_service.identity import principal_or_none
 from atelier_service.interceptors.around import Around, Call
 from atelier_service.revoked_keys import RevokedKeys
 
+_EVENT = events_pb2.Event.DESCRIPTOR.full_name
+_FRAMES = httpbody_pb2.HttpBody.DESCRIPTOR.full_name
+# Whoever reads nothing is not waited for.
+_LAST_WORD_S = 1.0
+
 
 class CredentialEndInterceptor(Around):
     """Inside of the identity interceptor. Downloads that the contract lets finish are left alone, and so are calls that
-    are answered at once."""
+    are answered at once. A stream of events says why it ends, as its last event: over HTTP/1.1 nothing else tells."""
 
     def __init__(self, revoked: RevokedKeys) -> None:
         self._revoked = revoked
@@ -25,5 +39,31 @@ class CredentialEndInterceptor(Around):
         if principal is None or not (lasts or call.header("prefer")):
             yield
             return
-        async with while_credential_lasts(principal, self._revoked):
-            yield
+        ending = None
+        try:
+            async with while_credential_lasts(principal, self._revoked) as ending:
+                yield
+        except AtelierError as error:
+            word = _word(access, call, error) if lasts and ending is not None and error is ending.error else None
+            if word is not None:
+                with suppress(TimeoutError, grpc.aio.BaseError):
+                    async with asyncio.timeout(_LAST_WORD_S):
+                        await call.context.write(word)
+            raise
+
+
+def _word(access: Access, call: Call, error: AtelierError) -> Message | None:
+    """The last item of a stream of events: an event, or a frame of what REST sends; None for any other stream."""
+    event = last_word(error)
+    if access.answer == _EVENT:
+        return event
+    if access.answer != _FRAMES:
+        return None
+    fields = MessageToDict(event, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    text = json.dumps(fields, separators=(",", ":"))
+    sse = "text/event-stream" in (call.header("accept") or "")
+    frame: Message = httpbody_pb2.HttpBody(
+        content_type="text/event-stream" if sse else "application/x-ndjson",
+        data=(f"data: {text}\n\n" if sse else f"{text}\n").encode(),
+    )
+    return frame

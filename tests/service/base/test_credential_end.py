@@ -15,7 +15,6 @@ from google.api import httpbody_pb2
 from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
 from atelier.events.v1 import events_pb2
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier_service.credential_end import ended_by
 from atelier_service.identity import LEEWAY_S
 from atelier_service.process import background
 from atelier_service.revoked_keys import RevokedKeys
@@ -48,11 +47,10 @@ class Auth(auth_pb2_grpc.AuthServiceServicer):
 
 
 class Images(image_pb2_grpc.ImageServiceServicer):
-    """Never comes to an end by itself. Remembers why it was stopped."""
+    """Never comes to an end by itself."""
 
     def __init__(self) -> None:
         self.open = 0
-        self.ended: list[str] = []
         self.finish = asyncio.Event()
 
     @asynccontextmanager
@@ -60,10 +58,6 @@ class Images(image_pb2_grpc.ImageServiceServicer):
         self.open += 1
         try:
             yield
-        except asyncio.CancelledError:
-            error = ended_by()
-            self.ended.append(error.reason if error else "cancelled")
-            raise
         finally:
             self.open -= 1
 
@@ -152,7 +146,19 @@ async def reason_of_end(call: Any) -> str:
 
 async def test_a_tokens_stream_ends_when_the_token_does(service: Service) -> None:
     assert await reason_of_end(service.watch(lifetime_s=ALMOST_OVER_S)) == "TOKEN_EXPIRED"
-    assert service.images.ended == ["TOKEN_EXPIRED"]
+    await eventually(lambda: service.images.open == 0)
+
+
+async def test_a_stream_of_events_says_why_it_ends(service: Service) -> None:
+    call = service.watch(lifetime_s=ALMOST_OVER_S)
+    assert (await call.read()).seq == 1
+    last = await asyncio.wait_for(call.read(), 30)
+    assert (last.type, last.error_notification.error.reason, last.cursor) == (
+        "error.notification",
+        "TOKEN_EXPIRED",
+        "",
+    )
+    assert await reason_of_end(call) == "TOKEN_EXPIRED"
 
 
 async def test_a_stream_whose_reader_reads_nothing_ends_as_well(service: Service) -> None:
