@@ -94,3 +94,14 @@ async def test_no_log_holds_a_signature(gateway: Gateway, upstream: Upstream) ->
         await gateway.rest.request(verb, f"{PATH}?sig={sig}")
 
     assert sig not in gateway.settings.access_log.read_text()
+
+
+async def test_head_is_answered_like_get(gateway: Gateway, upstream: Upstream) -> None:
+    url = f"{PATH}?sig={signature(upstream.signer)}"
+
+    got, headed = await gateway.rest.get(url), await gateway.rest.head(url)
+
+    assert (headed.status_code, headed.content) == (200, b"")
+    assert headed.headers["etag"] == got.headers["etag"]
+    assert headed.headers["referrer-policy"] == "no-referrer"
+    assert (await gateway.rest.head(f"{PATH}?sig=x.y.z")).status_code == 401
