@@ -63,7 +63,11 @@ proto-drift: $(VENV)/.dev
 
 check: lint test ## What CI runs
 
-bench: $(VENV)/.dev ## Measure ratios in one run: docs/benchmarks.md
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
+bench: $(VENV)/.bench ## Measure ratios in one run: docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
 clean: ## Remove .venv and everything that the mesh keeps under var/

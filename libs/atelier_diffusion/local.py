@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 WEIGHTS_SHARE = 0.8
 
 
+SPIN_COUNT = 4000
+"""How often a thread of torch looks whether the others are done before it goes to sleep (libgomp's GOMP_SPINCOUNT)."""
+
+
 class EngineOptions(TypedDict, total=False):
     """How an engine is opened.
 
@@ -84,9 +88,9 @@ def _cache(store: ModelStore[ModelT], device: Device, options: EngineOptions) ->
 
 @contextmanager
 def _importing_torch() -> Iterator[None]:
-    # Before torch loads OpenMP: threads that wait must sleep, not spin. On cores shared with other processes spinning
-    # made one convolution 30 times slower (31 ms against 0.7 ms); on idle cores it gains next to nothing.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Before torch loads OpenMP, and only where the operator has not chosen: see docs/benchmarks.md.
+    if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
+        os.environ["GOMP_SPINCOUNT"] = str(SPIN_COUNT)
     # Else they say in plain text, between our JSON lines, that they get on without torchvision, and, which no log of
     # ours holds, the part of a prompt that was cut off. Whatever the environment says: read when they are imported.
     os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"

@@ -14,6 +14,7 @@ from tests.bench.box import busy_programs, describe_box
 from tests.bench.cache_hit import measure_cache_hit
 from tests.bench.clip import LONG_MODEL_YAML
 from tests.bench.clip_memory import measure_clip_memory
+from tests.bench.eight_callers import measure_eight_callers
 from tests.bench.encoding import measure_encoding
 from tests.bench.job_plane import measure_job_plane
 from tests.bench.memory import measure_memory
@@ -22,6 +23,7 @@ from tests.bench.rows import Row, table
 from tests.bench.side_by_side import measure_side_by_side
 from tests.bench.start import Starts
 from tests.bench.submits import measure_submits
+from tests.bench.waiting_threads import measure_waiting_threads
 from tests.bench.watched import measure_watched
 
 FOLDER = Path("var/bench")
@@ -37,13 +39,15 @@ class Length:
     clip_rounds: int
     clips: int
     """Clips per round of the overhead."""
+    pictures: int
+    """Pictures a caller, beside LitServe."""
     submit_s: float
     """Seconds per round and way of submitting."""
     plane_jobs: int
 
 
-FULL = Length(rounds=5, jobs=12, clip_rounds=10, clips=3, submit_s=3.0, plane_jobs=100)
-QUICK = Length(rounds=2, jobs=6, clip_rounds=1, clips=2, submit_s=1.0, plane_jobs=20)
+FULL = Length(rounds=5, jobs=12, clip_rounds=10, clips=3, pictures=4, submit_s=3.0, plane_jobs=100)
+QUICK = Length(rounds=2, jobs=6, clip_rounds=1, clips=2, pictures=1, submit_s=1.0, plane_jobs=20)
 
 
 def measure(folder: Path, length: Length) -> list[Row]:
@@ -59,10 +63,12 @@ def measure(folder: Path, length: Length) -> list[Row]:
                 measure_clip_overhead(mesh, key, threads=threads, rounds=length.clip_rounds, jobs=length.clips)
             )
     start = _told(starts.rows("mesh", rounds=2))
+    waiting = _told(measure_waiting_threads(threads=cores, rounds=length.rounds))
     encoding = _told(measure_encoding(threads=cores, rounds=length.rounds))
     (folder / "mesh" / "models.yaml").write_text(LONG_MODEL_YAML)
     with starts.mesh("mesh") as mesh:
         key = mesh.key_of("bench")
+        peers = _told(measure_eight_callers(mesh, key, rounds=length.rounds, pictures=length.pictures))
         cache = _told([measure_cache_hit(mesh, key, rounds=length.rounds)])
         beside = _told([measure_side_by_side(mesh, key, rounds=length.rounds)])
         watched = _told(measure_watched(mesh, key, rounds=length.rounds))
@@ -70,7 +76,8 @@ def measure(folder: Path, length: Length) -> list[Row]:
         clip_memory = _told(measure_clip_memory(mesh, key, folder))
         submits = _told(measure_submits(mesh, key, rounds=length.rounds, seconds=length.submit_s))
     plane = _told(asyncio.run(measure_job_plane(folder, rounds=length.rounds, jobs=length.plane_jobs)))
-    return [*overhead, *encoding, *cache, *submits, *beside, *watched, *start, *memory, *clip_memory, *plane]
+    drawing = [*overhead, *peers, *waiting, *encoding, *cache]
+    return [*drawing, *submits, *beside, *watched, *start, *memory, *clip_memory, *plane]
 
 
 def _told(rows: list[Row]) -> list[Row]:

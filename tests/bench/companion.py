@@ -18,14 +18,27 @@ class Companion:
 
     @classmethod
     @contextmanager
-    def running(cls, module: str, **options: Any) -> Iterator["Companion"]:
-        """Runs `module` with `options` (JSON) as its argument; its last breath comes with the end of the context."""
+    def running(
+        cls, module: str, *, environment: Mapping[str, str] | None = None, **options: Any
+    ) -> Iterator["Companion"]:
+        """Runs `module` with `options` (JSON) as its argument; it is terminated with the end of the context.
+
+        Its environment is that of this process unless another one is given.
+        """
+        with cls.started([sys.executable, "-m", module, json.dumps(options)], env=environment) as companion:
+            yield companion
+
+    @classmethod
+    @contextmanager
+    def started(cls, command: list[str], **options: Any) -> Iterator["Companion"]:
+        """Runs `command`; `options` are those of Popen."""
         with subprocess.Popen(
-            [sys.executable, "-m", module, json.dumps(options)],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             preexec_fn=die_with_parent,
+            **options,
         ) as process:
             try:
                 yield cls(process)

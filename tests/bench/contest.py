@@ -1,4 +1,4 @@
-"""The same jobs through the mesh and in process, taking turns."""
+"""The same jobs through the mesh and without it, taking turns."""
 
 import queue
 import random
@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.bench.companion import Companion
 from tests.bench.cpu import cpu_seconds
 from tests.bench.rest import Rest
 from tests.bench.rows import Row, Target, ratio_row
@@ -19,12 +18,13 @@ WAYS = ("mesh", "engine", "diffusers")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One kind of job: where REST takes it and with what for a seed, and what the drawer in process is told besides
-    way and seeds. `callers` wait for one each and then ask for the next, so that the queue is never empty."""
+    """One kind of job: where REST takes it and with what for a seed, and how each direct way is asked for the jobs of
+    some `seeds`, which returns their seconds and CPU seconds. `callers` wait for one each and then ask for the next, so
+    that the queue is never empty."""
 
     path: str
     parameters: Callable[[int], dict[str, Any]]
-    question: Mapping[str, Any]
+    direct: Mapping[str, Callable[..., Any]]
     callers: int
 
 
@@ -38,17 +38,16 @@ class Tally:
 
 
 class Contest:
-    """Has jobs made through the mesh or in process; who does not draw idles."""
+    """Has jobs made through the mesh or directly; who does not draw idles."""
 
-    def __init__(self, mesh: RunningMesh, key: str, direct: Companion, work: Work, *, jobs: int) -> None:
+    def __init__(self, mesh: RunningMesh, key: str, work: Work, *, jobs: int) -> None:
         self._mesh = mesh
         self._key = key
-        self._direct = direct
         self._work = work
         self._jobs = jobs
 
     def rows(self, what: str, *, rounds: int, target: Target) -> list[Row]:
-        """Rounds of: the mesh, our engine in process, diffusers' own pipeline call in process."""
+        """Rounds of: the mesh, our engine in process, diffusers' own pipeline call in a process of its own."""
         for way in WAYS:
             self._draw(way, Tally())  # warm
         tallies = {way: Tally() for way in WAYS}
@@ -69,8 +68,8 @@ class Contest:
             self._through_the_mesh(tally)
             return
         # Who has idled takes a tenth longer for the first one, here as there.
-        self._direct.ask(by=way, seeds=new_seeds(1), **self._work.question)
-        wall_s, cpu_s = self._direct.ask(by=way, seeds=new_seeds(self._jobs), **self._work.question)
+        self._work.direct[way](seeds=new_seeds(1))
+        wall_s, cpu_s = self._work.direct[way](seeds=new_seeds(self._jobs))
         tally.wall_s.append(wall_s / self._jobs)
         tally.cpu_s.append(cpu_s / self._jobs)
 

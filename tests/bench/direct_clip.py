@@ -1,4 +1,4 @@
-"""The same clips without the mesh: a process that draws and encodes and does nothing else."""
+"""The same clips without the mesh: a process in which our engine draws and encodes, and nothing else is done."""
 
 import json
 import os
@@ -59,55 +59,19 @@ def drawn_by_engine(engine: VideoEngine) -> Draw:
     return draw
 
 
-def drawn_by_diffusers(folder: Path) -> Draw:
-    """The pipeline as diffusers loads and calls it: the whole clip at once. Torch is set up by the engine before."""
-    import torch
-    from diffusers.pipelines.deprecated.text_to_video_synthesis.pipeline_text_to_video_synth import (
-        TextToVideoSDPipeline,
-    )
-
-    from atelier_diffusion.quiet import quiet
-    from atelier_diffusion.scheduler import pipeline_scheduler
-
-    with quiet():
-        pipe: Any = TextToVideoSDPipeline.from_pretrained(folder, dtype=torch.float32)
-    pipe.set_progress_bar_config(disable=True)
-    own = pipe.scheduler
-
-    def draw(parameters: VideoParameters, files: ClipFiles, watch: Stopwatch) -> None:
-        pipe.scheduler = pipeline_scheduler(parameters.scheduler, own)
-        (clip,) = pipe(
-            parameters.prompt,
-            negative_prompt=parameters.negative_prompt,
-            width=parameters.width_px,
-            height=parameters.height_px,
-            num_frames=parameters.frames,
-            num_inference_steps=parameters.steps,
-            guidance_scale=parameters.guidance_scale,
-            generator=torch.Generator("cpu").manual_seed(parameters.seed),
-            output_type="np",
-        ).frames
-        frames = (clip * 255).round().astype("uint8")
-        watch.encode(lambda: files.add(frames))
-
-    return draw
-
-
 def main() -> None:
-    """Answers {"by", "seeds"} with the seconds and CPU seconds of all these clips, one after the other; with a
+    """Answers {"seeds"} with the seconds and CPU seconds of all these clips, one after the other; with a
     "container", with the seconds of their denoising and of their encoding in that container."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it tells at length what it does without torchvision
     catalogue = video_catalogue()
     engine = open_video_engine(catalogue, device="cpu", threads=json.loads(sys.argv[1])["threads"])
     engine.warm_up()
-    folder = catalogue.default.folder
-    assert isinstance(folder, Path)
-    ways = {"engine": drawn_by_engine(engine), "diffusers": drawn_by_diffusers(folder)}
+    draw = drawn_by_engine(engine)
 
     with tempfile.TemporaryDirectory() as scratch:
 
         def answer(question: Mapping[str, Any]) -> tuple[float, float]:
-            draw, watch = ways[question["by"]], Stopwatch()
+            watch = Stopwatch()
             started, started_cpu = time.perf_counter(), time.process_time()
             for seed in question["seeds"]:
                 parameters = clip_of(catalogue, seed, question.get("container", "MP4"))

@@ -13,7 +13,7 @@ def measure_encoding(*, threads: int, rounds: int) -> list[Row]:
     with Companion.running("tests.bench.direct_clip", threads=threads) as direct:
         for _ in range(rounds):
             for container in CONTAINERS:
-                denoising, encoding = direct.ask(by="engine", seeds=new_seeds(1), container=container)
+                denoising, encoding = direct.ask(seeds=new_seeds(1), container=container)
                 denoise_s[container].append(denoising)
                 encode_s[container].append(encoding)
     return [

@@ -29,8 +29,12 @@ class Rest:
 
     def get(self, path: str) -> dict[str, Any]:
         """The answer's JSON. Raises like `post`."""
-        found: dict[str, Any] = json.loads(self._ask("GET", path, None, self._headers))
+        found: dict[str, Any] = json.loads(self.content(path))
         return found
+
+    def content(self, path: str) -> bytes:
+        """The answer's bytes. Raises like `post`."""
+        return self._ask("GET", path, None, self._headers)
 
     def _ask(self, verb: str, path: str, body: bytes | None, headers: dict[str, str]) -> bytes:
         self._connection.request(verb, path, body, headers)
