@@ -7,7 +7,7 @@ TORCH := torch==2.13.0
 PYTHON_SOURCES := libs services gateway tools tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check lint format proto proto-drift bench clean
+.PHONY: help install run demo test check lint format proto proto-drift attack bench clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ check: lint test ## What CI runs
 $(VENV)/.bench: $(VENV)/.dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@touch $@
+
+attack: $(VENV)/.dev ## Attack a whole mesh, many times over: the table in SECURITY.md
+	ATELIER_ATTACK=full $(BIN)/pytest -q --timeout 1800 tests/attack
 
 bench: $(VENV)/.bench ## Measure ratios in one run: docs/benchmarks.md
 	$(BIN)/python -m tests.bench

@@ -32,7 +32,7 @@ class _ByGroup(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return file.rpartition("/")[0] if file.startswith("tests/mesh/") else file
+        return file.rpartition("/")[0] if file.startswith(("tests/mesh/", "tests/attack/")) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
@@ -43,4 +43,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the longest, the meshes, first: nothing waits for them at the end."""
-    items.sort(key=lambda item: -item.nodeid.count("/") if item.nodeid.startswith("tests/mesh/") else 0)
+    items.sort(
+        key=lambda item: -item.nodeid.count("/") if item.nodeid.startswith(("tests/mesh/", "tests/attack/")) else 0
+    )
