@@ -2,10 +2,12 @@
 
 import json
 import random
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import select
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -75,42 +77,38 @@ def test_hostile_json_is_refused_cleanly(attacker: httpx2.Client) -> None:
 @attack("a caller", "paths and queries that are no text", "400 or 404; never 500")
 def test_hostile_paths_are_refused_cleanly(attacker: httpx2.Client) -> None:
     for path in (
-        "/api/v1/images/%FF", "/api/v1/images/%00", "/api/v1/images/..%2fassets", "/api/v1/images/%2e%2e/assets",
+        "/api/v1/images/%FF", "/api/v1/images/%00", "/api/v1/images/..%2fassets",
         "/api/v1/assets/x/content?filename=caf%E9.png", "/api/v1/images?page_token=%FF", "/api/v1/images?page_size=x",
         "/api/v1/images?page_token=AAAA", f"/api/v1/images/{'x' * 5000}", "/api/v1/images/$(id)", "/api/v1/images/'--",
     ):  # fmt: skip
         answer = attacker.get(path)
         assert answer.status_code in (400, 404), (path, answer.text)
-        assert reason(answer)
+        # A path that is none is refused before the request has a trace.
+        assert reason(answer, traced="%0" not in path and "%2" not in path)
 
 
 @contextmanager
-def _slow_uploads(client: httpx2.Client, count: int) -> Iterator[list[int]]:
-    """`count` uploads that send a byte and wait for the end of the context; the list gets their statuses."""
-    enough = threading.Event()
-    statuses: list[int] = []
+def _slow_uploads(mesh: RunningMesh, key: str, count: int) -> Iterator[Callable[[], list[int]]]:
+    """Begins `count` uploads that send one byte and then nothing, until the end of the context.
 
-    def body() -> Iterator[bytes]:
-        yield b"\x89"
-        enough.wait(120)
+    Yields:
+        What returns the statuses of those that have been answered so far. A library would read no answer before it has
+        sent the whole body, so these are plain sockets.
+    """
+    address = urlsplit(mesh.url)
+    head = f"POST /api/v1/assets HTTP/1.1\r\nHost: x\r\nX-Api-Key: {key}\r\nContent-Type: image/png\r\n"
+    with ExitStack() as stack:
+        sockets = []
+        for _ in range(count):
+            sock = stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=60))
+            sock.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n1\r\n\x89\r\n".encode("latin-1"))
+            sockets.append(sock)
 
-    def upload() -> None:
-        try:
-            answer = client.post("/api/v1/assets", content=body(), headers={"Content-Type": "image/png"})
-        except httpx2.TransportError:
-            statuses.append(0)
-        else:
-            statuses.append(answer.status_code)
+        def statuses() -> list[int]:
+            ready, _, _ = select.select(sockets, [], [], 0)
+            return [int(sock.recv(12, socket.MSG_PEEK)[9:12]) for sock in ready]
 
-    threads = [threading.Thread(target=upload) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    try:
         yield statuses
-    finally:
-        enough.set()
-        for thread in threads:
-            thread.join()
 
 
 @attack(
@@ -118,13 +116,10 @@ def _slow_uploads(client: httpx2.Client, count: int) -> Iterator[list[int]]:
     "as many uploads that never end as there are slots",
     "429 for them; others' uploads and results are stored",
 )
-async def test_slow_uploads_starve_nobody(victim: httpx2.Client, besieged: RunningMesh) -> None:
+async def test_slow_uploads_starve_nobody(besieged: RunningMesh, attackers_key: str, victim: httpx2.Client) -> None:
     picture = content(victim, generate(victim, seed=1))
-    with (
-        besieged.client(besieged.key_of("attacker"), limits=httpx2.Limits(max_connections=None)) as many,
-        _slow_uploads(many, times(40, 90)) as statuses,
-    ):
-        await eventually(lambda: 429 in statuses, timeout_s=60)
+    with _slow_uploads(besieged, attackers_key, times(40, 90)) as statuses:
+        await eventually(lambda: 429 in statuses(), timeout_s=60)
         stored = victim.post("/api/v1/assets", content=picture, headers={"Content-Type": "image/png"})
         assert stored.status_code in (200, 201), stored.text
         drawn = generate(victim, seed=new_seed(), steps=1)
