@@ -9,6 +9,7 @@ from typing import Any
 import grpc.aio
 import pytest
 from google.api.httpbody_pb2 import HttpBody
+from prometheus_client import REGISTRY
 
 from atelier.storage.v1.storage_pb2 import Asset, CreateAssetRequest, GetAssetContentRequest
 from atelier_service.testing.s3 import S3Server
@@ -56,6 +57,19 @@ async def refused(call: Any) -> Refusal:
     return refusal(caught.value)
 
 
+async def ended_as_stalled(call: Any) -> bool:
+    """Whether storage refused it so. By its count: a client of grpc.aio that is writing at that moment sees its own
+    CANCELLED in place of the answer."""
+
+    def count() -> float:
+        return REGISTRY.get_sample_value("atelier_storage_uploads_total", {"result": "UPLOAD_STALLED"}) or 0
+
+    before = count()
+    with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
+        await call
+    return bool(await eventually(lambda: count() == before + 1))
+
+
 async def has_no_slot(client: Client) -> bool:
     """An empty file is refused as soon as there is a slot for it."""
     return (await refused(client.upload(b""))).reason == "TOO_MANY_UPLOADS"
@@ -65,8 +79,15 @@ async def has_no_slot(client: Client) -> bool:
 async def full(client: Client, slots: int, sends: Sends = sends_nothing) -> AsyncIterator[None]:
     """As many slow uploads of this caller as there are slots for."""
     calls = [create(client, sends()) for _ in range(slots)]
+
+    async def all_taken() -> bool:
+        for k, call in enumerate(calls):
+            if call.done():  # it came while the look below held the slot
+                calls[k] = create(client, sends())
+        return await has_no_slot(client) and not any(call.done() for call in calls)
+
     try:
-        await eventually(lambda: has_no_slot(client), what="all slots are taken")
+        await eventually(all_taken, 30, "all slots are taken")
         yield
     finally:
         for call in calls:
@@ -78,8 +99,7 @@ async def full(client: Client, slots: int, sends: Sends = sends_nothing) -> Asyn
 async def test_a_slow_upload_is_ended(s3_server: S3Server, tmp_path: Path, sends: Sends) -> None:
     settings = settings_for(s3_server, tmp_path, upload_idle_s=0.3, upload_min_bytes_per_s=2**20)
     async with running(s3_server, settings) as storage:
-        answer = await refused(create(storage.caller(), sends()))
-        assert (answer.code, answer.reason) == ("ABORTED", "UPLOAD_STALLED")
+        assert await ended_as_stalled(create(storage.caller(), sends()))
         assert list(settings.spool_dir.iterdir()) == []
         assert (await storage.caller().upload(DATA)).sha256
 
@@ -92,7 +112,7 @@ async def test_an_upload_that_never_ends_is_ended(s3_server: S3Server, tmp_path:
             await asyncio.sleep(0.01)
 
     async with running(s3_server, settings_for(s3_server, tmp_path, upload_timeout_s=0.5)) as storage:
-        assert (await refused(create(storage.caller(), fast()))).reason == "UPLOAD_STALLED"
+        assert await ended_as_stalled(create(storage.caller(), fast()))
 
 
 async def test_one_callers_slow_uploads_stop_neither_others_nor_results(s3_server: S3Server, tmp_path: Path) -> None:
@@ -104,7 +124,7 @@ async def test_one_callers_slow_uploads_stop_neither_others_nor_results(s3_serve
             assert answer.retry_s > 0
             assert (await storage.caller("ada").upload(DATA)).sha256
             assert (await storage.worker("mallory").upload(DATA, job_id="j", write_once_key="k")).sha256
-        await eventually(lambda: takes(storage.caller("mallory")), what="the slots are free again")
+        await eventually(lambda: takes(storage.caller("mallory")), timeout_s=30, what="the slots are free again")
 
 
 async def test_all_callers_together_do_not_stop_results(s3_server: S3Server, tmp_path: Path) -> None:
@@ -116,7 +136,7 @@ async def test_all_callers_together_do_not_stop_results(s3_server: S3Server, tmp
                 *(storage.worker("ada").upload(DATA, job_id="j", write_once_key=f"k{k}") for k in range(5))
             )
         assert len({asset.id for asset in stored}) == 5
-        await eventually(lambda: takes(storage.caller("ada")), what="a slot for her too")
+        await eventually(lambda: takes(storage.caller("ada")), timeout_s=30, what="a slot for her too")
 
 
 async def test_results_have_an_end_too(s3_server: S3Server, tmp_path: Path) -> None:
@@ -157,4 +177,4 @@ async def test_one_callers_stalled_downloads_stop_no_others(s3_server: S3Server,
             except grpc.aio.AioRpcError:
                 return False
 
-        await eventually(served, what="who left has given the slots back")
+        await eventually(served, timeout_s=30, what="who left has given the slots back")
