@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WEIGHTS_SHARE = 0.8
 
 
-SPIN_COUNT = 4000
+SPIN_COUNT = 2000
 """How often a thread of torch looks whether the others are done before it goes to sleep (libgomp's GOMP_SPINCOUNT)."""
 
 
