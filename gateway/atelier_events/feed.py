@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
 import nats.errors
 import nats.js.errors
@@ -160,8 +160,8 @@ class EventFeed:
             if not self._watchers[token]:
                 del self._watchers[token]
 
-    async def replay(self, owner: str, after: int) -> AsyncIterator[SharedEvent]:
-        """The kept events of `owner` after stream sequence `after`, up to now.
+    async def replay(self, owner: str, after: int) -> AsyncGenerator[SharedEvent, None]:
+        """The kept events of `owner` after stream sequence `after`, up to now. To be closed by who reads it.
 
         Raises OutOfRangeError when some of them are gone, UnavailableError when the broker is away.
         """
@@ -176,13 +176,19 @@ class EventFeed:
             filters = [subjects.events_of(owner), subjects.events_of(subjects.EVERYBODY)]
             config = _consumer(after + 1, filters, 30.0)
             consumer = await jetstream.pull_subscribe("", stream=subjects.EVENTS_STREAM, config=config)
-            pending = (await consumer.consumer_info()).num_pending or 0
-            while pending:
-                for message in await consumer.fetch(min(pending, 256), timeout=5.0):
-                    pending = message.metadata.num_pending or 0
-                    event = _event(message.data, str(message.metadata.sequence.stream))
-                    yield SharedEvent(event, event.cursor)
-            await consumer.unsubscribe()
+            info = await consumer.consumer_info()
+            try:
+                pending = info.num_pending or 0
+                while pending:
+                    for message in await consumer.fetch(min(pending, 256), timeout=5.0):
+                        pending = message.metadata.num_pending or 0
+                        event = _event(message.data, str(message.metadata.sequence.stream))
+                        yield SharedEvent(event, event.cursor)
+            finally:
+                # Also when the caller leaves in between, or the connection would hold the subscription for ever.
+                with contextlib.suppress(*_BROKER_ERRORS):
+                    await consumer.unsubscribe()
+                    await jetstream.delete_consumer(subjects.EVENTS_STREAM, info.name)
         except _BROKER_ERRORS as error:
             raise UnavailableError("BROKER_UNAVAILABLE", "events cannot be replayed now", retry_after_s=1) from error
 

@@ -1,7 +1,8 @@
 """What one subscriber sees: first what it missed, then what happens, and a heartbeat when nothing does."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -48,16 +49,16 @@ class Subscriptions:
         with self._slots.take(owner), self._feed.watching(owner, wants) as watcher:
             now = await self._feed.until_reading(_BROKER_DEADLINE_S)
             last = _cursor(after)
-            # The first step of a replay raises what is wrong with the cursor, before anything was sent.
-            missed = self._feed.replay(owner, last) if last is not None else _nothing()
-            shared = await anext(missed, None)
-            # With a cursor, so that who loses the stream before the first event can resume all the same.
-            yield _heartbeat(after or now)
-            while shared is not None:
-                last = int(shared.event.cursor)
-                if wants(shared.event):
-                    yield shared
+            async with aclosing(self._feed.replay(owner, last) if last is not None else _nothing()) as missed:
+                # The first step of a replay raises what is wrong with the cursor, before anything was sent.
                 shared = await anext(missed, None)
+                # With a cursor, so that who loses the stream before the first event can resume all the same.
+                yield _heartbeat(after or now)
+                while shared is not None:
+                    last = int(shared.event.cursor)
+                    if wants(shared.event):
+                        yield shared
+                    shared = await anext(missed, None)
             told = time.monotonic()
             while True:
                 try:
@@ -77,7 +78,7 @@ class Subscriptions:
                 told = time.monotonic()
 
 
-async def _nothing() -> AsyncIterator[SharedEvent]:
+async def _nothing() -> AsyncGenerator[SharedEvent, None]:
     return
     yield  # what makes it a generator
 

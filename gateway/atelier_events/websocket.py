@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from urllib.parse import parse_qs, urlsplit
 
 import structlog
@@ -76,10 +76,9 @@ class EventSocket:
         principal, subscribe = connection.atelier  # type: ignore[attr-defined]
         drain = asyncio.create_task(_drain(connection))
         try:
-            async with while_credential_lasts(principal, self._revoked):
-                async for event in self._subscriptions.follow(
-                    principal.subject, subscribe.after, subscribe.types, subscribe.job_id
-                ):
+            events = self._subscriptions.follow(principal.subject, subscribe.after, subscribe.types, subscribe.job_id)
+            async with while_credential_lasts(principal, self._revoked), aclosing(events):
+                async for event in events:
                     await connection.send(event.json)
         except AtelierError as error:
             if error.code == "UNAUTHENTICATED":

@@ -118,7 +118,7 @@ def _key(row: Mapping[Any, Any]) -> ApiKey:
         user_id=row["user_id"],
         display_name=row["display_name"],
         admin=row["admin"],
-        scopes=frozenset(row["scopes"].split()) if row["scopes"] else _every_scope(admin=row["admin"]),
+        scopes=_every_scope(admin=row["admin"]) if row["scopes"] is None else frozenset(row["scopes"].split()),
         digest=row["digest"],
         create_us=row["create_us"],
         expire_us=row["expire_us"],

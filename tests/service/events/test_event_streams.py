@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from atelier.events.v1 import events_pb2
+from atelier_jobs import subjects
 from atelier_service.testing.wait import eventually
 from tests.service.events.running_events import RunningEventsService
 
@@ -117,3 +118,18 @@ async def test_an_id_that_no_event_had_is_refused(events: RunningEventsService) 
         await events.frames.Subscribe(events_pb2.SubscribeRequest(), metadata=metadata).read()
 
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_whoever_leaves_while_missed_events_are_sent_leaves_nothing_behind(events: RunningEventsService) -> None:
+    await events.publish(20, size_bytes=20_000)
+
+    for _ in range(3):
+        call = events.subscribe(after="0")
+        await call.read()
+        call.cancel()
+
+    async def only_the_reader_is_left() -> bool:
+        return len(await events.bus.jetstream.consumers_info(subjects.EVENTS_STREAM)) == 1
+
+    # Long before the broker would remove them itself.
+    await eventually(only_the_reader_is_left, timeout_s=15)
