@@ -129,15 +129,18 @@ class ModelCache(Generic[ModelT]):
             return self._statuses[card.id]
 
     def refresh(self, card: ModelCard) -> None:
-        """Tells when the model's files were replaced: a loaded model that is not in use is dropped, of one that is not
-        loaded the revision is told anew."""
+        """Tells when the model's files were replaced: a loaded model that is not in use is dropped, of any other the
+        revision is told that would be loaded now. The cache of results must not go by one that is still drawing."""
         if card.folder is None:
             return  # a hub is asked when the model is loaded
-        self._drop_if_replaced(card)
+        is_replaced = self._drop_if_replaced(card)
         with self._lock:
             status = self.status(card)
-            known = self._store.known_revision(card)
-            if status.state in (ModelState.UNLOADED, ModelState.FAILED) and status.revision != known:
+            if status.state is ModelState.LOADING:
+                return  # its end is told
+            entry = self._entries.get(card.id)
+            known = self._store.known_revision(card) if entry is None or is_replaced else entry.revision
+            if status.revision != known:
                 self._tell(replace(status, revision=known))
 
     @property
@@ -201,15 +204,17 @@ class ModelCache(Generic[ModelT]):
                 self._entries.move_to_end(model_id)
             return entry
 
-    def _drop_if_replaced(self, card: ModelCard) -> None:
-        """A model in use serves its work to the end; whoever comes next asks again."""
+    def _drop_if_replaced(self, card: ModelCard) -> bool:
+        """Whether the model's files were replaced. In use, it serves its work to the end; whoever comes next asks
+        again."""
         with self._lock:
             entry = self._entries.get(card.id)
         if entry is None or not entry.located.is_replaced():
-            return
+            return False
         with self._lock:
             if self._entries.get(card.id) is entry and not entry.users:
                 self._drop(card.id, self._store.known_revision(card))
+        return True
 
     def _unloaded(self, card: ModelCard) -> ModelStatus:
         return ModelStatus(card.id, ModelState.UNLOADED, self._store.known_revision(card))

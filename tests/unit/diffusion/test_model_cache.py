@@ -224,13 +224,24 @@ def test_a_model_whose_files_were_replaced_is_loaded_anew(house: House) -> None:
 
 
 def test_work_goes_on_with_the_files_that_it_began_with(house: House) -> None:
-    with house.cache.using(card("a")) as (model, _):
+    with house.cache.using(card("a")) as (model, revision):
         house.store.folder_revision = "r3"
         house.cache.refresh(card("a"))
         assert not model.is_closed
-        assert house.cache.status(card("a")).revision == "r2"
+        assert revision == "r2"
+        # Whoever asks now gets no earlier result, however long this work takes.
+        assert house.cache.status(card("a")) == ModelStatus("a", ModelState.READY, "", 4 * GIB)
     house.cache.refresh(card("a"))
     assert house.cache.status(card("a")) == ModelStatus("a", ModelState.UNLOADED, "")  # nobody has read them yet
+
+
+def test_files_that_are_put_back_while_they_are_in_use_were_never_replaced(house: House) -> None:
+    with house.cache.using(card("a")):
+        for house.store.folder_revision in ("r3", "r2"):
+            house.cache.refresh(card("a"))
+        assert house.cache.status(card("a")) == ModelStatus("a", ModelState.READY, "r2", 4 * GIB)
+    house.cache.load(card("a"))
+    assert house.store.loads == 1
 
 
 def test_a_model_that_is_not_loaded_has_the_revision_of_the_files_that_are_there(house: House) -> None:
