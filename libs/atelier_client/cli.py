@@ -24,7 +24,8 @@ app = typer.Typer(
     help="Prompts become pictures and clips on machines that you own.",
     epilog="Reads ATELIER_URL, ATELIER_API_KEY and ATELIER_GRPC, and var/dev.env of the working directory. Exit codes: "
     "1 the job failed or was cancelled, 2 wrong usage or value, 3 the mesh cannot be reached, 4 not authorised, "
-    "5 not found, 6 busy or over a limit, 7 a file cannot be read or written, 130 interrupted.",
+    "5 not found, 6 busy or over a limit, 7 a file cannot be read or written, "
+    "130 interrupted, 141 nobody reads the output.",
     no_args_is_help=True,
 )
 

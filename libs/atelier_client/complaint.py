@@ -79,7 +79,7 @@ def wants_json() -> bool:
 
 def _hint(error: AtelierApiError) -> str:
     if error.code == "UNAUTHENTICATED":
-        return "; set ATELIER_API_KEY"
+        return "; set ATELIER_API_KEY to a valid key"
     if error.retry_after_s is not None:
         return f"; try again in {error.retry_after_s:.0f} s"
     return ""

@@ -58,19 +58,20 @@ def read_catalogue(shipped: Path, user: Path | None = None, *, root: Path, kind:
     for file in [shipped] + ([user] if user is not None and user.is_file() else []):
         document = _read_yaml(file)
         try:
-            chosen += _defaults(document)
+            named = _defaults(document)
+            chosen += named
             for model_id, entry in (document.get("models") or {}).items():
                 check_entry(model_id, entry)
                 known = entries.setdefault(model_id, {})
                 defaults = {**known.get("defaults", {}), **(entry.get("defaults") or {})}
                 known.update(entry)
                 known["defaults"] = defaults
+            for model_id in named:
+                if model_id not in entries:
+                    raise CatalogueError(f"the default model {model_id!r} is not in the catalogue")
         except CatalogueError as error:
             raise CatalogueError(f"{file}: {error}") from None
     cards = {model_id: _card(model_id, entry, root) for model_id, entry in entries.items()}
-    for model_id in chosen:
-        if model_id not in cards:
-            raise CatalogueError(f"the default model {model_id!r} is not in the catalogue")
     of_kind = {model_id: card for model_id, card in cards.items() if card.kind == kind}
     default_id = next((model_id for model_id in reversed(chosen) if model_id in of_kind), None)
     if default_id is None:

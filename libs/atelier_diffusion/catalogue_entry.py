@@ -41,7 +41,13 @@ _CHOICES = {
     "preview": get_args(PreviewMethod),
     "scheduler": SCHEDULERS,
 }
-_LEAST = dict.fromkeys(("size_multiple_px", "max_size_px", "max_frames", "width_px", "height_px", "steps", "frames"), 1)
+_LEAST: dict[str, float] = {
+    **dict.fromkeys(("size_multiple_px", "max_size_px", "max_frames", "steps", "frames"), 1),
+    **dict.fromkeys(("width_px", "height_px"), 64),
+    "frame_rate_hz": 0.1,
+}
+# What the contract allows, since a request that leaves the field out is filled in with this.
+_MOST = {"width_px": 2048, "height_px": 2048, "steps": 200, "guidance_scale": 30, "frames": 9000, "frame_rate_hz": 240}
 _WORDS: dict[Any, str] = {
     str: "text", dict: "a mapping", int: "a whole number", bool: "true or false", _NUMBER: "a number",
 }  # fmt: skip
@@ -89,8 +95,12 @@ def check_field(where: str, name: object, value: object, fields: Mapping[str, An
         raise CatalogueError(f"{where}: {name} must be one of {', '.join(_CHOICES[name])}")
     if isinstance(value, float) and not math.isfinite(value):
         raise CatalogueError(f"{where}: {name} must be finite")
-    if isinstance(value, _NUMBER) and (value < _LEAST.get(name, 0) or (name == "frame_rate_hz" and value <= 0)):
+    if isinstance(value, _NUMBER) and value < _LEAST.get(name, 0):
         raise CatalogueError(f"{where}: {name} is {value}, too small")
+    if isinstance(value, _NUMBER) and value > _MOST.get(name, math.inf):
+        raise CatalogueError(f"{where}: {name} is {value}, more than {_MOST[name]}")
+    if name in ("width_px", "height_px") and isinstance(value, int) and value % 8:
+        raise CatalogueError(f"{where}: {name} is {value}, not a multiple of 8")
     if name == "source":
         try:
             ModelSource.parse(str(value))

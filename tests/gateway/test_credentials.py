@@ -41,6 +41,7 @@ async def test_every_rest_route_wants_credentials(gateway: Gateway, verb: str, p
     assert answer.status_code == 401
     assert answer.json()["code"] == 16
     assert answer.json()["details"][0]["reason"] == "UNAUTHENTICATED"
+    assert answer.json()["message"].startswith("no valid credential; send ")
 
 
 @every_rpc

@@ -30,8 +30,8 @@ VideoModel = Annotated[
 Width = Annotated[int | None, Option(help="Width in pixels, a multiple of 8.")]
 Height = Annotated[int | None, Option(help="Height in pixels, a multiple of 8.")]
 Steps = Annotated[int | None, Option(help="Denoising steps, 1 to 200.")]
-Guidance = Annotated[float | None, Option(help="Guidance scale, 1 (none) to 30.")]
-Scheduler = Annotated[str | None, Option(help="ddim, euler, euler-ancestral or dpmpp-2m.")]
+Guidance = Annotated[float | None, Option(help="Guidance scale, 0 to 30; 0 and 1 mean none.")]
+Scheduler = Annotated[str | None, Option(help="ddim, euler, euler-ancestral, dpmpp-2m or lcm; a model may know fewer.")]
 Labels = Annotated[list[str] | None, Option(metavar="K=V", help="A label of your own; may be repeated.")]
 
 # Seconds that cancelling may take after Ctrl-C.

@@ -32,7 +32,9 @@ class Reply:
     """Seconds after which a repeat may succeed; 0 for no word about that."""
 
 
-_UNAUTHENTICATED = Reply(401, 16, "UNAUTHENTICATED", "send Authorization: Bearer <token> or X-Api-Key: <key>")
+_UNAUTHENTICATED = Reply(
+    401, 16, "UNAUTHENTICATED", "no valid credential; send X-Api-Key: <key> or Authorization: Bearer <key or token>"
+)
 _METHOD_NOT_ALLOWED = Reply(405, 12, "METHOD_NOT_ALLOWED", "this route does not know that method")
 _UNAVAILABLE = Reply(503, 14, "UNAVAILABLE", "the service is unavailable; try again", retry_after_s=1)
 

@@ -11,6 +11,7 @@ from tests.unit.client.scripted_http import Answer, ScriptedHttp
 from tests.unit.client.small_mesh import SmallMesh, picture
 
 from atelier.jobs.v1 import job_pb2
+from atelier.type.v1 import type_pb2
 from atelier_service.testing.wait import eventually
 
 
@@ -99,6 +100,13 @@ def test_a_wrong_key_exits_4(atelier: Atelier) -> None:
     done = atelier("generate", "x")
     assert done.returncode == 4
     assert "the API key is not valid" in one_line(done.stderr)
+    assert one_line(done.stderr).endswith("; set ATELIER_API_KEY to a valid key")
+
+
+def test_help_names_every_scheduler(atelier: Atelier) -> None:
+    shown = atelier("generate", "--help").stdout
+    schedulers = [value.name for value in type_pb2.Scheduler.DESCRIPTOR.values if value.number]
+    assert [name for name in schedulers if name.lower().replace("_", "-") not in shown] == []
 
 
 @pytest.mark.parametrize("over", [[], ["--grpc"]])

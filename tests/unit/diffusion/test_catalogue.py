@@ -111,6 +111,10 @@ def test_an_empty_id_means_the_default_and_an_unknown_one_is_refused(tmp_path: P
         ("{source: 'path:x', defaults: {step: 3}}", "did you mean steps"),
         ("{source: 'path:x', defaults: {steps: 0}}", "steps is 0, too small"),
         ("{source: 'path:x', defaults: {width_px: -8}}", "width_px"),
+        ("{source: 'path:x', defaults: {width_px: 100}}", "width_px is 100, not a multiple of 8"),
+        ("{source: 'path:x', defaults: {height_px: 4096}}", "height_px is 4096, more than 2048"),
+        ("{source: 'path:x', defaults: {steps: 1000}}", "steps is 1000, more than 200"),
+        ("{source: 'path:x', defaults: {frame_rate_hz: 0}}", "frame_rate_hz is 0, too small"),
         ("{source: 'path:x', defaults: {guidance_scale: .nan}}", "guidance_scale must be finite"),
         ("{source: 'path:x', size_multiple_px: 0}", "size_multiple_px"),
         ("{source: 'path:x', kind: [image]}", "kind"),
@@ -121,6 +125,11 @@ def test_an_empty_id_means_the_default_and_an_unknown_one_is_refused(tmp_path: P
 def test_a_wrong_entry_is_named(tmp_path: Path, entry: str, named: str) -> None:
     with pytest.raises(CatalogueError, match=named):
         read(tmp_path, f"default: demo\nmodels:\n  demo: {entry}\n")
+
+
+def test_a_default_that_is_no_model_is_named_with_its_file(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match=r"models\.yaml: the default model 'nope' is not in the catalogue"):
+        read(tmp_path, SHIPPED, "default: nope")
 
 
 @pytest.mark.parametrize("model_id", ["1", "2024-01-01", "true", '"a\\tb"', '"a\\nb"', "''", "x" * 101, "null"])
