@@ -131,6 +131,16 @@ async def test_a_token_does_not_trouble_auth_but_an_api_key_does(
     assert upstream.auth.checks == before + 1
 
 
+async def test_strangers_do_not_trouble_auth(gateway: Gateway, upstream: Upstream) -> None:
+    before = upstream.auth.checks
+
+    for headers in ({}, {"authorization": "Basic YTpi"}, {"authorization": "Bearer"}, {"x-atelier-signature": "x"}):
+        answer = await gateway.rest.get("/api/v1/images/1", headers=headers)
+        assert (answer.status_code, answer.json()["details"][0]["reason"]) == (401, "UNAUTHENTICATED")
+        assert answer.headers["www-authenticate"].startswith("Bearer realm=")
+    assert upstream.auth.checks == before
+
+
 async def test_an_api_key_becomes_a_token_and_goes_no_further(gateway: Gateway, upstream: Upstream) -> None:
     answer = await gateway.rest.get("/api/v1/images/1", headers={"x-api-key": "atl_bob_secret"})
 

@@ -46,6 +46,20 @@ async def test_who_asks_too_often_is_told_to_wait_and_nobody_else_is(tmp_path: P
         assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+async def test_a_key_that_is_used_too_often_does_not_trouble_auth(tmp_path: Path) -> None:
+    async with run_mesh(tmp_path, requests_per_s=1, request_burst=2) as (gateway, upstream):
+        for key, expected in (("atl_ada_secret", {200, 429}), ("atl_ada_wrong", {401, 429}), ("atl_bob_secret", {200})):
+            before = upstream.auth.checks
+            tries = 1 if len(expected) == 1 else 10
+            answers = [await gateway.rest.get("/api/v1/images/1", headers={"x-api-key": key}) for _ in range(tries)]
+
+            assert {answer.status_code for answer in answers} == expected
+            refused = [answer for answer in answers if answer.status_code == 429]
+            assert all(answer.json()["details"][0]["reason"] == "RATE_LIMITED" for answer in refused)
+            assert all(answer.headers["retry-after"] == "1" for answer in refused)
+            assert upstream.auth.checks - before == tries - len(refused)
+
+
 async def test_a_client_cannot_borrow_somebody_elses_bucket(tmp_path: Path) -> None:
     async with run_mesh(tmp_path, requests_per_s=1, request_burst=2) as (gateway, upstream):
         ada = bearer(upstream, "ada")

@@ -41,7 +41,8 @@ def _health() -> Config:
 
 
 def _jwt(settings: GatewaySettings) -> Config:
-    """Verifies a token where there is one. Without one the request goes on, to ext_authz."""
+    """Verifies a token where there is one. Without one a request with an API key goes on, to ext_authz; one without any
+    credential is refused here: strangers cannot keep auth busy with it."""
     provider = {
         "issuer": "atelier",
         "audiences": ["atelier"],
@@ -64,11 +65,18 @@ def _jwt(settings: GatewaySettings) -> Config:
     }
     # Another audience and another header: a signature is no token, and a token no signature.
     signature = provider | {"audiences": ["atelier-url"], "from_headers": [{"name": SIGNATURE_HEADER}]}
-    requirements = [{"provider_name": "token"}, {"provider_name": "signature"}, {"allow_missing": {}}]
+    verified = [{"provider_name": "token"}, {"provider_name": "signature"}]
+    key = {"name": "x-api-key", "present_match": True}
     return named(
         "jwt_authn", "jwt_authn.v3.JwtAuthentication",
         providers={"token": provider, "signature": signature},
-        rules=[{"match": {"prefix": "/"}, "requires": {"requires_any": {"requirements": requirements}}}],
+        rules=[
+            {
+                "match": {"prefix": "/", "headers": [key]},
+                "requires": {"requires_any": {"requirements": [*verified, {"allow_missing": {}}]}},
+            },
+            {"match": {"prefix": "/"}, "requires": {"requires_any": {"requirements": verified}}},
+        ],
     )  # fmt: skip
 
 
@@ -103,29 +111,30 @@ def _ext_authz() -> Config:
     )  # fmt: skip
 
 
-def _rate_limit(settings: GatewaySettings) -> Config:
-    """A token bucket per caller. Requests without a caller (public routes) share one that is as large as all others."""
-    per_caller = {
+def _rate_limit(settings: GatewaySettings, of: str, header: str, **more: object) -> Config:
+    """A token bucket for each value of `header`, which names an `of`. Requests without it share one that is as large as
+    all others."""
+    bucket = {
         "max_tokens": settings.request_burst,
         "tokens_per_fill": settings.requests_per_s,
         "fill_interval": "1s",
     }
     everybody = {"max_tokens": 100_000, "tokens_per_fill": 100_000, "fill_interval": "1s"}
-    caller = {"request_headers": {"header_name": SUBJECT_HEADER, "descriptor_key": "caller"}}
+    value = {"request_headers": {"header_name": header, "descriptor_key": of}}
     return named(
-        "local_ratelimit", "local_ratelimit.v3.LocalRateLimit",
-        stat_prefix="caller",
+        f"local_ratelimit.{of}", "local_ratelimit.v3.LocalRateLimit",
+        stat_prefix=of,
         token_bucket=everybody,
         filter_enabled=_EVERY,
         filter_enforced=_EVERY,
-        rate_limits=[{"actions": [caller]}],
-        # A descriptor without a value stands for every value: each caller gets a bucket.
-        descriptors=[{"entries": [{"key": "caller"}], "token_bucket": per_caller}],
+        rate_limits=[{"actions": [value]}],
+        # A descriptor without a value stands for every value: each gets a bucket.
+        descriptors=[{"entries": [{"key": of}], "token_bucket": bucket}],
         max_dynamic_descriptors=settings.max_callers,
         always_consume_default_token_bucket=False,
-        enable_x_ratelimit_headers="DRAFT_VERSION_03",
         rate_limited_as_resource_exhausted=True,
         response_headers_to_add=[{"header": {"key": "retry-after", "value": "1"}}],
+        **more,
     )  # fmt: skip
 
 
@@ -192,9 +201,11 @@ def build_filters(settings: GatewaySettings, methods: tuple[Method, ...]) -> lis
         # Before jwt_authn, which looks where this one puts things.
         _lua("credentials", settings.credentials_lua),
         _jwt(settings),
+        # Before auth is asked: a key that is used too often must not keep others' keys waiting.
+        _rate_limit(settings, "key", "x-api-key"),
         _ext_authz(),
-        # After authentication: it counts by caller.
-        _rate_limit(settings),
+        # After authentication: of all keys and tokens of a caller together.
+        _rate_limit(settings, "caller", SUBJECT_HEADER, enable_x_ratelimit_headers="DRAFT_VERSION_03"),
         # Just before the transcoder, which would drop what it does not know.
         _contract(settings, methods),
         {

@@ -55,6 +55,7 @@ REPLIES = (
 _OTHER = Reply(500, 13, "INTERNAL", "internal error")
 
 TOKEN_REPLIES = {
+    "Jwt_is_missing": _UNAUTHENTICATED,
     "Jwt_is_expired": Reply(401, 16, "TOKEN_EXPIRED", "the token has expired"),
     "": Reply(401, 16, "TOKEN_INVALID", "the token is not valid"),
 }

@@ -106,8 +106,8 @@ class AuthServiceServicer:
 
     def CreateSignedUrls(self, request, context):
         """Signs URLs, for elements of a page that send no headers: `<img>`, `<video>`, `EventSource`. A signed URL opens one
-        resource of the caller's for GET and HEAD, without other credentials, and nothing else. Files and streams of events
-        can be signed. Whether they are there is seen when the URL is used.
+        resource of the caller's, without other credentials, and nothing else: a file for GET and HEAD, or a stream of events
+        for GET. Whether it is there is seen when the URL is used.
         Errors: INVALID_ARGUMENT (nothing that a signed URL may open), UNAUTHENTICATED (no API key that still lives stands
         behind the caller).
         """
