@@ -82,7 +82,9 @@ class GenerationWorkerSettings(GenerationSettings):
         pattern="^[A-Za-z0-9._-]{1,100}$",
         description="name of this worker, unique in the mesh",
     )
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$", description="what draws")
+    device: str = Field(
+        default="auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$", description="what draws: auto, cpu, cuda or cuda:N"
+    )
     dtype: Literal["", "float32", "float16", "bfloat16"] = Field(
         default="", description="number format of the weights; empty: float32 on a CPU, bfloat16 on CUDA"
     )

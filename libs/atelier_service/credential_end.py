@@ -53,7 +53,7 @@ async def while_credential_lasts(principal: Principal, revoked: RevokedKeys) -> 
     """Cancels what runs inside when the caller's credential ends, and raises UnauthenticatedError then.
 
     A token ends at its time; a key when it is revoked, deleted or over. Raises UnavailableError when something was
-    opened with a key and `auth` has not vouched for keys for a while.
+    opened with a key and `auth` has not confirmed keys for a while.
     """
     task = asyncio.current_task()
     assert task is not None
@@ -65,7 +65,7 @@ async def while_credential_lasts(principal: Principal, revoked: RevokedKeys) -> 
     def told() -> None:
         if revoked.is_revoked(principal.key_id):
             ending.end(key_revoked())
-        elif principal.from_key and not revoked.is_vouched_for:
+        elif principal.from_key and not revoked.is_confirmed:
             text = "it cannot be told whether the API key still lives; come back"
             ending.end(UnavailableError("KEY_UNCONFIRMED", text, retry_after_s=1.0))
 

@@ -25,8 +25,8 @@ Tell = Callable[[], None]
 class RevokedKeys:
     """Knows which keys are revoked, and tells those who hold something open for one.
 
-    While `auth` is away nobody vouches for keys. What was opened with one goes on for `grace_s` seconds, as long as a
-    token would; then `is_vouched_for` is False and everybody is told.
+    While `auth` is unavailable, keys are not confirmed. What was opened with one goes on for `grace_s` seconds, as long
+    as a token would; then `is_confirmed` is False and every holder is called.
     """
 
     def __init__(self, *, grace_s: float = 300.0) -> None:
@@ -41,13 +41,13 @@ class RevokedKeys:
         return key_id in self._ids
 
     @property
-    def is_vouched_for(self) -> bool:
+    def is_confirmed(self) -> bool:
         """Whether `auth` has told lately which keys are revoked."""
         return asyncio.get_running_loop().time() - self._heard_s <= self._grace_s
 
     @contextmanager
     def holding(self, key_id: str, tell: Tell) -> Iterator[None]:
-        """While the context is open, `tell` is called when the key is revoked or no longer vouched for."""
+        """While the context is open, `tell` is called when the key is revoked or no longer confirmed."""
         self._holders[key_id].add(tell)
         try:
             yield
@@ -68,7 +68,7 @@ class RevokedKeys:
                 except (grpc.aio.AioRpcError, TimeoutError) as error:
                     reason = error.code().name if isinstance(error, grpc.aio.AioRpcError) else "silent"
                     _log.debug("auth does not tell of revoked keys", reason=reason)
-                if not self.is_vouched_for:
+                if not self.is_confirmed:
                     self._tell(frozenset(self._holders))
                 await asyncio.sleep(_TRY_AGAIN_S)
 

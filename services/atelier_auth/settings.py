@@ -40,7 +40,10 @@ class AuthSettings(ServiceSettings):
     )
     token_lifetime_s: int = Field(default=300, ge=60, le=900, description="seconds that a token lives")
     signed_url_lifetime_s: int = Field(
-        default=900, ge=60, le=3600, description="seconds that a signed URL lives at least, unless others are asked for"
+        default=900,
+        ge=60,
+        le=3600,
+        description="seconds that a signed URL lives at least, where the request names none",
     )
     token_reserve_s: int = Field(
         default=60, ge=5, le=300, description="seconds of life that a token handed to a request has at least"

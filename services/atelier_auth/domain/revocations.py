@@ -30,7 +30,8 @@ class Revoked:
 
 class Revocations:
     """One look at the store every `every_s` seconds for all watchers of this replica, and one at once when a key is
-    revoked here. While the store is away watchers hear nothing, and know by the silence that nobody vouches for keys.
+    revoked here. While the store is unavailable nothing is sent; after a while of silence
+    watchers regard keys as unconfirmed.
     """
 
     def __init__(
