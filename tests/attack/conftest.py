@@ -7,11 +7,16 @@ import pytest
 
 from tests.mesh.running_mesh import RunningMesh, start_mesh
 
+MAX_STREAMS = 40
+
 
 @pytest.fixture(scope="session")
 def besieged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
-    """The mesh that is attacked. No limit is widened: an attack that meets one is answered with 429."""
-    running = start_mesh(tmp_path_factory.mktemp("besieged"), ATELIER_VIDEO_WORKERS="0")
+    """The mesh that is attacked. No limit is widened: an attack that meets one is answered with 429. That of streams is
+    lower than it ships, so that it is met before that of requests."""
+    running = start_mesh(
+        tmp_path_factory.mktemp("besieged"), ATELIER_VIDEO_WORKERS="0", ATELIER_MAX_STREAMS_PER_CALLER=str(MAX_STREAMS)
+    )
     yield running
     running.stop()
 
