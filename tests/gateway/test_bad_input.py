@@ -6,7 +6,7 @@ import json
 import protovalidate
 import pytest
 
-from tests.gateway.doors import Door
+from tests.gateway.doors import PATIENCE_S, Door, read_answer
 from tests.gateway.mesh import Gateway, Upstream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -325,5 +325,29 @@ async def test_an_upload_that_says_that_it_is_too_large_is_413_before_its_first_
         status_line = await reader.readline()
 
     assert status_line.startswith(b"HTTP/1.1 413 ")
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ("connection: upgrade\r\nupgrade: websocket", "this route takes no upgrade"),
+        ("transfer-encoding: gzip, chunked", "the transfer encoding is not known; send chunked"),
+    ],
+)
+async def test_what_http_allows_and_no_route_takes_is_a_bad_request(
+    gateway: Gateway, ada: dict[str, str], headers: str, message: str
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.settings.port)
+    head = f"POST {GENERATE} HTTP/1.1\r\nhost: x\r\nauthorization: {ada['authorization']}\r\n{headers}\r\n\r\n"
+    writer.write(head.encode())
+
+    async with asyncio.timeout(PATIENCE_S):
+        answer = await read_answer(reader)
+
+    status = json.loads(answer.body)
+    assert (answer.status, status["message"]) == (400, message)
+    assert status["details"][0]["reason"] == "INVALID_REQUEST"
     writer.close()
     await writer.wait_closed()

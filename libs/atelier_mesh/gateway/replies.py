@@ -61,6 +61,12 @@ TOKEN_REPLIES = {
 }
 """What jwt_authn refuses, by what its explanation begins with."""
 
+_MALFORMED = {
+    "upgrade_failed": "this route takes no upgrade",
+    "http1.invalid_transfer_encoding": "the transfer encoding is not known; send chunked",
+}
+"""What is wrong with a request that Envoy answers with a status that says something else, by its explanation."""
+
 
 def status_body(reply: Reply) -> Config:
     """The body of a reply to a REST caller."""
@@ -173,11 +179,13 @@ def build_local_replies() -> Config:
 
     jwt_authn says 401 when it could not fetch the keys, which is nobody's fault but ours; and 403 to a token for
     another audience, though nobody was authenticated. Envoy knows the method QUERY, and wants a content type for it; no
-    route does.
+    route does. It says 403 to an upgrade where there is none, and 501 to a transfer encoding that it does not know.
     """
     mappers = _mappers(_because("jwt_authn_access_denied{Jwks_remote_fetch_is_failed}"), _UNAVAILABLE)
     for explanation, reply in TOKEN_REPLIES.items():
         mappers += _mappers(_because(f"jwt_authn_access_denied{{{explanation}"), reply)
+    for explanation, message in _MALFORMED.items():
+        mappers += _mappers(_because(explanation), Reply(400, 3, "INVALID_REQUEST", message))
     mappers += _mappers(_status_is("EQ", 403), _UNAUTHENTICATED)
     mappers += _mappers(_because("query_missing_content_type"), _METHOD_NOT_ALLOWED)
     for reply in REPLIES:
