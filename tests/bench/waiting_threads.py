@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from tests.bench.companion import Companion
 from tests.bench.contest import new_seeds
 from tests.bench.peer import peer_environment
-from tests.bench.rows import Row, Target, ratio_row
+from tests.bench.rows import Row, ratio_row
 
 STEPS, PICTURES = 12, 3
 SETTINGS: Mapping[str, Mapping[str, str]] = {
@@ -29,10 +29,10 @@ def measure_waiting_threads(*, threads: int, rounds: int) -> list[Row]:
                 crowded[name].append(max(pool.map(_seconds, (one, other))))
     ours, asleep, own = SETTINGS
     return [
-        _row(f"one engine: {ours} / {own}", alone[ours], alone[own], Target(1.1)),
-        _row(f"one engine: {ours} / {asleep}", alone[ours], alone[asleep], None),
-        _row(f"two engines on the same cores: {ours} / {own}", crowded[ours], crowded[own], None),
-        _row(f"two engines on the same cores: {ours} / {asleep}", crowded[ours], crowded[asleep], None),
+        _row(f"one engine: {ours} / {own}", alone[ours], alone[own]),
+        _row(f"one engine: {ours} / {asleep}", alone[ours], alone[asleep]),
+        _row(f"two engines on the same cores: {ours} / {own}", crowded[ours], crowded[own]),
+        _row(f"two engines on the same cores: {ours} / {asleep}", crowded[ours], crowded[asleep]),
     ]
 
 
@@ -55,5 +55,5 @@ def _seconds(engine: Companion) -> float:
     return float(wall_s) / PICTURES
 
 
-def _row(name: str, ours: list[float], theirs: list[float], target: Target | None) -> Row:
-    return ratio_row(name, ours[1:], theirs[1:], unit="ms", scale=1000, target=target)
+def _row(name: str, ours: list[float], theirs: list[float]) -> Row:
+    return ratio_row(name, ours[1:], theirs[1:], unit="ms", scale=1000)
