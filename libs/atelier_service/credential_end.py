@@ -58,8 +58,8 @@ async def while_credential_lasts(principal: Principal, revoked: RevokedKeys) -> 
     task = asyncio.current_task()
     assert task is not None
     ending = Ending(task)
-    code = "the API key" if principal.from_key else "the token"
-    expired = UnauthenticatedError("TOKEN_EXPIRED", f"{code} has expired; come back with another one")
+    credential = "the API key" if principal.from_key else "the token"
+    expired = UnauthenticatedError("TOKEN_EXPIRED", f"{credential} has expired; come back with another one")
     ending.end_in(min(principal.end_s + LEEWAY_S - time.time(), _NEVER_S), expired)
 
     def told() -> None:

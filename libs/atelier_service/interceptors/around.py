@@ -51,13 +51,13 @@ class Around(grpc.aio.ServerInterceptor, ABC):
             return handler
         method = handler_call_details.method
 
+        behavior = behavior_of(handler)
+
         async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            behavior = handler.stream_unary if handler.request_streaming else handler.unary_unary
             async with self.around(Call(method, request, handler.request_streaming, context)):
                 return await behavior(request, context)
 
         async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-            behavior = handler.stream_stream if handler.request_streaming else handler.unary_stream
             async with self.around(Call(method, request, handler.request_streaming, context)):
                 if inspect.isasyncgenfunction(behavior):
                     responses = behavior(request, context)
@@ -69,13 +69,29 @@ class Around(grpc.aio.ServerInterceptor, ABC):
                 else:
                     await behavior(request, context)
 
-        return handler_like(handler, stream if handler.response_streaming else unary, handler.request_deserializer)
+        return handler_like(
+            handler,
+            stream if handler.response_streaming else unary,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
+def behavior_of(handler: Any) -> Callable[[Any, Any], Any]:
+    """Returns what `handler` runs, whichever of the four kinds it is."""
+    behaviors = (handler.unary_unary, handler.unary_stream, handler.stream_unary, handler.stream_stream)
+    behavior: Callable[[Any, Any], Any] = next(found for found in behaviors if found is not None)
+    return behavior
 
 
 def handler_like(
-    handler: Any, behavior: Callable[[Any, Any], Awaitable[Any]], request_deserializer: Callable[[bytes], Any] | None
+    handler: Any,
+    behavior: Callable[[Any, Any], Any],
+    *,
+    request_deserializer: Callable[[bytes], Any] | None,
+    response_serializer: Callable[[Any], bytes] | None,
 ) -> Any:
-    """A handler of the same kind as `handler` that runs `behavior`."""
+    """Returns a handler of the same kind as `handler` that runs `behavior`; None leaves bytes as they are."""
     factories = {
         (False, False): grpc.unary_unary_rpc_method_handler,
         (True, False): grpc.stream_unary_rpc_method_handler,
@@ -83,7 +99,7 @@ def handler_like(
         (True, True): grpc.stream_stream_rpc_method_handler,
     }
     factory: Any = factories[handler.request_streaming, handler.response_streaming]
-    return factory(behavior, request_deserializer, handler.response_serializer)
+    return factory(behavior, request_deserializer, response_serializer)
 
 
 _CANCELLED = 1

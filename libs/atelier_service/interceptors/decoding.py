@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from atelier_service.channel import MAX_MESSAGE_BYTES
 from atelier_service.errors import InvalidArgumentError, ResourceExhaustedError
-from atelier_service.interceptors.around import handler_like
+from atelier_service.interceptors.around import behavior_of, handler_like
 from atelier_service.wire import find_invalid_text
 
 _Decode = Callable[[bytes], Any]
@@ -58,14 +58,12 @@ class DecodingInterceptor(grpc.aio.ServerInterceptor):
         if handler is None or handler.request_deserializer is None:
             return handler
         decode = handler.request_deserializer
-        behavior = next(
-            found
-            for found in (handler.unary_unary, handler.unary_stream, handler.stream_unary, handler.stream_stream)
-            if found is not None
-        )
+        behavior = behavior_of(handler)
 
         async def decoded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             message = _messages(decode, request) if handler.request_streaming else _checked(decode, request)
             return await behavior(message, context)
 
-        return handler_like(handler, decoded, request_deserializer=None)
+        return handler_like(
+            handler, decoded, request_deserializer=None, response_serializer=handler.response_serializer
+        )

@@ -7,6 +7,8 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
+from atelier_service.interceptors.around import behavior_of, handler_like
+
 M = TypeVar("M", bound=Message)
 
 
@@ -24,18 +26,14 @@ class EncodedInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """The handler, whose serializer leaves bytes alone."""
+        """Returns the handler, whose serializer leaves bytes alone."""
         handler = await continuation(handler_call_details)
         if handler is None or not handler.response_streaming:
             return handler
         serialize = handler.response_serializer
-        make, behavior = (
-            (grpc.stream_stream_rpc_method_handler, handler.stream_stream)
-            if handler.request_streaming
-            else (grpc.unary_stream_rpc_method_handler, handler.unary_stream)
-        )
-        return make(
-            behavior,
-            handler.request_deserializer,
-            lambda answer: answer if isinstance(answer, bytes) else serialize(answer),
+        return handler_like(
+            handler,
+            behavior_of(handler),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=lambda answer: answer if isinstance(answer, bytes) else serialize(answer),
         )
