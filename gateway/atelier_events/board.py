@@ -6,7 +6,7 @@ from collections.abc import Callable
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from atelier.events.v1 import events_pb2
-from atelier_jobs.bus import Bus
+from atelier_jobs.messaging.bus import Bus
 
 # Three missed reports.
 _FORGET_AFTER_S = 15.0

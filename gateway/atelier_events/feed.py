@@ -14,12 +14,12 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from atelier.events.v1 import events_pb2
 from atelier_events.live import LiveEvents
 from atelier_events.watcher import Watcher
-from atelier_jobs import subjects
-from atelier_jobs.bus import Bus, BusUnavailableError
-from atelier_jobs.pace import Pace
-from atelier_jobs.shared_event import SharedEvent
-from atelier_jobs.streams import Streams
-from atelier_jobs.waking import wake_in_turns
+from atelier_jobs.events.pace import Pace
+from atelier_jobs.events.shared_event import SharedEvent
+from atelier_jobs.events.waking import wake_in_turns
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus, BusUnavailableError
+from atelier_jobs.messaging.streams import Streams
 from atelier_service.errors import OutOfRangeError, UnavailableError
 from atelier_service.process import heed_cancellation
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 from atelier.events.v1 import events_pb2
-from atelier_jobs.pace import Pace
-from atelier_jobs.shared_event import SharedEvent
-from atelier_jobs.steps import drop_preview, newest
+from atelier_jobs.events.pace import Pace
+from atelier_jobs.events.shared_event import SharedEvent
+from atelier_jobs.events.steps import drop_preview, newest
 
 
 class LiveEvents:

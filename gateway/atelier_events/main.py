@@ -16,9 +16,9 @@ from atelier_events.servicer import EventServicer, EventStreamServicer, SystemSe
 from atelier_events.settings import EventsSettings
 from atelier_events.subscription import Subscriptions
 from atelier_events.websocket import EventSocket
-from atelier_jobs.bus import Bus
-from atelier_jobs.pace import Pace
-from atelier_jobs.streams import Streams
+from atelier_jobs.events.pace import Pace
+from atelier_jobs.messaging.bus import Bus
+from atelier_jobs.messaging.streams import Streams
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.process import background

@@ -12,7 +12,7 @@ from google.api import httpbody_pb2
 from atelier.events.v1 import events_pb2, events_pb2_grpc
 from atelier_events.board import StatusBoard
 from atelier_events.subscription import Subscriptions
-from atelier_jobs.shared_event import Framing
+from atelier_jobs.events.shared_event import Framing
 from atelier_service.http import last_event_id, open_frames, request_header
 from atelier_service.identity import current_principal
 from atelier_service.interceptors.encoded import encoded

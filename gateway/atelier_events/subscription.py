@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from atelier.events.v1 import events_pb2
 from atelier_events.feed import EventFeed
 from atelier_events.watcher import SlowWatcherError
-from atelier_jobs.shared_event import SharedEvent
+from atelier_jobs.events.shared_event import SharedEvent
 from atelier_service.errors import AbortedError, InvalidArgumentError
 from atelier_service.stream_slots import StreamSlots
 

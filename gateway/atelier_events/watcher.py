@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from atelier.events.v1 import events_pb2
-from atelier_jobs.shared_event import SharedEvent
+from atelier_jobs.events.shared_event import SharedEvent
 
 
 class SlowWatcherError(Exception):

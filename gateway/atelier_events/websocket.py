@@ -13,7 +13,7 @@ from websockets.http11 import Request, Response
 
 from atelier.events.v1 import events_pb2
 from atelier_events.subscription import Subscriptions
-from atelier_jobs.shared_event import SharedEvent
+from atelier_jobs.events.shared_event import SharedEvent
 from atelier_service.access import access_of
 from atelier_service.credential_end import last_word, while_credential_lasts
 from atelier_service.errors import AtelierError, InvalidArgumentError

@@ -18,8 +18,8 @@ from atelier_generation.domain.model_view import ModelView
 from atelier_generation.domain.result import result_from
 from atelier_image.domain.parameters import AskedImage, FormatName, ImageParameters
 from atelier_image.domain.result import Picture
-from atelier_jobs.events import progress_message
-from atelier_jobs.job import Job
+from atelier_jobs.domain.job import Job
+from atelier_jobs.events.factory import progress_message
 
 
 def image_path(image_id: str) -> str:

@@ -13,7 +13,7 @@ from atelier_image.model_servicer import ModelServicer
 from atelier_image.servicer import ImageServicer
 from atelier_image.settings import ImageSettings
 from atelier_image.stream_servicer import ImageStreamServicer
-from atelier_jobs.events import EventFactory
+from atelier_jobs.events.factory import EventFactory
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
 from atelier_service.server import RunningServer

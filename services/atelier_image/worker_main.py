@@ -8,7 +8,7 @@ from atelier_image.domain.kind import IMAGE
 from atelier_image.image_messages import content_paths
 from atelier_image.settings import ImageWorkerSettings
 from atelier_image.worker.image_maker import ImageMaker
-from atelier_jobs.events import EventFactory
+from atelier_jobs.events.factory import EventFactory
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
 from atelier_service.service import read_settings, run_service

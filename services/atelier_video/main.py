@@ -6,7 +6,7 @@ import grpc.aio
 
 from atelier.video.v1 import video_pb2_grpc
 from atelier_generation.api.serving import Parts, serve_api
-from atelier_jobs.events import EventFactory
+from atelier_jobs.events.factory import EventFactory
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
 from atelier_service.server import RunningServer

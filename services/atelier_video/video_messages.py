@@ -16,8 +16,8 @@ from atelier_generation.api.messages import (
 )
 from atelier_generation.domain.model_view import ModelView
 from atelier_generation.domain.result import result_from
-from atelier_jobs.events import progress_message
-from atelier_jobs.job import Job
+from atelier_jobs.domain.job import Job
+from atelier_jobs.events.factory import progress_message
 from atelier_media.clip_format import CONTAINERS, Container
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
 from atelier_video.domain.result import Role, VideoFile

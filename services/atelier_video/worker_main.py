@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from atelier_diffusion.local import open_video_engine
 from atelier_generation.worker.serving import RunningWorker, serve_worker
-from atelier_jobs.events import EventFactory
+from atelier_jobs.events.factory import EventFactory
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
 from atelier_service.service import read_settings, run_service

@@ -16,7 +16,7 @@ from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier.jobs.v1 import job_pb2
 from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
 from atelier.video.v1 import video_pb2, video_pb2_grpc
-from atelier_jobs.shared_event import Framing, SharedEvent
+from atelier_jobs.events.shared_event import Framing, SharedEvent
 from atelier_service.http import open_frames, request_header, set_http
 from atelier_service.testing.tokens import TestSigner
 from envoy_api.config.core.v3 import base_pb2

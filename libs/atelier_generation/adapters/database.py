@@ -7,9 +7,9 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from atelier_generation.adapters.tables import Tables
-from atelier_jobs import schema
-from atelier_jobs.database import JobDatabase
-from atelier_jobs.events import EventFactory
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.sql import schema
+from atelier_jobs.sql.database import JobDatabase
 from atelier_service.database import create_engine, create_schema
 
 

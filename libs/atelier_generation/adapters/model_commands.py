@@ -1,8 +1,8 @@
 """Commands about models, on the bus."""
 
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs import subjects
-from atelier_jobs.bus import Bus
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus
 from atelier_service.errors import UnavailableError
 from atelier_service.telemetry import current_traceparent
 

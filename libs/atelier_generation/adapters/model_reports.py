@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from atelier_generation.adapters.tables import Tables
 from atelier_generation.domain.cache_key import Engine
 from atelier_generation.domain.model_view import ModelReport, ModelState
-from atelier_jobs.database import JobDatabase
-from atelier_jobs.sql_clock import now_us
+from atelier_jobs.sql.clock import now_us
+from atelier_jobs.sql.database import JobDatabase
 
 # Three heartbeats: one may be late, two are no accident.
 ALIVE_S = 15.0

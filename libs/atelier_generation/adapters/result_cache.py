@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from atelier_generation.adapters.tables import Tables
 from atelier_generation.domain.ports import Hit, HitGoneError, Settled
 from atelier_generation.domain.result import Source
-from atelier_jobs.database import JobDatabase, Transaction
-from atelier_jobs.job import Job
-from atelier_jobs.sql_clock import now_us
-from atelier_jobs.store import Within
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.store import Within
+from atelier_jobs.sql.clock import now_us
+from atelier_jobs.sql.database import JobDatabase, Transaction
 
 
 class _Statements:

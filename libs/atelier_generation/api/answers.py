@@ -13,9 +13,9 @@ from atelier_generation.adapters.storage import StorageAssets
 from atelier_generation.api.messages import request_hash
 from atelier_generation.api.preference import wait_preference_s
 from atelier_generation.domain.generations import AskedT, Generations
-from atelier_jobs.job import Job
-from atelier_jobs.states import State
-from atelier_jobs.watch import Watching
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
+from atelier_jobs.events.watch import Watching
 from atelier_service.errors import InvalidArgumentError
 from atelier_service.http import request_header, set_http
 from atelier_service.identity import current_principal

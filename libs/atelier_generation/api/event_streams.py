@@ -9,8 +9,8 @@ from google.api import httpbody_pb2
 
 from atelier.events.v1 import events_pb2
 from atelier_generation.domain.generations import AskedT, Generations
-from atelier_jobs.shared_event import Framing
-from atelier_jobs.watch import Watching
+from atelier_jobs.events.shared_event import Framing
+from atelier_jobs.events.watch import Watching
 from atelier_service.http import last_event_id, open_frames, request_header, set_http
 from atelier_service.identity import current_principal
 from atelier_service.interceptors.encoded import encoded

@@ -14,8 +14,8 @@ from atelier_diffusion.request import SchedulerName
 from atelier_generation.domain.model_view import ModelView
 from atelier_generation.domain.parameters import DrawingParameters
 from atelier_generation.domain.result import StoredFile
-from atelier_jobs.events import failure_message
-from atelier_jobs.job import Job
+from atelier_jobs.domain.job import Job
+from atelier_jobs.events.factory import failure_message
 from atelier_service.telemetry import trace_id_of
 
 _OPTIONAL = ("width_px", "height_px", "steps", "guidance_scale", "seed")

@@ -5,9 +5,9 @@ import asyncio
 import structlog
 
 from atelier.events.v1 import events_pb2
-from atelier_jobs import subjects
-from atelier_jobs.bus import Bus
-from atelier_jobs.store import JobStore
+from atelier_jobs.domain.store import JobStore
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus
 from atelier_service.errors import UnavailableError
 
 _log = structlog.get_logger(__name__)

@@ -23,17 +23,17 @@ from atelier_generation.domain.kind import Kind
 from atelier_generation.domain.models import Models
 from atelier_generation.domain.tidying import Tidying
 from atelier_generation.settings import GenerationApiSettings
-from atelier_jobs.bus import Bus
-from atelier_jobs.events import EventFactory
-from atelier_jobs.outbox import Cleanup
-from atelier_jobs.reconciler import Reconciler
-from atelier_jobs.relay import Relay
-from atelier_jobs.sql_jobs import SqlJobStore
-from atelier_jobs.sql_outbox import SqlOutbox
-from atelier_jobs.sql_upkeep import SqlUpkeep
-from atelier_jobs.store import JobStore, Limits
-from atelier_jobs.streams import Streams
-from atelier_jobs.watch import Watching
+from atelier_jobs.domain.outbox import Cleanup
+from atelier_jobs.domain.store import JobStore, Limits
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.events.watch import Watching
+from atelier_jobs.messaging.bus import Bus
+from atelier_jobs.messaging.streams import Streams
+from atelier_jobs.plane.reconciler import Reconciler
+from atelier_jobs.plane.relay import Relay
+from atelier_jobs.sql.jobs import SqlJobStore
+from atelier_jobs.sql.outbox import SqlOutbox
+from atelier_jobs.sql.upkeep import SqlUpkeep
 from atelier_service import process
 from atelier_service.channel import open_channel
 from atelier_service.credentials import ServiceCredential

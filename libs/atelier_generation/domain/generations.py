@@ -16,9 +16,9 @@ from atelier_generation.domain.model_view import engines
 from atelier_generation.domain.parameters import AskedDrawing, DrawingParameters
 from atelier_generation.domain.ports import Hit, HitGoneError, ModelReports, ResultCache
 from atelier_generation.domain.result import asset_ids_in, source_of
-from atelier_jobs.job import Job
-from atelier_jobs.states import State
-from atelier_jobs.store import JobStore, Limits, Page, Submission, Submitted, Within
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
+from atelier_jobs.domain.store import JobStore, Limits, Page, Submission, Submitted, Within
 from atelier_service.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from atelier_service.ids import uuid7
 

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from atelier_generation.domain.model_view import ModelReport
 from atelier_generation.domain.result import Source
-from atelier_jobs.job import Job
-from atelier_jobs.store import Within
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.store import Within
 
 
 @dataclass(frozen=True, slots=True)

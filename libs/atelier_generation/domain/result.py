@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 from atelier_diffusion.prompt_tokens import PromptTokens, TokenCount
-from atelier_jobs.job import Job
-from atelier_jobs.states import State
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

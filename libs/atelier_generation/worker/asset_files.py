@@ -13,8 +13,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exp
 
 from atelier.storage.v1 import storage_pb2
 from atelier_generation.adapters.storage import Upload
-from atelier_jobs.attempt import Attempt, InfrastructureFault, JobFault
-from atelier_jobs.job import Job
+from atelier_jobs.domain.job import Job
+from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault
 from atelier_service.errors import AtelierError
 
 T = TypeVar("T")

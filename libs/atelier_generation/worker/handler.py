@@ -10,8 +10,8 @@ from atelier_generation.domain.cache_key import Engine, cache_key
 from atelier_generation.domain.parameters import DrawingParameters
 from atelier_generation.domain.ports import ResultCache
 from atelier_generation.domain.result import Result, Source, StoredFile
-from atelier_jobs.attempt import Attempt, InfrastructureFault, JobFault
-from atelier_jobs.job import Job
+from atelier_jobs.domain.job import Job
+from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault
 
 # At another time these may go well: the hub is back, the files are all there, other work has ended, the memory is free.
 _PASSING = frozenset(

@@ -11,8 +11,8 @@ from prometheus_client import Gauge
 from atelier.events.v1 import events_pb2
 from atelier_diffusion.hardware import MemoryReading
 from atelier_generation.adapters.model_reports import SqlModelReports
-from atelier_jobs import subjects
-from atelier_jobs.bus import Bus
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus
 from atelier_service.errors import UnavailableError
 
 _log = structlog.get_logger(__name__)

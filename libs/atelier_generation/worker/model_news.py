@@ -12,8 +12,8 @@ from atelier_diffusion.model_cache import ModelStatus
 from atelier_generation.adapters.model_reports import SqlModelReports
 from atelier_generation.domain.cache_key import Engine
 from atelier_generation.domain.model_view import ModelReport, ModelState
-from atelier_jobs import subjects
-from atelier_jobs.bus import Bus, BusUnavailableError
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus, BusUnavailableError
 from atelier_service.errors import UnavailableError
 from atelier_service.ids import uuid7
 

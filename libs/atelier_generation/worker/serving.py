@@ -27,14 +27,14 @@ from atelier_generation.worker.handler import Maker, MakingHandler
 from atelier_generation.worker.heartbeat import Heartbeat, WorkerIdentity, WorkerLoad
 from atelier_generation.worker.model_news import ModelNews
 from atelier_generation.worker.model_orders import ModelOrders
-from atelier_jobs.bus import Bus, BusUnavailableError
-from atelier_jobs.dispatch import JetStreamQueue
-from atelier_jobs.events import EventFactory
-from atelier_jobs.relay import Relay
-from atelier_jobs.sql_claims import SqlClaims
-from atelier_jobs.sql_outbox import SqlOutbox
-from atelier_jobs.streams import Streams
-from atelier_jobs.worker import Worker, WorkerSettings
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.messaging.bus import Bus, BusUnavailableError
+from atelier_jobs.messaging.streams import Streams
+from atelier_jobs.plane.relay import Relay
+from atelier_jobs.sql.claims import SqlClaims
+from atelier_jobs.sql.outbox import SqlOutbox
+from atelier_jobs.worker.dispatch import JetStreamQueue
+from atelier_jobs.worker.worker import Worker, WorkerSettings
 from atelier_service import process
 from atelier_service.channel import open_channel
 from atelier_service.configuration import ConfigurationError

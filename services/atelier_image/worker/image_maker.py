@@ -13,8 +13,8 @@ from atelier_generation.worker.drawing import draw
 from atelier_generation.worker.handler import Made
 from atelier_image.domain.parameters import ImageParameters
 from atelier_image.domain.result import Picture
-from atelier_jobs.attempt import Attempt
-from atelier_jobs.job import Job
+from atelier_jobs.domain.job import Job
+from atelier_jobs.worker.attempt import Attempt
 
 
 class DrawsPictures(Protocol):

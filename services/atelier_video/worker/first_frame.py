@@ -1,6 +1,6 @@
 """The picture that a clip begins with, as the engine takes it."""
 
-from atelier_jobs.attempt import JobFault
+from atelier_jobs.worker.attempt import JobFault
 from atelier_media.errors import PictureReadError
 from atelier_media.frame import Frame
 from atelier_media.picture import fitted, read_picture

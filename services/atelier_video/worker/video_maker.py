@@ -17,9 +17,9 @@ from atelier_generation.domain.result import Result, Source
 from atelier_generation.worker.asset_files import AssetFiles, all_of, described
 from atelier_generation.worker.drawing import draw
 from atelier_generation.worker.handler import Made
-from atelier_jobs.attempt import Attempt, JobFault
-from atelier_jobs.job import Job
+from atelier_jobs.domain.job import Job
 from atelier_jobs.uninterrupted import uninterrupted
+from atelier_jobs.worker.attempt import Attempt, JobFault
 from atelier_media.errors import MediaError
 from atelier_media.frame import Frame
 from atelier_video.domain.parameters import VideoParameters

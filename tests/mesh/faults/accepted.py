@@ -14,10 +14,11 @@ from PIL import Image
 from sqlalchemy import select
 
 from atelier_generation.domain.result import asset_ids_in
-from atelier_jobs import history, schema
-from atelier_jobs.database import fetch_jobs
-from atelier_jobs.job import EventRecord
-from atelier_jobs.states import State
+from atelier_jobs.domain import history
+from atelier_jobs.domain.job import EventRecord
+from atelier_jobs.domain.states import State
+from atelier_jobs.sql import schema
+from atelier_jobs.sql.database import fetch_jobs
 from atelier_service.database import create_engine
 from tests.mesh.clip import frames_of
 from tests.mesh.faults.kinds import KINDS, Kind

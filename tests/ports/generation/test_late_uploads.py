@@ -10,14 +10,14 @@ from atelier_generation.adapters.database import open_database
 from atelier_generation.adapters.result_cache import SqlResultCache
 from atelier_generation.adapters.tables import tables_of
 from atelier_generation.domain.tidying import Tidying
-from atelier_jobs.events import EventFactory
-from atelier_jobs.outbox import Cleanup
-from atelier_jobs.relay import Relay
-from atelier_jobs.sql_claims import SqlClaims
-from atelier_jobs.sql_jobs import SqlJobStore
-from atelier_jobs.sql_outbox import SqlOutbox
-from atelier_jobs.store import Submission
-from atelier_jobs.streams import Streams
+from atelier_jobs.domain.outbox import Cleanup
+from atelier_jobs.domain.store import Submission
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.messaging.streams import Streams
+from atelier_jobs.plane.relay import Relay
+from atelier_jobs.sql.claims import SqlClaims
+from atelier_jobs.sql.jobs import SqlJobStore
+from atelier_jobs.sql.outbox import SqlOutbox
 from atelier_service.testing.wait import eventually
 
 

@@ -9,7 +9,7 @@ from atelier_generation.adapters.model_reports import SqlModelReports
 from atelier_generation.adapters.tables import tables_of
 from atelier_generation.domain.cache_key import Engine
 from atelier_generation.domain.model_view import ModelReport, ModelState
-from atelier_jobs.events import EventFactory
+from atelier_jobs.events.factory import EventFactory
 
 TABLES = tables_of("image")
 READY = ModelReport(

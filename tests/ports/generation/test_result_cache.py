@@ -10,10 +10,10 @@ from atelier_generation.adapters.result_cache import SqlResultCache
 from atelier_generation.adapters.tables import tables_of
 from atelier_generation.domain.ports import Hit, HitGoneError, Settled
 from atelier_generation.domain.result import Result, Source, StoredFile
-from atelier_jobs.database import JobDatabase
-from atelier_jobs.events import EventFactory
-from atelier_jobs.sql_jobs import SqlJobStore
-from atelier_jobs.store import Submission
+from atelier_jobs.domain.store import Submission
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.sql.database import JobDatabase
+from atelier_jobs.sql.jobs import SqlJobStore
 from atelier_service.ids import uuid7
 
 TABLES = tables_of("image")

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from atelier_jobs.attempt import Attempt
-from atelier_jobs.bus import Bus
-from atelier_jobs.dispatch import JetStreamQueue
-from atelier_jobs.events import EventFactory
-from atelier_jobs.job import Job
-from atelier_jobs.outbox import Cleanup
-from atelier_jobs.reconciler import Reconciler
-from atelier_jobs.relay import Relay
-from atelier_jobs.streams import Streams
-from atelier_jobs.worker import Worker, WorkerSettings
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.outbox import Cleanup
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.messaging.bus import Bus
+from atelier_jobs.messaging.streams import Streams
+from atelier_jobs.plane.reconciler import Reconciler
+from atelier_jobs.plane.relay import Relay
+from atelier_jobs.worker.attempt import Attempt
+from atelier_jobs.worker.dispatch import JetStreamQueue
+from atelier_jobs.worker.worker import Worker, WorkerSettings
 from tests.ports.jobs.plane import Plane, open_plane
 
 

@@ -8,16 +8,16 @@ from typing import Any
 from sqlalchemy import select
 
 from atelier.events.v1 import events_pb2
-from atelier_jobs import schema
-from atelier_jobs.database import JobDatabase
-from atelier_jobs.events import EventFactory
-from atelier_jobs.job import Job
-from atelier_jobs.sql_claims import SqlClaims
-from atelier_jobs.sql_jobs import SqlJobStore
-from atelier_jobs.sql_outbox import SqlOutbox
-from atelier_jobs.sql_upkeep import SqlUpkeep
-from atelier_jobs.states import State
-from atelier_jobs.store import NO_LIMITS, Claim, Limits, Submission
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
+from atelier_jobs.domain.store import NO_LIMITS, Claim, Limits, Submission
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.sql import schema
+from atelier_jobs.sql.claims import SqlClaims
+from atelier_jobs.sql.database import JobDatabase
+from atelier_jobs.sql.jobs import SqlJobStore
+from atelier_jobs.sql.outbox import SqlOutbox
+from atelier_jobs.sql.upkeep import SqlUpkeep
 from atelier_service.database import create_engine, create_schema
 from atelier_service.ids import uuid7
 

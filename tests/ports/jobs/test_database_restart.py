@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from atelier_jobs.attempt import Attempt
-from atelier_jobs.history import check
-from atelier_jobs.job import Job
-from atelier_jobs.sql_history import read_history
-from atelier_jobs.states import State
+from atelier_jobs.domain.history import check
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
+from atelier_jobs.sql.history import read_history
 from atelier_jobs.testing.nats import NatsServer
+from atelier_jobs.worker.attempt import Attempt
 from atelier_service.errors import UnavailableError
 from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import make_result, open_process, open_worker

@@ -2,7 +2,7 @@
 
 from prometheus_client import REGISTRY
 
-from atelier_jobs.job import Failure
+from atelier_jobs.domain.job import Failure
 from tests.ports.jobs.plane import Plane
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from atelier_jobs import schema
-from atelier_jobs.database import Transaction
-from atelier_jobs.job import Failure
-from atelier_jobs.outbox import Topic
-from atelier_jobs.states import State
-from atelier_jobs.store import Limits, Submission
+from atelier_jobs.domain.job import Failure
+from atelier_jobs.domain.outbox import Topic
+from atelier_jobs.domain.states import State
+from atelier_jobs.domain.store import Limits, Submission
+from atelier_jobs.sql import schema
+from atelier_jobs.sql.database import Transaction
 from atelier_service.errors import AlreadyExistsError, NotFoundError, ResourceExhaustedError, UnavailableError
 from atelier_service.ids import uuid7
 from tests.ports.jobs.plane import Plane, open_plane

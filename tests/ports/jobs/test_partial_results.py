@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from atelier_jobs import schema
-from atelier_jobs.attempt import Attempt
-from atelier_jobs.job import Failure, Job
-from atelier_jobs.states import State
-from atelier_jobs.store import Claim
+from atelier_jobs.domain.job import Failure, Job
+from atelier_jobs.domain.states import State
+from atelier_jobs.domain.store import Claim
+from atelier_jobs.sql import schema
 from atelier_jobs.testing.nats import NatsServer
+from atelier_jobs.worker.attempt import Attempt
 from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import make_result, open_process, open_worker
 from tests.ports.jobs.plane import Plane

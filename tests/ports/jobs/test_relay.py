@@ -8,10 +8,10 @@ from nats.js.errors import NotFoundError
 
 from atelier.events.v1 import events_pb2
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs import schema
-from atelier_jobs.bus import Bus, Message
-from atelier_jobs.job import Failure
-from atelier_jobs.subjects import EVENTS_STREAM, JOBS_STREAM
+from atelier_jobs.domain.job import Failure
+from atelier_jobs.messaging.bus import Bus, Message
+from atelier_jobs.messaging.subjects import EVENTS_STREAM, JOBS_STREAM
+from atelier_jobs.sql import schema
 from atelier_jobs.testing.nats import NatsServer
 from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import Process, open_process

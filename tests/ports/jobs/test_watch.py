@@ -8,14 +8,14 @@ from typing import cast
 import pytest
 
 from atelier.events.v1.events_pb2 import Event
-from atelier_jobs.attempt import Attempt
-from atelier_jobs.events import EventFactory
-from atelier_jobs.job import EventRecord, Failure, Job
-from atelier_jobs.shared_event import SharedEvent
-from atelier_jobs.states import State
-from atelier_jobs.store import JobStore
+from atelier_jobs.domain.job import EventRecord, Failure, Job
+from atelier_jobs.domain.states import State
+from atelier_jobs.domain.store import JobStore
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.events.shared_event import SharedEvent
+from atelier_jobs.events.watch import Watching
 from atelier_jobs.testing.nats import NatsServer
-from atelier_jobs.watch import Watching
+from atelier_jobs.worker.attempt import Attempt
 from atelier_service.errors import NotFoundError, UnavailableError
 from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import Process, make_result, open_process, open_worker

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from atelier_jobs.attempt import Attempt, InfrastructureFault, JobFault, Stopped
-from atelier_jobs.history import check
-from atelier_jobs.job import Job
-from atelier_jobs.sql_history import read_history
-from atelier_jobs.states import State
-from atelier_jobs.subjects import JOBS_STREAM
+from atelier_jobs.domain.history import check
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
+from atelier_jobs.messaging.subjects import JOBS_STREAM
+from atelier_jobs.sql.history import read_history
 from atelier_jobs.testing.nats import NatsServer
+from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault, Stopped
 from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import Process, make_result, open_process, open_worker
 

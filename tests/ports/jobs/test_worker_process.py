@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from atelier_jobs.history import check
-from atelier_jobs.job import Job
-from atelier_jobs.sql_history import read_history
-from atelier_jobs.states import State
+from atelier_jobs.domain.history import check
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
+from atelier_jobs.sql.history import read_history
 from atelier_jobs.testing.nats import NatsServer
 from atelier_service.testing.wait import eventually
 from tests.ports.jobs import mesh

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from atelier_jobs import schema
-from atelier_jobs.database import Transaction
-from atelier_jobs.history import check
-from atelier_jobs.job import Failure
-from atelier_jobs.outbox import Topic
-from atelier_jobs.sql_history import read_history
-from atelier_jobs.states import State
+from atelier_jobs.domain.history import check
+from atelier_jobs.domain.job import Failure
+from atelier_jobs.domain.outbox import Topic
+from atelier_jobs.domain.states import State
+from atelier_jobs.sql import schema
+from atelier_jobs.sql.database import Transaction
+from atelier_jobs.sql.history import read_history
 from atelier_service.testing.wait import eventually
 from tests.ports.jobs.plane import Plane, open_plane
 

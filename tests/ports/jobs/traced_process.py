@@ -8,9 +8,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from atelier_jobs.attempt import Attempt
-from atelier_jobs.job import Job
-from atelier_jobs.watch import Watching
+from atelier_jobs.domain.job import Job
+from atelier_jobs.events.watch import Watching
+from atelier_jobs.worker.attempt import Attempt
 from atelier_service.telemetry import tracer
 from tests.ports.jobs.mesh import make_result, open_process, open_worker
 

@@ -8,8 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
-from atelier_jobs.attempt import Attempt
-from atelier_jobs.job import Job
+from atelier_jobs.domain.job import Job
+from atelier_jobs.worker.attempt import Attempt
 from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import open_process, open_worker
 

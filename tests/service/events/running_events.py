@@ -11,9 +11,9 @@ import grpc.aio
 from atelier.events.v1 import events_pb2, events_pb2_grpc
 from atelier_events.main import serve
 from atelier_events.settings import EventsSettings
-from atelier_jobs import subjects
-from atelier_jobs.bus import Bus
-from atelier_jobs.streams import Streams
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus
+from atelier_jobs.messaging.streams import Streams
 from atelier_jobs.testing.nats import NatsServer
 from atelier_service.ids import uuid7
 from atelier_service.testing.tokens import TestSigner

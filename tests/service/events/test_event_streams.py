@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from atelier.events.v1 import events_pb2
-from atelier_jobs import subjects
+from atelier_jobs.messaging import subjects
 from atelier_service.testing.wait import eventually
 from tests.service.events.running_events import RunningEventsService
 

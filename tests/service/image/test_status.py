@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from atelier.events.v1 import events_pb2
-from atelier_jobs import subjects
-from atelier_jobs.bus import Bus, Message
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus, Message
 from atelier_jobs.testing.nats import NatsServer
 from atelier_service.testing.s3 import S3Server
 from tests.service.image.image_mesh import SMALL, ImageMesh, image_mesh

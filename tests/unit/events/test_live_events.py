@@ -5,8 +5,8 @@ import asyncio
 from atelier.events.v1 import events_pb2
 from atelier.jobs.v1 import job_pb2
 from atelier_events.live import LiveEvents
-from atelier_jobs.pace import Pace
-from atelier_jobs.shared_event import SharedEvent
+from atelier_jobs.events.pace import Pace
+from atelier_jobs.events.shared_event import SharedEvent
 from atelier_service.testing.wait import eventually
 
 

@@ -5,7 +5,7 @@ import asyncio
 from atelier.events.v1 import events_pb2
 from atelier.jobs.v1 import job_pb2
 from atelier_events.watcher import SlowWatcherError, Watcher
-from atelier_jobs.shared_event import SharedEvent
+from atelier_jobs.events.shared_event import SharedEvent
 
 
 def kept(cursor: int, job_id: str = "a") -> SharedEvent:

@@ -5,8 +5,8 @@ from typing import Any
 
 from opentelemetry.context import Context
 
-from atelier_jobs.attempt import Attempt
-from atelier_jobs.states import State
+from atelier_jobs.domain.states import State
+from atelier_jobs.worker.attempt import Attempt
 from tests.unit.image.test_image_messages import QUEUED
 
 RUNNING = replace(QUEUED, state=State.RUNNING, epoch=4, attempt=1)

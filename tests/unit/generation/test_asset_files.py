@@ -8,7 +8,7 @@ import pytest
 from atelier.storage.v1 import storage_pb2
 from atelier_generation.adapters.storage import Upload
 from atelier_generation.worker.asset_files import AssetFiles, all_of
-from atelier_jobs.attempt import InfrastructureFault, JobFault, Stopped, StopReason
+from atelier_jobs.worker.attempt import InfrastructureFault, JobFault, Stopped, StopReason
 from atelier_service.errors import AtelierError, InternalError, NotFoundError, ResourceExhaustedError, UnavailableError
 from atelier_service.testing.wait import eventually
 from tests.unit.generation.attempts import RUNNING, an_attempt

@@ -12,7 +12,7 @@ from atelier_diffusion.errors import EngineError
 from atelier_diffusion.request import ImageRequest
 from atelier_generation.worker.drawing import draw
 from atelier_image.domain.parameters import AskedImage, resolve
-from atelier_jobs.attempt import Attempt, Stopped, StopReason
+from atelier_jobs.worker.attempt import Attempt, Stopped, StopReason
 from atelier_service.testing.wait import eventually
 from tests.unit.generation.attempts import Reports, an_attempt
 from tests.unit.generation.cards import DEMO

@@ -7,8 +7,8 @@ import pytest
 from atelier_generation.domain.generations import Generations
 from atelier_image.domain.kind import IMAGE
 from atelier_image.domain.parameters import AskedImage, resolve
-from atelier_jobs.job import Job
-from atelier_jobs.store import Submitted
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.store import Submitted
 from atelier_service.errors import NotFoundError
 from tests.unit.generation.cards import CATALOGUE
 from tests.unit.image.test_image_messages import QUEUED

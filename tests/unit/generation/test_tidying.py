@@ -9,8 +9,8 @@ import pytest
 from atelier_generation.domain.ports import Settled
 from atelier_generation.domain.result import Source
 from atelier_generation.domain.tidying import Tidying
-from atelier_jobs.job import Job
-from atelier_jobs.states import State
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
 from atelier_service.errors import UnavailableError
 from tests.unit.image.test_image_messages import QUEUED, RESULT
 

@@ -17,7 +17,7 @@ from atelier_generation.worker.asset_files import AssetFiles
 from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_image.domain.result import Picture as Stored
 from atelier_image.worker.image_maker import ImageMaker
-from atelier_jobs.attempt import Attempt, InfrastructureFault, JobFault, Stopped, StopReason
+from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault, Stopped, StopReason
 from atelier_service.errors import (
     AtelierError,
     InvalidArgumentError,

@@ -11,8 +11,8 @@ from atelier_generation.domain.result import Result, Source, result_from
 from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_image.domain.result import Picture
 from atelier_image.image_messages import asked_from, content_paths, image_message, parameters_message
-from atelier_jobs.job import Failure, Job
-from atelier_jobs.states import State
+from atelier_jobs.domain.job import Failure, Job
+from atelier_jobs.domain.states import State
 from tests.unit.generation.cards import DEMO
 
 PARAMETERS = resolve(AskedImage(prompt="a cat", metadata={"a": "b"}), DEMO, lambda: 7)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from opentelemetry.context import Context
 
-from atelier_jobs.attempt import Attempt, Stopped, StopReason
-from atelier_jobs.states import State
+from atelier_jobs.domain.states import State
+from atelier_jobs.worker.attempt import Attempt, Stopped, StopReason
 from atelier_service.errors import UnavailableError
 from tests.unit.jobs.test_states import NEW
 

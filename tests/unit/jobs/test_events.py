@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs.events import EventFactory, progress_message
-from atelier_jobs.job import Job
-from atelier_jobs.states import State
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
+from atelier_jobs.events.factory import EventFactory, progress_message
 from tests.unit.jobs.test_states import NEW
 
 STEPS, FRAMES = 20, 16

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from atelier_jobs.history import History, Output, check
-from atelier_jobs.job import EventRecord, Failure
-from atelier_jobs.states import State
+from atelier_jobs.domain.history import History, Output, check
+from atelier_jobs.domain.job import EventRecord, Failure
+from atelier_jobs.domain.states import State
 from tests.unit.jobs.test_states import NEW
 
 DONE = replace(NEW, state=State.SUCCEEDED, result=b"result", epoch=2, attempt=2, faults=1, seq=5)

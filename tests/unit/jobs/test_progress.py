@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from atelier.events.v1.events_pb2 import Event
-from atelier_jobs.bus import Bus
-from atelier_jobs.events import EventFactory
-from atelier_jobs.progress import ProgressReporter
-from atelier_jobs.states import State
+from atelier_jobs.domain.states import State
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.testing.nats import NatsServer
+from atelier_jobs.worker.progress import ProgressReporter
 from atelier_service.clock import FakeClock
 from tests.unit.jobs.test_states import NEW
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs import transitions
-from atelier_jobs.history import History, check
-from atelier_jobs.job import EventRecord, Failure, Job
-from atelier_jobs.states import LEGAL, TERMINAL, IllegalMoveError, Move, State, after, follows
-from atelier_jobs.transitions import Change
+from atelier_jobs.domain import transitions
+from atelier_jobs.domain.history import History, check
+from atelier_jobs.domain.job import EventRecord, Failure, Job
+from atelier_jobs.domain.states import LEGAL, TERMINAL, IllegalMoveError, Move, State, after, follows
+from atelier_jobs.domain.transitions import Change
 
 NEW = Job(
     id="job", owner="ada", kind="image", state=State.QUEUED, revision=1, spec=b"", result=None, failure=None, attempt=0,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atelier_jobs import subjects
+from atelier_jobs.messaging import subjects
 
 
 def test_an_owner_with_dots_is_one_token() -> None:

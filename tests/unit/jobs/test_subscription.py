@@ -3,7 +3,7 @@
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from atelier_jobs.bus import Subscription
+from atelier_jobs.messaging.bus import Subscription
 
 
 async def test_whoever_reads_too_slowly_learns_that_messages_were_dropped() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atelier_jobs.attempt import JobFault
+from atelier_jobs.worker.attempt import JobFault
 from atelier_video.worker.first_frame import read_first_frame
 from tests.unit.storage import pictures
 

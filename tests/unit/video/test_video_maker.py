@@ -21,8 +21,8 @@ from atelier_generation.adapters.storage import Upload
 from atelier_generation.domain.result import result_from
 from atelier_generation.worker.asset_files import AssetFiles
 from atelier_generation.worker.handler import Made
-from atelier_jobs.attempt import Attempt, InfrastructureFault, JobFault, Stopped, StopReason
-from atelier_jobs.job import Job
+from atelier_jobs.domain.job import Job
+from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault, Stopped, StopReason
 from atelier_media.clip_reader import ClipReader
 from atelier_media.errors import ClipWriteError
 from atelier_service.errors import AtelierError, InvalidArgumentError, NotFoundError, UnavailableError

@@ -8,8 +8,8 @@ import pytest
 from atelier.jobs.v1 import job_pb2
 from atelier.video.v1 import video_pb2
 from atelier_generation.domain.result import Result, Source
-from atelier_jobs.job import Failure
-from atelier_jobs.states import State
+from atelier_jobs.domain.job import Failure
+from atelier_jobs.domain.states import State
 from atelier_video.domain.parameters import resolve
 from atelier_video.domain.result import Role, VideoFile
 from atelier_video.video_messages import asked_from, content_paths, parameters_message, progress_of, video_message

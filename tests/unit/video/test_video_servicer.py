@@ -11,8 +11,8 @@ import pytest
 from atelier.video.v1 import video_pb2
 from atelier_generation.api.serving import Parts
 from atelier_generation.domain.result import Result, Source
-from atelier_jobs.job import Job
-from atelier_jobs.states import State
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
 from atelier_media.frame_part import encode_frame_part
 from atelier_service.errors import InvalidArgumentError, ResourceExhaustedError
 from atelier_service.identity import Principal, set_principal

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
-from atelier_jobs import schema
-from atelier_jobs.database import JobDatabase, fetch_jobs
-from atelier_jobs.history import History, Output
-from atelier_jobs.job import EventRecord
-from atelier_jobs.states import State
+from atelier_jobs.domain.history import History, Output
+from atelier_jobs.domain.job import EventRecord
+from atelier_jobs.domain.states import State
+from atelier_jobs.sql import schema
+from atelier_jobs.sql.database import JobDatabase, fetch_jobs
 
 
 async def read_history(

@@ -5,8 +5,8 @@ import nats.js.errors
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
-from atelier_jobs.bus import Bus, BusUnavailableError
-from atelier_jobs.subjects import EVENTS_STREAM, JOBS_STREAM
+from atelier_jobs.messaging.bus import Bus, BusUnavailableError
+from atelier_jobs.messaging.subjects import EVENTS_STREAM, JOBS_STREAM
 from atelier_service.process import heed_cancellation
 
 DUPLICATE_WINDOW_S = 120.0

@@ -7,13 +7,14 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs import metrics, subjects
-from atelier_jobs.attempt import Handler
-from atelier_jobs.attempt_run import AttemptRun
-from atelier_jobs.bus import Bus, Subscription
-from atelier_jobs.dispatch import Dispatch, DispatchQueue
-from atelier_jobs.events import EventFactory
-from atelier_jobs.store import ClaimStore
+from atelier_jobs import metrics
+from atelier_jobs.domain.store import ClaimStore
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus, Subscription
+from atelier_jobs.worker.attempt import Handler
+from atelier_jobs.worker.attempt_run import AttemptRun
+from atelier_jobs.worker.dispatch import Dispatch, DispatchQueue
 from atelier_service.clock import Clock, SystemClock
 from atelier_service.errors import UnavailableError
 

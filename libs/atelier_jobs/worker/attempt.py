@@ -11,10 +11,10 @@ import structlog
 from opentelemetry.context import Context
 from opentelemetry.trace import StatusCode
 
-from atelier_jobs.job import Job
-from atelier_jobs.progress import ProgressReporter
-from atelier_jobs.store import Within
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.store import Within
 from atelier_jobs.uninterrupted import uninterrupted
+from atelier_jobs.worker.progress import ProgressReporter
 from atelier_service.errors import UnavailableError
 from atelier_service.telemetry import tracer
 

@@ -6,14 +6,16 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, LargeBinary, case, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from atelier_jobs import metrics, schema, transitions
-from atelier_jobs.database import JobDatabase
-from atelier_jobs.job import Failure, Job
-from atelier_jobs.outbox import Topic
-from atelier_jobs.sql_clock import now_us
-from atelier_jobs.states import HELD, State
-from atelier_jobs.store import Claim, Renewal, Within
-from atelier_jobs.transitions import Change
+from atelier_jobs import metrics
+from atelier_jobs.domain import transitions
+from atelier_jobs.domain.job import Failure, Job
+from atelier_jobs.domain.outbox import Topic
+from atelier_jobs.domain.states import HELD, State
+from atelier_jobs.domain.store import Claim, Renewal, Within
+from atelier_jobs.domain.transitions import Change
+from atelier_jobs.sql import schema
+from atelier_jobs.sql.clock import now_us
+from atelier_jobs.sql.database import JobDatabase
 
 _jobs = schema.jobs.c
 

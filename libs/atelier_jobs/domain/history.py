@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 
-from atelier_jobs.job import EventRecord, Job
-from atelier_jobs.states import State, follows
+from atelier_jobs.domain.job import EventRecord, Job
+from atelier_jobs.domain.states import State, follows
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from sqlalchemy import delete, select, update
 
-from atelier_jobs import schema, transitions
-from atelier_jobs.database import JobDatabase, fetch_jobs
-from atelier_jobs.sql_claims import count_end
-from atelier_jobs.sql_clock import now_us
-from atelier_jobs.states import HELD, State
+from atelier_jobs.domain import transitions
+from atelier_jobs.domain.states import HELD, State
+from atelier_jobs.sql import schema
+from atelier_jobs.sql.claims import count_end
+from atelier_jobs.sql.clock import now_us
+from atelier_jobs.sql.database import JobDatabase, fetch_jobs
 
 _jobs = schema.jobs.c
 _BATCH = 200

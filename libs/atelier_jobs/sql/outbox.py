@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import BigInteger, Integer, and_, bindparam, or_, select, update
 
-from atelier_jobs import schema
-from atelier_jobs.database import JobDatabase, fetch_jobs
-from atelier_jobs.outbox import AGAIN, Cleanup, OutboxRow, Pending, Topic
-from atelier_jobs.sql_clock import now_us
-from atelier_jobs.states import State
+from atelier_jobs.domain.outbox import AGAIN, Cleanup, OutboxRow, Pending, Topic
+from atelier_jobs.domain.states import State
+from atelier_jobs.sql import schema
+from atelier_jobs.sql.clock import now_us
+from atelier_jobs.sql.database import JobDatabase, fetch_jobs
 
 _rows = schema.outbox.c
 _COLUMNS = [column for column in _rows if column.name not in ("origin", "sent_us")]

@@ -11,13 +11,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs import schema, subjects
-from atelier_jobs.events import EventFactory
-from atelier_jobs.job import Failure, Job
-from atelier_jobs.outbox import Topic
-from atelier_jobs.sql_clock import now_us, sqlite_now_us
-from atelier_jobs.states import State
-from atelier_jobs.transitions import Change
+from atelier_jobs.domain.job import Failure, Job
+from atelier_jobs.domain.outbox import Topic
+from atelier_jobs.domain.states import State
+from atelier_jobs.domain.transitions import Change
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.messaging import subjects
+from atelier_jobs.sql import schema
+from atelier_jobs.sql.clock import now_us, sqlite_now_us
 from atelier_service.errors import UnavailableError
 
 # Connection lost, rolled back for another's sake, out of resources, starting up or shutting down.

@@ -4,10 +4,10 @@ import asyncio
 import threading
 from dataclasses import dataclass
 
-from atelier_jobs import subjects
-from atelier_jobs.bus import Bus
-from atelier_jobs.events import EventFactory
-from atelier_jobs.job import Job
+from atelier_jobs.domain.job import Job
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus
 from atelier_service.clock import Clock
 
 

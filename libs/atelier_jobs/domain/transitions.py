@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from atelier_jobs.job import Failure, Job
-from atelier_jobs.states import Move, State, after
+from atelier_jobs.domain.job import Failure, Job
+from atelier_jobs.domain.states import Move, State, after
 
 WORKER_LOST = Failure("WORKER_LOST", "The worker was lost in the middle of the job.")
 SUPERSEDED = Failure("SUPERSEDED", "The job was made anew with other parameters.")

@@ -12,14 +12,14 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from atelier_jobs import metrics
-from atelier_jobs.attempt import Attempt, Handler, InfrastructureFault, JobFault, Stopped, StopReason
-from atelier_jobs.bus import Bus
-from atelier_jobs.dispatch import Dispatch
-from atelier_jobs.events import EventFactory
-from atelier_jobs.job import Failure
-from atelier_jobs.progress import ProgressReporter
-from atelier_jobs.store import Claim, ClaimStore
+from atelier_jobs.domain.job import Failure
+from atelier_jobs.domain.store import Claim, ClaimStore
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.uninterrupted import uninterrupted
+from atelier_jobs.worker.attempt import Attempt, Handler, InfrastructureFault, JobFault, Stopped, StopReason
+from atelier_jobs.worker.dispatch import Dispatch
+from atelier_jobs.worker.progress import ProgressReporter
 from atelier_service.clock import Clock
 from atelier_service.errors import UnavailableError
 from atelier_service.telemetry import context_from_traceparent, trace_id_of, tracer

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from atelier_jobs.job import EventRecord, Failure, Job
-from atelier_jobs.states import State
+from atelier_jobs.domain.job import EventRecord, Failure, Job
+from atelier_jobs.domain.states import State
 
 # More to write in the transaction that records something of a job: called with the store's own transaction before it
 # commits. What it raises takes everything back.

@@ -12,9 +12,9 @@ from opentelemetry.trace import SpanKind
 
 from atelier.jobs.v1 import job_pb2
 from atelier_jobs import metrics
-from atelier_jobs.bus import Bus, BusRefusedError, BusUnavailableError
-from atelier_jobs.outbox import Cleanup, Outbox, OutboxRow, Topic
-from atelier_jobs.streams import Streams
+from atelier_jobs.domain.outbox import Cleanup, Outbox, OutboxRow, Topic
+from atelier_jobs.messaging.bus import Bus, BusRefusedError, BusUnavailableError
+from atelier_jobs.messaging.streams import Streams
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_service.errors import AtelierError, UnavailableError
 from atelier_service.telemetry import context_from_traceparent, current_traceparent, tracer

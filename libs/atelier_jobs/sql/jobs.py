@@ -6,13 +6,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Insert, bindparam, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from atelier_jobs import metrics, schema, transitions
-from atelier_jobs.database import JobDatabase, Transaction, fetch_jobs, job_of
-from atelier_jobs.job import EventRecord, Job
-from atelier_jobs.outbox import Topic
-from atelier_jobs.sql_clock import now_us
-from atelier_jobs.states import LIVE, State
-from atelier_jobs.store import NO_LIMITS, Limits, Page, QueueCounts, Submission, Submitted, Within
+from atelier_jobs import metrics
+from atelier_jobs.domain import transitions
+from atelier_jobs.domain.job import EventRecord, Job
+from atelier_jobs.domain.outbox import Topic
+from atelier_jobs.domain.states import LIVE, State
+from atelier_jobs.domain.store import NO_LIMITS, Limits, Page, QueueCounts, Submission, Submitted, Within
+from atelier_jobs.sql import schema
+from atelier_jobs.sql.clock import now_us
+from atelier_jobs.sql.database import JobDatabase, Transaction, fetch_jobs, job_of
 from atelier_service.errors import AlreadyExistsError, NotFoundError, ResourceExhaustedError
 from atelier_service.telemetry import current_traceparent, tracer
 

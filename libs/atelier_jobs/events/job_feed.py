@@ -9,16 +9,17 @@ from google.protobuf.message import DecodeError
 
 from atelier.events.v1 import events_pb2
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs import subjects, transitions
-from atelier_jobs.bus import Bus, Message
-from atelier_jobs.events import EventFactory, heartbeat
-from atelier_jobs.job import Job
-from atelier_jobs.pace import Audience, Pace
-from atelier_jobs.shared_event import SharedEvent
-from atelier_jobs.states import State
-from atelier_jobs.steps import drop_preview, newest
-from atelier_jobs.store import JobStore
-from atelier_jobs.waking import wake_in_turns
+from atelier_jobs.domain import transitions
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
+from atelier_jobs.domain.store import JobStore
+from atelier_jobs.events.factory import EventFactory, heartbeat
+from atelier_jobs.events.pace import Audience, Pace
+from atelier_jobs.events.shared_event import SharedEvent
+from atelier_jobs.events.steps import drop_preview, newest
+from atelier_jobs.events.waking import wake_in_turns
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus, Message
 from atelier_service.errors import NotFoundError
 
 Event = events_pb2.Event

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from atelier.events.v1 import events_pb2
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs import subjects
-from atelier_jobs.job import Failure, Job
+from atelier_jobs.domain.job import Failure, Job
+from atelier_jobs.messaging import subjects
 from atelier_service.telemetry import trace_id_of
 
 

@@ -8,13 +8,13 @@ from contextvars import Context
 from dataclasses import dataclass
 
 from atelier.events.v1 import events_pb2
-from atelier_jobs.bus import Bus
-from atelier_jobs.events import EventFactory
-from atelier_jobs.job import Job
-from atelier_jobs.job_feed import JobFeed, count_of
-from atelier_jobs.pace import Audience, Pace
-from atelier_jobs.shared_event import SharedEvent
-from atelier_jobs.store import JobStore
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.store import JobStore
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.events.job_feed import JobFeed, count_of
+from atelier_jobs.events.pace import Audience, Pace
+from atelier_jobs.events.shared_event import SharedEvent
+from atelier_jobs.messaging.bus import Bus
 
 
 @dataclass(slots=True)

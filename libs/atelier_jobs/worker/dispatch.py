@@ -12,8 +12,8 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs import subjects
-from atelier_jobs.bus import Bus
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus
 from atelier_service.process import heed_cancellation
 
 logger = structlog.get_logger()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from atelier_jobs.states import State
+from atelier_jobs.domain.states import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What a job is and which moves are legal: pure values, rules and ports."""

@@ -1,0 +1,1 @@
+"""Events of a job: made, shared by all who watch, and streamed."""

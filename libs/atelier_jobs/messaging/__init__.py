@@ -1,0 +1,1 @@
+"""The NATS connection, its streams and the names of subjects."""

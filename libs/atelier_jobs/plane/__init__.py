@@ -1,0 +1,1 @@
+"""What runs beside an API: publishing from the outbox and reconciling."""

@@ -1,0 +1,1 @@
+"""The job store in SQL, on SQLite and PostgreSQL."""

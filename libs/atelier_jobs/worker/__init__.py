@@ -1,0 +1,1 @@
+"""The worker: claims jobs, runs their handler and records the outcome."""
