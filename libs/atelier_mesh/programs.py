@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from atelier_mesh.gateway.bootstrap import render
-from atelier_mesh.gateway.command import envoy_command
-from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_gateway.bootstrap import render
+from atelier_gateway.command import envoy_command
+from atelier_gateway.settings import GatewaySettings
 from atelier_mesh.ports import NEXT_WORKER, Ports
 from atelier_mesh.program import Program
 from atelier_mesh.secrets import Secrets
@@ -76,7 +76,6 @@ def gateway_program(settings: MeshSettings, ports: Ports) -> Program:
     folder = settings.state_dir / "gateway"
     folder.mkdir(parents=True, exist_ok=True)
     gateway = GatewaySettings(
-        folder=settings.project_dir / "gateway" / "envoy",
         access_log=settings.state_dir / "logs" / "access.jsonl",
         auth=_address(ports.auth),
         storage=_address(ports.storage),

@@ -20,9 +20,7 @@ class MeshSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="IP address that the gateway binds; all else stays on loopback")
     port: int = Field(default=8080, ge=1024, le=65000, description="the gateway's port; the others follow it")
     state_dir: Path = Field(default=Path("var"), description="folder of everything that is kept")
-    project_dir: Path = Field(
-        default=Path(__file__).resolve().parents[2], description="folder that holds gateway/ and models/"
-    )
+    project_dir: Path = Field(default=Path(__file__).resolve().parents[2], description="folder that holds models/")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="least level logged")
     otlp_endpoint: str = Field(
         default="", pattern=ENDPOINT, description="host:port that takes OTLP over gRPC; empty sends nothing"
@@ -62,7 +60,6 @@ class MeshSettings(BaseSettings):
     @field_validator("project_dir")
     @classmethod
     def _holds_the_project(cls, value: Path) -> Path:
-        for name in ("gateway/envoy", "models/catalogue.yaml"):
-            if not (value / name).exists():
-                raise ValueError(f"should hold {name}; run from a checkout of Atelier, or name one")
+        if not (value / "models/catalogue.yaml").exists():
+            raise ValueError("should hold models/catalogue.yaml; run from a checkout of Atelier, or name one")
         return value.resolve()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from atelier_mesh.gateway.replies import REPLIES, TOKEN_REPLIES
+from atelier_gateway.replies import REPLIES, TOKEN_REPLIES
 from atelier_service import errors
 
 ROOT = Path(__file__).parents[2]
@@ -37,10 +37,10 @@ def told_by_services() -> dict[str, str]:
 
 def told_by_gateway() -> dict[str, str]:
     """Reasons that Envoy gives itself, in its local replies and in rest.lua."""
-    lua = (ROOT / "gateway/envoy/rest.lua").read_text("utf-8")
-    found = dict.fromkeys(re.findall(r'\bstatus\(\d+, "([A-Z_]+)"', lua), "gateway/envoy/rest.lua")
+    lua = (ROOT / "gateway/atelier_gateway/envoy/rest.lua").read_text("utf-8")
+    found = dict.fromkeys(re.findall(r'\bstatus\(\d+, "([A-Z_]+)"', lua), "gateway/atelier_gateway/envoy/rest.lua")
     replies = (*REPLIES, *TOKEN_REPLIES.values())
-    return found | {reply.reason: "libs/atelier_mesh/gateway/replies.py" for reply in replies} | {"INTERNAL": "replies"}
+    return found | {reply.reason: "gateway/atelier_gateway/replies.py" for reply in replies} | {"INTERNAL": "replies"}
 
 
 def told_by_client() -> dict[str, str]:

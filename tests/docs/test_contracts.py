@@ -3,7 +3,7 @@
 import grpc
 import pytest
 
-from atelier_mesh.gateway.replies import REPLIES
+from atelier_gateway.replies import REPLIES
 from tests.docs import reasons
 from tests.docs.page import Page
 

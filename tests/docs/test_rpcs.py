@@ -12,15 +12,15 @@ from atelier.image.v1 import image_pb2
 from atelier.storage.v1 import storage_pb2
 from atelier.type.v1 import access_pb2
 from atelier.video.v1 import video_pb2
-from atelier_mesh.gateway.contract import read_methods
+from atelier_gateway.contract import read_methods
 from atelier_service.access import access_of
 from tests.docs.page import ROOT, Page
 
 LOADED = (auth_pb2, events_pb2, image_pb2, storage_pb2, video_pb2)  # their descriptors, that is
 CALLERS = {access_pb2.ANYBODY: "none", access_pb2.ANY_USER: "of any user", access_pb2.SERVICE: "of a service"}
 PAGE = Page("docs/contracts.md")
-DESCRIPTORS = ROOT / "gateway/envoy/atelier.binpb"
-OPENAPI = json.loads((ROOT / "gateway/envoy/openapi.json").read_text("utf-8"))
+DESCRIPTORS = ROOT / "gateway/atelier_gateway/envoy/atelier.binpb"
+OPENAPI = json.loads((ROOT / "gateway/atelier_gateway/envoy/openapi.json").read_text("utf-8"))
 VERBS = {"get", "put", "post", "delete", "patch"}
 
 

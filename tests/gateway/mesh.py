@@ -34,9 +34,9 @@ from atelier.video.v1.video_pb2_grpc import (
     add_VideoServiceServicer_to_server,
     add_VideoStreamServiceServicer_to_server,
 )
-from atelier_mesh.gateway.bootstrap import render
-from atelier_mesh.gateway.command import envoy_command
-from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_gateway.bootstrap import render
+from atelier_gateway.command import envoy_command
+from atelier_gateway.settings import GatewaySettings
 from atelier_service.server import SERVER_OPTIONS
 from atelier_service.testing.tokens import TestSigner
 from atelier_service.testing.wait import eventually
@@ -54,8 +54,6 @@ from tests.gateway.services import (
     Videos,
     VideoStreams,
 )
-
-FOLDER = Path(__file__).resolve().parents[2] / "gateway/envoy"
 
 
 def free_port() -> int:
@@ -146,7 +144,6 @@ def settings_for(upstream: Upstream, folder: Path) -> GatewaySettings:
     """Settings with free ports, before the services of `upstream`."""
     address = f"127.0.0.1:{upstream.port}"
     return GatewaySettings(
-        folder=FOLDER,
         access_log=folder / "access.jsonl",
         auth=address, storage=address, image=address, video=address, events=address,
         events_http=f"127.0.0.1:{upstream.websocket_port}",

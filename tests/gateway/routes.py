@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from atelier_mesh.gateway.contract import Method, read_methods
-from tests.gateway.mesh import FOLDER
+from atelier_gateway.contract import Method, read_methods
+from atelier_gateway.settings import FILES
 
-METHODS = read_methods(FOLDER / "atelier.binpb")
+METHODS = read_methods(FILES / "atelier.binpb")
 
 
 def _requests() -> list[tuple[str, str, Method]]:

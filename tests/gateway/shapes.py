@@ -25,9 +25,10 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorSet
 from google.protobuf.message import Message
 
+from atelier_gateway.settings import FILES
 from atelier_service.testing.tokens import TestSigner
 from atelier_service.testing.wait import eventually
-from tests.gateway.mesh import FOLDER, Gateway, knows_keys, run_envoy, serve, settings_for
+from tests.gateway.mesh import Gateway, knows_keys, run_envoy, serve, settings_for
 
 PATH = "/api/v1/shapes"
 METHOD = "/atelier.image.v1.ImageService/TryShapes"
@@ -94,7 +95,7 @@ def _shapes() -> DescriptorProto:
 
 def contract_with_shapes() -> FileDescriptorSet:
     """The real contract and one method more."""
-    files = FileDescriptorSet.FromString((FOLDER / "atelier.binpb").read_bytes())
+    files = FileDescriptorSet.FromString((FILES / "atelier.binpb").read_bytes())
     known = {file.name for file in files.file}
     for module in _WELL_KNOWN:
         if module.DESCRIPTOR.name not in known:
@@ -154,7 +155,7 @@ class Recorder(grpc.GenericRpcHandler):
 async def run_shapes(folder: Path) -> AsyncIterator[tuple[Gateway, Recorder, dict[str, str]]]:
     """Envoy with that contract, before a recorder in place of images, videos and auth's methods; and a caller's
     headers."""
-    shutil.copytree(FOLDER, folder, dirs_exist_ok=True)
+    shutil.copytree(FILES, folder, dirs_exist_ok=True)
     (folder / "atelier.binpb").write_bytes(CONTRACT.SerializeToString())
     recorder = Recorder()
     server = grpc.aio.server()

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from atelier_mesh.gateway.bootstrap import render
-from atelier_mesh.gateway.clusters import CLUSTER_OF
-from atelier_mesh.gateway.command import envoy_executable
-from atelier_mesh.gateway.contract import read_methods
-from atelier_mesh.gateway.settings import GatewaySettings
-from tests.gateway.mesh import FOLDER
+from atelier_gateway.bootstrap import render
+from atelier_gateway.clusters import CLUSTER_OF
+from atelier_gateway.command import envoy_executable
+from atelier_gateway.contract import read_methods
+from atelier_gateway.settings import GatewaySettings
 
 SETTINGS = GatewaySettings(
-    folder=FOLDER,
     auth="127.0.0.1:1", storage="127.0.0.1:2", image="127.0.0.1:3", video="127.0.0.1:6", events="127.0.0.1:4",
     events_http="127.0.0.1:5",
 )  # fmt: skip

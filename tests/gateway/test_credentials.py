@@ -8,7 +8,7 @@ import pytest
 import websockets
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier_mesh.gateway.contract import Method
+from atelier_gateway.contract import Method
 from atelier_service.testing.tokens import TestSigner
 from tests.gateway.mesh import Gateway, Upstream
 from tests.gateway.routes import every_closed_route, every_rpc

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atelier_mesh.gateway.contract import Method
+from atelier_gateway.contract import Method
 from tests.gateway.mesh import Gateway
 from tests.gateway.routes import every_route
 from tests.gateway.services import ETAG

@@ -10,9 +10,10 @@ import pytest
 from openapi_spec_validator import validate
 from tools.openapi import write_openapi
 
-from atelier_mesh.gateway.contract import read_methods
+from atelier_gateway.contract import read_methods
+from atelier_gateway.settings import FILES
 from tests.documented import DOCUMENT, problems
-from tests.gateway.mesh import FOLDER, Gateway
+from tests.gateway.mesh import Gateway
 
 GENERATE = DOCUMENT["paths"]["/api/v1/images/generate"]["post"]
 GENERATE_VIDEO = DOCUMENT["paths"]["/api/v1/videos/generate"]["post"]
@@ -49,7 +50,7 @@ def test_the_document_is_valid_openapi() -> None:
 def test_every_public_route_is_described_and_nothing_else() -> None:
     routes = {
         (binding.template, binding.verb.lower())
-        for method in read_methods(FOLDER / "atelier.binpb")
+        for method in read_methods(FILES / "atelier.binpb")
         for binding in method.bindings
     }
 
@@ -294,7 +295,7 @@ def test_an_operation_names_the_scope_that_it_needs(route: str, scope: str) -> N
 
 
 def test_the_document_is_the_same_every_time(tmp_path: Path) -> None:
-    without_comments = FOLDER / "atelier.binpb"
+    without_comments = FILES / "atelier.binpb"
 
     write_openapi(without_comments, tmp_path / "one.json")
     write_openapi(without_comments, tmp_path / "two.json")

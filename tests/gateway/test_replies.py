@@ -11,7 +11,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier_mesh.gateway.replies import REPLIES, TOKEN_REPLIES, Reply, status_body, status_headers
+from atelier_gateway.replies import REPLIES, TOKEN_REPLIES, Reply, status_body, status_headers
 from atelier_service.testing.tokens import TestSigner
 from atelier_service.testing.wait import eventually
 from tests.gateway.doors import GRPC, GRPC_WEB, Answer, Door, Header

@@ -6,7 +6,7 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from atelier_mesh.gateway.contract import Method
+from atelier_gateway.contract import Method
 from tests.gateway.mesh import Gateway, Upstream
 from tests.gateway.routes import every_route, every_rpc
 

@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atelier_mesh.gateway.contract import Method
+from atelier_gateway.contract import Method
 from tests.gateway.routes import METHODS
 from tests.mesh.running_mesh import RunningMesh
 

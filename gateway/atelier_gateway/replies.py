@@ -12,7 +12,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from atelier_mesh.gateway.config import Config, seconds, typed
+from atelier_gateway.config import Config, seconds, typed
 
 _ENVOYS_WORDS = "malformed request: %LOCAL_REPLY_BODY%"
 """What Envoy says, for rest.lua, which makes a message for the caller of it."""

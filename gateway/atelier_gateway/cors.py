@@ -2,8 +2,8 @@
 
 import json
 
-from atelier_mesh.gateway.config import Config, typed
-from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_gateway.config import Config, typed
+from atelier_gateway.settings import GatewaySettings
 
 _METHODS = "GET, HEAD, POST, PUT, DELETE"
 _REQUEST_HEADERS = (

@@ -1,8 +1,8 @@
 """What the gateway tells of itself: access log, traces."""
 
-from atelier_mesh.gateway.config import Config, typed
-from atelier_mesh.gateway.filters import SUBJECT_HEADER
-from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_gateway.config import Config, typed
+from atelier_gateway.filters import SUBJECT_HEADER
+from atelier_gateway.settings import GatewaySettings
 
 
 def build_access_log(settings: GatewaySettings) -> list[Config]:

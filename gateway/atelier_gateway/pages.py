@@ -7,8 +7,8 @@ for anything: its Content-Security-Policy allows none.
 from importlib.metadata import files, version
 from pathlib import Path
 
-from atelier_mesh.gateway.config import Config
-from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_gateway.config import Config
+from atelier_gateway.settings import GatewaySettings
 
 _RENDERER = "swagger-ui-bundle-v2"
 _POLICY = "; ".join(

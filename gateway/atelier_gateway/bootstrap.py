@@ -1,10 +1,10 @@
 """Envoy's whole configuration."""
 
-from atelier_mesh.gateway.clusters import build_clusters
-from atelier_mesh.gateway.config import Config, socket_address, typed
-from atelier_mesh.gateway.contract import read_methods
-from atelier_mesh.gateway.listeners import build_internal_listener, build_public_listener
-from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_gateway.clusters import build_clusters
+from atelier_gateway.config import Config, socket_address, typed
+from atelier_gateway.contract import read_methods
+from atelier_gateway.listeners import build_internal_listener, build_public_listener
+from atelier_gateway.settings import GatewaySettings
 
 
 def render(settings: GatewaySettings) -> Config:

@@ -2,8 +2,8 @@
 
 import ipaddress
 
-from atelier_mesh.gateway.config import Config, seconds, socket_address, split_address, typed
-from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_gateway.config import Config, seconds, socket_address, split_address, typed
+from atelier_gateway.settings import GatewaySettings
 
 CLUSTER_OF = {
     "atelier.auth.v1.AuthService": "auth",

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from atelier_mesh.gateway.clusters import AUTH_CHECKS, SERVICE_CLUSTERS
-from atelier_mesh.gateway.config import Config, seconds, typed
-from atelier_mesh.gateway.contract import Method
-from atelier_mesh.gateway.contract_script import contract_script
-from atelier_mesh.gateway.cors import build_answers
-from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_gateway.clusters import AUTH_CHECKS, SERVICE_CLUSTERS
+from atelier_gateway.config import Config, seconds, typed
+from atelier_gateway.contract import Method
+from atelier_gateway.contract_script import contract_script
+from atelier_gateway.cors import build_answers
+from atelier_gateway.settings import GatewaySettings
 
 SUBJECT_HEADER = "x-atelier-subject"
 """Who calls, as jwt_authn or ext_authz found out; what a client sends under this name is dropped."""

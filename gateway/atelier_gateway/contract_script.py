@@ -1,6 +1,6 @@
 """The script that refuses what the contract does not know, with the contract as its tables.
 
-The scripts under gateway/envoy/contract follow one another in one file; before them stands `CONTRACT`:
+The scripts under envoy/contract follow one another in one file; before them stands `CONTRACT`:
 
 - `messages`: full name → a row for each field: name, JSON name, kind, is_list, kind of a map's key, oneof;
 - `enums`: full name → the names of its values;
@@ -18,7 +18,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from atelier_mesh.gateway.contract import Binding, Method
+from atelier_gateway.contract import Binding, Method
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
 _MAGIC = re.compile(r"([^\w/])")

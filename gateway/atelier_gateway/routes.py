@@ -7,13 +7,13 @@ refused at once, and after transcoding with the RPC's path, which decides about 
 import re
 from collections import defaultdict
 
-from atelier_mesh.gateway.clusters import CLUSTER_OF, NOWHERE, streams
-from atelier_mesh.gateway.config import Config, seconds, typed
-from atelier_mesh.gateway.contract import Binding, Method
-from atelier_mesh.gateway.cors import build_preflights
-from atelier_mesh.gateway.filters import transcoder
-from atelier_mesh.gateway.pages import build_pages
-from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_gateway.clusters import CLUSTER_OF, NOWHERE, streams
+from atelier_gateway.config import Config, seconds, typed
+from atelier_gateway.contract import Binding, Method
+from atelier_gateway.cors import build_preflights
+from atelier_gateway.filters import transcoder
+from atelier_gateway.pages import build_pages
+from atelier_gateway.settings import GatewaySettings
 
 _TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 _WAITING = frozenset({"GenerateImage", "UpdateImage", "GenerateVideo"})

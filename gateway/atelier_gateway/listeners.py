@@ -1,13 +1,13 @@
 """The two ports: the public one, and the internal one for metrics and for Envoy itself."""
 
-from atelier_mesh.gateway.clusters import AUTH_CHECKS
-from atelier_mesh.gateway.config import Config, seconds, socket_address, typed
-from atelier_mesh.gateway.contract import Method
-from atelier_mesh.gateway.filters import build_filters, named, transcoder
-from atelier_mesh.gateway.observability import build_access_log, build_tracing
-from atelier_mesh.gateway.replies import build_local_replies
-from atelier_mesh.gateway.routes import build_routes
-from atelier_mesh.gateway.settings import GatewaySettings
+from atelier_gateway.clusters import AUTH_CHECKS
+from atelier_gateway.config import Config, seconds, socket_address, typed
+from atelier_gateway.contract import Method
+from atelier_gateway.filters import build_filters, named, transcoder
+from atelier_gateway.observability import build_access_log, build_tracing
+from atelier_gateway.replies import build_local_replies
+from atelier_gateway.routes import build_routes
+from atelier_gateway.settings import GatewaySettings
 
 _CONNECTION_BUFFER_BYTES = 1 << 20
 _HEADERS_KIB = 96

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+FILES = Path(__file__).resolve().parent / "envoy"
+"""Files that ship with this package: what Envoy reads besides its bootstrap."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
     """Ports, upstream addresses and limits. Addresses are `host:port`; the defaults bind loopback only."""
 
-    folder: Path
-    """Folder that holds atelier.binpb, openapi.json, pages and the Lua scripts (gateway/envoy)."""
+    folder: Path = FILES
+    """Folder that holds atelier.binpb, openapi.json, pages and the Lua scripts."""
     access_log: Path = Path("/dev/stdout")
     """File that gets one JSON object per request."""
 
