@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from atelier_diffusion.catalogue import Catalogue, read_catalogue
-from atelier_diffusion.errors import CatalogueError
-from atelier_diffusion.model_card import ModelKind
+from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.policy.errors import CatalogueError
+from atelier_diffusion.policy.model_card import ModelKind
 from atelier_service.configuration import ConfigurationError
 from atelier_service.settings import ServiceSettings, StreamSettings
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from atelier_diffusion.model_card import ModelKind
+from atelier_diffusion.policy.model_card import ModelKind
 from atelier_generation.settings import GenerationApiSettings, GenerationWorkerSettings, database_url
 
 _DATABASE_URL = database_url("sqlite:///var/image.db")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from atelier_diffusion.hardware import physical_cores
+from atelier_diffusion.engine.hardware import physical_cores
 from tests.bench.box import busy_programs, describe_box
 from tests.bench.cache_hit import measure_cache_hit
 from tests.bench.clip import LONG_MODEL_YAML

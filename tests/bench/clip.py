@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from atelier_diffusion.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
 from atelier_media.clip_format import Container
 from atelier_video.domain.parameters import AskedVideo, VideoParameters, resolve
 

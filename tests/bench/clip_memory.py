@@ -4,10 +4,10 @@ import asyncio
 from contextlib import closing
 from pathlib import Path
 
-from atelier_diffusion.denoise import FrameChunk
-from atelier_diffusion.engine_messages import StepDone
-from atelier_diffusion.local import open_video_engine
-from atelier_diffusion.remote_engine import RemoteEngine
+from atelier_diffusion.engine.denoising import FrameChunk
+from atelier_diffusion.remote.messages import StepDone
+from atelier_diffusion.remote.remote_engine import RemoteEngine
+from atelier_diffusion.torch_backend.local_engine import open_video_engine
 from atelier_video.worker.clip_files import ClipFiles
 from tests.bench.clip import LONG_MODEL, LONG_MODEL_YAML, clip_of, clip_parameters, video_catalogue
 from tests.bench.contest import new_seeds

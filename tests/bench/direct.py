@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from atelier_diffusion.catalogue import read_catalogue
-from atelier_diffusion.encode import encode_picture
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.local import open_engine
-from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.catalogue.catalogue import read_catalogue
+from atelier_diffusion.encoding.picture_file import encode_picture
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.policy.request import ImageRequest
+from atelier_diffusion.torch_backend.local_engine import open_engine
 from tests.bench.companion import answer_questions
 
 ROOT = Path(__file__).resolve().parents[2]

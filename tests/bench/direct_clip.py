@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from atelier_diffusion.denoise import FrameChunk
-from atelier_diffusion.local import open_video_engine
-from atelier_diffusion.steps import StepReport
-from atelier_diffusion.video_engine import VideoEngine
+from atelier_diffusion.engine.denoising import FrameChunk
+from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.engine.video_engine import VideoEngine
+from atelier_diffusion.torch_backend.local_engine import open_video_engine
 from atelier_video.domain.parameters import VideoParameters
 from atelier_video.worker.clip_files import ClipFiles
 from tests.bench.clip import clip_of, video_catalogue

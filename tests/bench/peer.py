@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from atelier_diffusion.hardware import physical_cores
+from atelier_diffusion.engine.hardware import physical_cores
 from atelier_mesh.supervisor import die_with_parent
 from tests.bench.companion import Companion
 from tests.mesh.running_mesh import free_base_port

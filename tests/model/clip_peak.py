@@ -8,14 +8,14 @@ fresh process, for the allocator keeps what another has left.
 import sys
 from pathlib import Path
 
-from atelier_diffusion.device import Device, set_threads
-from atelier_diffusion.hub import Hub
-from atelier_diffusion.loader import DiffusersClipStore
-from atelier_diffusion.model_card import ModelCard, ModelDefaults
-from atelier_diffusion.model_revisions import ModelRevisions
-from atelier_diffusion.request import VideoRequest
-from atelier_diffusion.source import ModelSource
-from atelier_diffusion.video_pipeline import DiffusersClipLoop
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.request import VideoRequest
+from atelier_diffusion.torch_backend.clip_loop import DiffusersClipLoop
+from atelier_diffusion.torch_backend.device import Device, set_threads
+from atelier_diffusion.torch_backend.loader import DiffusersClipStore
+from atelier_diffusion.weights.hub import Hub
+from atelier_diffusion.weights.model_revisions import ModelRevisions
 
 AT_ONCE = 4
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from atelier_diffusion.catalogue import Catalogue, read_catalogue
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.local import open_engine
+from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.torch_backend.local_engine import open_engine
 
 ROOT = Path(__file__).parents[2]
 

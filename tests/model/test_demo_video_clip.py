@@ -10,12 +10,12 @@ from tools.demo_video import scorer
 from tools.demo_video.prompts import plain_prompt
 from tools.demo_video.world import ClipSpec
 
-from atelier_diffusion.catalogue import read_catalogue
-from atelier_diffusion.denoise import FrameChunk
-from atelier_diffusion.errors import CanceledError, EngineError
-from atelier_diffusion.local import open_video_engine
-from atelier_diffusion.request import VideoRequest
-from atelier_diffusion.video_engine import VideoEngine
+from atelier_diffusion.catalogue.catalogue import read_catalogue
+from atelier_diffusion.engine.denoising import FrameChunk
+from atelier_diffusion.engine.video_engine import VideoEngine
+from atelier_diffusion.policy.errors import CanceledError, EngineError
+from atelier_diffusion.policy.request import VideoRequest
+from atelier_diffusion.torch_backend.local_engine import open_video_engine
 from atelier_media.clip_format import CONTAINERS, ClipFormat, Container
 from atelier_media.clip_reader import ClipReader
 from atelier_media.clip_writer import ClipWriter

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.denoise import Pixels
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.request import ImageRequest, SchedulerName
-from atelier_diffusion.scheduler_choice import BETAS_SCHEDULERS
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.denoising import Pixels
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.policy.request import ImageRequest, SchedulerName
+from atelier_diffusion.policy.scheduler_choice import BETAS_SCHEDULERS
 
 REQUEST = ImageRequest("a green star on a white background", "", 256, 192, 6, 3.0, 11, "DDIM")
 
@@ -34,7 +34,7 @@ def pipe(engine: ImageEngine, demo_catalogue: Catalogue) -> Any:
 def drawn_by_diffusers(pipe: Any, request: ImageRequest) -> Pixels:
     import torch
 
-    from atelier_diffusion.scheduler import new_scheduler
+    from atelier_diffusion.torch_backend.noise_schedulers import new_scheduler
 
     pipe.scheduler = new_scheduler(request.scheduler, pipe.scheduler, request.steps)
     (image,) = pipe(

@@ -17,14 +17,14 @@ from tests.model.small_models import (
 )
 from tests.model.test_engine_families import engine_on
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.errors import EngineError, ModelLoadError
-from atelier_diffusion.local import open_video_engine
-from atelier_diffusion.model_card import ModelCard, ModelDefaults
-from atelier_diffusion.request import ImageRequest, VideoRequest
-from atelier_diffusion.source import ModelSource
-from atelier_diffusion.video_engine import VideoEngine
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.video_engine import VideoEngine
+from atelier_diffusion.policy.errors import EngineError, ModelLoadError
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.request import ImageRequest, VideoRequest
+from atelier_diffusion.torch_backend.local_engine import open_video_engine
 
 REQUEST = ImageRequest("a green star", "", 64, 64, 1, 1.0, 3, "EULER")
 Family = Callable[[Path], Any]

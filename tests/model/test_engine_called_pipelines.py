@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 from tests.model.small_models import animate_diff, cogvideox_from_a_picture, ltx, ltx_from_a_picture, text_to_video
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.denoise import Clip, FrameChunk, Frames
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.errors import CanceledError, EngineError, ModelLoadError
-from atelier_diffusion.local import open_video_engine
-from atelier_diffusion.model_cache import ModelStatus
-from atelier_diffusion.model_card import ModelCard, ModelDefaults
-from atelier_diffusion.request import SchedulerName, VideoRequest
-from atelier_diffusion.source import ModelSource
-from atelier_diffusion.steps import StepReport
-from atelier_diffusion.video_engine import VideoEngine
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.denoising import Clip, FrameChunk, Frames
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.engine.video_engine import VideoEngine
+from atelier_diffusion.policy.errors import CanceledError, EngineError, ModelLoadError
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.request import SchedulerName, VideoRequest
+from atelier_diffusion.torch_backend.local_engine import open_video_engine
 
 FAMILIES = {
     "animate-diff": animate_diff,

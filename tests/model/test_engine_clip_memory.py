@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from tests.model.small_models import animate_diff, ltx, text_to_video
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.clip_memory import ClipFacts, decoding_bytes, denoising_bytes
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.model_folder import ModelFolder
-from atelier_diffusion.pipeline_call import PipelineCall
-from atelier_diffusion.pipeline_facts import PipelineFacts
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.policy.clip_memory import ClipFacts, decoding_bytes, denoising_bytes
+from atelier_diffusion.policy.pipeline_call import PipelineCall
+from atelier_diffusion.policy.pipeline_facts import PipelineFacts
+from atelier_diffusion.weights.model_folder import ModelFolder
 
 MIB = 2**20
 

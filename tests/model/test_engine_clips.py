@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from tests.model.small_models import text_to_video
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.denoise import Clip, FrameChunk, Frames, Pixels
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.errors import CanceledError, EngineError, ModelLoadError
-from atelier_diffusion.local import open_video_engine
-from atelier_diffusion.model_cache import ModelStatus
-from atelier_diffusion.model_card import ModelCard, ModelDefaults
-from atelier_diffusion.request import SchedulerName, VideoRequest
-from atelier_diffusion.scheduler_choice import BETAS_SCHEDULERS
-from atelier_diffusion.source import ModelSource
-from atelier_diffusion.steps import StepReport
-from atelier_diffusion.video_engine import VideoEngine
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.denoising import Clip, FrameChunk, Frames, Pixels
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.engine.video_engine import VideoEngine
+from atelier_diffusion.policy.errors import CanceledError, EngineError, ModelLoadError
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.request import SchedulerName, VideoRequest
+from atelier_diffusion.policy.scheduler_choice import BETAS_SCHEDULERS
+from atelier_diffusion.torch_backend.local_engine import open_video_engine
 
 REQUEST = VideoRequest(
     prompt="a green star",
@@ -70,10 +70,10 @@ def videos(folder: Path) -> Iterator[VideoEngine]:
 @pytest.fixture
 def loop(folder: Path, videos: VideoEngine) -> Iterator[Any]:
     """The loop behind the engine; `videos` has imported torch already."""
-    from atelier_diffusion.device import Device
-    from atelier_diffusion.hub import Hub
-    from atelier_diffusion.loader import DiffusersClipStore
-    from atelier_diffusion.model_revisions import ModelRevisions
+    from atelier_diffusion.torch_backend.device import Device
+    from atelier_diffusion.torch_backend.loader import DiffusersClipStore
+    from atelier_diffusion.weights.hub import Hub
+    from atelier_diffusion.weights.model_revisions import ModelRevisions
 
     loaded = DiffusersClipStore(Device.choose("cpu"), Hub(), ModelRevisions()).locate(card_of(folder)).load()
     yield loaded
@@ -96,7 +96,7 @@ def drawn(videos: VideoEngine, request: VideoRequest, on_step: Callable[[StepRep
 def drawn_by_diffusers(pipe: Any, request: VideoRequest) -> Frames:
     import torch
 
-    from atelier_diffusion.scheduler import new_scheduler
+    from atelier_diffusion.torch_backend.noise_schedulers import new_scheduler
 
     own = pipe.scheduler
     pipe.scheduler = new_scheduler(request.scheduler, own, request.steps)

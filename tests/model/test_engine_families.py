@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from tests.model.small_models import stable_diffusion, stable_diffusion_xl, unet
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.denoise import Pixels
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.local import open_engine
-from atelier_diffusion.model_card import ModelCard, ModelDefaults
-from atelier_diffusion.request import ImageRequest
-from atelier_diffusion.source import ModelSource
-from atelier_diffusion.steps import StepReport
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.denoising import Pixels
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.request import ImageRequest
+from atelier_diffusion.torch_backend.local_engine import open_engine
 
 REQUEST = ImageRequest("a green star", "a boat", 64, 96, 4, 5.0, 3, "EULER")
 
@@ -71,7 +71,7 @@ def test_the_picture_is_the_pipelines_own(
 def test_a_model_that_needs_more_than_a_prompt_is_unsupported(
     engine: ImageEngine, demo_catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    from atelier_diffusion.errors import ModelLoadError
+    from atelier_diffusion.policy.errors import ModelLoadError
 
     demo = demo_catalogue.default.folder
     assert demo is not None

@@ -12,15 +12,15 @@ from threading import Thread
 import pytest
 from tests.model.small_models import ltx
 
-from atelier_diffusion.catalogue import Catalogue, read_catalogue
-from atelier_diffusion.denoise import FrameChunk
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.errors import ModelLoadError
-from atelier_diffusion.hub import not_downloaded
-from atelier_diffusion.local import open_engine, open_video_engine
-from atelier_diffusion.request import ImageRequest, VideoRequest
-from atelier_diffusion.source import ModelSource
-from atelier_diffusion.video_engine import VideoEngine
+from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.engine.denoising import FrameChunk
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.video_engine import VideoEngine
+from atelier_diffusion.policy.errors import ModelLoadError
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.request import ImageRequest, VideoRequest
+from atelier_diffusion.torch_backend.local_engine import open_engine, open_video_engine
+from atelier_diffusion.weights.hub import not_downloaded
 
 COMMIT = "a" * 40
 REQUEST = ImageRequest("a red circle", "", 256, 256, 2, 3.0, 7, "DDIM")

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from tests.model.small_models import ltx, stable_diffusion
 
-from atelier_diffusion.catalogue import Catalogue, read_catalogue
-from atelier_diffusion.denoise import FrameChunk
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.errors import EngineError, ModelLoadError
-from atelier_diffusion.local import open_engine, open_video_engine
-from atelier_diffusion.model_cache import ModelStatus
-from atelier_diffusion.model_card import ModelCard, ModelDefaults, ModelKind
-from atelier_diffusion.request import ImageRequest, VideoRequest
-from atelier_diffusion.source import ModelSource
+from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.engine.denoising import FrameChunk
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.policy.errors import EngineError, ModelLoadError
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults, ModelKind
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.request import ImageRequest, VideoRequest
+from atelier_diffusion.torch_backend.local_engine import open_engine, open_video_engine
 
 REQUEST = ImageRequest("a red circle", "", 256, 256, 2, 3.0, 7, "DDIM")
 DRAWN_CLIP = VideoRequest(
@@ -169,10 +169,10 @@ def test_a_loaded_model_does_not_change_with_its_files(
 def test_a_model_that_is_written_to_while_it_is_loaded_is_not_taken(
     engine: ImageEngine, demo_catalogue: Catalogue, copied: Path
 ) -> None:
-    from atelier_diffusion.device import Device
-    from atelier_diffusion.hub import Hub
-    from atelier_diffusion.loader import DiffusersStore
-    from atelier_diffusion.model_revisions import ModelRevisions
+    from atelier_diffusion.torch_backend.device import Device
+    from atelier_diffusion.torch_backend.loader import DiffusersStore
+    from atelier_diffusion.weights.hub import Hub
+    from atelier_diffusion.weights.model_revisions import ModelRevisions
 
     card = replace(demo_catalogue.default, folder=copied)
     located = DiffusersStore(Device.choose("cpu"), Hub(), ModelRevisions()).locate(card)

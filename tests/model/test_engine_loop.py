@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.policy.request import ImageRequest
 
 FIRST = ImageRequest("a red circle on a blue background", "", 256, 256, 4, 3.0, 7, "DDIM")
 SECOND = replace(FIRST, prompt="a green star", steps=6, seed=8, scheduler="EULER_ANCESTRAL", guidance_scale=1.0)
@@ -16,10 +16,10 @@ SECOND = replace(FIRST, prompt="a green star", steps=6, seed=8, scheduler="EULER
 
 @pytest.fixture
 def loop(engine: ImageEngine, demo_catalogue: Catalogue) -> Iterator[object]:
-    from atelier_diffusion.device import Device
-    from atelier_diffusion.hub import Hub
-    from atelier_diffusion.loader import DiffusersStore
-    from atelier_diffusion.model_revisions import ModelRevisions
+    from atelier_diffusion.torch_backend.device import Device
+    from atelier_diffusion.torch_backend.loader import DiffusersStore
+    from atelier_diffusion.weights.hub import Hub
+    from atelier_diffusion.weights.model_revisions import ModelRevisions
 
     loaded = DiffusersStore(Device.choose("cpu"), Hub(), ModelRevisions()).locate(demo_catalogue.default).load()
     yield loaded
@@ -27,7 +27,7 @@ def loop(engine: ImageEngine, demo_catalogue: Catalogue) -> Iterator[object]:
 
 
 def test_pictures_of_two_requests_share_steps_and_stay_what_they_are_alone(loop: object, engine: ImageEngine) -> None:
-    from atelier_diffusion.pipeline import DiffusersLoop
+    from atelier_diffusion.torch_backend.image_loop import DiffusersLoop
 
     assert isinstance(loop, DiffusersLoop)
     (first,), (second,) = loop.prepare(FIRST), loop.prepare(SECOND)
@@ -42,8 +42,8 @@ def test_pictures_of_two_requests_share_steps_and_stay_what_they_are_alone(loop:
 
 
 def test_numbers_that_overflowed_are_no_picture(loop: object) -> None:
-    from atelier_diffusion.errors import EngineError
-    from atelier_diffusion.pipeline import DiffusersLoop
+    from atelier_diffusion.policy.errors import EngineError
+    from atelier_diffusion.torch_backend.image_loop import DiffusersLoop
 
     assert isinstance(loop, DiffusersLoop)
     (state,) = loop.prepare(FIRST)

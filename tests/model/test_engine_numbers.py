@@ -8,16 +8,16 @@ import pytest
 from tests.model.small_models import ltx, spoil, stable_diffusion, text_to_video
 from tests.model.test_engine_families import engine_on
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.engine_caller import Caller
-from atelier_diffusion.engine_messages import StepDone
-from atelier_diffusion.errors import EngineError
-from atelier_diffusion.local import open_video_engine
-from atelier_diffusion.model_card import ModelCard, ModelDefaults
-from atelier_diffusion.request import ImageRequest, VideoRequest
-from atelier_diffusion.source import ModelSource
-from atelier_diffusion.steps import StepReport
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.request import ImageRequest, VideoRequest
+from atelier_diffusion.remote.call_handle import Caller
+from atelier_diffusion.remote.messages import StepDone
+from atelier_diffusion.torch_backend.local_engine import open_video_engine
 
 REQUEST = ImageRequest("a green star", "", 64, 64, 3, 1.0, 3, "EULER")
 CLIP = VideoRequest(

@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.denoise import Pixels
-from atelier_diffusion.encode import encode_picture, read_parameters
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.errors import CanceledError, EngineError
-from atelier_diffusion.local import open_engine
-from atelier_diffusion.remote_engine import RemoteEngine
-from atelier_diffusion.request import ImageRequest, SchedulerName
-from atelier_diffusion.scheduler_choice import BETAS_SCHEDULERS
-from atelier_diffusion.steps import StepReport
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.encoding.picture_file import encode_picture, read_parameters
+from atelier_diffusion.engine.denoising import Pixels
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.policy.errors import CanceledError, EngineError
+from atelier_diffusion.policy.request import ImageRequest, SchedulerName
+from atelier_diffusion.policy.scheduler_choice import BETAS_SCHEDULERS
+from atelier_diffusion.remote.remote_engine import RemoteEngine
+from atelier_diffusion.torch_backend.local_engine import open_engine
 
 REQUEST = ImageRequest(
     prompt="a red circle on a blue background",

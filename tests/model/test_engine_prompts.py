@@ -8,13 +8,13 @@ import pytest
 from tests.model.small_models import animate_diff, ltx, stable_diffusion_xl
 from tests.model.test_engine_families import engine_on
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.local import open_video_engine
-from atelier_diffusion.model_card import ModelCard, ModelDefaults
-from atelier_diffusion.prompt_tokens import PromptTokens, TokenCount
-from atelier_diffusion.request import ImageRequest, VideoRequest
-from atelier_diffusion.source import ModelSource
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
+from atelier_diffusion.policy.request import ImageRequest, VideoRequest
+from atelier_diffusion.torch_backend.local_engine import open_video_engine
 
 SHORT = ImageRequest("a red circle", "", 64, 64, 1, 3.0, 7, "DDIM")
 SECRET = "a boat, a tree, " * 60 + "the last words"

@@ -10,11 +10,11 @@ import pytest
 from tests.model.small_models import stable_diffusion
 from tests.model.test_engine_families import engine_on
 
-from atelier_diffusion.catalogue import Catalogue, read_catalogue
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.errors import EngineError, ModelLoadError
-from atelier_diffusion.request import ImageRequest, SchedulerName
-from atelier_diffusion.steps import StepReport
+from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.policy.errors import EngineError, ModelLoadError
+from atelier_diffusion.policy.request import ImageRequest, SchedulerName
 
 REQUEST = ImageRequest("a green star", "", 64, 64, 4, 1.5, 3, "EULER")
 Saved = Callable[..., tuple[Any, Path]]

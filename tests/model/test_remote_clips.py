@@ -3,9 +3,9 @@
 import numpy as np
 from tests.model.test_demo_video_clip import CATALOGUE, REQUEST
 
-from atelier_diffusion.denoise import FrameChunk, Frames
-from atelier_diffusion.local import open_video_engine
-from atelier_diffusion.remote_engine import RemoteEngine
+from atelier_diffusion.engine.denoising import FrameChunk, Frames
+from atelier_diffusion.remote.remote_engine import RemoteEngine
+from atelier_diffusion.torch_backend.local_engine import open_video_engine
 
 
 async def test_a_clip_from_another_process_is_the_one_that_is_drawn_in_this() -> None:

@@ -8,9 +8,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from atelier.jobs.v1 import job_pb2
 from atelier.type.v1 import type_pb2
-from atelier_diffusion.model_card import ModelDefaults
-from atelier_diffusion.prompt_tokens import PromptTokens, TokenCount
-from atelier_diffusion.request import SchedulerName
+from atelier_diffusion.policy.model_card import ModelDefaults
+from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
+from atelier_diffusion.policy.request import SchedulerName
 from atelier_generation.domain.model_view import ModelView
 from atelier_generation.domain.parameters import DrawingParameters
 from atelier_generation.domain.result import StoredFile

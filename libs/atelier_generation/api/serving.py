@@ -9,7 +9,7 @@ from typing import Generic
 
 import grpc.aio
 
-from atelier_diffusion.catalogue import Catalogue
+from atelier_diffusion.catalogue.catalogue import Catalogue
 from atelier_generation.adapters.database import open_database
 from atelier_generation.adapters.model_commands import BusModelCommands
 from atelier_generation.adapters.model_reports import SqlModelReports

@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.errors import EngineError
-from atelier_diffusion.model_card import ModelCard
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.policy.model_card import ModelCard
 from atelier_generation.domain.cache_key import cache_key
 from atelier_generation.domain.kind import Kind
 from atelier_generation.domain.model_view import engines

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from atelier_diffusion.model_card import ModelCard
+from atelier_diffusion.policy.model_card import ModelCard
 from atelier_generation.domain.cache_key import Engine
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.errors import EngineError
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.policy.errors import EngineError
 from atelier_generation.domain.model_view import ModelView, view
 from atelier_generation.domain.ports import ModelCommands, ModelReports
 from atelier_service.errors import NotFoundError, PermissionDeniedError, UnavailableError

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from atelier_diffusion.model_card import ModelCard
-from atelier_diffusion.request import SEED_RANGE, DrawingRequest, SchedulerName
+from atelier_diffusion.policy.model_card import ModelCard
+from atelier_diffusion.policy.request import SEED_RANGE, DrawingRequest, SchedulerName
 from atelier_service.errors import FieldViolation, InvalidArgumentError
 
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
-from atelier_diffusion.prompt_tokens import PromptTokens, TokenCount
+from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
 

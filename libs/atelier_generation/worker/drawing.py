@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from prometheus_client import Counter, Histogram
 
-from atelier_diffusion.engine_messages import StepDone
+from atelier_diffusion.remote.messages import StepDone
 from atelier_jobs.worker.attempt import Attempt
 
 _STEPS = Counter("atelier_denoising_steps_total", "Denoising steps made.", ["kind", "model"])

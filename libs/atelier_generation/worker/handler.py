@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from atelier_diffusion.errors import EngineError
-from atelier_diffusion.prompt_tokens import PromptTokens
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.policy.prompt_tokens import PromptTokens
 from atelier_generation.domain.cache_key import Engine, cache_key
 from atelier_generation.domain.parameters import DrawingParameters
 from atelier_generation.domain.ports import ResultCache

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import Gauge
 
 from atelier.events.v1 import events_pb2
-from atelier_diffusion.hardware import MemoryReading
+from atelier_diffusion.engine.hardware import MemoryReading
 from atelier_generation.adapters.model_reports import SqlModelReports
 from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from atelier.events.v1 import events_pb2
-from atelier_diffusion.model_cache import ModelState as EngineState
-from atelier_diffusion.model_cache import ModelStatus
+from atelier_diffusion.engine.model_cache import ModelState as EngineState
+from atelier_diffusion.engine.model_cache import ModelStatus
 from atelier_generation.adapters.model_reports import SqlModelReports
 from atelier_generation.domain.cache_key import Engine
 from atelier_generation.domain.model_view import ModelReport, ModelState

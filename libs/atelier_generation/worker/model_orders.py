@@ -6,8 +6,8 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from atelier.jobs.v1 import job_pb2
-from atelier_diffusion.errors import EngineError
-from atelier_diffusion.remote_engine import RemoteEngine
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.remote.remote_engine import RemoteEngine
 from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus, Message
 from atelier_service.telemetry import context_from_traceparent, tracer

@@ -9,11 +9,11 @@ from typing import Any
 
 import structlog
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.errors import EngineError
-from atelier_diffusion.hardware import process_memory_bytes
-from atelier_diffusion.model_cache import ModelStatus
-from atelier_diffusion.remote_engine import RemoteEngine
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.hardware import process_memory_bytes
+from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.remote.remote_engine import RemoteEngine
 from atelier_generation.adapters.database import open_database
 from atelier_generation.adapters.model_reports import SqlModelReports
 from atelier_generation.adapters.result_cache import SqlResultCache

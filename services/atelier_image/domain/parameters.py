@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from atelier_diffusion.model_card import ModelCard
-from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.policy.model_card import ModelCard
+from atelier_diffusion.policy.request import ImageRequest
 from atelier_generation.domain.parameters import AskedDrawing, DrawingParameters, given, resolved_drawing
 
 FormatName = Literal["PNG", "WEBP", "JPEG"]

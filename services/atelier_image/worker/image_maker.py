@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from atelier_diffusion import denoise
-from atelier_diffusion.encode import CONTENT_TYPES, encode_picture
-from atelier_diffusion.engine_messages import StepDone
-from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.encoding.picture_file import CONTENT_TYPES, encode_picture
+from atelier_diffusion.engine import denoising
+from atelier_diffusion.policy.request import ImageRequest
+from atelier_diffusion.remote.messages import StepDone
 from atelier_generation.worker.asset_files import AssetFiles, all_of, described
 from atelier_generation.worker.drawing import draw
 from atelier_generation.worker.handler import Made
@@ -22,7 +22,7 @@ class DrawsPictures(Protocol):
 
     async def generate(
         self, request: ImageRequest, model_id: str, *, on_step: Callable[[StepDone], None]
-    ) -> tuple[list[denoise.Picture], float]: ...
+    ) -> tuple[list[denoising.Picture], float]: ...
 
 
 class ImageMaker:
@@ -53,7 +53,7 @@ class ImageMaker:
         return Made(parameters, pictures[0].model_revision, tuple(outputs), pictures[0].tokens)
 
     async def _store(
-        self, job: Job, attempt: Attempt, parameters: ImageParameters, picture: denoise.Picture
+        self, job: Job, attempt: Attempt, parameters: ImageParameters, picture: denoising.Picture
     ) -> Picture:
         data = await asyncio.to_thread(_encode, parameters, picture)
         suffix, content_type = parameters.output_format.lower(), CONTENT_TYPES[parameters.output_format]
@@ -61,7 +61,7 @@ class ImageMaker:
         return Picture(**described(asset), index=picture.index, seed=picture.seed)
 
 
-def _encode(parameters: ImageParameters, picture: denoise.Picture) -> bytes:
+def _encode(parameters: ImageParameters, picture: denoising.Picture) -> bytes:
     """The file carries what makes this picture again, alone."""
     values = {
         **parameters.drawn(),

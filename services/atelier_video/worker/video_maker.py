@@ -9,10 +9,10 @@ from typing import Protocol, TypeVar
 
 from prometheus_client import Histogram
 
-from atelier_diffusion.denoise import Clip, FrameChunk
-from atelier_diffusion.engine_messages import StepDone
-from atelier_diffusion.model_cache import ModelStatus
-from atelier_diffusion.request import VideoRequest
+from atelier_diffusion.engine.denoising import Clip, FrameChunk
+from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.policy.request import VideoRequest
+from atelier_diffusion.remote.messages import StepDone
 from atelier_generation.domain.result import Result, Source
 from atelier_generation.worker.asset_files import AssetFiles, all_of, described
 from atelier_generation.worker.drawing import draw

@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
 from atelier.type.v1 import type_pb2
-from atelier_diffusion.encode import read_parameters
+from atelier_diffusion.encoding.picture_file import read_parameters
 from tests.service.image.image_mesh import SMALL, ImageMesh
 from tests.service.owner import refusal
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from atelier_diffusion.denoise import Picture
-from atelier_diffusion.errors import CanceledError, EngineError
-from atelier_diffusion.hardware import MemoryReading
-from atelier_diffusion.model_cache import ModelState, ModelStatus
-from atelier_diffusion.request import ImageRequest
-from atelier_diffusion.steps import StepReport
+from atelier_diffusion.engine.denoising import Picture
+from atelier_diffusion.engine.hardware import MemoryReading
+from atelier_diffusion.engine.model_cache import ModelState, ModelStatus
+from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.policy.errors import CanceledError, EngineError
+from atelier_diffusion.policy.request import ImageRequest
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from tests.unit.diffusion.paper_engine import Paper
 
-from atelier_diffusion.denoise import Clip, FrameChunk
-from atelier_diffusion.errors import CanceledError
-from atelier_diffusion.model_cache import ModelStatus
-from atelier_diffusion.request import VideoRequest
-from atelier_diffusion.steps import StepReport
+from atelier_diffusion.engine.denoising import Clip, FrameChunk
+from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.policy.errors import CanceledError
+from atelier_diffusion.policy.request import VideoRequest
 
 CHUNK = 4
 

@@ -1,18 +1,16 @@
 """The models that can be asked for."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from tests.unit.diffusion.model_files import write_model
 
-from atelier_diffusion.catalogue import Catalogue, read_catalogue
-from atelier_diffusion.errors import CatalogueError, EngineError
-from atelier_diffusion.model_card import ModelDefaults
-from atelier_diffusion.source import ModelSource
+from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.policy.errors import CatalogueError, EngineError
+from atelier_diffusion.policy.model_card import ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
 
 ROOT = Path(__file__).parents[3]
 
@@ -175,16 +173,6 @@ def test_a_size_must_suit_the_model(tmp_path: Path) -> None:
         with pytest.raises(EngineError, match=named) as refused:
             demo.check_size(width_px, height_px)
         assert refused.value.reason == "INVALID_SIZE"
-
-
-def test_the_parts_without_torch_import_none() -> None:
-    modules = "catalogue model_cache model_folder memory hardware encode engine local hub remote_engine engine_process"
-    program = "import sys\n" + "".join(f"import atelier_diffusion.{name}\n" for name in modules.split())
-    program += (
-        "print(sorted({'torch', 'diffusers', 'transformers', 'huggingface_hub', 'modelscope'} & set(sys.modules)))"
-    )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert answer.stdout.strip() == "[]"
 
 
 def test_an_entry_says_whether_its_model_takes_a_first_frame(tmp_path: Path) -> None:

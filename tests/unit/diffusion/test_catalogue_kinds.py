@@ -6,9 +6,9 @@ from textwrap import dedent
 
 import pytest
 
-from atelier_diffusion.catalogue import Catalogue, read_catalogue
-from atelier_diffusion.errors import CatalogueError, EngineError
-from atelier_diffusion.model_card import ModelDefaults, ModelKind
+from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.policy.errors import CatalogueError, EngineError
+from atelier_diffusion.policy.model_card import ModelDefaults, ModelKind
 
 BOTH = """
     default: [picture, clip]

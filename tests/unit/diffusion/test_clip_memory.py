@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from atelier_diffusion.clip_memory import GIB, ClipFacts, decoding_bytes, denoising_bytes
-from atelier_diffusion.errors import ModelLoadError
-from atelier_diffusion.request import VideoRequest
+from atelier_diffusion.policy.clip_memory import GIB, ClipFacts, decoding_bytes, denoising_bytes
+from atelier_diffusion.policy.errors import ModelLoadError
+from atelier_diffusion.policy.request import VideoRequest
 
 # As in the configurations of ModelScope's text-to-video model of 1.7 billion parameters.
 UNET = {

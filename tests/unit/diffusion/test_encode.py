@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atelier_diffusion.denoise import Pixels
-from atelier_diffusion.encode import OUTPUT_FORMATS, OutputFormat, encode_picture, preview_jpeg, read_parameters
+from atelier_diffusion.encoding.picture_file import (
+    OUTPUT_FORMATS,
+    OutputFormat,
+    encode_picture,
+    preview_jpeg,
+    read_parameters,
+)
+from atelier_diffusion.engine.denoising import Pixels
 
 PARAMETERS = {
     "prompt": "ein Boot – 船",

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.denoise import DenoisingLoop, Pixels
-from atelier_diffusion.engine import ImageEngine
-from atelier_diffusion.errors import CanceledError, EngineError
-from atelier_diffusion.hardware import MemoryReading
-from atelier_diffusion.model_cache import ModelCache
-from atelier_diffusion.model_card import DtypeName, ModelCard, ModelDefaults
-from atelier_diffusion.prompt_tokens import PromptTokens, TokenCount
-from atelier_diffusion.request import ImageRequest
-from atelier_diffusion.source import ModelSource
-from atelier_diffusion.steps import StepReport
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.denoising import DenoisingLoop, Pixels
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.hardware import MemoryReading
+from atelier_diffusion.engine.model_cache import ModelCache
+from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.policy.errors import CanceledError, EngineError
+from atelier_diffusion.policy.model_card import DtypeName, ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
+from atelier_diffusion.policy.request import ImageRequest
 
 CARD = ModelCard("m", "M", ModelSource("path", "m"), "r1", Path("m"), ModelDefaults(64, 64, 2, 1.0, "DDIM"), 32, 128)
 

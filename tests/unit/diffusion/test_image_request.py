@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from atelier_diffusion.errors import EngineError
-from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.policy.request import ImageRequest
 
 REQUEST = ImageRequest("a boat", "", 256, 256, 20, 3.0, 7, "DDIM", 3)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from atelier_diffusion.errors import EngineError, ModelLoadError
-from atelier_diffusion.model_cache import GIB, ModelCache, ModelState, ModelStatus
-from atelier_diffusion.model_card import ModelCard, ModelDefaults
-from atelier_diffusion.source import ModelSource
+from atelier_diffusion.engine.model_cache import GIB, ModelCache, ModelState, ModelStatus
+from atelier_diffusion.policy.errors import EngineError, ModelLoadError
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
 
 
 def card(model_id: str) -> ModelCard:

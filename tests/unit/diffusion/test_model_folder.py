@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.unit.diffusion.model_files import write_model, write_safetensors
 
-from atelier_diffusion.errors import ModelLoadError
-from atelier_diffusion.model_folder import ModelFolder
+from atelier_diffusion.policy.errors import ModelLoadError
+from atelier_diffusion.weights.model_folder import ModelFolder
 
 
 def refusal(folder: Path, variant: str = "") -> ModelLoadError:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.unit.diffusion.model_files import write_model
 
-from atelier_diffusion.model_folder import ModelFolder
-from atelier_diffusion.model_revisions import ModelRevisions, stamps
+from atelier_diffusion.weights.model_folder import ModelFolder
+from atelier_diffusion.weights.model_revisions import ModelRevisions, stamps
 
 UNET = Path("unet", "diffusion_pytorch_model.safetensors")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from atelier_diffusion.errors import CatalogueError
-from atelier_diffusion.source import ModelSource
+from atelier_diffusion.policy.errors import CatalogueError
+from atelier_diffusion.policy.model_source import ModelSource
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from atelier_diffusion.errors import ModelLoadError
-from atelier_diffusion.pipeline_call import PipelineCall
+from atelier_diffusion.policy.errors import ModelLoadError
+from atelier_diffusion.policy.pipeline_call import PipelineCall
 
 
 def text(

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from atelier_diffusion.clip_memory import GIB
-from atelier_diffusion.errors import EngineError
-from atelier_diffusion.pipeline_call import PipelineCall
-from atelier_diffusion.pipeline_facts import PipelineFacts
-from atelier_diffusion.request import VideoRequest
-from atelier_diffusion.scheduler_choice import BETAS_SCHEDULERS
+from atelier_diffusion.policy.clip_memory import GIB
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.policy.pipeline_call import PipelineCall
+from atelier_diffusion.policy.pipeline_facts import PipelineFacts
+from atelier_diffusion.policy.request import VideoRequest
+from atelier_diffusion.policy.scheduler_choice import BETAS_SCHEDULERS
 
 CALL = PipelineCall("P", frozenset({"prompt", "negative_prompt", "image"}), needs_image=False)
 REQUEST = VideoRequest(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from atelier_diffusion.catalogue import read_catalogue
-from atelier_diffusion.scheduler_choice import BETAS_SCHEDULERS, SchedulerChoice
+from atelier_diffusion.catalogue.catalogue import read_catalogue
+from atelier_diffusion.policy.scheduler_choice import BETAS_SCHEDULERS, SchedulerChoice
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.clip_memory import ClipFacts, decoding_bytes, denoising_bytes
-from atelier_diffusion.clip_model import ClipModel, FrameSource
-from atelier_diffusion.denoise import Clip, FrameChunk, Frames, Pixels
-from atelier_diffusion.errors import CanceledError, EngineError
-from atelier_diffusion.hardware import MemoryReading
-from atelier_diffusion.model_cache import ModelCache, ModelStatus
-from atelier_diffusion.model_card import DtypeName, ModelCard, ModelDefaults
-from atelier_diffusion.prompt_tokens import PromptTokens, TokenCount
-from atelier_diffusion.request import VideoRequest
-from atelier_diffusion.source import ModelSource
-from atelier_diffusion.steps import OnStep, StepReport, denoised
-from atelier_diffusion.video_engine import VideoEngine
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.clip_model import ClipModel, FrameSource
+from atelier_diffusion.engine.denoising import Clip, FrameChunk, Frames, Pixels
+from atelier_diffusion.engine.hardware import MemoryReading
+from atelier_diffusion.engine.model_cache import ModelCache, ModelStatus
+from atelier_diffusion.engine.steps import OnStep, StepReport, denoised
+from atelier_diffusion.engine.video_engine import VideoEngine
+from atelier_diffusion.policy.clip_memory import ClipFacts, decoding_bytes, denoising_bytes
+from atelier_diffusion.policy.errors import CanceledError, EngineError
+from atelier_diffusion.policy.model_card import DtypeName, ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
+from atelier_diffusion.policy.request import VideoRequest
 
 FACTS = ClipFacts(
     latent_channels=4,

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atelier_diffusion.errors import EngineError
-from atelier_diffusion.model_card import ModelCard, ModelDefaults
-from atelier_diffusion.request import VideoRequest
-from atelier_diffusion.source import ModelSource
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.request import VideoRequest
 
 REQUEST = VideoRequest(
     prompt="a ball",

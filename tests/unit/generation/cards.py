@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from atelier_diffusion.catalogue import Catalogue
-from atelier_diffusion.model_card import ModelCard, ModelDefaults
-from atelier_diffusion.source import ModelSource
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
 
 DEMO = ModelCard(
     id="demo",

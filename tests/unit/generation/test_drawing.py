@@ -6,10 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from atelier_diffusion.denoise import Picture
-from atelier_diffusion.engine_messages import StepDone
-from atelier_diffusion.errors import EngineError
-from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.engine.denoising import Picture
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.policy.request import ImageRequest
+from atelier_diffusion.remote.messages import StepDone
 from atelier_generation.worker.drawing import draw
 from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_jobs.worker.attempt import Attempt, Stopped, StopReason

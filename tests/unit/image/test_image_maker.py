@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from atelier.storage.v1 import storage_pb2
-from atelier_diffusion.denoise import Picture
-from atelier_diffusion.encode import read_parameters
-from atelier_diffusion.engine_messages import StepDone
-from atelier_diffusion.request import ImageRequest
+from atelier_diffusion.encoding.picture_file import read_parameters
+from atelier_diffusion.engine.denoising import Picture
+from atelier_diffusion.policy.request import ImageRequest
+from atelier_diffusion.remote.messages import StepDone
 from atelier_generation.adapters.storage import Upload
 from atelier_generation.worker.asset_files import AssetFiles
 from atelier_image.domain.parameters import AskedImage, resolve

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
-from atelier_diffusion.prompt_tokens import PromptTokens, TokenCount
+from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
 from atelier_generation.api.messages import request_hash
 from atelier_generation.domain.result import Result, Source, result_from
 from atelier_image.domain.parameters import AskedImage, resolve

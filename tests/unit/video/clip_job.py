@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from atelier_diffusion.model_card import ModelCard, ModelDefaults
-from atelier_diffusion.source import ModelSource
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_source import ModelSource
 from atelier_jobs.domain.states import State
 from atelier_video.domain.parameters import AskedVideo, resolve
 from tests.unit.image.test_image_messages import QUEUED as QUEUED_IMAGE

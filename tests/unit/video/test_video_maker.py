@@ -12,11 +12,11 @@ import pytest
 from opentelemetry.context import Context
 
 from atelier.storage.v1 import storage_pb2
-from atelier_diffusion.denoise import Clip, FrameChunk
-from atelier_diffusion.engine_messages import StepDone
-from atelier_diffusion.errors import EngineError
-from atelier_diffusion.model_cache import ModelState, ModelStatus
-from atelier_diffusion.request import VideoRequest
+from atelier_diffusion.engine.denoising import Clip, FrameChunk
+from atelier_diffusion.engine.model_cache import ModelState, ModelStatus
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.policy.request import VideoRequest
+from atelier_diffusion.remote.messages import StepDone
 from atelier_generation.adapters.storage import Upload
 from atelier_generation.domain.result import result_from
 from atelier_generation.worker.asset_files import AssetFiles

@@ -1,0 +1,1 @@
+"""The catalogue of models, read from YAML files."""

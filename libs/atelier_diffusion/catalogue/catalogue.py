@@ -1,0 +1,175 @@
+"""The models that can be asked for, read from YAML files. Imports no torch: the API process reads it too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from atelier_diffusion.catalogue.entry import check_card, check_entry
+from atelier_diffusion.policy.errors import CatalogueError, EngineError
+from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults, ModelKind
+from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.scheduler_choice import SchedulerChoice
+
+
+class Catalogue:
+    """The cards of one kind of model by id; one of them is the default."""
+
+    def __init__(self, cards: list[ModelCard], default_id: str) -> None:
+        """`default_id` must be one of the cards'. Raises `CatalogueError` if not."""
+        self._cards = {card.id: replace(card, is_default=card.id == default_id) for card in cards}
+        if default_id not in self._cards:
+            raise CatalogueError(f"the default model {default_id!r} is not in the catalogue")
+        self._default_id = default_id
+
+    @property
+    def default(self) -> ModelCard:
+        """The model that is used when a request names none."""
+        return self._cards[self._default_id]
+
+    @property
+    def cards(self) -> tuple[ModelCard, ...]:
+        """The default first, then by id."""
+        return tuple(sorted(self._cards.values(), key=lambda card: (not card.is_default, card.id)))
+
+    def get(self, model_id: str) -> ModelCard:
+        """The card of `model_id`; an empty id means the default. Raises `EngineError` UNKNOWN_MODEL."""
+        card = self._cards.get(model_id or self._default_id)
+        if card is None:
+            raise EngineError("UNKNOWN_MODEL", f"no model {model_id!r} in the catalogue")
+        return card
+
+
+def read_catalogue(shipped: Path, user: Path | None = None, *, root: Path, kind: ModelKind = "image") -> Catalogue:
+    """Reads the shipped catalogue and lays the user's over it, field by field; the user's file need not exist.
+
+    Only models of `kind` are in it. What kind a model is of stands in the catalogue, not in the model's own files:
+    those of a hub are not here before somebody asks for them. The loader refuses a model that is of another kind.
+    Relative folders are taken from `root`. What an entry leaves out comes from the `card.json` in its folder, if
+    there is one. A folder that is missing is no error here: loading it will say so. Raises `CatalogueError`.
+    """
+    entries: dict[str, dict[str, Any]] = {}
+    chosen: list[str] = []
+    for file in [shipped] + ([user] if user is not None and user.is_file() else []):
+        document = _read_yaml(file)
+        try:
+            named = _defaults(document)
+            chosen += named
+            for model_id, entry in (document.get("models") or {}).items():
+                check_entry(model_id, entry)
+                known = entries.setdefault(model_id, {})
+                defaults = {**known.get("defaults", {}), **(entry.get("defaults") or {})}
+                known.update(entry)
+                known["defaults"] = defaults
+            for model_id in named:
+                if model_id not in entries:
+                    raise CatalogueError(f"the default model {model_id!r} is not in the catalogue")
+        except CatalogueError as error:
+            raise CatalogueError(f"{file}: {error}") from None
+    cards = {model_id: _card(model_id, entry, root) for model_id, entry in entries.items()}
+    of_kind = {model_id: card for model_id, card in cards.items() if card.kind == kind}
+    default_id = next((model_id for model_id in reversed(chosen) if model_id in of_kind), None)
+    if default_id is None:
+        raise CatalogueError(f"the catalogue names no default {kind} model")
+    return Catalogue(list(of_kind.values()), default_id)
+
+
+def _defaults(document: Mapping[str, Any]) -> list[str]:
+    """The models named under `default:`, one or a list: each is the default of its own kind."""
+    named = document.get("default") or []
+    ids = named if isinstance(named, list) else [named]
+    if not all(isinstance(model_id, str) for model_id in ids):
+        raise CatalogueError("default must be a model's id, or a list of them")
+    return ids
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        # One line, also of an error of several.
+        raise CatalogueError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
+    document = {} if document is None else document  # a file of comments
+    if not isinstance(document, dict) or not isinstance(document.get("models") or {}, dict):
+        raise CatalogueError(f"{file} must be a mapping with `models:`")
+    if others := document.keys() - {"models", "default"}:
+        raise CatalogueError(f"{file}: unknown field {min(map(str, others))!r}; it has `models:` and `default:`")
+    return document
+
+
+def _card(model_id: str, entry: Mapping[str, Any], root: Path) -> ModelCard:
+    if "source" not in entry:
+        raise CatalogueError(f"model {model_id!r} has no source")
+    source = ModelSource.parse(entry["source"])
+    folder = source.folder(root) if source.kind == "path" else None
+    try:
+        shipped = _card_json(folder) if folder else {}
+    except OSError as error:
+        raise CatalogueError(f"model {model_id!r}: its files cannot be read: {error}") from error
+    choice = SchedulerChoice.read(_peek(folder / "scheduler" / "scheduler_config.json") if folder else {})
+    own = {"scheduler": choice.own} if choice.own else {}
+    known = {**shipped, **entry, "defaults": {**own, **shipped.get("defaults", {}), **entry["defaults"]}}
+    sides = [known[name] for name in ("max_size_px", "max_width_px", "max_height_px") if name in known]
+    return ModelCard(
+        id=model_id,
+        display_name=known.get("display_name", model_id),
+        source=source,
+        revision=source.commit,
+        folder=folder,
+        defaults=ModelDefaults(**known["defaults"]),
+        size_multiple_px=known.get("size_multiple_px", 8),
+        max_size_px=entry.get("max_size_px", min(sides, default=2048)),
+        dtype=known.get("dtype"),
+        variant=known.get("variant", ""),
+        preview=known.get("preview", "decode"),
+        kind=known.get("kind", "image"),
+        max_frames=known.get("max_frames") or (_motion_frames(folder) if folder else 0) or 64,
+        takes_first_frame=known.get("takes_first_frame", False),
+        schedulers=choice.names,
+        prompt_max_tokens=shipped.get("prompt_max_tokens") or (_prompt_max_tokens(folder) if folder else 0),
+    )
+
+
+def _card_json(folder: Path) -> dict[str, Any]:
+    file = folder / "card.json"
+    if not file.is_file():
+        return {}
+    try:
+        card = json.loads(file.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CatalogueError(f"{file} is not JSON") from error
+    check_card(str(file), card)
+    return card  # type: ignore[no-any-return]
+
+
+def _prompt_max_tokens(folder: Path) -> int:
+    """How much of a prompt the text encoders read; 0 unless all are CLIP's, for others leave it to their pipeline."""
+    index = _peek(folder / "model_index.json")
+    encoders = {name: part for name, part in index.items() if name.startswith("text_encoder") and part != [None, None]}
+    if not encoders or not all("CLIPText" in str(part) for part in encoders.values()):
+        return 0
+    limits = (_peek(folder / name / "config.json").get("max_position_embeddings") for name in encoders)
+    return min((limit for limit in limits if isinstance(limit, int)), default=0)
+
+
+def _motion_frames(folder: Path) -> int:
+    """The most frames that motion layers know (AnimateDiff); 0 for a model without."""
+    for part in ("motion_adapter", "unet"):
+        frames = _peek(folder / part / "config.json").get("motion_max_seq_length")
+        if isinstance(frames, int):
+            return frames
+    return 0
+
+
+def _peek(file: Path) -> dict[str, Any]:
+    """An object in a model's folder, as far as it can be read: loading the model says what is wrong with it."""
+    try:
+        config = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return config if isinstance(config, dict) else {}

@@ -1,0 +1,1 @@
+"""Pictures as files, with their parameters inside."""

@@ -1,0 +1,89 @@
+"""Pictures as files, with their parameters inside. Needs Pillow, no torch. The same input gives the same bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from PIL import Image, PngImagePlugin
+
+from atelier_diffusion.encoding.webui_text import webui_text
+from atelier_diffusion.engine.denoising import Pixels
+
+OutputFormat = Literal["PNG", "WEBP", "JPEG"]
+OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
+CONTENT_TYPES: dict[OutputFormat, str] = {"PNG": "image/png", "WEBP": "image/webp", "JPEG": "image/jpeg"}
+
+SOFTWARE = "Atelier"
+_CHUNK = "atelier"
+PREVIEW_SIDE_PX = 128
+
+_SOFTWARE_TAG, _DESCRIPTION_TAG = 0x0131, 0x010E
+_USER_COMMENT_TAG, _EXIF_IFD = 0x9286, 0x8769
+_UNICODE_MARK = b"UNICODE\x00"
+
+
+def encode_picture(pixels: Pixels, output_format: OutputFormat, parameters: Mapping[str, Any]) -> bytes:
+    """A file of the picture that carries `parameters` (JSON values).
+
+    PNG: text chunks `atelier` (JSON), `parameters` (see `webui_text`) and `Description` (a line for people). WebP
+    (quality 90) and JPEG (quality 92): JSON as EXIF user comment, the line as image description.
+    """
+    image = Image.fromarray(pixels, "RGB")
+    text = json.dumps(dict(parameters), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    line = describe(parameters)
+    target = io.BytesIO()
+    if output_format == "PNG":
+        chunks = PngImagePlugin.PngInfo()
+        chunks.add_itxt(_CHUNK, text)
+        chunks.add_text("parameters", webui_text(parameters, SOFTWARE))  # becomes iTXt where Latin-1 is not enough
+        chunks.add_itxt("Description", line)
+        chunks.add_text("Software", SOFTWARE)
+        image.save(target, "PNG", pnginfo=chunks, compress_level=6)
+    elif output_format == "WEBP":
+        image.save(target, "WEBP", quality=90, method=4, exif=_exif(text, line))
+    else:
+        image.save(target, "JPEG", quality=92, subsampling=0, exif=_exif(text, line))
+    return target.getvalue()
+
+
+def preview_jpeg(pixels: Pixels, max_side_px: int = PREVIEW_SIDE_PX) -> bytes:
+    """A small JPEG whose longer side has `max_side_px`; a smaller picture is enlarged."""
+    image = Image.fromarray(pixels, "RGB")
+    scale = max_side_px / max(image.size)
+    if scale != 1:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    target = io.BytesIO()
+    image.save(target, "JPEG", quality=80)
+    return target.getvalue()
+
+
+def read_parameters(data: bytes) -> dict[str, Any] | None:
+    """What `encode_picture` wrote into a file; None when there is nothing of it."""
+    with Image.open(io.BytesIO(data), formats=OUTPUT_FORMATS) as image:
+        text = getattr(image, "text", {}).get(_CHUNK)
+        if text is None:
+            comment = image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT_TAG, b"")
+            text = comment.removeprefix(_UNICODE_MARK).decode("utf-16-be") if comment else None
+    if text is None:
+        return None
+    value = json.loads(text)
+    return value if isinstance(value, dict) else None
+
+
+def describe(parameters: Mapping[str, Any]) -> str:
+    """The parameters as one readable line: the prompt first, then `name: value`, in the order of their names."""
+    rest = (f"{name}: {value}" for name, value in sorted(parameters.items()) if name != "prompt" and value != "")
+    return " · ".join((str(parameters.get("prompt", "")), *rest))
+
+
+def _exif(text: str, line: str) -> Image.Exif:
+    exif = Image.Exif()
+    exif[_SOFTWARE_TAG] = SOFTWARE
+    exif[_DESCRIPTION_TAG] = line.encode("ascii", "replace").decode()
+    # EXIF says which code the comment is in; big-endian because that is what the TIFF header below says.
+    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT_TAG] = _UNICODE_MARK + text.encode("utf-16-be")
+    return exif

@@ -1,0 +1,1 @@
+"""Rules that need no device: requests, model cards, estimates, errors. Loads neither torch nor numpy."""

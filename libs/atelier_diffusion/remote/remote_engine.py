@@ -1,0 +1,310 @@
+"""An engine in a process of its own, as the service sees it. Knows no torch."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import structlog
+from opentelemetry import trace
+
+from atelier_diffusion.engine.denoising import Clip, FrameChunk, Picture
+from atelier_diffusion.engine.hardware import MemoryReading
+from atelier_diffusion.engine.model_cache import ModelState, ModelStatus
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.policy.request import ImageRequest, VideoRequest
+from atelier_diffusion.remote.child_process import EngineChild
+from atelier_diffusion.remote.messages import (
+    ON_THE_DEVICE,
+    Call,
+    Changed,
+    Decoded,
+    Memory,
+    Open,
+    Opened,
+    Raised,
+    Returned,
+    StepDone,
+    Stop,
+    Taken,
+)
+from atelier_diffusion.remote.spans import EngineSpans
+
+_log = structlog.get_logger(__name__)
+
+_OPEN_S = 300.0  # to import torch and find the device, on a very busy machine
+
+
+@dataclass(slots=True)
+class _Pending:
+    future: asyncio.Future[Any]
+    on_step: Callable[[StepDone], None]
+    on_decoded: Callable[[Decoded], None] | None
+    on_the_device: bool
+
+
+class RemoteEngine:
+    """Draws in another process, which is started again when it falls; the calls that it had in hand fail then.
+
+    Every method raises `EngineError` with what the engine itself raises, ENGINE_LOST when the process fell at this
+    call, ENGINE_RESTARTED when it fell while the call waited for its turn, and RuntimeError with a trace for what
+    nobody expected. A call that is cancelled ends at once here, and there within one denoising step, one chunk of
+    frames, or when the model that it loads is loaded.
+    """
+
+    def __init__(self, opening: Open, listener: Callable[[ModelStatus], None]) -> None:
+        self._opening = opening
+        self._listener = listener
+        self._numbers = itertools.count(1)
+        self._calls: dict[int, _Pending] = {}
+        self._statuses: dict[str, ModelStatus] = {}
+        self._opened = asyncio.Event()
+        self._child: EngineChild | None = None
+        self._memory: MemoryReading | None = None
+        self.device_kind = ""
+        self.device_name = ""
+        self.dtype = ""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, opens: Callable[..., Any], *, listener: Callable[[ModelStatus], None] = lambda _: None, **options: Any
+    ) -> AsyncIterator[RemoteEngine]:
+        """The engine that `opens(**options)` makes in the other process; what must be picklable.
+
+        `listener` hears every change of a model, in the event loop. Raises `EngineError` when there is none, and
+        RuntimeError when its process falls before it is open.
+        """
+        engine = cls(Open(opens, options), listener)
+        try:
+            child = await engine._start()
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(engine._keep(child))
+                try:
+                    yield engine
+                finally:
+                    keeping.cancel()
+        finally:
+            if engine._child is not None:
+                await engine._child.end()
+
+    @property
+    def statuses(self) -> tuple[ModelStatus, ...]:
+        """Where every model of the catalogue stands, the default first."""
+        return tuple(self._statuses.values())
+
+    @property
+    def memory(self) -> MemoryReading | None:
+        """How full the device was when something last changed."""
+        return self._memory
+
+    @property
+    def resident_bytes(self) -> int:
+        """Memory of the process that draws."""
+        return 0 if self._child is None else self._child.resident_bytes
+
+    @property
+    def pid(self) -> int:
+        """Of the process that draws."""
+        assert self._child is not None
+        return self._child.pid
+
+    async def generate(
+        self,
+        request: ImageRequest,
+        model_id: str = "",
+        *,
+        on_step: Callable[[StepDone], None] = lambda _: None,
+        tracer: trace.Tracer | None = None,
+    ) -> tuple[list[Picture], float]:
+        """The pictures (see ImageEngine.generate), and the seconds that they took on the device.
+
+        `on_step` hears every step in the event loop. Under a span that is recorded each becomes one, made by `tracer`
+        (by default the process's own).
+        """
+        answer = await self._generate(request, model_id, on_step, EngineSpans(tracer))
+        return answer.value, answer.seconds
+
+    async def generate_clip(
+        self,
+        request: VideoRequest,
+        model_id: str = "",
+        *,
+        on_frames: Callable[[FrameChunk], Awaitable[None]],
+        on_step: Callable[[StepDone], None] = lambda _: None,
+        tracer: trace.Tracer | None = None,
+    ) -> tuple[Clip, float]:
+        """The clip (see VideoEngine.generate), and the seconds that it took on the device: those in which the device
+        waited for `on_frames` are not among them. Otherwise as `generate`.
+
+        `on_frames` takes one chunk after the other, in their order; while it runs the next one is decoded, and no more.
+        The device is free for the next call once it has decoded the last one. What `on_frames` raises ends the call, as
+        it is. It is cancelled with the call and when the process falls, and has ended when this has.
+        """
+        spans = EngineSpans(tracer)
+        chunks: asyncio.Queue[Decoded] = asyncio.Queue(1)
+
+        async def pass_on() -> NoReturn:
+            while True:
+                decoded = await chunks.get()
+                spans.frames(decoded)
+                await on_frames(decoded.chunk)
+                self._send(Taken(decoded.number))
+                chunks.task_done()
+
+        async def drawing() -> Returned:
+            answer = await self._generate(request, model_id, on_step, spans, chunks.put_nowait)
+            await chunks.join()
+            return answer
+
+        answer = await _first_of(drawing(), pass_on())
+        return answer.value, answer.seconds
+
+    async def load(self, model_id: str) -> ModelStatus:
+        """See ImageEngine.load."""
+        status: ModelStatus = (await self._call("load", model_id)).value
+        return status
+
+    async def unload(self, model_id: str) -> ModelStatus:
+        """See ImageEngine.unload."""
+        status: ModelStatus = (await self._call("unload", model_id)).value
+        return status
+
+    async def refresh(self) -> None:
+        """See ImageEngine.refresh."""
+        await self._call("refresh")
+
+    async def warm_up(self, model_id: str = "") -> ModelStatus:
+        """See ImageEngine.warm_up."""
+        status: ModelStatus = (await self._call("warm_up", model_id)).value
+        return status
+
+    async def _generate(
+        self,
+        request: ImageRequest | VideoRequest,
+        model_id: str,
+        on_step: Callable[[StepDone], None],
+        spans: EngineSpans,
+        on_decoded: Callable[[Decoded], None] | None = None,
+    ) -> Returned:
+        def tell(done: StepDone) -> None:
+            spans.step(done, request.scheduler)
+            on_step(done)
+
+        return await self._call("generate", request, model_id, on_step=tell, on_decoded=on_decoded)
+
+    async def _call(
+        self,
+        method: str,
+        *arguments: Any,
+        on_step: Callable[[StepDone], None] = lambda _: None,
+        on_decoded: Callable[[Decoded], None] | None = None,
+    ) -> Returned:
+        await self._opened.wait()
+        number = next(self._numbers)
+        future: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
+        self._calls[number] = _Pending(future, on_step, on_decoded, on_the_device=method in ON_THE_DEVICE)
+        try:
+            self._send(Call(number, method, arguments, takes_frames=on_decoded is not None))
+            return await future
+        except asyncio.CancelledError:
+            self._send(Stop(number))
+            raise
+        finally:
+            self._calls.pop(number, None)
+
+    def _send(self, message: object) -> None:
+        if self._child is not None:
+            self._child.send(message)
+
+    async def _start(self) -> EngineChild:
+        """Starts the process and waits until its engine is open."""
+        child = self._child = await EngineChild.start(self._opening)
+        try:
+            async with asyncio.timeout(_OPEN_S):
+                while not self._opened.is_set():
+                    answer = await child.receive()
+                    if answer is None:
+                        raise RuntimeError(f"the process that draws ended before it was ready: {await child.end()}")
+                    if isinstance(answer, EngineError):
+                        raise answer
+                    self._take(answer)
+        except BaseException:
+            child.kill()  # it has nothing to lose yet, and hears nothing while it loads torch
+            raise
+        return child
+
+    async def _keep(self, child: EngineChild) -> None:
+        """Takes what the process says; starts it again when it falls. A failure to do so ends the service."""
+        while True:
+            while (message := await child.receive()) is not None:
+                self._take(message)
+            self._opened.clear()
+            how = await child.end()
+            _log.error("the process that draws fell", how=how, calls=len(self._calls))
+            self._fail_calls(how)
+            self._memory = None
+            for status in self.statuses:
+                if status.state is not ModelState.UNLOADED:
+                    self._listener(ModelStatus(status.model_id, ModelState.UNLOADED, status.revision))
+            child = await self._start()
+
+    def _fail_calls(self, how: str) -> None:
+        """What used the device may be what killed it: the first call that did, for they are done in order. Those that
+        waited behind it have no part in it."""
+        drawing = min((number for number, call in self._calls.items() if call.on_the_device), default=None)
+        for number, call in self._calls.items():
+            waited = call.on_the_device and number != drawing
+            reason = "ENGINE_RESTARTED" if waited else "ENGINE_LOST"
+            _settle(call.future, EngineError(reason, f"the process that draws fell ({how})"))
+
+    def _take(self, message: object) -> None:
+        match message:
+            case StepDone() if message.number in self._calls:
+                self._calls[message.number].on_step(message)
+            case Decoded() if message.number in self._calls:
+                take = self._calls[message.number].on_decoded
+                assert take is not None
+                take(message)
+            case Returned() if message.number in self._calls:
+                _settle(self._calls[message.number].future, message)
+            case Raised() if message.number in self._calls:
+                if message.error and message.trace:
+                    _log.warning("a model was not loaded", reason=message.error.reason, cause=message.trace)
+                error = message.error or RuntimeError(f"in the process that draws:\n{message.trace}")
+                _settle(self._calls[message.number].future, error)
+            case Changed():
+                self._statuses[message.status.model_id] = message.status
+                self._listener(message.status)
+            case Memory():
+                self._memory = message.reading
+            case Opened():
+                self.device_kind, self.device_name = message.device_kind, message.device_name
+                self.dtype = message.dtype
+                self._statuses = {status.model_id: status for status in message.statuses}
+                self._opened.set()
+
+
+def _settle(future: asyncio.Future[Any], outcome: Returned | BaseException) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+async def _first_of(drawing: Coroutine[Any, Any, Returned], passing_on: Coroutine[Any, Any, NoReturn]) -> Returned:
+    """What the drawing comes to, or what either raises first; the other is cancelled then. Both have ended after it."""
+    tasks = [asyncio.create_task(drawing), asyncio.create_task(passing_on)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return done.pop().result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

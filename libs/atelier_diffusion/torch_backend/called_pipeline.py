@@ -1,0 +1,143 @@
+"""Clips from any diffusers pipeline whose call takes the usual arguments (see `pipeline_call`).
+
+The pipeline's own call does everything: it denoises, and it decodes the whole clip at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from numpy.typing import NDArray
+from PIL import Image
+
+from atelier_diffusion.engine.clip_model import FrameSource
+from atelier_diffusion.engine.denoising import Frames
+from atelier_diffusion.engine.steps import OnStep, StepReport, tell
+from atelier_diffusion.policy.clip_memory import MOST_FRAMES_AT_ONCE
+from atelier_diffusion.policy.errors import EngineError, ModelLoadError
+from atelier_diffusion.policy.pipeline_facts import PipelineFacts
+from atelier_diffusion.policy.prompt_tokens import PromptTokens, count_tokens
+from atelier_diffusion.policy.request import VideoRequest
+from atelier_diffusion.torch_backend.device import Device
+from atelier_diffusion.torch_backend.latent_loop import held_bytes, overflowed
+from atelier_diffusion.torch_backend.noise_schedulers import pipeline_scheduler
+from atelier_diffusion.torch_backend.quiet import quiet
+
+# What families call the number of frames that one latent frame stands for.
+_FRAMES_A_LATENT = ("vae_scale_factor_temporal", "vae_temporal_compression_ratio", "vae_temporal_scale_factor")
+
+
+class CalledPipeline:
+    """Draws clips by calling one loaded pipeline. Implements `clip_model.ClipModel`."""
+
+    def __init__(self, pipe: Any, device: Device, facts: PipelineFacts) -> None:
+        self.facts = facts
+        self.memory_bytes = held_bytes(pipe)
+        self._pipe = pipe
+        self._device = device
+        self._scheduler = pipe.scheduler
+        pipe.set_progress_bar_config(disable=True)
+        for saving in ("slicing", "tiling"):  # less memory for some time
+            if hasattr(getattr(pipe, "vae", None), f"use_{saving}"):
+                getattr(pipe.vae, f"enable_{saving}")()
+
+    def close(self) -> None:
+        self._pipe = self._scheduler = None
+        self._device.release()
+
+    def count_tokens(self, request: VideoRequest) -> PromptTokens | None:
+        return count_tokens(self._pipe, request, self.facts.call.max_sequence_length)
+
+    def draw(self, request: VideoRequest, on_step: OnStep) -> FrameSource:
+        clip = self._device.guarded(lambda: self._called(request, on_step))
+        _check(clip, request)
+        return lambda first, count: _to_frames(clip[first : first + count])
+
+    def _called(self, request: VideoRequest, on_step: OnStep) -> NDArray[np.floating[Any]]:
+        """The clip: (F, H, W, 3) in [0, 1]; perhaps some frames more than were asked for."""
+        done = 0
+
+        def stepped(_pipe: Any, _index: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            nonlocal done
+            done += 1
+            if "latents" in tensors and not bool(torch.isfinite(tensors["latents"]).all()):
+                raise overflowed()
+            # Some families make more steps than were asked for.
+            tell(on_step, StepReport(min(done, request.steps), request.steps, 0, None))
+            return tensors
+
+        tell(on_step, StepReport(0, request.steps, 0, None))
+        own = None if request.scheduler == self.facts.own_scheduler else request.scheduler
+        self._pipe.scheduler = pipeline_scheduler(own, self._scheduler)
+        try:
+            with quiet():
+                answer = self._pipe(**self._arguments(request), callback_on_step_end=stepped)
+        except NameError as error:  # what diffusers leaves of a package that it can be imported without
+            raise EngineError(
+                "MODEL_UNSUPPORTED", f"the model's pipeline needs a Python package that is not installed: {error.name}"
+            ) from error
+        except (ValueError, TypeError, RuntimeError, IndexError, AssertionError) as error:
+            if done or isinstance(error, (torch.OutOfMemoryError, torch.AcceleratorError)) or _is_memory(error):
+                raise
+            # Pipelines look at what they are given before they begin, each in its own way; what they overlook does not
+            # fit together in the first step, and would not at another time either.
+            lacks_picture = self.facts.call.takes_image and request.first_frame is None
+            without = " without a first frame" if lacks_picture else ""
+            words = str(error).partition("\n")[0] or type(error).__name__
+            raise EngineError("INVALID_REQUEST", f"the model's pipeline refuses this{without}: {words}") from error
+        clip: NDArray[np.floating[Any]] = np.asarray(answer[0][0])
+        return clip
+
+    def _arguments(self, request: VideoRequest) -> dict[str, Any]:
+        latent = next((getattr(self._pipe, name) for name in _FRAMES_A_LATENT if hasattr(self._pipe, name)), 1)
+        offered: dict[str, Any] = {
+            "prompt": request.prompt,
+            "negative_prompt": request.negative_prompt or None,
+            "height": request.height_px,
+            "width": request.width_px,
+            # The first latent frame stands for one, each other for so many: it rounds up, the rest is cut off.
+            "num_frames": -(-(request.frames - 1) // latent) * latent + 1,
+            "num_inference_steps": request.steps,
+            "guidance_scale": request.guidance_scale,
+            "generator": torch.Generator("cpu").manual_seed(request.seed),  # a seed means the same on every device
+            "decode_chunk_size": MOST_FRAMES_AT_ONCE,
+            "output_type": "np",
+        }
+        if request.first_frame is not None:
+            offered["image"] = Image.fromarray(request.first_frame)
+        return {name: value for name, value in offered.items() if name in self.facts.call.arguments}
+
+
+def pipeline_class(name: str) -> Any:
+    """The pipeline of that name. Raises `ModelLoadError` MODEL_UNSUPPORTED."""
+    with quiet():
+        found = getattr(diffusers, name, None)
+    if not (isinstance(found, type) and issubclass(found, DiffusionPipeline)):
+        raise ModelLoadError("MODEL_UNSUPPORTED", f"diffusers {diffusers.__version__} has no pipeline {name}")
+    return found
+
+
+def _check(clip: NDArray[np.floating[Any]], request: VideoRequest) -> None:
+    """Raises `EngineError` where a family draws another clip than was asked for, or the numbers overflowed."""
+    frames, *picture = clip.shape
+    if frames < request.frames:
+        raise EngineError("INVALID_FRAMES", f"the model drew {frames} frames where {request.frames} were asked for")
+    if picture != [request.height_px, request.width_px, 3]:
+        raise EngineError(
+            "INVALID_SIZE", f"the model drew {picture[1]} × {picture[0]} px: size_multiple_px in its card is too small"
+        )
+    if not np.isfinite(clip).all():
+        raise overflowed()
+
+
+def _is_memory(error: Exception) -> bool:
+    """Memory of the CPU has no exception of its own; see `Device.guarded`."""
+    return "can't allocate memory" in str(error)
+
+
+def _to_frames(clip: NDArray[np.floating[Any]]) -> Frames:
+    return (clip * 255).round().clip(0, 255).astype(np.uint8)

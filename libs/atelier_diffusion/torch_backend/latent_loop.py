@@ -1,0 +1,227 @@
+"""What drawing a picture and drawing a clip have in common: latents that a diffusers pipeline's parts denoise.
+
+The pipeline's own parts do the work: `encode_prompt`, the UNet, the VAE. Latents are kept in float32 whatever the
+model's precision: the first sigmas of a zero-terminal-SNR schedule do not fit in bfloat16.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from atelier_diffusion.engine.denoising import Frames, Pixels
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.policy.model_card import PreviewMethod
+from atelier_diffusion.policy.prompt_tokens import PromptTokens, count_tokens
+from atelier_diffusion.policy.request import DrawingRequest
+from atelier_diffusion.torch_backend.device import Device
+from atelier_diffusion.torch_backend.noise_schedulers import new_scheduler, predicted_original
+
+PREVIEW_SIDE_PX = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Conditioning:
+    """The encoded prompt; the pictures of a request share it.
+
+    `embeddings` is (rows, tokens, channels): the prompt alone, or the negative prompt and then the prompt when
+    there is guidance. `added` holds what SDXL's UNet takes besides, with as many rows.
+    """
+
+    embeddings: torch.Tensor
+    added: dict[str, torch.Tensor]
+    guidance_scale: float
+
+    @property
+    def rows(self) -> int:
+        return len(self.embeddings)
+
+
+@dataclass(slots=True)
+class LatentState:
+    """A picture or a clip on its way: float32 latents (F, C, H, W), and everything that belongs to it alone.
+
+    A picture has one frame.
+    """
+
+    index: int
+    seed: int
+    steps: int
+    latents: torch.Tensor
+    conditioning: Conditioning
+    scheduler: Any
+    generator: torch.Generator
+    step: int = 0
+    original: torch.Tensor | None = None
+
+
+class LatentLoop(ABC):
+    """Denoises with one loaded pipeline. Implements `denoise.Denoiser[LatentState]`."""
+
+    def __init__(self, pipe: Any, device: Device, preview: PreviewMethod = "decode") -> None:
+        self._pipe = pipe
+        self._device = device
+        self._preview = preview
+        self._dtype: torch.dtype = pipe.unet.dtype
+        self._scheduler = pipe.scheduler
+        self._memory_bytes = held_bytes(pipe)
+
+    @property
+    def memory_bytes(self) -> int:
+        return self._memory_bytes
+
+    def close(self) -> None:
+        self._pipe = None
+        self._device.release()
+
+    def count_tokens(self, request: DrawingRequest) -> PromptTokens | None:
+        return count_tokens(self._pipe, request)
+
+    @torch.inference_mode()
+    def step(self, states: Sequence[LatentState]) -> None:
+        self._device.guarded(lambda: self._step(states))
+
+    @torch.inference_mode()
+    def preview(self, state: LatentState) -> Pixels:
+        original = state.original
+        if original is None:
+            raise ValueError("there is nothing to show before the first step")
+        middle = len(original) // 2
+        return self._device.guarded(lambda: self._small(original[middle : middle + 1]))
+
+    @abstractmethod
+    def _predict(self, samples: torch.Tensor, timesteps: torch.Tensor, states: Sequence[LatentState]) -> torch.Tensor:
+        """Runs the network: (rows, F, C, H, W) in the model's precision → what it predicts, of the same shape.
+
+        `timesteps` has one entry a row; the rows are those of the states' conditionings, in their order.
+        """
+
+    def _added_conditions(self, request: DrawingRequest, encoded: Any) -> dict[str, torch.Tensor]:  # noqa: ARG002
+        """What the network takes besides the prompt's embeddings; `encoded` is `encode_prompt`'s answer."""
+        return {}
+
+    def _encode(self, request: DrawingRequest) -> Conditioning:
+        encoded = self._pipe.encode_prompt(
+            prompt=request.prompt,
+            # None, not "": SDXL gives an absent negative prompt zeros where its configuration says so.
+            negative_prompt=request.negative_prompt or None,
+            device=self._device.torch_device,
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=request.is_guided,
+        )
+        embeddings = torch.cat([encoded[1], encoded[0]]) if request.is_guided else encoded[0]
+        return Conditioning(embeddings, self._added_conditions(request, encoded), request.guidance_scale)
+
+    def _start(
+        self, request: DrawingRequest, index: int, seed: int, frames: int, conditioning: Conditioning
+    ) -> LatentState:
+        # On the CPU, so that a seed means the same on every device. Frames come after channels here, as diffusers'
+        # pipelines draw their noise.
+        generator = torch.Generator("cpu").manual_seed(seed)
+        factor = self._pipe.vae_scale_factor
+        shape = (self._pipe.unet.config.in_channels, frames, request.height_px // factor, request.width_px // factor)
+        noise = torch.randn(shape, generator=generator, dtype=torch.float32).transpose(0, 1).contiguous()
+        scheduler = new_scheduler(request.scheduler, self._scheduler, request.steps)
+        latents = noise.to(self._device.torch_device) * scheduler.init_noise_sigma
+        return LatentState(index, seed, len(scheduler.timesteps), latents, conditioning, scheduler, generator)
+
+    def _step(self, states: Sequence[LatentState]) -> None:
+        samples, timesteps = [], []
+        for state in states:
+            timestep = state.scheduler.timesteps[state.step]
+            sample = state.scheduler.scale_model_input(state.latents, timestep)
+            rows = state.conditioning.rows
+            samples.append(sample.expand(rows, *sample.shape))
+            timesteps.append(timestep.float().expand(rows))
+        predictions = self._predict(
+            torch.cat(samples).to(self._dtype),
+            torch.cat(timesteps).to(self._device.torch_device, non_blocking=True),
+            states,
+        ).float()
+        row = 0
+        for state in states:
+            rows = state.conditioning.rows
+            self._advance(state, predictions[row : row + rows])
+            row += rows
+
+    def _advance(self, state: LatentState, predicted: torch.Tensor) -> None:
+        """Takes one state on by one step; `predicted` has its one or two rows (negative first)."""
+        if state.conditioning.rows == 2:
+            negative, positive = predicted
+            guided = negative + state.conditioning.guidance_scale * (positive - negative)
+        else:
+            (guided,) = predicted
+        output = state.scheduler.step(
+            guided, state.scheduler.timesteps[state.step], state.latents, generator=state.generator
+        )
+        state.latents = output.prev_sample
+        state.original = predicted_original(state.scheduler, output)
+        state.step += 1
+
+    def _finished(self, latents: torch.Tensor) -> Frames:
+        """The pictures of latents (N, C, H, W). Raises `EngineError` NUMERICAL_FAILURE."""
+        if not bool(torch.isfinite(latents).all()):
+            raise overflowed()
+        return self._device.guarded(lambda: self._decoded(latents))
+
+    def _small(self, original: torch.Tensor) -> Pixels:
+        if self._preview == "pixel_shuffle":
+            if not bool(torch.isfinite(original).all()):
+                raise overflowed()
+            return only(_to_frames(functional.pixel_shuffle(original, 2)))
+        height, width = original.shape[-2:]
+        shrink = max(1.0, max(height, width) * self._pipe.vae_scale_factor / PREVIEW_SIDE_PX)
+        size = (max(1, int(height / shrink)), max(1, int(width / shrink)))
+        return only(self._decoded(functional.interpolate(original, size=size, mode="area")))
+
+    def _decoded(self, latents: torch.Tensor) -> Frames:
+        vae = self._pipe.vae
+        mean, deviation = vae.config.get("latents_mean"), vae.config.get("latents_std")
+        if mean is not None and deviation is not None:
+            shape = (1, -1, 1, 1)
+            spread = latents.new_tensor(deviation).view(shape) / vae.config.scaling_factor
+            latents = latents * spread + latents.new_tensor(mean).view(shape)
+        else:
+            latents = latents / vae.config.scaling_factor
+        decoded = vae.decode(latents.to(vae.dtype), return_dict=False)[0]
+        if not bool(torch.isfinite(decoded).all()):
+            raise overflowed()
+        return _to_frames(decoded)
+
+
+def overflowed() -> EngineError:
+    """What numbers that are not finite come to: black frames, if nobody looked."""
+    return EngineError("NUMERICAL_FAILURE", "the numbers overflowed; another scheduler or precision may help")
+
+
+def held_bytes(pipe: Any) -> int:
+    """Memory that a pipeline's weights hold."""
+    parts = (part for part in pipe.components.values() if isinstance(part, torch.nn.Module))
+    return sum(
+        tensor.numel() * tensor.element_size() for part in parts for tensor in (*part.parameters(), *part.buffers())
+    )
+
+
+def joined(tensors: list[torch.Tensor]) -> torch.Tensor:
+    """All rows in one tensor; without a copy when there is but one."""
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors)
+
+
+def only(frames: Frames) -> Pixels:
+    """The picture of a clip that has but one."""
+    (picture,) = frames
+    pixels: Pixels = picture
+    return pixels
+
+
+def _to_frames(images: torch.Tensor) -> Frames:
+    """(N, 3, H, W) in [-1, 1] → (N, H, W, 3) uint8."""
+    scaled = (images.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).mul(255).round()
+    frames: Frames = scaled.to(torch.uint8).cpu().numpy()
+    return np.ascontiguousarray(frames)

@@ -1,0 +1,291 @@
+"""Loads diffusers pipelines: safetensors only, no remote code, no safety checker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
+
+from atelier_diffusion.engine.clip_model import ClipModel, ModelFacts
+from atelier_diffusion.engine.model_cache import LoadedModel
+from atelier_diffusion.policy.clip_memory import ClipFacts
+from atelier_diffusion.policy.errors import EngineError, ModelLoadError
+from atelier_diffusion.policy.model_card import DTYPE_BYTES, ModelCard
+from atelier_diffusion.policy.pipeline_call import PipelineCall
+from atelier_diffusion.policy.pipeline_facts import PipelineFacts
+from atelier_diffusion.torch_backend.called_pipeline import CalledPipeline, pipeline_class
+from atelier_diffusion.torch_backend.clip_loop import DiffusersClipLoop
+from atelier_diffusion.torch_backend.device import Device, torch_dtype
+from atelier_diffusion.torch_backend.image_loop import DiffusersLoop
+from atelier_diffusion.torch_backend.noise_schedulers import choice_of
+from atelier_diffusion.torch_backend.part_loader import load_parts
+from atelier_diffusion.torch_backend.quiet import quiet
+from atelier_diffusion.weights.hub import Hub
+from atelier_diffusion.weights.model_folder import PIPELINES, ModelFolder
+from atelier_diffusion.weights.model_revisions import FileStamp, ModelRevisions, Stamps, stamps, with_folders
+
+ModelT_co = TypeVar("ModelT_co", bound=LoadedModel, covariant=True)
+
+# What hubs call half precision; many repositories have nothing else.
+_USUAL_VARIANT = "fp16"
+
+# Reads a pipeline from a folder, for use at that precision.
+PipelineReader = Callable[[ModelFolder, torch.dtype], Any]
+
+
+@dataclass(slots=True)
+class LocatedPipeline(Generic[ModelT_co]):
+    """A model whose folder is on this machine and has been looked at. `make` gets the pipeline on its device.
+
+    `revision` is given where the files cannot change; otherwise loading hashes them.
+    """
+
+    card: ModelCard
+    folder: ModelFolder
+    revision: str
+    revisions: ModelRevisions
+    device: Device
+    read: PipelineReader
+    make: Callable[[Any], ModelT_co]
+    loaded_stamps: Stamps = field(default_factory=dict)
+    unchanged_stamps: Stamps = field(default_factory=dict)  # of the files and their folders, when last looked at
+
+    @property
+    def needed_bytes(self) -> int:
+        """Raises `ModelLoadError`."""
+        return self.folder.needed_bytes(self.device.dtype_for(self.card.dtype))
+
+    def load(self) -> ModelT_co:
+        """Reads the weights to the device. Raises `ModelLoadError`: MODEL_FILES_CHANGING where somebody writes to them
+        meanwhile, so that nobody knows which were read."""
+        before = stamps(self.folder)
+        revision = self.revision or self.revisions.of(self.folder)
+        try:
+            model = self._load()
+        except ModelLoadError as error:
+            if stamps(self.folder) != before:
+                raise self._changing() from error
+            raise
+        if stamps(self.folder) != before:
+            model.close()
+            raise self._changing()
+        self.revision, self.loaded_stamps = revision, before
+        return model
+
+    def is_replaced(self) -> bool:
+        """Asked before every request: while nothing is written to the files or beside them, that takes microseconds."""
+        try:
+            now = {path: FileStamp.of(path) for path in with_folders(self.loaded_stamps)}
+            if now == self.unchanged_stamps:
+                return False
+            if stamps(ModelFolder(self.folder.path, self.folder.variant)) != self.loaded_stamps:
+                return True
+        except (ModelLoadError, OSError):
+            return False  # what is gone, or half copied, takes the place of nothing
+        self.unchanged_stamps = now
+        return False
+
+    def _load(self) -> ModelT_co:
+        dtype = torch_dtype(self.device.dtype_for(self.card.dtype))
+        try:
+            return self.device.guarded(lambda: self._read(dtype))
+        except ModelLoadError:
+            raise
+        except EngineError as error:
+            raise ModelLoadError("MODEL_TOO_LARGE", f"memory ran out while model {self.card.id} was loaded") from error
+        except (OSError, ValueError, TypeError, KeyError, RuntimeError, ImportError, AttributeError) as error:
+            # What diffusers and transformers raise for files that do not fit together; their texts hold paths.
+            raise ModelLoadError(
+                "MODEL_LOAD_FAILED", f"the files of model {self.card.id} do not make a pipeline"
+            ) from error
+
+    def _read(self, dtype: torch.dtype) -> ModelT_co:
+        with quiet():
+            pipe = self.read(self.folder, dtype)
+        pipe.to(self.device.torch_device)
+        if self.device.torch_device.type == "cpu":
+            _leave_files(pipe)
+        return self.make(pipe)
+
+    def _changing(self) -> ModelLoadError:
+        return ModelLoadError("MODEL_FILES_CHANGING", f"the files of model {self.card.id} changed while it was loaded")
+
+
+@dataclass(slots=True, kw_only=True)
+class LocatedClips(LocatedPipeline[ClipModel]):
+    """A model for clips."""
+
+    facts: ModelFacts
+
+
+class PipelineStore:
+    """Models of the catalogue as diffusers pipelines."""
+
+    def __init__(self, device: Device, hub: Hub, revisions: ModelRevisions) -> None:
+        self._device = device
+        self._hub = hub
+        self._revisions = revisions
+
+    def known_revision(self, card: ModelCard) -> str:
+        """See `model_cache.ModelStore`."""
+        if card.revision or card.folder is None:
+            return card.revision
+        return self._revisions.known(ModelFolder(card.folder, card.variant))
+
+    def _found(self, card: ModelCard) -> tuple[ModelFolder, str]:
+        """Finds or downloads the model's folder and checks it; answers its revision where a hub tells it. Raises
+        `ModelLoadError`."""
+        if card.folder is not None:
+            folder, revision = ModelFolder(card.folder, card.variant), card.revision
+            self._check(folder, card)
+        else:
+            # Before gigabytes are downloaded for nothing.
+            index = ModelFolder(self._hub.download_index(card.source))
+            self._check(index, card)
+            path, revision = self._hub.download(card.source, index.parts, card.variant)
+            folder = ModelFolder(path, card.variant)
+            if not card.variant and folder.lacks_weights():
+                path, revision = self._hub.download(card.source, index.parts, _USUAL_VARIANT)
+                folder = ModelFolder(path)
+        folder.check(card.kind)
+        return folder, revision
+
+    def _check(self, folder: ModelFolder, card: ModelCard) -> None:
+        """Looks at no more than the index. Raises `ModelLoadError` MODEL_UNSUPPORTED."""
+        folder.check_kind(card.kind)
+
+
+class DiffusersStore(PipelineStore):
+    """Models that draw pictures. Implements `model_cache.ModelStore[DiffusersLoop]`."""
+
+    def locate(self, card: ModelCard) -> LocatedPipeline[DiffusersLoop]:
+        folder, revision = self._found(card)
+        make = partial(DiffusersLoop, device=self._device, preview=card.preview)
+        return LocatedPipeline(card, folder, revision, self._revisions, self._device, _by_parts, make)
+
+
+class DiffusersClipStore(PipelineStore):
+    """Models that draw clips. Implements `model_cache.ModelStore[ClipModel]`."""
+
+    def locate(self, card: ModelCard) -> LocatedClips:
+        folder, revision = self._found(card)
+        dtype = self._device.dtype_for(card.dtype)
+        if folder.pipeline in PIPELINES:
+            clips = ClipFacts.read(folder.config("unet"), folder.config("vae"), dtype)
+            make: Callable[[Any], ClipModel] = partial(DiffusersClipLoop, device=self._device, preview=card.preview)
+            return LocatedClips(
+                card, folder, revision, self._revisions, self._device, _by_parts, make, facts=clips
+            )  # fmt: skip
+        facts = PipelineFacts.read(
+            _call_of(folder), folder.configs, card.defaults.scheduler, DTYPE_BYTES[dtype]
+        )  # fmt: skip
+        make = partial(CalledPipeline, device=self._device, facts=facts)
+        return LocatedClips(card, folder, revision, self._revisions, self._device, _as_it_is, make, facts=facts)
+
+    def _check(self, folder: ModelFolder, card: ModelCard) -> None:
+        super()._check(folder, card)
+        _call_of(folder).check_card(card.takes_first_frame)
+
+
+def _call_of(folder: ModelFolder) -> PipelineCall:
+    if folder.pipeline in PIPELINES:  # those are not called; their parts take no picture
+        return PipelineCall(folder.pipeline, frozenset(), needs_image=False)
+    return PipelineCall.read(folder.pipeline, pipeline_class(folder.pipeline).__call__)
+
+
+def _options(folder: ModelFolder, dtype: torch.dtype) -> dict[str, Any]:
+    parts = load_parts(folder, dtype)
+    others = set(folder.weighted_parts) - parts.keys()
+    variants = {folder.variant_of(name) for name in others}
+    return {
+        **parts,
+        "dtype": dtype,
+        "use_safetensors": True,
+        "local_files_only": True,
+        "variant": (variants or {""}).pop() or None,
+    }
+
+
+def _as_it_is(folder: ModelFolder, dtype: torch.dtype) -> Any:
+    """Any pipeline of diffusers; one that a model's files bring is not run."""
+    return pipeline_class(folder.pipeline).from_pretrained(folder.path, **_options(folder, dtype))
+
+
+def _by_parts(folder: ModelFolder, dtype: torch.dtype) -> Any:
+    """One of `PIPELINES`, whose parts are run here."""
+    pipe = _from_folder(folder, dtype)
+    _check_parts(pipe)
+    _tune(pipe)
+    return pipe
+
+
+def _from_folder(folder: ModelFolder, dtype: torch.dtype) -> Any:
+    options = _options(folder, dtype)
+    path: Path = folder.path
+    # Imported where they are used: it takes seconds that only those who use them should spend.
+    if folder.pipeline == "TextToVideoSDPipeline":
+        from diffusers.pipelines.deprecated.text_to_video_synthesis.pipeline_text_to_video_synth import (
+            TextToVideoSDPipeline,
+        )
+
+        return TextToVideoSDPipeline.from_pretrained(path, **options)
+    options |= {"feature_extractor": None, "image_encoder": None}
+    if folder.pipeline == "StableDiffusionXLPipeline":
+        from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
+
+        return StableDiffusionXLPipeline.from_pretrained(path, add_watermarker=False, **options)
+    return StableDiffusionPipeline.from_pretrained(path, safety_checker=None, requires_safety_checker=False, **options)
+
+
+def _check_parts(pipe: Any) -> None:
+    """Refuses pipelines of a supported class that need more than a prompt, or a scheduler of their own."""
+    unet, vae = pipe.unet.config, pipe.vae.config
+    widths = [
+        encoder.config.hidden_size
+        for name in ("text_encoder", "text_encoder_2")
+        if (encoder := getattr(pipe, name, None)) is not None
+    ]
+    if isinstance(unet.cross_attention_dim, int) and unet.cross_attention_dim != sum(widths):
+        raise ModelLoadError(
+            "MODEL_LOAD_FAILED",
+            f"unet reads prompts of {unet.cross_attention_dim} channels, the text encoders write {sum(widths)}:"
+            " they are of different models",
+        )
+    if unet.in_channels != vae.latent_channels:
+        raise ModelLoadError("MODEL_UNSUPPORTED", "the model needs more than a prompt (inpainting, editing)")
+    if unet.time_cond_proj_dim is not None:
+        raise ModelLoadError(
+            "MODEL_UNSUPPORTED",
+            "the model takes the guidance scale as an input; LCMs fused without it can be drawn with",
+        )
+    if choice_of(pipe.scheduler).family == "own":
+        known = "those of Stable Diffusion, EDM and LCM"
+        raise ModelLoadError(
+            "MODEL_UNSUPPORTED", f"the model's scheduler is {type(pipe.scheduler).__name__}, which is none of {known}"
+        )
+
+
+def _leave_files(pipe: Any) -> None:
+    """Weights used as they are stored lie in the mapped file: whoever writes to it changes them in mid-work."""
+    for part in pipe.components.values():
+        if isinstance(part, torch.nn.Module):
+            for tensor in (*part.parameters(), *part.buffers()):
+                tensor.data = tensor.data.clone()
+
+
+def _tune(pipe: Any) -> None:
+    """What makes it faster, or right, without changing what it computes."""
+    pipe.unet.eval()
+    pipe.vae.eval()
+    if pipe.vae.dtype == torch.float16 and pipe.vae.config.force_upcast:
+        pipe.vae.to(torch.float32)  # SDXL's decoder overflows in float16
+    # Convolutions are faster so: 6 to 10 % of the demo model's time on a CPU, more on tensor cores.
+    # Those in two dimensions: a network over time has others, which know no such layout.
+    convert_conv2d_weight_memory_format(pipe.unet, torch.channels_last)
+    convert_conv2d_weight_memory_format(pipe.vae, torch.channels_last)

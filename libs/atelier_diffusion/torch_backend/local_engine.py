@@ -1,0 +1,114 @@
+"""Puts an engine together for this machine. Importing this module is cheap; opening an engine imports torch."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.model_cache import ModelCache, ModelStatus, ModelStore, ModelT
+from atelier_diffusion.engine.video_engine import VideoEngine
+from atelier_diffusion.policy.model_card import DtypeName
+from atelier_diffusion.weights.hub import Hub
+from atelier_diffusion.weights.model_revisions import ModelRevisions
+
+if TYPE_CHECKING:
+    from atelier_diffusion.torch_backend.device import Device
+
+# Of the memory free at the start, the share that weights may take; the rest is for latents, activations, decoding.
+WEIGHTS_SHARE = 0.8
+
+
+SPIN_COUNT = 2000
+"""How often a thread of torch looks whether the others are done before it goes to sleep (libgomp's GOMP_SPINCOUNT)."""
+
+
+class EngineOptions(TypedDict, total=False):
+    """How an engine is opened.
+
+    `device` is `auto` (the default), `cpu`, `cuda` or `cuda:N`; `dtype` None means the device's own choice; `threads` 0
+    means the physical cores; a memory budget of 0 means four fifths of what the device has free now. Without a cache
+    folder or endpoints the hubs' own defaults hold. `model_index` is a file that remembers the hashes of models (see
+    `model_revisions`); without one they are hashed in every process. `listener` hears every change of a model's state,
+    in the thread that loads.
+    """
+
+    device: str
+    dtype: DtypeName | None
+    threads: int
+    memory_budget_bytes: int
+    cache_folder: Path | None
+    hf_endpoint: str
+    modelscope_endpoint: str
+    model_index: Path | None
+    listener: Callable[[ModelStatus], None]
+
+
+def open_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) -> ImageEngine:
+    """An engine for pictures, with no model loaded yet. Takes seconds (it imports torch): call it from a worker thread.
+
+    Raises `EngineError` INVALID_REQUEST for a device that is not there.
+    """
+    with _importing_torch():
+        from atelier_diffusion.torch_backend.loader import DiffusersStore
+    device = _device(options)
+    store = DiffusersStore(device, _hub(options), ModelRevisions(options.get("model_index")))
+    return ImageEngine(catalogue, _cache(store, device, options), device)
+
+
+def open_video_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) -> VideoEngine:
+    """An engine for clips, over a catalogue of video models; otherwise as `open_engine`."""
+    with _importing_torch():
+        from atelier_diffusion.torch_backend.loader import DiffusersClipStore
+    device = _device(options)
+    store = DiffusersClipStore(device, _hub(options), ModelRevisions(options.get("model_index")))
+    return VideoEngine(catalogue, _cache(store, device, options), device)
+
+
+def _device(options: EngineOptions) -> Device:
+    from atelier_diffusion.torch_backend.device import Device, set_threads
+
+    set_threads(options.get("threads", 0))
+    return Device.choose(options.get("device", "auto"), options.get("dtype"))
+
+
+def _hub(options: EngineOptions) -> Hub:
+    return Hub(options.get("cache_folder"), options.get("hf_endpoint", ""), options.get("modelscope_endpoint", ""))
+
+
+def _cache(store: ModelStore[ModelT], device: Device, options: EngineOptions) -> ModelCache[ModelT]:
+    budget_bytes = options.get("memory_budget_bytes") or int(device.memory().free_bytes * WEIGHTS_SHARE)
+    return ModelCache(store, budget_bytes, options.get("listener", lambda _: None))
+
+
+@contextmanager
+def _importing_torch() -> Iterator[None]:
+    # Before torch loads OpenMP, and only where the operator has not chosen: see docs/benchmarks.md.
+    if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
+        os.environ["GOMP_SPINCOUNT"] = str(SPIN_COUNT)
+    # Else they say in plain text, between our JSON lines, that they get on without torchvision, and, which no log of
+    # ours holds, the part of a prompt that was cut off. Whatever the environment says: read when they are imported.
+    os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
+    with _collector_paused():
+        yield
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Three thousand modules are imported: without the collector looking at them again and again, a sixth faster.
+
+    What was imported stays for good, so it is never looked at again either.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if was_enabled:
+            gc.enable()

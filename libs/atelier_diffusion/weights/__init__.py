@@ -1,0 +1,1 @@
+"""Model files: downloads from hubs, folders in diffusers layout, revisions. Loads no torch."""
