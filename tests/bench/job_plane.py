@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from atelier_jobs.domain.outcome import Outcome
 from tests.bench.rows import Row, ratio_row
 from tests.ports.jobs.plane import open_plane
 
@@ -42,7 +43,7 @@ async def measure_job_plane(folder: Path, *, rounds: int, jobs: int) -> list[Row
                 with watch.time("claim"):
                     claims = [await plane.claim(job) for job in submitted]
                 with watch.time("success"):
-                    done = [await plane.claims.succeed(claim, b"result") for claim in claims]
+                    done = [await plane.claims.complete(claim, Outcome(b"result")) for claim in claims]
                 assert all(done)
     commits = watch.seconds.pop("commit")
     return [

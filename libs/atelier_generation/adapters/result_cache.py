@@ -15,7 +15,7 @@ from atelier_generation.adapters.tables import Tables
 from atelier_generation.domain.ports import Hit, HitGoneError, Settled
 from atelier_generation.domain.result import Source
 from atelier_jobs.domain.job import Job
-from atelier_jobs.domain.store import Within
+from atelier_jobs.domain.outcome import Outcome, TransactionHook
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase, Transaction
 
@@ -64,7 +64,7 @@ class SqlResultCache:
         self._results = tables.results
         self._say = _Statements(tables.results)
 
-    def adding(self, owner: str, job_id: str, key: str, source: Source, result: bytes) -> Within:
+    def adding(self, owner: str, job_id: str, key: str, source: Source, result: bytes) -> TransactionHook:
         """See ResultCache.adding."""
 
         async def add(transaction: Transaction) -> None:
@@ -72,13 +72,17 @@ class SqlResultCache:
 
         return add
 
+    def on_success(self, job: Job, outcome: Outcome) -> TransactionHook:
+        """An OutcomeHook: the job refers to the files that its attempt stored, which answer the outcome's key."""
+        return self.adding(job.owner, job.id, outcome.cache_key, Source(job.id, job.epoch), outcome.result)
+
     async def find(self, owner: str, keys: Sequence[str]) -> Hit | None:
         """See ResultCache.find."""
         async with self._database.read() as connection:
             row = (await connection.execute(self._say.newest, {"owner": owner, "keys": keys})).first()
         return None if row is None else Hit(row.cache_key, Source(row.source_job_id, row.source_epoch), row.result)
 
-    def adopting(self, owner: str, job_id: str, hit: Hit) -> Within:
+    def adopting(self, owner: str, job_id: str, hit: Hit) -> TransactionHook:
         """See ResultCache.adopting."""
 
         async def adopt(transaction: Transaction) -> None:

@@ -17,8 +17,9 @@ from atelier_generation.domain.parameters import AskedDrawing, DrawingParameters
 from atelier_generation.domain.ports import Hit, HitGoneError, ModelReports, ResultCache
 from atelier_generation.domain.result import asset_ids_in, source_of
 from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.outcome import TransactionHook
 from atelier_jobs.domain.states import State
-from atelier_jobs.domain.store import JobStore, Limits, Page, Submission, Submitted, Within
+from atelier_jobs.domain.store import JobStore, Limits, Page, Submission, Submitted
 from atelier_service.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from atelier_service.ids import uuid7
 
@@ -85,7 +86,7 @@ class Generations(Generic[AskedT]):
         parameters = self._resolve(asked)
         job_id = uuid7()
 
-        async def record(result: bytes | None, within: Within | None) -> Submitted:
+        async def record(result: bytes | None, hook: TransactionHook | None) -> Submitted:
             submission = Submission(
                 job_id=job_id,
                 owner=owner,
@@ -96,7 +97,7 @@ class Generations(Generic[AskedT]):
                 request_hash=request_hash,
                 result=result,
             )
-            return await self._jobs.submit(submission, self._limits, within=within)
+            return await self._jobs.submit(submission, self._limits, hook=hook)
 
         return await self._recorded(owner, job_id, await self._cached(owner, asked, parameters), record)
 
@@ -105,9 +106,9 @@ class Generations(Generic[AskedT]):
         parameters = self._resolve(asked)
         await self.get(owner, job_id)  # nothing is looked up for what is not there
 
-        async def record(result: bytes | None, within: Within | None) -> Job:
+        async def record(result: bytes | None, hook: TransactionHook | None) -> Job:
             return await self._jobs.restart(
-                owner, job_id, parameters.to_bytes(), result=result, limits=self._limits, within=within
+                owner, job_id, parameters.to_bytes(), result=result, limits=self._limits, hook=hook
             )
 
         with self._errors(job_id):
@@ -175,7 +176,7 @@ class Generations(Generic[AskedT]):
         owner: str,
         job_id: str,
         hit: Hit | None,
-        record: Callable[[bytes | None, Within | None], Awaitable[RecordedT]],
+        record: Callable[[bytes | None, TransactionHook | None], Awaitable[RecordedT]],
     ) -> RecordedT:
         """Records the job together with its reference to the files of `hit`, or as one to be made."""
         if hit is not None:

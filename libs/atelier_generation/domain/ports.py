@@ -7,7 +7,7 @@ from typing import Protocol
 from atelier_generation.domain.model_view import ModelReport
 from atelier_generation.domain.result import Source
 from atelier_jobs.domain.job import Job
-from atelier_jobs.domain.store import Within
+from atelier_jobs.domain.outcome import TransactionHook
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class ResultCache(Protocol):
 
     One row for each job and the files that it refers to: the row is the reference that keeps the files, and as long
     as it is there a request with its key is answered by them. Rows are written in the transaction that records what
-    they say of the job: see `Within`.
+    they say of the job: see `TransactionHook`.
     """
 
-    def adding(self, owner: str, job_id: str, key: str, source: Source, result: bytes) -> Within:
+    def adding(self, owner: str, job_id: str, key: str, source: Source, result: bytes) -> TransactionHook:
         """The job refers to files that answer `key`."""
         ...
 
@@ -49,7 +49,7 @@ class ResultCache(Protocol):
         """The newest result under one of `keys`; None when there is none."""
         ...
 
-    def adopting(self, owner: str, job_id: str, hit: Hit) -> Within:
+    def adopting(self, owner: str, job_id: str, hit: Hit) -> TransactionHook:
         """The job refers to the files of `hit`. Raises HitGoneError when they are on their way out."""
         ...
 

@@ -8,9 +8,9 @@ from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.prompt_tokens import PromptTokens
 from atelier_generation.domain.cache_key import Engine, cache_key
 from atelier_generation.domain.parameters import DrawingParameters
-from atelier_generation.domain.ports import ResultCache
 from atelier_generation.domain.result import Result, Source, StoredFile
 from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault
 
 # At another time these may go well: the hub is back, the files are all there, other work has ended, the memory is free.
@@ -41,12 +41,11 @@ class Maker(Protocol):
 
 
 class MakingHandler:
-    """Makes, and remembers what was made."""
+    """A Handler: makes, and says which requests the result answers."""
 
     def __init__(
         self,
         maker: Maker,
-        cache: ResultCache,
         fingerprint_of: Callable[[str], str],
         *,
         changed: Callable[[], None],
@@ -54,7 +53,6 @@ class MakingHandler:
         """`fingerprint_of` tells for a model's id what draws it here (see `Engine`); `changed` is called when the jobs
         in hand do."""
         self._maker = maker
-        self._cache = cache
         self._fingerprint_of = fingerprint_of
         self._changed = changed
         self._in_hand: dict[str, str] = {}
@@ -64,7 +62,7 @@ class MakingHandler:
         """Of the jobs in hand the one that came first: its id and whose it is. Both empty when there is none."""
         return next(iter(self._in_hand.items()), ("", ""))
 
-    async def run(self, job: Job, attempt: Attempt) -> bytes:
+    async def run(self, job: Job, attempt: Attempt) -> Outcome:
         """See Handler.run."""
         self._in_hand[job.id] = job.owner
         self._changed()
@@ -78,10 +76,6 @@ class MakingHandler:
             self._in_hand.pop(job.id, None)
             self._changed()
         source = Source(job.id, attempt.epoch)
-        result = Result(
-            model_revision=made.model_revision, source=source, outputs=made.outputs, tokens=made.tokens
-        ).to_bytes()
+        result = Result(model_revision=made.model_revision, source=source, outputs=made.outputs, tokens=made.tokens)
         engine = Engine(made.model_revision, self._fingerprint_of(made.parameters.model))
-        key = cache_key(made.parameters, engine)
-        attempt.within_success = self._cache.adding(job.owner, job.id, key, source, result)
-        return result
+        return Outcome(result.to_bytes(), cache_key(made.parameters, engine))

@@ -101,12 +101,11 @@ async def serve_worker(
         for status in engine.statuses:
             news.tell(status, event=False)
         files = AssetFiles(OwnersStorage(channel, credential), settings.store_patience_s)
-        handler = MakingHandler(
-            maker(engine, files), SqlResultCache(database, tables), fingerprint_of, changed=heartbeat.changed
-        )
+        handler = MakingHandler(maker(engine, files), fingerprint_of, changed=heartbeat.changed)
+        claims = SqlClaims(database, SqlResultCache(database, tables).on_success)
         queue = JetStreamQueue(bus, kind=kind.name, ack_wait_s=settings.lease_s)
         worker = Worker(
-            SqlClaims(database), queue, bus, database.events, handler,
+            claims, queue, bus, database.events, handler,
             WorkerSettings(
                 kind=kind.name, worker_id=settings.worker_id, slots=settings.slots, lease_s=settings.lease_s,
                 grace_s=settings.job_grace_s,

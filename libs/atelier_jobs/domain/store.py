@@ -1,15 +1,12 @@
 """What a service asks of the job store: its owner-facing side, and the worker's side."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from atelier_jobs.domain.job import EventRecord, Failure, Job
+from atelier_jobs.domain.outcome import Outcome, TransactionHook
 from atelier_jobs.domain.states import State
-
-# More to write in the transaction that records something of a job: called with the store's own transaction before it
-# commits. What it raises takes everything back.
-Within = Callable[[Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +70,11 @@ class JobStore(Protocol):
     """The owner's side. "Not yours" answers exactly like "not there": NotFoundError, reason JOB_NOT_FOUND."""
 
     async def submit(
-        self, submission: Submission, limits: Limits = NO_LIMITS, *, within: Within | None = None
+        self, submission: Submission, limits: Limits = NO_LIMITS, *, hook: TransactionHook | None = None
     ) -> Submitted:
-        """Records a job with its outbox row, idempotency key and first event, and `within`, in one transaction.
+        """Records a job, its outbox row, idempotency key and first event in one transaction, and calls `hook` in it.
 
-        A repeat records nothing, nor is `within` done then. Raises AlreadyExistsError (IDEMPOTENCY_KEY_REUSED: other
+        A repeat records nothing and calls no hook. Raises AlreadyExistsError (IDEMPOTENCY_KEY_REUSED: other
         `request_hash` under this key) and ResourceExhaustedError (QUEUE_FULL, QUOTA_EXCEEDED, with `retry_after_s`);
         then nothing is written.
         """
@@ -106,9 +103,9 @@ class JobStore(Protocol):
         result: bytes | None = None,
         limits: Limits = NO_LIMITS,
         traceparent: str = "",
-        within: Within | None = None,
+        hook: TransactionHook | None = None,
     ) -> Job:
-        """Makes the job anew with another spec, and does `within` in the same transaction.
+        """Makes the job anew with another spec, and calls `hook` in the same transaction.
 
         A QUEUED job that no worker has seen takes the spec in place. Otherwise it becomes the next revision: a live
         one ends first (a terminal CANCELED event, reason SUPERSEDED), the running attempt is fenced and told to stop,
@@ -178,8 +175,11 @@ class ClaimStore(Protocol):
         """Writes what the attempt has made so far, in place of what it kept before. Gone when the claim is."""
         ...
 
-    async def succeed(self, claim: Claim, result: bytes, *, within: Within | None = None) -> bool:
-        """RUNNING → SUCCEEDED, with `within` in the same transaction. The blobs must be stored before."""
+    async def complete(self, claim: Claim, outcome: Outcome) -> bool:
+        """RUNNING → SUCCEEDED, with whatever the service's OutcomeHook writes in the same transaction.
+
+        The blobs must be stored before. True also when the same outcome was recorded before.
+        """
         ...
 
     async def fail(self, claim: Claim, failure: Failure, *, retryable: bool = True, delay_s: float = 1.0) -> bool:

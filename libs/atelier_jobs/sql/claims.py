@@ -10,8 +10,9 @@ from atelier_jobs import metrics
 from atelier_jobs.domain import transitions
 from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.outbox import Topic
+from atelier_jobs.domain.outcome import Outcome, OutcomeHook, TransactionHook
 from atelier_jobs.domain.states import HELD, State
-from atelier_jobs.domain.store import Claim, Renewal, Within
+from atelier_jobs.domain.store import Claim, Renewal
 from atelier_jobs.domain.transitions import Change
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.clock import now_us
@@ -20,11 +21,17 @@ from atelier_jobs.sql.database import JobDatabase
 _jobs = schema.jobs.c
 
 
+def _no_hook(_job: Job, _outcome: Outcome) -> None:
+    return None
+
+
 class SqlClaims:
     """A ClaimStore."""
 
-    def __init__(self, database: JobDatabase) -> None:
+    def __init__(self, database: JobDatabase, outcome_hook: OutcomeHook = _no_hook) -> None:
+        """`outcome_hook` makes what is written in the transaction of each success."""
         self._database = database
+        self._outcome_hook = outcome_hook
 
     async def claim(self, job_id: str, generation: int, worker: str, lease_s: float) -> Claim | None:
         """See ClaimStore.claim."""
@@ -74,14 +81,14 @@ class SqlClaims:
             )
             return (await transaction.connection.execute(kept)).rowcount == 1
 
-    async def succeed(self, claim: Claim, result: bytes, *, within: Within | None = None) -> bool:
-        """See ClaimStore.succeed."""
+    async def complete(self, claim: Claim, outcome: Outcome) -> bool:
+        """See ClaimStore.complete."""
         return await self._finish(
             claim,
-            lambda job, now: transitions.succeed(job, result, now),
-            # Said before, and only the answer was lost on its way.
-            done=lambda job: job.state is State.SUCCEEDED and job.result == result,
-            within=within,
+            lambda job, now: transitions.succeed(job, outcome.result, now),
+            # A repeat: the first call was committed and only its reply was lost.
+            done=lambda job: job.state is State.SUCCEEDED and job.result == outcome.result,
+            hook_of=lambda job: self._outcome_hook(job, outcome),
         )
 
     async def fail(self, claim: Claim, failure: Failure, *, retryable: bool = True, delay_s: float = 1.0) -> bool:
@@ -112,7 +119,7 @@ class SqlClaims:
         decide: Callable[[Job, int], Change | None],
         *,
         done: Callable[[Job], bool] = lambda _job: False,
-        within: Within | None = None,
+        hook_of: Callable[[Job], TransactionHook | None] = lambda _job: None,
     ) -> bool:
         """Applies `decide` if the claim still holds; True also when the same was written before (`done`)."""
         async with self._database.write() as transaction:
@@ -127,8 +134,9 @@ class SqlClaims:
             if change is None:
                 return False
             await transaction.apply(job, change, now, kept=claim.kept)
-            if within is not None:
-                await within(transaction)
+            hook = hook_of(change.job)
+            if hook is not None:
+                await hook(transaction)
         count_end(change.job)
         return True
 

@@ -10,8 +10,9 @@ from atelier_jobs import metrics
 from atelier_jobs.domain import transitions
 from atelier_jobs.domain.job import EventRecord, Job
 from atelier_jobs.domain.outbox import Topic
+from atelier_jobs.domain.outcome import TransactionHook
 from atelier_jobs.domain.states import LIVE, State
-from atelier_jobs.domain.store import NO_LIMITS, Limits, Page, QueueCounts, Submission, Submitted, Within
+from atelier_jobs.domain.store import NO_LIMITS, Limits, Page, QueueCounts, Submission, Submitted
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase, Transaction, fetch_jobs, job_of
@@ -36,7 +37,7 @@ class SqlJobStore:
         self._database = database
 
     async def submit(
-        self, submission: Submission, limits: Limits = NO_LIMITS, *, within: Within | None = None
+        self, submission: Submission, limits: Limits = NO_LIMITS, *, hook: TransactionHook | None = None
     ) -> Submitted:
         """See JobStore.submit."""
         with tracer().start_as_current_span("job.submit", attributes={"job.kind": submission.kind}) as span:
@@ -51,8 +52,8 @@ class SqlJobStore:
                 now = await transaction.now_us()
                 job = _born(submission, now, submission.traceparent or current_traceparent())
                 await transaction.insert(job)
-                if within is not None:
-                    await within(transaction)
+                if hook is not None:
+                    await hook(transaction)
             span.set_attribute("job.id", job.id)
         metrics.SUBMITTED.labels(kind=job.kind).inc()
         return Submitted(job, repeated=False)
@@ -101,7 +102,7 @@ class SqlJobStore:
         result: bytes | None = None,
         limits: Limits = NO_LIMITS,
         traceparent: str = "",
-        within: Within | None = None,
+        hook: TransactionHook | None = None,
     ) -> Job:
         """See JobStore.restart."""
         with tracer().start_as_current_span("job.restart", attributes={"job.id": job_id}):
@@ -115,8 +116,8 @@ class SqlJobStore:
                 parent = traceparent or current_traceparent()
                 change = transitions.restart(job, spec, parent, now, result)
                 await transaction.apply(job, change, now)
-                if within is not None:
-                    await within(transaction)
+                if hook is not None:
+                    await hook(transaction)
         return change.job
 
     async def cancel(self, owner: str, job_id: str) -> Job:

@@ -12,7 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import StatusCode
 
 from atelier_jobs.domain.job import Job
-from atelier_jobs.domain.store import Within
+from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_jobs.worker.progress import ProgressReporter
 from atelier_service.errors import UnavailableError
@@ -77,8 +77,6 @@ class Attempt:
         self._stop = threading.Event()
         self._stop_reason: StopReason | None = None
         self._when_stopped: list[Callable[[], object]] = []
-        self.within_success: Within | None = None
-        """More to write in the transaction that makes the job SUCCEEDED, if it does."""
 
     @property
     def epoch(self) -> int:
@@ -190,8 +188,8 @@ class Attempt:
 class Handler(Protocol):
     """What a service's worker does with a job."""
 
-    async def run(self, job: Job, attempt: Attempt) -> bytes:
-        """Makes the result; blobs are stored, under keys that hold the epoch, before it returns.
+    async def run(self, job: Job, attempt: Attempt) -> Outcome:
+        """Makes the outcome; blobs are stored, under keys that hold the epoch, before it returns.
 
         Raises JobFault, InfrastructureFault or Stopped; anything else counts as a JobFault INTERNAL. Several run at
         once (`slots`), so that one prepares while another uploads: a handler serialises its device itself.

@@ -13,6 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from atelier_jobs import metrics
 from atelier_jobs.domain.job import Failure
+from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.domain.store import Claim, ClaimStore
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
@@ -61,7 +62,7 @@ class AttemptRun:
         self._kept = False
         self._look_up = asyncio.Event()
         self._attempt: Attempt | None = None
-        self._handling: asyncio.Task[bytes] | None = None
+        self._handling: asyncio.Task[Outcome] | None = None
 
     @property
     def claim(self) -> Claim:
@@ -121,7 +122,7 @@ class AttemptRun:
         claim, claims = self._claim, self._claims
         self._handling = asyncio.create_task(self._handler.run(claim.job, attempt))
         try:
-            result = await self._handling
+            outcome = await self._handling
         except Stopped:
             return self._after_stop(attempt)
         except JobFault as fault:
@@ -145,7 +146,7 @@ class AttemptRun:
             trace.get_current_span().set_status(StatusCode.ERROR, INTERNAL.reason)
             logger.exception("attempt failed", job_id=claim.job.id, reason=INTERNAL.reason)
             return lambda: claims.fail(self._told(), INTERNAL, delay_s=self._retry_delay_s)
-        return lambda: claims.succeed(self._told(), result, within=attempt.within_success)
+        return lambda: claims.complete(self._told(), outcome)
 
     async def _keep(self, partial: bytes) -> bool:
         self._kept = True  # before it is: also when only the answer is lost

@@ -158,7 +158,7 @@ async def test_of_a_job_that_has_not_ended_nothing_is_let_go(database_url: str) 
         jobs, cache = SqlJobStore(database), SqlResultCache(database, TABLES)
         submission = Submission(job_id=uuid7(), owner="ada", kind="image", spec=b"")
         job = (
-            await jobs.submit(submission, within=cache.adding("ada", submission.job_id, "k", Source("j1", 1), b"{}"))
+            await jobs.submit(submission, hook=cache.adding("ada", submission.job_id, "k", Source("j1", 1), b"{}"))
         ).job
         assert await cache.settle(job.id, lambda _: None) is None
         assert await cache.find("ada", ["k"]) is not None

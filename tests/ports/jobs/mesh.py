@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outbox import Cleanup
+from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.messaging.streams import Streams
@@ -70,10 +71,10 @@ class ScriptedHandler:
         self._behaviour = behaviour
         self.ran: list[tuple[str, int]] = []
 
-    async def run(self, job: Job, attempt: Attempt) -> bytes:
+    async def run(self, job: Job, attempt: Attempt) -> Outcome:
         """See Handler.run."""
         self.ran.append((job.id, attempt.epoch))
-        return await self._behaviour(job, attempt)
+        return Outcome(await self._behaviour(job, attempt))
 
 
 async def make_result(job: Job, attempt: Attempt) -> bytes:

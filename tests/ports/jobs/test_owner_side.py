@@ -8,6 +8,7 @@ import pytest
 
 from atelier_jobs.domain.job import Failure
 from atelier_jobs.domain.outbox import Topic
+from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.store import Limits, Submission
 from atelier_jobs.sql import schema
@@ -155,14 +156,14 @@ async def test_a_running_job_is_made_anew_and_the_running_attempt_is_fenced(plan
     changed = await plane.jobs.restart("ada", claim.job.id, b"new")
     assert (changed.state, changed.revision, changed.attempt, changed.spec) == (State.QUEUED, 2, 0, b"new")
     assert not (await plane.claims.renew(claim)).mine
-    assert not await plane.claims.succeed(claim, b"old result")
+    assert not await plane.claims.complete(claim, Outcome(b"old result"))
     story = [(e.revision, e.state) for e in await plane.jobs.events_after(changed.id, 0)]
     assert story == [(1, State.QUEUED), (1, State.RUNNING), (1, State.CANCELED), (2, State.QUEUED)]
     assert (await plane.told(changed))[2].generation_progress.error.reason == "SUPERSEDED"
     assert ("hint", "") in await plane.outbox_messages()
     again = await plane.claim(changed)
     assert again.epoch > claim.epoch
-    assert await plane.claims.succeed(again, b"new result")
+    assert await plane.claims.complete(again, Outcome(b"new result"))
     assert (await plane.again(changed)).result == b"new result"
 
 
@@ -173,12 +174,12 @@ async def test_a_finished_job_is_made_anew_as_the_next_revision_with_fresh_attem
     changed = await plane.jobs.restart("ada", job.id, b"new")
     assert (changed.revision, changed.state, changed.failure, changed.faults) == (2, State.QUEUED, None, 0)
     assert (changed.start_us, changed.finish_us) == (0, 0)
-    assert await plane.claims.succeed(await plane.claim(changed), b"fine")
+    assert await plane.claims.complete(await plane.claim(changed), Outcome(b"fine"))
 
 
 async def test_a_job_made_anew_from_the_cache_is_done_at_once(plane: Plane) -> None:
     job = await plane.submit()
-    await plane.claims.succeed(await plane.claim(job), b"first")
+    await plane.claims.complete(await plane.claim(job), Outcome(b"first"))
     changed = await plane.jobs.restart("ada", job.id, b"new", result=b"cached")
     assert (changed.state, changed.revision, changed.cached) == (State.SUCCEEDED, 2, True)
     assert [event.seq for event in await plane.told(changed)] == [1, 2, 3, 4]
@@ -203,7 +204,7 @@ async def test_a_running_job_is_canceling_until_its_worker_has_stopped(plane: Pl
     assert await plane.jobs.cancel("ada", claim.job.id) == canceling
     renewal = await plane.claims.renew(claim)
     assert (renewal.mine, renewal.cancel_requested) == (True, True)
-    assert not await plane.claims.succeed(claim, b"too late")
+    assert not await plane.claims.complete(claim, Outcome(b"too late"))
     assert await plane.claims.cancel_done(claim)
     done = await plane.again(claim.job)
     assert (done.state, done.result) == (State.CANCELED, None)
@@ -213,7 +214,7 @@ async def test_a_running_job_is_canceling_until_its_worker_has_stopped(plane: Pl
 async def test_a_deleted_job_leaves_no_row_fences_its_worker_and_has_its_files_removed(plane: Plane) -> None:
     claim = await plane.claim(await plane.submit(idempotency_key="key"))
     await plane.jobs.delete("ada", claim.job.id)
-    assert not await plane.claims.succeed(claim, b"too late")
+    assert not await plane.claims.complete(claim, Outcome(b"too late"))
     for table in (schema.jobs, schema.job_events, schema.idempotency_keys, schema.dead_letters):
         assert not await plane.rows(table)
     topics = [topic for topic, _ in await plane.outbox_messages()]
@@ -253,11 +254,11 @@ async def test_what_belongs_to_a_submit_is_written_with_it_or_not_at_all(plane: 
 
     a_job = await plane.submit()
     with pytest.raises(ArithmeticError):
-        await plane.jobs.submit(_keyed(uuid7()), within=fail)
+        await plane.jobs.submit(_keyed(uuid7()), hook=fail)
     assert len((await plane.jobs.list("ada", kind="image")).jobs) == 1
-    assert (await plane.jobs.submit(_keyed(uuid7()), within=mark)).repeated is False
-    assert (await plane.jobs.submit(_keyed(uuid7()), within=mark)).repeated is True
+    assert (await plane.jobs.submit(_keyed(uuid7()), hook=mark)).repeated is False
+    assert (await plane.jobs.submit(_keyed(uuid7()), hook=mark)).repeated is True
     with pytest.raises(ArithmeticError):
-        await plane.jobs.restart("ada", a_job.id, b"new", within=fail)
+        await plane.jobs.restart("ada", a_job.id, b"new", hook=fail)
     assert (await plane.again(a_job)).spec == b"spec"
     assert [topic for topic, _ in await plane.outbox_messages()].count("cleanup") == 1

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from atelier_jobs.domain.job import Failure, Job
+from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.store import Claim
 from atelier_jobs.sql import schema
@@ -55,7 +56,7 @@ async def _cancel(plane: Plane, claim: Claim) -> None:
 
 
 ENDS: dict[str, Callable[[Plane, Claim], Awaitable[object]]] = {
-    "success": lambda plane, claim: plane.claims.succeed(claim, b"result"),
+    "success": lambda plane, claim: plane.claims.complete(claim, Outcome(b"result")),
     "failure": lambda plane, claim: plane.claims.fail(claim, BROKEN, retryable=False),
     "retry": lambda plane, claim: plane.claims.fail(claim, BROKEN),
     "release": lambda plane, claim: plane.claims.release(claim),

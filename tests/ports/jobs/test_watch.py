@@ -9,6 +9,7 @@ import pytest
 
 from atelier.events.v1.events_pb2 import Event
 from atelier_jobs.domain.job import EventRecord, Failure, Job
+from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.store import JobStore
 from atelier_jobs.events.factory import EventFactory
@@ -174,7 +175,7 @@ async def test_resuming_after_a_number_misses_nothing_and_repeats_nothing(
     async with open_process(sqlite_url, nats_server.url) as api:
         job = await api.plane.submit(max_attempts=2)
         await api.plane.claims.fail(await api.plane.claim(job), Failure("BROKEN", "It broke."), delay_s=0)
-        await api.plane.claims.succeed(await api.plane.claim(await api.plane.again(job)), b"result")
+        await api.plane.claims.complete(await api.plane.claim(await api.plane.again(job)), Outcome(b"result"))
         whole = [(1, State.QUEUED), (2, State.RUNNING), (3, State.QUEUED), (4, State.RUNNING), (5, State.SUCCEEDED)]
         for after in range(5):
             events = await Watcher(api, job, after_seq=after).end()
@@ -197,7 +198,7 @@ async def test_a_lost_message_hangs_nobody_the_next_heartbeat_tells(sqlite_url: 
         job = await api.plane.submit()
         watcher = Watcher(api, job, heartbeat_s=0.2)
         await watcher.saw(lambda event: event.HasField("heartbeat"))
-        await api.plane.claims.succeed(await api.plane.claim(job), b"result")
+        await api.plane.claims.complete(await api.plane.claim(job), Outcome(b"result"))
         events = await watcher.end()
         assert _is_story(events)
         assert _states(events) == [(2, State.RUNNING), (3, State.SUCCEEDED)]
@@ -213,7 +214,7 @@ async def test_a_stream_outlives_a_killed_broker(sqlite_url: str, nats_server: N
         claim = await api.plane.claim(job)
         nats_server.start()
         await watcher.saw(lambda event: State(event.generation_progress.state or 1) is State.RUNNING)
-        await api.plane.claims.succeed(claim, b"result")
+        await api.plane.claims.complete(claim, Outcome(b"result"))
         assert _states(await watcher.end()) == [(2, State.RUNNING), (3, State.SUCCEEDED)]
 
 
@@ -227,7 +228,7 @@ async def test_a_job_made_anew_ends_the_stream_of_its_old_revision(sqlite_url: s
         assert (last.revision, State(last.state), last.error.reason) == (1, State.CANCELED, "SUPERSEDED")
         next_one = Watcher(api, anew)
         await next_one.saw(lambda event: event.HasField("snapshot"))  # or the end is all that it is told, as a snapshot
-        await api.plane.claims.succeed(await api.plane.claim(anew), b"result")
+        await api.plane.claims.complete(await api.plane.claim(anew), Outcome(b"result"))
         assert (await next_one.end())[-1].generation_progress.revision == 2
 
 
@@ -298,7 +299,7 @@ async def test_a_slow_watcher_loses_no_kept_event_and_is_told_the_newest_step(
         for _ in range(60):
             claim = await api.plane.claim(await api.plane.again(job))
             await api.plane.claims.fail(claim, Failure("BROKEN", "It broke."), delay_s=0)
-        await api.plane.claims.succeed(await api.plane.claim(await api.plane.again(job)), b"result")
+        await api.plane.claims.complete(await api.plane.claim(await api.plane.again(job)), Outcome(b"result"))
         await quick.end()
 
         seqs = [shared.event.seq async for shared in slow]

@@ -3,10 +3,12 @@
 import asyncio
 
 from atelier_jobs.domain.history import check
-from atelier_jobs.domain.job import Failure
+from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.outbox import Topic
+from atelier_jobs.domain.outcome import Outcome, TransactionHook
 from atelier_jobs.domain.states import State
 from atelier_jobs.sql import schema
+from atelier_jobs.sql.claims import SqlClaims
 from atelier_jobs.sql.database import Transaction
 from atelier_jobs.sql.history import read_history
 from atelier_service.testing.wait import eventually
@@ -46,9 +48,9 @@ async def test_a_dispatch_of_an_older_generation_claims_nothing(plane: Plane) ->
 
 async def test_a_success_is_recorded_once_and_saying_it_again_is_no_second_one(plane: Plane) -> None:
     claim = await plane.claim(await plane.submit())
-    assert await plane.claims.succeed(claim, b"result")
-    assert await plane.claims.succeed(claim, b"result")
-    assert not await plane.claims.succeed(claim, b"another")
+    assert await plane.claims.complete(claim, Outcome(b"result"))
+    assert await plane.claims.complete(claim, Outcome(b"result"))
+    assert not await plane.claims.complete(claim, Outcome(b"another"))
     assert not await plane.claims.fail(claim, BROKEN)
     assert await plane.states(claim.job) == [State.QUEUED, State.RUNNING, State.SUCCEEDED]
     assert "cleanup" not in [topic for topic, _ in await plane.outbox_messages()]
@@ -57,15 +59,19 @@ async def test_a_success_is_recorded_once_and_saying_it_again_is_no_second_one(p
 async def test_what_belongs_to_a_success_is_written_with_it_and_not_for_a_zombie(plane: Plane) -> None:
     zombie = await plane.claim(await plane.submit(), lease_s=0.05)
 
-    async def mark(transaction: Transaction) -> None:
-        await transaction.enqueue(Topic.CLEANUP, zombie.job, 0)
+    def marking(job: Job, outcome: Outcome) -> TransactionHook:
+        async def mark(transaction: Transaction) -> None:
+            await transaction.enqueue(Topic.CLEANUP, job, 0, message_id=outcome.cache_key)
 
+        return mark
+
+    claims = SqlClaims(plane.database, marking)
     await eventually(plane.upkeep.reap_expired)
-    assert not await plane.claims.succeed(zombie, b"late", within=mark)
+    assert not await claims.complete(zombie, Outcome(b"late", "late"))
     assert "cleanup" not in [topic for topic, _ in await plane.outbox_messages()]
     holder = await plane.claim(await plane.again(zombie.job))
-    assert await plane.claims.succeed(holder, b"result", within=mark)
-    assert "cleanup" in [topic for topic, _ in await plane.outbox_messages()]
+    assert await claims.complete(holder, Outcome(b"result", "key"))
+    assert ("cleanup", "key") in await plane.outbox_messages()
 
 
 async def test_an_expired_lease_is_queued_again_and_the_zombie_writes_nothing(plane: Plane) -> None:
@@ -75,11 +81,11 @@ async def test_an_expired_lease_is_queued_again_and_the_zombie_writes_nothing(pl
     assert (queued.state, queued.faults, queued.generation) == (State.QUEUED, 1, 2)
     heir = await plane.claim(queued, worker="w2")
     assert not (await plane.claims.renew(zombie)).mine
-    assert not await plane.claims.succeed(zombie, b"zombie")
+    assert not await plane.claims.complete(zombie, Outcome(b"zombie"))
     assert not await plane.claims.fail(zombie, BROKEN)
     assert not await plane.claims.release(zombie)
     assert not await plane.claims.cancel_done(zombie)
-    assert await plane.claims.succeed(heir, b"heir")
+    assert await plane.claims.complete(heir, Outcome(b"heir"))
     done = await plane.again(zombie.job)
     assert (done.result, done.epoch, done.attempt) == (b"heir", 2, 2)
     assert "cleanup" in [topic for topic, _ in await plane.outbox_messages()]
@@ -135,7 +141,7 @@ async def test_faults_of_the_infrastructure_consume_no_attempt(plane: Plane) -> 
         assert await plane.claims.release(claim, delay_s=60)
     job = await plane.again(job)
     assert (job.state, job.faults) == (State.QUEUED, 0)
-    assert await plane.claims.succeed(await plane.claim(job), b"at last")
+    assert await plane.claims.complete(await plane.claim(job), Outcome(b"at last"))
 
 
 async def test_the_delay_before_the_next_attempt_doubles(plane: Plane) -> None:
@@ -166,7 +172,7 @@ async def test_cancel_against_success_has_one_winner_and_one_end(plane: Plane) -
     for _ in range(8):
         claim = await plane.claim(await plane.submit())
         _, succeeded = await asyncio.gather(
-            plane.jobs.cancel("ada", claim.job.id), plane.claims.succeed(claim, b"result")
+            plane.jobs.cancel("ada", claim.job.id), plane.claims.complete(claim, Outcome(b"result"))
         )
         if not succeeded:
             assert await plane.claims.cancel_done(claim)
@@ -207,7 +213,7 @@ async def test_files_are_removed_but_for_the_epoch_that_won(plane: Plane) -> Non
     await plane.claims.discard(claim)
     row = (await plane.outbox.pending([Topic.CLEANUP], 10)).rows[0]
     assert await plane.outbox.cleanup_of(row) is None, "it runs: its end will ask again"
-    await plane.claims.succeed(claim, b"result")
+    await plane.claims.complete(claim, Outcome(b"result"))
     what = await plane.outbox.cleanup_of(row)
     assert what is not None
     assert (what.job_id, what.owner, what.keep_epoch) == (claim.job.id, "ada", 1)
@@ -230,11 +236,13 @@ async def test_a_clean_up_that_was_done_waits_for_its_second_time(plane: Plane) 
 
 async def test_everything_that_these_stories_record_is_a_good_history(plane: Plane) -> None:
     jobs = [await plane.submit(max_attempts=1) for _ in range(4)]
-    await plane.claims.succeed(await plane.claim(jobs[0]), b"result")
+    await plane.claims.complete(await plane.claim(jobs[0]), Outcome(b"result"))
     await plane.claims.fail(await plane.claim(jobs[1]), BROKEN)
     await plane.jobs.cancel("ada", jobs[2].id)
     claim = await plane.claim(jobs[3])
-    await plane.claims.succeed(await plane.claim(await plane.jobs.restart("ada", jobs[3].id, b"new")), b"second")
-    assert not await plane.claims.succeed(claim, b"zombie")
+    await plane.claims.complete(
+        await plane.claim(await plane.jobs.restart("ada", jobs[3].id, b"new")), Outcome(b"second")
+    )
+    assert not await plane.claims.complete(claim, Outcome(b"zombie"))
     history = await read_history(plane.database, accepted=[job.id for job in jobs])
     assert check(history) == []
