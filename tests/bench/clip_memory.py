@@ -4,7 +4,7 @@ import asyncio
 from contextlib import closing
 from pathlib import Path
 
-from atelier_diffusion.engine.denoising import FrameChunk
+from atelier_diffusion.engine.results import FrameChunk
 from atelier_diffusion.remote.messages import StepDone
 from atelier_diffusion.remote.remote_engine import RemoteEngine
 from atelier_diffusion.torch_backend.local_engine import open_video_engine

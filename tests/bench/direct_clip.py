@@ -10,8 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from atelier_diffusion.engine.denoising import FrameChunk
-from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.engine.denoising import StepReport
+from atelier_diffusion.engine.results import FrameChunk
 from atelier_diffusion.engine.video_engine import VideoEngine
 from atelier_diffusion.torch_backend.local_engine import open_video_engine
 from atelier_video.domain.parameters import VideoParameters

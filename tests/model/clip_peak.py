@@ -13,7 +13,7 @@ from atelier_diffusion.policy.model_source import ModelSource
 from atelier_diffusion.policy.request import VideoRequest
 from atelier_diffusion.torch_backend.clip_loop import DiffusersClipLoop
 from atelier_diffusion.torch_backend.device import Device, set_threads
-from atelier_diffusion.torch_backend.loader import DiffusersClipStore
+from atelier_diffusion.torch_backend.pipeline_store import DiffusersClipStore
 from atelier_diffusion.weights.hub import Hub
 from atelier_diffusion.weights.model_revisions import ModelRevisions
 

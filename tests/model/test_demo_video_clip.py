@@ -11,7 +11,7 @@ from tools.demo_video.prompts import plain_prompt
 from tools.demo_video.world import ClipSpec
 
 from atelier_diffusion.catalogue.catalogue import read_catalogue
-from atelier_diffusion.engine.denoising import FrameChunk
+from atelier_diffusion.engine.results import FrameChunk
 from atelier_diffusion.engine.video_engine import VideoEngine
 from atelier_diffusion.policy.errors import CanceledError, EngineError
 from atelier_diffusion.policy.request import VideoRequest

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from atelier_diffusion.catalogue.catalogue import Catalogue
-from atelier_diffusion.engine.denoising import Pixels
 from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.results import Pixels
 from atelier_diffusion.policy.request import ImageRequest, SchedulerName
 from atelier_diffusion.policy.scheduler_choice import BETAS_SCHEDULERS
 

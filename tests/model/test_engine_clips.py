@@ -10,10 +10,10 @@ import pytest
 from tests.model.small_models import text_to_video
 
 from atelier_diffusion.catalogue.catalogue import Catalogue
-from atelier_diffusion.engine.denoising import Clip, FrameChunk, Frames, Pixels
+from atelier_diffusion.engine.denoising import StepReport
 from atelier_diffusion.engine.engine import ImageEngine
 from atelier_diffusion.engine.model_cache import ModelStatus
-from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.engine.results import Clip, FrameChunk, Frames, Pixels
 from atelier_diffusion.engine.video_engine import VideoEngine
 from atelier_diffusion.policy.errors import CanceledError, EngineError, ModelLoadError
 from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
@@ -71,7 +71,7 @@ def videos(folder: Path) -> Iterator[VideoEngine]:
 def loop(folder: Path, videos: VideoEngine) -> Iterator[Any]:
     """The loop behind the engine; `videos` has imported torch already."""
     from atelier_diffusion.torch_backend.device import Device
-    from atelier_diffusion.torch_backend.loader import DiffusersClipStore
+    from atelier_diffusion.torch_backend.pipeline_store import DiffusersClipStore
     from atelier_diffusion.weights.hub import Hub
     from atelier_diffusion.weights.model_revisions import ModelRevisions
 

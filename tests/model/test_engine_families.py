@@ -11,9 +11,9 @@ import pytest
 from tests.model.small_models import stable_diffusion, stable_diffusion_xl, unet
 
 from atelier_diffusion.catalogue.catalogue import Catalogue
-from atelier_diffusion.engine.denoising import Pixels
+from atelier_diffusion.engine.denoising import StepReport
 from atelier_diffusion.engine.engine import ImageEngine
-from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.engine.results import Pixels
 from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
 from atelier_diffusion.policy.model_source import ModelSource
 from atelier_diffusion.policy.request import ImageRequest

@@ -13,8 +13,8 @@ import pytest
 from tests.model.small_models import ltx
 
 from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
-from atelier_diffusion.engine.denoising import FrameChunk
 from atelier_diffusion.engine.engine import ImageEngine
+from atelier_diffusion.engine.results import FrameChunk
 from atelier_diffusion.engine.video_engine import VideoEngine
 from atelier_diffusion.policy.errors import ModelLoadError
 from atelier_diffusion.policy.model_source import ModelSource

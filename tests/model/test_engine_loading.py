@@ -13,9 +13,9 @@ import pytest
 from tests.model.small_models import ltx, stable_diffusion
 
 from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
-from atelier_diffusion.engine.denoising import FrameChunk
 from atelier_diffusion.engine.engine import ImageEngine
 from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.results import FrameChunk
 from atelier_diffusion.policy.errors import EngineError, ModelLoadError
 from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults, ModelKind
 from atelier_diffusion.policy.model_source import ModelSource
@@ -170,7 +170,7 @@ def test_a_model_that_is_written_to_while_it_is_loaded_is_not_taken(
     engine: ImageEngine, demo_catalogue: Catalogue, copied: Path
 ) -> None:
     from atelier_diffusion.torch_backend.device import Device
-    from atelier_diffusion.torch_backend.loader import DiffusersStore
+    from atelier_diffusion.torch_backend.pipeline_store import DiffusersStore
     from atelier_diffusion.weights.hub import Hub
     from atelier_diffusion.weights.model_revisions import ModelRevisions
 

@@ -17,7 +17,7 @@ SECOND = replace(FIRST, prompt="a green star", steps=6, seed=8, scheduler="EULER
 @pytest.fixture
 def loop(engine: ImageEngine, demo_catalogue: Catalogue) -> Iterator[object]:
     from atelier_diffusion.torch_backend.device import Device
-    from atelier_diffusion.torch_backend.loader import DiffusersStore
+    from atelier_diffusion.torch_backend.pipeline_store import DiffusersStore
     from atelier_diffusion.weights.hub import Hub
     from atelier_diffusion.weights.model_revisions import ModelRevisions
 

@@ -9,13 +9,13 @@ from tests.model.small_models import ltx, spoil, stable_diffusion, text_to_video
 from tests.model.test_engine_families import engine_on
 
 from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.engine.denoising import StepReport
 from atelier_diffusion.engine.engine import ImageEngine
-from atelier_diffusion.engine.steps import StepReport
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
 from atelier_diffusion.policy.model_source import ModelSource
 from atelier_diffusion.policy.request import ImageRequest, VideoRequest
-from atelier_diffusion.remote.call_handle import Caller
+from atelier_diffusion.remote.call_handle import CallHandle
 from atelier_diffusion.remote.messages import StepDone
 from atelier_diffusion.torch_backend.local_engine import open_video_engine
 
@@ -47,7 +47,7 @@ def test_a_preview_whose_numbers_overflowed_is_left_out(demo: Path, tmp_path: Pa
     stable_diffusion(demo).save_pretrained(tmp_path)
     spoil(tmp_path / "vae" / "diffusion_pytorch_model.safetensors")
     sent: list[Any] = []
-    caller = Caller(1, sent.append, preview_every_s=0)
+    caller = CallHandle(1, sent.append, preview_every_s=0)
 
     def step(report: StepReport) -> bool:
         if not report.step:

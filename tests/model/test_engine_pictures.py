@@ -7,9 +7,9 @@ import pytest
 
 from atelier_diffusion.catalogue.catalogue import Catalogue
 from atelier_diffusion.encoding.picture_file import encode_picture, read_parameters
-from atelier_diffusion.engine.denoising import Pixels
+from atelier_diffusion.engine.denoising import StepReport
 from atelier_diffusion.engine.engine import ImageEngine
-from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.engine.results import Pixels
 from atelier_diffusion.policy.errors import CanceledError, EngineError
 from atelier_diffusion.policy.request import ImageRequest, SchedulerName
 from atelier_diffusion.policy.scheduler_choice import BETAS_SCHEDULERS

@@ -3,7 +3,7 @@
 import numpy as np
 from tests.model.test_demo_video_clip import CATALOGUE, REQUEST
 
-from atelier_diffusion.engine.denoising import FrameChunk, Frames
+from atelier_diffusion.engine.results import FrameChunk, Frames
 from atelier_diffusion.remote.remote_engine import RemoteEngine
 from atelier_diffusion.torch_backend.local_engine import open_video_engine
 

@@ -9,8 +9,7 @@ from typing import Any, Literal, get_args
 
 from PIL import Image, PngImagePlugin
 
-from atelier_diffusion.encoding.webui_text import webui_text
-from atelier_diffusion.engine.denoising import Pixels
+from atelier_diffusion.engine.results import Pixels
 
 OutputFormat = Literal["PNG", "WEBP", "JPEG"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
@@ -19,6 +18,8 @@ CONTENT_TYPES: dict[OutputFormat, str] = {"PNG": "image/png", "WEBP": "image/web
 SOFTWARE = "Atelier"
 _CHUNK = "atelier"
 PREVIEW_SIDE_PX = 128
+
+_SAMPLERS = {"DDIM": "DDIM", "EULER": "Euler", "EULER_ANCESTRAL": "Euler a", "DPMPP_2M": "DPM++ 2M", "LCM": "LCM"}
 
 _SOFTWARE_TAG, _DESCRIPTION_TAG = 0x0131, 0x010E
 _USER_COMMENT_TAG, _EXIF_IFD = 0x9286, 0x8769
@@ -78,6 +79,38 @@ def describe(parameters: Mapping[str, Any]) -> str:
     """The parameters as one readable line: the prompt first, then `name: value`, in the order of their names."""
     rest = (f"{name}: {value}" for name, value in sorted(parameters.items()) if name != "prompt" and value != "")
     return " · ".join((str(parameters.get("prompt", "")), *rest))
+
+
+def webui_text(parameters: Mapping[str, Any], software: str) -> str:
+    """The prompt, the negative prompt behind its mark, and a line of `name: value`; what is not there is left out.
+
+    Args:
+        parameters: Resolved parameters by the names of the contract.
+        software: What made the picture, for `Version`.
+    """
+    size = f"{parameters['width_px']}x{parameters['height_px']}" if "width_px" in parameters else None
+    scale = parameters.get("guidance_scale")
+    sampler = parameters.get("scheduler")
+    fields = {
+        "Steps": parameters.get("steps"),
+        "Sampler": _SAMPLERS.get(str(sampler), sampler),
+        "CFG scale": None if scale is None else f"{scale:g}",
+        "Seed": parameters.get("seed"),
+        "Size": size,
+        "Model": parameters.get("model"),
+        "Version": software,
+    }
+    lines = [str(parameters.get("prompt", ""))]
+    if parameters.get("negative_prompt"):
+        lines.append(f"Negative prompt: {parameters['negative_prompt']}")
+    lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in fields.items() if value is not None))
+    return "\n".join(lines)
+
+
+def _quoted(value: object) -> str:
+    """What would end the value for a reader is put in quotation marks, as the web UI does."""
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if any(mark in text for mark in ",:\n") else text
 
 
 def _exif(text: str, line: str) -> Image.Exif:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from atelier_diffusion.engine.denoising import Frames
-from atelier_diffusion.engine.steps import OnStep
+from atelier_diffusion.engine.denoising import OnStep
+from atelier_diffusion.engine.results import Frames
 from atelier_diffusion.policy.prompt_tokens import PromptTokens
 from atelier_diffusion.policy.request import VideoRequest
 
 # (first_index, count) → so many of the finished frames. Raises `EngineError` NUMERICAL_FAILURE, OUT_OF_MEMORY.
-FrameSource: TypeAlias = Callable[[int, int], Frames]
+FrameDecoder: TypeAlias = Callable[[int, int], Frames]
 
 
 class ModelFacts(Protocol):
@@ -43,7 +43,7 @@ class ClipModel(Protocol):
         """How much of the prompts `draw` reads; None where nobody can tell."""
         ...
 
-    def draw(self, request: VideoRequest, on_step: OnStep) -> FrameSource:
+    def draw(self, request: VideoRequest, on_step: OnStep) -> FrameDecoder:
         """Denoises a clip that `facts` let through, telling every step; its frames come from what is answered.
 
         Raises `CanceledError` within one step of a stop, `EngineError` OUT_OF_MEMORY, NUMERICAL_FAILURE.

@@ -6,21 +6,15 @@ together is the caller's decision: nothing here assumes that they belong to one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeAlias, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from atelier_diffusion.engine.results import Pixels
+from atelier_diffusion.policy.errors import CanceledError
 from atelier_diffusion.policy.prompt_tokens import PromptTokens
 from atelier_diffusion.policy.request import ImageRequest
-
-# Height × width × 3, uint8, sRGB.
-Pixels = NDArray[np.uint8]
-
-# Frames × height × width × 3, uint8, sRGB.
-Frames = NDArray[np.uint8]
 
 
 class DenoisingState(Protocol):
@@ -89,31 +83,39 @@ class DenoisingLoop(Denoiser[StateT], Protocol[StateT]):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A finished picture. `seed` makes it again, alone, with the same model revision."""
+class StepReport:
+    """Told after every denoising step, and once with step 0 before the first.
 
-    index: int
-    seed: int
-    pixels: Pixels
-    model_id: str
-    model_revision: str
-    tokens: PromptTokens | None = field(default=None, compare=False)
+    `step` and `steps` count over all pictures of the request and never go back. `preview` draws a small picture of
+    picture `picture_index` when it is called, and is only good until the callback returns; it is None at step 0, and
+    always for a model whose latents cannot be shown cheaply.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class FrameChunk:
-    """Finished frames of a clip that follow one another; the first is frame `first_index`, counted from 0."""
-
-    first_index: int
-    pixels: Frames
+    step: int
+    steps: int
+    picture_index: int
+    preview: Callable[[], Pixels] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A finished clip, whose frames have been given away. `seed` makes it again, with the same model revision."""
+# Hears of a step; answers False to stop.
+OnStep: TypeAlias = Callable[[StepReport], bool]
 
-    seed: int
-    frames: int
-    model_id: str
-    model_revision: str
-    tokens: PromptTokens | None = field(default=None, compare=False)
+
+def tell(on_step: OnStep, report: StepReport) -> None:
+    """Raises `CanceledError` when `on_step` says so."""
+    if not on_step(report):
+        raise CanceledError(f"stopped after step {report.step} of {report.steps}")
+
+
+def denoised(loop: Denoiser[StateT], states: list[StateT], on_step: OnStep) -> Iterator[StateT]:
+    """Takes one state after the other through its steps; each is answered when it is finished."""
+    steps = sum(state.steps for state in states)
+    tell(on_step, StepReport(0, steps, 0, None))
+    done = 0
+    while states:
+        state = states.pop(0)
+        while state.step < state.steps:
+            loop.step([state])
+            done += 1
+            tell(on_step, StepReport(done, steps, state.index, partial(loop.preview, state)))
+        yield state

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 from atelier_diffusion.catalogue.catalogue import Catalogue
-from atelier_diffusion.engine.denoising import DenoisingLoop, Picture
+from atelier_diffusion.engine.denoising import DenoisingLoop, OnStep, denoised
 from atelier_diffusion.engine.hardware import MemoryReading
 from atelier_diffusion.engine.model_cache import LoadedModel, ModelCache, ModelStatus
-from atelier_diffusion.engine.steps import OnStep, denoised
+from atelier_diffusion.engine.results import Picture
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.model_card import DtypeName, ModelCard
 from atelier_diffusion.policy.request import ImageRequest

@@ -8,10 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from atelier_diffusion.engine.clip_model import ClipModel, FrameSource, ModelFacts
-from atelier_diffusion.engine.denoising import Clip, FrameChunk, Pixels
+from atelier_diffusion.engine.clip_model import ClipModel, FrameDecoder, ModelFacts
+from atelier_diffusion.engine.denoising import OnStep
 from atelier_diffusion.engine.engine import Engine
-from atelier_diffusion.engine.steps import OnStep
+from atelier_diffusion.engine.results import Clip, FrameChunk, Pixels
 from atelier_diffusion.policy.clip_memory import clip_too_large
 from atelier_diffusion.policy.errors import CanceledError
 from atelier_diffusion.policy.model_card import ModelCard
@@ -75,7 +75,7 @@ class VideoEngine(Engine[ClipModel]):
             self._cache.clear()
 
     def _give(
-        self, frames: FrameSource, facts: ModelFacts, request: VideoRequest, on_frames: Callable[[FrameChunk], bool]
+        self, frames: FrameDecoder, facts: ModelFacts, request: VideoRequest, on_frames: Callable[[FrameChunk], bool]
     ) -> None:
         at_once = facts.frames_at_once(request, self.device.memory().usable_bytes)
         for first in range(0, request.frames, at_once):

@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable
 
 from atelier_diffusion.encoding.picture_file import preview_jpeg
-from atelier_diffusion.engine.denoising import FrameChunk, Pixels
-from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.engine.denoising import StepReport
+from atelier_diffusion.engine.results import FrameChunk, Pixels
 from atelier_diffusion.policy.errors import CanceledError, EngineError
 from atelier_diffusion.remote.messages import Decoded, StepDone
 
 PREVIEW_EVERY_S = 0.5
 
 
-class Caller:
+class CallHandle:
     """Hears how far their call is, takes its frames, and may want no more of it.
 
     The device's thread says what is done; `take` and `stop` come from the thread that receives.

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from atelier_diffusion.policy.errors import CanceledError, EngineError, ModelLoadError
-from atelier_diffusion.remote.call_handle import Caller
+from atelier_diffusion.remote.call_handle import CallHandle
 from atelier_diffusion.remote.messages import (
     HEADER,
     ON_THE_DEVICE,
@@ -66,7 +66,7 @@ class Wire:
             self._connection.sendall(data)
 
 
-class Desk:
+class EngineServer:
     """Takes calls from the wire and answers them."""
 
     def __init__(self, engine: Any, wire: Wire) -> None:
@@ -74,7 +74,7 @@ class Desk:
         self._wire = wire
         self._for_the_device: queue.SimpleQueue[Call] = queue.SimpleQueue()
         self._elsewhere = ThreadPoolExecutor(8, thread_name_prefix="call")
-        self._callers: dict[int, Caller] = {}
+        self._callers: dict[int, CallHandle] = {}
 
     def work(self) -> None:
         """Never returns."""
@@ -96,7 +96,7 @@ class Desk:
 
     def _take(self, message: Call | Stop | Taken) -> None:
         if isinstance(message, Call):
-            self._callers[message.number] = Caller(message.number, self._wire.send)
+            self._callers[message.number] = CallHandle(message.number, self._wire.send)
             if message.method in ON_THE_DEVICE:
                 self._for_the_device.put(message)
             else:
@@ -131,7 +131,7 @@ class Desk:
             traceback.print_exc()  # such as a driver that no longer tells of its memory
             os._exit(1)
 
-    def _done(self, call: Call, caller: Caller) -> Any:
+    def _done(self, call: Call, caller: CallHandle) -> Any:
         caller.begin()
         method = getattr(self._engine, call.method)
         if call.method != "generate":
@@ -167,7 +167,7 @@ def main() -> None:
         return
     except OSError:
         return  # the service ended meanwhile
-    Desk(engine, wire).work()
+    EngineServer(engine, wire).work()
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from atelier_diffusion.engine.denoising import FrameChunk
 from atelier_diffusion.engine.hardware import MemoryReading
 from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.results import FrameChunk
 from atelier_diffusion.policy.errors import EngineError
 
 HEADER = struct.Struct(">I")

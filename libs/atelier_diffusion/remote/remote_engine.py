@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 import structlog
 from opentelemetry import trace
 
-from atelier_diffusion.engine.denoising import Clip, FrameChunk, Picture
 from atelier_diffusion.engine.hardware import MemoryReading
 from atelier_diffusion.engine.model_cache import ModelState, ModelStatus
+from atelier_diffusion.engine.results import Clip, FrameChunk, Picture
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.request import ImageRequest, VideoRequest
 from atelier_diffusion.remote.child_process import EngineChild

@@ -7,25 +7,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import diffusers
 import numpy as np
 import torch
-from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from numpy.typing import NDArray
 from PIL import Image
 
-from atelier_diffusion.engine.clip_model import FrameSource
-from atelier_diffusion.engine.denoising import Frames
-from atelier_diffusion.engine.steps import OnStep, StepReport, tell
+from atelier_diffusion.engine.clip_model import FrameDecoder
+from atelier_diffusion.engine.denoising import OnStep, StepReport, tell
+from atelier_diffusion.engine.results import Frames
 from atelier_diffusion.policy.clip_memory import MOST_FRAMES_AT_ONCE
-from atelier_diffusion.policy.errors import EngineError, ModelLoadError
+from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.pipeline_facts import PipelineFacts
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, count_tokens
 from atelier_diffusion.policy.request import VideoRequest
 from atelier_diffusion.torch_backend.device import Device
 from atelier_diffusion.torch_backend.latent_loop import held_bytes, overflowed
 from atelier_diffusion.torch_backend.noise_schedulers import pipeline_scheduler
-from atelier_diffusion.torch_backend.quiet import quiet
+from atelier_diffusion.torch_backend.pipeline_reader import quiet
 
 # What families call the number of frames that one latent frame stands for.
 _FRAMES_A_LATENT = ("vae_scale_factor_temporal", "vae_temporal_compression_ratio", "vae_temporal_scale_factor")
@@ -52,7 +50,7 @@ class CalledPipeline:
     def count_tokens(self, request: VideoRequest) -> PromptTokens | None:
         return count_tokens(self._pipe, request, self.facts.call.max_sequence_length)
 
-    def draw(self, request: VideoRequest, on_step: OnStep) -> FrameSource:
+    def draw(self, request: VideoRequest, on_step: OnStep) -> FrameDecoder:
         clip = self._device.guarded(lambda: self._called(request, on_step))
         _check(clip, request)
         return lambda first, count: _to_frames(clip[first : first + count])
@@ -110,15 +108,6 @@ class CalledPipeline:
         if request.first_frame is not None:
             offered["image"] = Image.fromarray(request.first_frame)
         return {name: value for name, value in offered.items() if name in self.facts.call.arguments}
-
-
-def pipeline_class(name: str) -> Any:
-    """The pipeline of that name. Raises `ModelLoadError` MODEL_UNSUPPORTED."""
-    with quiet():
-        found = getattr(diffusers, name, None)
-    if not (isinstance(found, type) and issubclass(found, DiffusionPipeline)):
-        raise ModelLoadError("MODEL_UNSUPPORTED", f"diffusers {diffusers.__version__} has no pipeline {name}")
-    return found
 
 
 def _check(clip: NDArray[np.floating[Any]], request: VideoRequest) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from atelier_diffusion.engine.clip_model import FrameSource
-from atelier_diffusion.engine.denoising import Frames
-from atelier_diffusion.engine.steps import OnStep, denoised
+from atelier_diffusion.engine.clip_model import FrameDecoder
+from atelier_diffusion.engine.denoising import OnStep, denoised
+from atelier_diffusion.engine.results import Frames
 from atelier_diffusion.policy.clip_memory import ClipFacts
 from atelier_diffusion.policy.model_card import PreviewMethod
 from atelier_diffusion.policy.request import VideoRequest
@@ -29,7 +29,7 @@ class DiffusersClipLoop(LatentLoop):
         super().__init__(pipe, device, preview)
         self.facts = ClipFacts.read(pipe.unet.config, pipe.vae.config, dtype_name(pipe.unet.dtype))
 
-    def draw(self, request: VideoRequest, on_step: OnStep) -> FrameSource:
+    def draw(self, request: VideoRequest, on_step: OnStep) -> FrameDecoder:
         (state,) = denoised(self, [self.prepare(request)], on_step)
         self._device.trim()  # only denoising takes more memory for more frames
         return partial(self.decode, state)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from atelier_diffusion.engine.denoising import Pixels
+from atelier_diffusion.engine.results import Pixels
 from atelier_diffusion.policy.request import DrawingRequest, ImageRequest
 from atelier_diffusion.torch_backend.latent_loop import LatentLoop, LatentState, joined, only
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from atelier_diffusion.engine.denoising import Frames, Pixels
+from atelier_diffusion.engine.results import Frames, Pixels
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.model_card import PreviewMethod
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, count_tokens

@@ -55,7 +55,7 @@ def open_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) -> Image
     Raises `EngineError` INVALID_REQUEST for a device that is not there.
     """
     with _importing_torch():
-        from atelier_diffusion.torch_backend.loader import DiffusersStore
+        from atelier_diffusion.torch_backend.pipeline_store import DiffusersStore
     device = _device(options)
     store = DiffusersStore(device, _hub(options), ModelRevisions(options.get("model_index")))
     return ImageEngine(catalogue, _cache(store, device, options), device)
@@ -64,7 +64,7 @@ def open_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) -> Image
 def open_video_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) -> VideoEngine:
     """An engine for clips, over a catalogue of video models; otherwise as `open_engine`."""
     with _importing_torch():
-        from atelier_diffusion.torch_backend.loader import DiffusersClipStore
+        from atelier_diffusion.torch_backend.pipeline_store import DiffusersClipStore
     device = _device(options)
     store = DiffusersClipStore(device, _hub(options), ModelRevisions(options.get("model_index")))
     return VideoEngine(catalogue, _cache(store, device, options), device)

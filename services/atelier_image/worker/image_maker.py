@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from atelier_diffusion.encoding.picture_file import CONTENT_TYPES, encode_picture
-from atelier_diffusion.engine import denoising
+from atelier_diffusion.engine.results import Picture as DrawnPicture
 from atelier_diffusion.policy.request import ImageRequest
 from atelier_diffusion.remote.messages import StepDone
 from atelier_generation.worker.asset_files import AssetFiles, all_of, described
@@ -22,7 +22,7 @@ class DrawsPictures(Protocol):
 
     async def generate(
         self, request: ImageRequest, model_id: str, *, on_step: Callable[[StepDone], None]
-    ) -> tuple[list[denoising.Picture], float]: ...
+    ) -> tuple[list[DrawnPicture], float]: ...
 
 
 class ImageMaker:
@@ -52,16 +52,14 @@ class ImageMaker:
             outputs = await all_of(self._store(job, attempt, parameters, picture) for picture in pictures)
         return Made(parameters, pictures[0].model_revision, tuple(outputs), pictures[0].tokens)
 
-    async def _store(
-        self, job: Job, attempt: Attempt, parameters: ImageParameters, picture: denoising.Picture
-    ) -> Picture:
+    async def _store(self, job: Job, attempt: Attempt, parameters: ImageParameters, picture: DrawnPicture) -> Picture:
         data = await asyncio.to_thread(_encode, parameters, picture)
         suffix, content_type = parameters.output_format.lower(), CONTENT_TYPES[parameters.output_format]
         asset = await self._files.store(job, attempt, str(picture.index), suffix, content_type, data)
         return Picture(**described(asset), index=picture.index, seed=picture.seed)
 
 
-def _encode(parameters: ImageParameters, picture: denoising.Picture) -> bytes:
+def _encode(parameters: ImageParameters, picture: DrawnPicture) -> bytes:
     """The file carries what makes this picture again, alone."""
     values = {
         **parameters.drawn(),

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 
 from prometheus_client import Histogram
 
-from atelier_diffusion.engine.denoising import Clip, FrameChunk
 from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.results import Clip, FrameChunk
 from atelier_diffusion.policy.request import VideoRequest
 from atelier_diffusion.remote.messages import StepDone
 from atelier_generation.domain.result import Result, Source

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from tests.unit.diffusion.paper_engine import Paper
 
-from atelier_diffusion.engine.denoising import Clip, FrameChunk
+from atelier_diffusion.engine.denoising import StepReport
 from atelier_diffusion.engine.model_cache import ModelStatus
-from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.engine.results import Clip, FrameChunk
 from atelier_diffusion.policy.errors import CanceledError
 from atelier_diffusion.policy.request import VideoRequest
 

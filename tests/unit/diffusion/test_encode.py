@@ -13,7 +13,7 @@ from atelier_diffusion.encoding.picture_file import (
     preview_jpeg,
     read_parameters,
 )
-from atelier_diffusion.engine.denoising import Pixels
+from atelier_diffusion.engine.results import Pixels
 
 PARAMETERS = {
     "prompt": "ein Boot – 船",

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from atelier_diffusion.catalogue.catalogue import Catalogue
-from atelier_diffusion.engine.denoising import DenoisingLoop, Pixels
+from atelier_diffusion.engine.denoising import DenoisingLoop, StepReport
 from atelier_diffusion.engine.engine import ImageEngine
 from atelier_diffusion.engine.hardware import MemoryReading
 from atelier_diffusion.engine.model_cache import ModelCache
-from atelier_diffusion.engine.steps import StepReport
+from atelier_diffusion.engine.results import Pixels
 from atelier_diffusion.policy.errors import CanceledError, EngineError
 from atelier_diffusion.policy.model_card import DtypeName, ModelCard, ModelDefaults
 from atelier_diffusion.policy.model_source import ModelSource

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from tests.unit.diffusion.paper_video_engine import open_paper_video_engine
 
-from atelier_diffusion.engine.denoising import Clip, FrameChunk
+from atelier_diffusion.engine.results import Clip, FrameChunk
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.request import VideoRequest
 from atelier_diffusion.remote.messages import StepDone

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from atelier_diffusion.catalogue.catalogue import Catalogue
-from atelier_diffusion.engine.clip_model import ClipModel, FrameSource
-from atelier_diffusion.engine.denoising import Clip, FrameChunk, Frames, Pixels
+from atelier_diffusion.engine.clip_model import ClipModel, FrameDecoder
+from atelier_diffusion.engine.denoising import OnStep, StepReport, denoised
 from atelier_diffusion.engine.hardware import MemoryReading
 from atelier_diffusion.engine.model_cache import ModelCache, ModelStatus
-from atelier_diffusion.engine.steps import OnStep, StepReport, denoised
+from atelier_diffusion.engine.results import Clip, FrameChunk, Frames, Pixels
 from atelier_diffusion.engine.video_engine import VideoEngine
 from atelier_diffusion.policy.clip_memory import ClipFacts, decoding_bytes, denoising_bytes
 from atelier_diffusion.policy.errors import CanceledError, EngineError
@@ -79,7 +79,7 @@ class Loop:
     def count_tokens(self, request: VideoRequest) -> PromptTokens:
         return PromptTokens(TokenCount(len(request.prompt), 5), None)
 
-    def draw(self, request: VideoRequest, on_step: OnStep) -> FrameSource:
+    def draw(self, request: VideoRequest, on_step: OnStep) -> FrameDecoder:
         (state,) = denoised(self, [State(request.seed, request.steps)], on_step)
         return partial(self.decode, state)
 

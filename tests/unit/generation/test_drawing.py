@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from atelier_diffusion.engine.denoising import Picture
+from atelier_diffusion.engine.results import Picture
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.request import ImageRequest
 from atelier_diffusion.remote.messages import StepDone

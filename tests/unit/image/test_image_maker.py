@@ -9,7 +9,7 @@ import pytest
 
 from atelier.storage.v1 import storage_pb2
 from atelier_diffusion.encoding.picture_file import read_parameters
-from atelier_diffusion.engine.denoising import Picture
+from atelier_diffusion.engine.results import Picture
 from atelier_diffusion.policy.request import ImageRequest
 from atelier_diffusion.remote.messages import StepDone
 from atelier_generation.adapters.storage import Upload

@@ -12,8 +12,8 @@ import pytest
 from opentelemetry.context import Context
 
 from atelier.storage.v1 import storage_pb2
-from atelier_diffusion.engine.denoising import Clip, FrameChunk
 from atelier_diffusion.engine.model_cache import ModelState, ModelStatus
+from atelier_diffusion.engine.results import Clip, FrameChunk
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.request import VideoRequest
 from atelier_diffusion.remote.messages import StepDone

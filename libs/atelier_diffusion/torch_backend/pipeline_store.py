@@ -1,16 +1,13 @@
-"""Loads diffusers pipelines: safetensors only, no remote code, no safety checker."""
+"""The model store of the torch backend: finds or downloads model files and loads them as diffusers pipelines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
-from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
 from atelier_diffusion.engine.clip_model import ClipModel, ModelFacts
 from atelier_diffusion.engine.model_cache import LoadedModel
@@ -19,13 +16,17 @@ from atelier_diffusion.policy.errors import EngineError, ModelLoadError
 from atelier_diffusion.policy.model_card import DTYPE_BYTES, ModelCard
 from atelier_diffusion.policy.pipeline_call import PipelineCall
 from atelier_diffusion.policy.pipeline_facts import PipelineFacts
-from atelier_diffusion.torch_backend.called_pipeline import CalledPipeline, pipeline_class
+from atelier_diffusion.torch_backend.called_pipeline import CalledPipeline
 from atelier_diffusion.torch_backend.clip_loop import DiffusersClipLoop
 from atelier_diffusion.torch_backend.device import Device, torch_dtype
 from atelier_diffusion.torch_backend.image_loop import DiffusersLoop
-from atelier_diffusion.torch_backend.noise_schedulers import choice_of
-from atelier_diffusion.torch_backend.part_loader import load_parts
-from atelier_diffusion.torch_backend.quiet import quiet
+from atelier_diffusion.torch_backend.pipeline_reader import (
+    detach_from_files,
+    pipeline_class,
+    quiet,
+    read_known_pipeline,
+    read_pipeline,
+)
 from atelier_diffusion.weights.hub import Hub
 from atelier_diffusion.weights.model_folder import PIPELINES, ModelFolder
 from atelier_diffusion.weights.model_revisions import FileStamp, ModelRevisions, Stamps, stamps, with_folders
@@ -110,7 +111,7 @@ class LocatedPipeline(Generic[ModelT_co]):
             pipe = self.read(self.folder, dtype)
         pipe.to(self.device.torch_device)
         if self.device.torch_device.type == "cpu":
-            _leave_files(pipe)
+            detach_from_files(pipe)
         return self.make(pipe)
 
     def _changing(self) -> ModelLoadError:
@@ -167,7 +168,7 @@ class DiffusersStore(PipelineStore):
     def locate(self, card: ModelCard) -> LocatedPipeline[DiffusersLoop]:
         folder, revision = self._found(card)
         make = partial(DiffusersLoop, device=self._device, preview=card.preview)
-        return LocatedPipeline(card, folder, revision, self._revisions, self._device, _by_parts, make)
+        return LocatedPipeline(card, folder, revision, self._revisions, self._device, read_known_pipeline, make)
 
 
 class DiffusersClipStore(PipelineStore):
@@ -180,13 +181,13 @@ class DiffusersClipStore(PipelineStore):
             clips = ClipFacts.read(folder.config("unet"), folder.config("vae"), dtype)
             make: Callable[[Any], ClipModel] = partial(DiffusersClipLoop, device=self._device, preview=card.preview)
             return LocatedClips(
-                card, folder, revision, self._revisions, self._device, _by_parts, make, facts=clips
+                card, folder, revision, self._revisions, self._device, read_known_pipeline, make, facts=clips
             )  # fmt: skip
         facts = PipelineFacts.read(
             _call_of(folder), folder.configs, card.defaults.scheduler, DTYPE_BYTES[dtype]
         )  # fmt: skip
         make = partial(CalledPipeline, device=self._device, facts=facts)
-        return LocatedClips(card, folder, revision, self._revisions, self._device, _as_it_is, make, facts=facts)
+        return LocatedClips(card, folder, revision, self._revisions, self._device, read_pipeline, make, facts=facts)
 
     def _check(self, folder: ModelFolder, card: ModelCard) -> None:
         super()._check(folder, card)
@@ -197,95 +198,3 @@ def _call_of(folder: ModelFolder) -> PipelineCall:
     if folder.pipeline in PIPELINES:  # those are not called; their parts take no picture
         return PipelineCall(folder.pipeline, frozenset(), needs_image=False)
     return PipelineCall.read(folder.pipeline, pipeline_class(folder.pipeline).__call__)
-
-
-def _options(folder: ModelFolder, dtype: torch.dtype) -> dict[str, Any]:
-    parts = load_parts(folder, dtype)
-    others = set(folder.weighted_parts) - parts.keys()
-    variants = {folder.variant_of(name) for name in others}
-    return {
-        **parts,
-        "dtype": dtype,
-        "use_safetensors": True,
-        "local_files_only": True,
-        "variant": (variants or {""}).pop() or None,
-    }
-
-
-def _as_it_is(folder: ModelFolder, dtype: torch.dtype) -> Any:
-    """Any pipeline of diffusers; one that a model's files bring is not run."""
-    return pipeline_class(folder.pipeline).from_pretrained(folder.path, **_options(folder, dtype))
-
-
-def _by_parts(folder: ModelFolder, dtype: torch.dtype) -> Any:
-    """One of `PIPELINES`, whose parts are run here."""
-    pipe = _from_folder(folder, dtype)
-    _check_parts(pipe)
-    _tune(pipe)
-    return pipe
-
-
-def _from_folder(folder: ModelFolder, dtype: torch.dtype) -> Any:
-    options = _options(folder, dtype)
-    path: Path = folder.path
-    # Imported where they are used: it takes seconds that only those who use them should spend.
-    if folder.pipeline == "TextToVideoSDPipeline":
-        from diffusers.pipelines.deprecated.text_to_video_synthesis.pipeline_text_to_video_synth import (
-            TextToVideoSDPipeline,
-        )
-
-        return TextToVideoSDPipeline.from_pretrained(path, **options)
-    options |= {"feature_extractor": None, "image_encoder": None}
-    if folder.pipeline == "StableDiffusionXLPipeline":
-        from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
-
-        return StableDiffusionXLPipeline.from_pretrained(path, add_watermarker=False, **options)
-    return StableDiffusionPipeline.from_pretrained(path, safety_checker=None, requires_safety_checker=False, **options)
-
-
-def _check_parts(pipe: Any) -> None:
-    """Refuses pipelines of a supported class that need more than a prompt, or a scheduler of their own."""
-    unet, vae = pipe.unet.config, pipe.vae.config
-    widths = [
-        encoder.config.hidden_size
-        for name in ("text_encoder", "text_encoder_2")
-        if (encoder := getattr(pipe, name, None)) is not None
-    ]
-    if isinstance(unet.cross_attention_dim, int) and unet.cross_attention_dim != sum(widths):
-        raise ModelLoadError(
-            "MODEL_LOAD_FAILED",
-            f"unet reads prompts of {unet.cross_attention_dim} channels, the text encoders write {sum(widths)}:"
-            " they are of different models",
-        )
-    if unet.in_channels != vae.latent_channels:
-        raise ModelLoadError("MODEL_UNSUPPORTED", "the model needs more than a prompt (inpainting, editing)")
-    if unet.time_cond_proj_dim is not None:
-        raise ModelLoadError(
-            "MODEL_UNSUPPORTED",
-            "the model takes the guidance scale as an input; LCMs fused without it can be drawn with",
-        )
-    if choice_of(pipe.scheduler).family == "own":
-        known = "those of Stable Diffusion, EDM and LCM"
-        raise ModelLoadError(
-            "MODEL_UNSUPPORTED", f"the model's scheduler is {type(pipe.scheduler).__name__}, which is none of {known}"
-        )
-
-
-def _leave_files(pipe: Any) -> None:
-    """Weights used as they are stored lie in the mapped file: whoever writes to it changes them in mid-work."""
-    for part in pipe.components.values():
-        if isinstance(part, torch.nn.Module):
-            for tensor in (*part.parameters(), *part.buffers()):
-                tensor.data = tensor.data.clone()
-
-
-def _tune(pipe: Any) -> None:
-    """What makes it faster, or right, without changing what it computes."""
-    pipe.unet.eval()
-    pipe.vae.eval()
-    if pipe.vae.dtype == torch.float16 and pipe.vae.config.force_upcast:
-        pipe.vae.to(torch.float32)  # SDXL's decoder overflows in float16
-    # Convolutions are faster so: 6 to 10 % of the demo model's time on a CPU, more on tensor cores.
-    # Those in two dimensions: a network over time has others, which know no such layout.
-    convert_conv2d_weight_memory_format(pipe.unet, torch.channels_last)
-    convert_conv2d_weight_memory_format(pipe.vae, torch.channels_last)
