@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings
 
 from atelier_auth.settings import AuthSettings
 from atelier_events.settings import EventsSettings
+from atelier_gateway.settings import GatewaySettings
 from atelier_generation.settings import GenerationApiSettings, GenerationSettings, GenerationWorkerSettings
 from atelier_image.settings import ImageSettings, ImageWorkerSettings
 from atelier_mesh.settings import MeshSettings
@@ -41,6 +42,7 @@ class Group:
 
 GROUPS = (
     Group("The mesh on one machine (`atelier-mesh`, `make run`, `make demo`)", MeshSettings),
+    Group("The gateway (`atelier-gateway`)", GatewaySettings),
     Group("Every service", ServiceSettings),
     Group("Services that stream events: atelier-events, and those that draw", StreamSettings, (ServiceSettings,)),
     Group("atelier-auth", AuthSettings, (ServiceSettings,)),
@@ -56,9 +58,9 @@ GROUPS = (
 )
 
 
-def environment_name(name: str) -> str:
+def environment_name(settings: type[BaseSettings], name: str) -> str:
     """The variable that sets a field."""
-    return f"ATELIER_{name.upper()}"
+    return f"{settings.model_config['env_prefix']}{name}".upper()
 
 
 def fields_of(group: Group) -> dict[str, FieldInfo]:
@@ -67,16 +69,24 @@ def fields_of(group: Group) -> dict[str, FieldInfo]:
     return {
         name: field
         for name, field in group.settings.model_fields.items()
-        # What must be given has its row where it gets a default.
-        if not field.is_required() and (name not in before or before[name].default != field.default)
+        if not _gets_default(group, name) and (name not in before or before[name].default != field.default)
     }
+
+
+def _gets_default(group: Group, name: str) -> bool:
+    """Whether a required field gets a default, and so a row, in the class of another group."""
+    return group.settings.model_fields[name].is_required() and any(
+        issubclass(other.settings, group.settings) and not other.settings.model_fields[name].is_required()
+        for other in GROUPS
+    )
 
 
 def table(group: Group) -> str:
     """A group as Markdown."""
     rows = [
-        f"| `{environment_name(name)}` | {_default(name, field)} | {_bounds(field)} | {meaning(field)} |"
+        f"| `{variable}` | {_default(name, field)} | {_bounds(field)} | {meaning(field)} |"
         for name, field in fields_of(group).items()
+        for variable in [environment_name(group.settings, name)]
     ]
     head = ["| variable | default | bounds | meaning |", "| --- | --- | --- | --- |"]
     return "\n".join([f"### {group.heading}", "", *head, *rows, ""])
@@ -98,17 +108,21 @@ def meaning(field: FieldInfo) -> str:
 
 def _default(name: str, field: FieldInfo) -> str:
     value: Any = field.default
+    if field.is_required():
+        return "required"
     if name == "worker_id":
         return "host name and process id"
     if name == "project_dir":
         return "where Atelier is installed from"
+    if name == "folder":
+        return "the files that ship with `atelier_gateway`"
     if name in ("spool_dir", "scratch_dir"):
         return "the system's folder for temporary files"
     if value is PydanticUndefined:
         value = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    if value is None or value in ("", {}):
+    if value is None or value in ("", {}, ()):
         return "unset"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

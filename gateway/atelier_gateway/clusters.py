@@ -27,6 +27,9 @@ AUTH_CHECKS = "auth_checks"
 """The cluster for what Envoy itself asks auth: whose API key this is, and what the signing keys are. No request of a
 caller travels on its connections, so none can break them."""
 
+WEBSOCKETS = "events_http"
+"""The cluster of the events service's HTTP port, which takes WebSockets."""
+
 SERVICE_CLUSTERS = tuple(sorted(set(CLUSTER_OF.values())))
 
 _HEALTH_INTERVAL_S = 1.0
@@ -50,9 +53,10 @@ def _is_ip(host: str) -> bool:
     return True
 
 
-def _own(host: str) -> str:
-    """Where to reach what binds `host`."""
-    return "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+def _own(listen: str) -> str:
+    """The address at which this process reaches its own port that binds `listen`."""
+    host, port = split_address(listen)
+    return f"127.0.0.1:{port}" if host in ("0.0.0.0", "::") else listen  # noqa: S104 - compared, not bound
 
 
 def _cluster(name: str, address: str, *, http2: bool, max_requests: int = 1024) -> Config:
@@ -105,11 +109,11 @@ def _checked(cluster: Config) -> Config:
 def build_clusters(settings: GatewaySettings) -> list[Config]:
     """All clusters."""
     addresses = {
-        "auth": settings.auth,
-        "storage": settings.storage,
-        "image": settings.image,
-        "video": settings.video,
-        "events": settings.events,
+        "auth": settings.auth_address,
+        "storage": settings.storage_address,
+        "image": settings.image_address,
+        "video": settings.video_address,
+        "events": settings.events_address,
     }
     found = [_checked(_cluster(name, addresses[name], http2=True)) for name in SERVICE_CLUSTERS]
     found += [
@@ -118,8 +122,8 @@ def build_clusters(settings: GatewaySettings) -> list[Config]:
     ]
     found += [
         _cluster(AUTH_CHECKS, addresses["auth"], http2=True),
-        _cluster("events_http", settings.events_http, http2=False, max_requests=settings.max_streams),
-        _cluster("internal", f"{_own(settings.internal_host)}:{settings.internal_port}", http2=False),
+        _cluster(WEBSOCKETS, settings.websocket_address, http2=False, max_requests=settings.max_streams),
+        _cluster("internal", _own(settings.internal_listen), http2=False),
         _cluster("admin", f"127.0.0.1:{settings.admin_port}", http2=False),
         {"name": NOWHERE, "type": "STATIC"},
     ]

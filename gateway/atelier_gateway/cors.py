@@ -39,6 +39,6 @@ def build_answers(settings: GatewaySettings) -> list[Config]:
         return []
     origins = ", ".join(f"[{json.dumps(origin)}] = true" for origin in settings.cors_origins)
     constants = f"local ORIGINS, EXPOSED = {{ {origins} }}, {json.dumps(', '.join(_ANSWER_HEADERS))}\n"
-    script = constants + settings.cors_lua.read_text("utf-8")
+    script = constants + (settings.folder / "cors.lua").read_text("utf-8")
     lua = typed("extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": script})
     return [{"name": "envoy.filters.http.cors_answers", "typed_config": lua}]

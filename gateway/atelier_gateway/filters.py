@@ -146,7 +146,7 @@ def transcoder(settings: GatewaySettings, methods: Iterable[Method]) -> Config:
         services=sorted({method.service for method in methods}),
         convert_grpc_status=True,
         max_request_body_size=settings.max_json_bytes,
-        max_response_body_size=settings.max_answer_bytes,
+        max_response_body_size=settings.max_response_bytes,
         request_validation_options={
             "reject_unknown_method": True,
             "reject_unknown_query_parameters": True,
@@ -189,17 +189,17 @@ def build_filters(settings: GatewaySettings, methods: tuple[Method, ...]) -> lis
         # Before authentication, so that a refusal has the shape that a gRPC-Web client understands.
         named("grpc_web", "grpc_web.v3.GrpcWeb"),
         # On the way back they come after the transcoder and see JSON.
-        _lua("head", settings.head_lua),
-        _lua("lua", settings.lua),
+        _lua("head", settings.folder / "head.lua"),
+        _lua("lua", settings.folder / "rest.lua"),
         # Before anything goes to another process, auth among them. After those that shape a refusal of it.
-        _lua("headers", settings.headers_lua),
+        _lua("headers", settings.folder / "headers.lua"),
         _health(),
         # Off but for the routes that take JSON: the transcoder bounds what it holds, not what passes through it. Before
         # ext_authz, which stops the reading of a body that is too large while it waits for auth; nobody would count the
         # rest of it then.
         {**named("buffer", "buffer.v3.Buffer", max_request_bytes=settings.max_json_bytes), "disabled": True},
         # Before jwt_authn, which looks where this one puts things.
-        _lua("credentials", settings.credentials_lua),
+        _lua("credentials", settings.folder / "credentials.lua"),
         _jwt(settings),
         # Before auth is asked: a key that is used too often must not keep others' keys waiting.
         _rate_limit(settings, "key", "x-api-key"),

@@ -1,7 +1,7 @@
 """The two ports: the public one, and the internal one for metrics and for Envoy itself."""
 
 from atelier_gateway.clusters import AUTH_CHECKS
-from atelier_gateway.config import Config, seconds, socket_address, typed
+from atelier_gateway.config import Config, seconds, socket_address, split_address, typed
 from atelier_gateway.contract import Method
 from atelier_gateway.filters import build_filters, named, transcoder
 from atelier_gateway.observability import build_access_log, build_tracing
@@ -38,7 +38,7 @@ def build_public_listener(settings: GatewaySettings, methods: tuple[Method, ...]
     """The only open port."""
     return {
         "name": "public",
-        "address": socket_address(settings.host, settings.port),
+        "address": socket_address(*split_address(settings.listen)),
         "per_connection_buffer_limit_bytes": max(_CONNECTION_BUFFER_BYTES, settings.max_json_bytes),
         "filter_chains": _connection_manager(
             stat_prefix="public",
@@ -87,7 +87,7 @@ def build_internal_listener(settings: GatewaySettings, methods: tuple[Method, ..
     ]
     return {
         "name": "internal",
-        "address": socket_address(settings.internal_host, settings.internal_port),
+        "address": socket_address(*split_address(settings.internal_listen)),
         "ignore_global_conn_limit": True,
         "filter_chains": _connection_manager(
             stat_prefix="internal",

@@ -4,11 +4,12 @@ Nobody needs credentials for them. The page is Swagger UI out of the swagger-ui-
 for anything: its Content-Security-Policy allows none.
 """
 
-from importlib.metadata import files, version
+from importlib.metadata import PackageNotFoundError, files, version
 from pathlib import Path
 
 from atelier_gateway.config import Config
 from atelier_gateway.settings import GatewaySettings
+from atelier_service.configuration import ConfigurationError
 
 _RENDERER = "swagger-ui-bundle-v2"
 _POLICY = "; ".join(
@@ -30,7 +31,7 @@ _NEVER_CHANGES = "public, max-age=31536000, immutable"
 
 
 def _renderer_file(name: str) -> Path:
-    """A file of Swagger UI. Raises FileNotFoundError when the wheel is not installed or lacks it."""
+    """A file of Swagger UI. Raises FileNotFoundError when the wheel lacks it."""
     for file in files(_RENDERER) or ():
         if file.name == name:
             return Path(str(file.locate()))
@@ -72,9 +73,20 @@ def _file(path: Path) -> Config:
 
 
 def build_pages(settings: GatewaySettings, filters: Config) -> list[Config]:
-    """The routes of all pages; `filters` are the route's own settings of filters, which let everybody in."""
+    """Builds the routes of all pages.
+
+    Args:
+        settings: Where the pages lie.
+        filters: The routes' own settings of filters, which let a request without credentials pass.
+
+    Raises:
+        ConfigurationError: Swagger UI is not installed.
+    """
     folder = settings.folder / "pages"
-    release = version(_RENDERER)
+    try:
+        release = version(_RENDERER)
+    except PackageNotFoundError:
+        raise ConfigurationError(f"{_RENDERER} is not installed; atelier-mesh[gateway] brings it") from None
     # The address holds the version, so a browser may keep it.
     docs = (folder / "docs.html").read_text("utf-8").replace("{version}", release)
     return [

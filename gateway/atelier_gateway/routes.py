@@ -7,7 +7,7 @@ refused at once, and after transcoding with the RPC's path, which decides about 
 import re
 from collections import defaultdict
 
-from atelier_gateway.clusters import CLUSTER_OF, NOWHERE, streams
+from atelier_gateway.clusters import CLUSTER_OF, NOWHERE, WEBSOCKETS, streams
 from atelier_gateway.config import Config, seconds, typed
 from atelier_gateway.contract import Binding, Method
 from atelier_gateway.cors import build_preflights
@@ -181,7 +181,7 @@ def _websocket(settings: GatewaySettings) -> Config:
         "name": "websocket",
         "match": {"path": "/ws/v1/events"},
         "route": {
-            "cluster": "events_http",
+            "cluster": WEBSOCKETS,
             "timeout": "0s",
             "idle_timeout": seconds(settings.idle_timeout_s),
             "upgrade_configs": [{"upgrade_type": "websocket"}],

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from pydantic_settings import BaseSettings
 
+from atelier_gateway.settings import GatewaySettings
 from atelier_mesh.program import Program
 from atelier_mesh.settings import MeshSettings
 from atelier_service.configuration import ConfigurationError, read
@@ -54,14 +55,15 @@ def check_names(programs: Sequence[Program], environment: Mapping[str, str]) -> 
     return warnings
 
 
-def _settings_class(program: Program) -> type[ServiceSettings]:
+def _settings_class(program: Program) -> type[ServiceSettings | GatewaySettings]:
     """Found by its name: the launcher starts services, and imports none of them otherwise."""
-    found: type[ServiceSettings] = pkgutil.resolve_name(program.settings)
+    found: type[ServiceSettings | GatewaySettings] = pkgutil.resolve_name(program.settings)
     return found
 
 
 def _variables(settings: type[BaseSettings]) -> frozenset[str]:
-    return frozenset(f"{_PREFIX}{name.upper()}" for name in settings.model_fields)
+    prefix = settings.model_config["env_prefix"]
+    return frozenset(f"{prefix}{name}".upper() for name in settings.model_fields)
 
 
 @contextmanager

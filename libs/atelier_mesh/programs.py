@@ -1,14 +1,10 @@
 """Every process of a mesh on one machine: what it is called, how it is started, when it is ready."""
 
-import json
 import os
 import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from atelier_gateway.bootstrap import render
-from atelier_gateway.command import envoy_command
-from atelier_gateway.settings import GatewaySettings
 from atelier_mesh.ports import NEXT_WORKER, Ports
 from atelier_mesh.program import Program
 from atelier_mesh.secrets import Secrets
@@ -72,29 +68,32 @@ def s3_program(ports: Ports, secrets: Secrets, state_dir: Path) -> Program:
 
 
 def gateway_program(settings: MeshSettings, ports: Ports) -> Program:
-    """Envoy, with its configuration rendered into the state folder."""
-    folder = settings.state_dir / "gateway"
-    folder.mkdir(parents=True, exist_ok=True)
-    gateway = GatewaySettings(
-        access_log=settings.state_dir / "logs" / "access.jsonl",
-        auth=_address(ports.auth),
-        storage=_address(ports.storage),
-        image=_address(ports.image),
-        video=_address(ports.video),
-        events=_address(ports.events),
-        events_http=_address(ports.websocket),
-        otlp_endpoint=settings.otlp_endpoint,
-        host=settings.host,
-        port=ports.gateway,
-        internal_port=ports.gateway_metrics,
-        admin_port=ports.gateway_admin,
-        cors_origins=settings.origins,
-        requests_per_s=settings.requests_per_s,
-        request_burst=settings.request_burst,
+    """Envoy, with its bootstrap rendered into the state folder at every start."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    variables = {
+        "LISTEN": f"{host}:{ports.gateway}",
+        "INTERNAL_LISTEN": _address(ports.gateway_metrics),
+        "ADMIN_PORT": str(ports.gateway_admin),
+        "AUTH_ADDRESS": _address(ports.auth),
+        "STORAGE_ADDRESS": _address(ports.storage),
+        "IMAGE_ADDRESS": _address(ports.image),
+        "VIDEO_ADDRESS": _address(ports.video),
+        "EVENTS_ADDRESS": _address(ports.events),
+        "WEBSOCKET_ADDRESS": _address(ports.websocket),
+        "OTLP_ENDPOINT": settings.otlp_endpoint,
+        "ACCESS_LOG": str((settings.state_dir / "logs" / "access.jsonl").resolve()),
+        "CORS_ORIGINS": ",".join(settings.cors_origins),
+        "REQUESTS_PER_S": str(settings.requests_per_s),
+        "REQUEST_BURST": str(settings.request_burst),
+    }
+    bootstrap = (settings.state_dir / "gateway" / "envoy.json").resolve()
+    return Program(
+        "gateway",
+        [str(_SCRIPTS / "atelier-gateway"), "run", "--bootstrap", str(bootstrap)],
+        ready=f"http:{ports.gateway_admin}/ready",
+        settings="atelier_gateway.settings:GatewaySettings",
+        environment={f"ATELIER_GATEWAY_{name}": value for name, value in variables.items()},
     )
-    config = folder / "envoy.json"
-    config.write_text(json.dumps(render(gateway), indent=1))
-    return Program("gateway", envoy_command(config), ready=f"http:{ports.gateway_admin}/ready")
 
 
 def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> list[Program]:

@@ -1,15 +1,13 @@
 """Settings of the mesh on one machine."""
 
-import re
 from ipaddress import ip_address
 from pathlib import Path
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from atelier_gateway.settings import Origins
 from atelier_service.settings import ENDPOINT
-
-_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s,]+", re.IGNORECASE)
 
 
 class MeshSettings(BaseSettings):
@@ -25,7 +23,9 @@ class MeshSettings(BaseSettings):
     otlp_endpoint: str = Field(
         default="", pattern=ENDPOINT, description="host:port that takes OTLP over gRPC; empty sends nothing"
     )
-    cors_origins: str = Field(default="", description="origins, separated by commas, whose pages may call; * for all")
+    cors_origins: Origins = Field(
+        default=(), description="origins, separated by commas, whose pages may call; * for all"
+    )
     image_workers: int = Field(default=1, ge=1, le=8, description="processes that make images; each needs the memory")
     video_workers: int = Field(
         default=1, ge=0, le=8, description="processes that make videos; with 0 videos are accepted, and wait"
@@ -35,11 +35,6 @@ class MeshSettings(BaseSettings):
     ready_timeout_s: float = Field(default=120.0, gt=0, description="seconds that the mesh gets to become ready")
     first_picture: bool = Field(default=True, description="make a first picture when everything is up")
 
-    @property
-    def origins(self) -> tuple[str, ...]:
-        """`cors_origins`, one by one."""
-        return tuple(origin.strip() for origin in self.cors_origins.split(",") if origin.strip())
-
     @field_validator("host")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
@@ -48,14 +43,6 @@ class MeshSettings(BaseSettings):
             return str(ip_address(value.strip("[]")))
         except ValueError:
             raise ValueError("should be an IP address, such as 127.0.0.1 or 0.0.0.0") from None
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _are_origins(cls, value: str) -> str:
-        for origin in filter(None, map(str.strip, value.split(","))):
-            if not _ORIGIN.fullmatch(origin):
-                raise ValueError(f"{origin!r} is no origin: it should look like https://app.example")
-        return value
 
     @field_validator("project_dir")
     @classmethod

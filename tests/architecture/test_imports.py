@@ -22,6 +22,7 @@ LEAN = (
     "atelier_video.main",
     "atelier_video.worker_main",
     "atelier_events.main",
+    "atelier_gateway.main",
     "atelier_mesh.main",
     "atelier_client.cli",
 )

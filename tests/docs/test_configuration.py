@@ -38,7 +38,8 @@ def test_every_field_stands_in_the_page_with_its_meaning() -> None:
     for settings in settings_classes():
         for name, field in settings.model_fields.items():
             assert field.description, f"{settings.__name__}.{name} says nothing"
-            assert any(f"`{environment_name(name)}`" in row and row.endswith(f"| {meaning(field)} |") for row in rows)
+            begin, end = f"| `{environment_name(settings, name)}` |", f"| {meaning(field)} |"
+            assert any(row.startswith(begin) and row.endswith(end) for row in rows)
 
 
 def test_the_tables_are_those_that_the_tool_writes() -> None:

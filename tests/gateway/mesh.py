@@ -5,7 +5,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc.aio
@@ -35,7 +35,7 @@ from atelier.video.v1.video_pb2_grpc import (
     add_VideoStreamServiceServicer_to_server,
 )
 from atelier_gateway.bootstrap import render
-from atelier_gateway.command import envoy_command
+from atelier_gateway.envoy_process import envoy_command
 from atelier_gateway.settings import GatewaySettings
 from atelier_service.server import SERVER_OPTIONS
 from atelier_service.testing.tokens import TestSigner
@@ -145,9 +145,9 @@ def settings_for(upstream: Upstream, folder: Path) -> GatewaySettings:
     address = f"127.0.0.1:{upstream.port}"
     return GatewaySettings(
         access_log=folder / "access.jsonl",
-        auth=address, storage=address, image=address, video=address, events=address,
-        events_http=f"127.0.0.1:{upstream.websocket_port}",
-        port=free_port(), internal_port=free_port(), admin_port=free_port(),
+        auth_address=address, storage_address=address, image_address=address, video_address=address,
+        events_address=address, websocket_address=f"127.0.0.1:{upstream.websocket_port}",
+        listen=f"127.0.0.1:{free_port()}", internal_listen=f"127.0.0.1:{free_port()}", admin_port=free_port(),
     )  # fmt: skip
 
 
@@ -200,7 +200,7 @@ async def knows_keys(gateway: Gateway, signer: TestSigner) -> bool:
 async def run_mesh(folder: Path, **changes: object) -> AsyncIterator[tuple[Gateway, Upstream]]:
     """The services behind an Envoy whose settings are changed by `changes`; ready."""
     async with serve(TestSigner()) as upstream:
-        settings = replace(settings_for(upstream, folder), **changes)  # type: ignore[arg-type]
+        settings = settings_for(upstream, folder).model_copy(update=changes)
         async with run_envoy(settings, folder) as gateway:
             await eventually(lambda: is_healthy(gateway), 20, "/healthz says 200")
             await eventually(lambda: knows_keys(gateway, upstream.signer), 20, "tokens are accepted")

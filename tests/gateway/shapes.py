@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -165,10 +165,11 @@ async def run_shapes(folder: Path) -> AsyncIterator[tuple[Gateway, Recorder, dic
     try:
         async with serve(TestSigner()) as upstream:
             address = f"127.0.0.1:{port}"
-            settings = replace(
-                settings_for(upstream, folder),
-                folder=folder, image=address, video=address, requests_per_s=10_000, request_burst=10_000,
-            )  # fmt: skip
+            changes = {
+                "folder": folder, "image_address": address, "video_address": address,
+                "requests_per_s": 10_000, "request_burst": 10_000,
+            }  # fmt: skip
+            settings = settings_for(upstream, folder).model_copy(update=changes)
             async with run_envoy(settings, folder) as gateway:
                 await eventually(lambda: knows_keys(gateway, upstream.signer), 20, "tokens are accepted")
                 token = upstream.signer.token("ada")

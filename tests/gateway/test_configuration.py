@@ -2,32 +2,37 @@
 
 import json
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from atelier_gateway.bootstrap import render
 from atelier_gateway.clusters import CLUSTER_OF
-from atelier_gateway.command import envoy_executable
 from atelier_gateway.contract import read_methods
+from atelier_gateway.envoy_process import envoy_executable
 from atelier_gateway.settings import GatewaySettings
 
 SETTINGS = GatewaySettings(
-    auth="127.0.0.1:1", storage="127.0.0.1:2", image="127.0.0.1:3", video="127.0.0.1:6", events="127.0.0.1:4",
-    events_http="127.0.0.1:5",
+    auth_address="127.0.0.1:1", storage_address="127.0.0.1:2", image_address="127.0.0.1:3",
+    video_address="127.0.0.1:6", events_address="127.0.0.1:4", websocket_address="127.0.0.1:5",
 )  # fmt: skip
+
+
+def changed(**fields: object) -> GatewaySettings:
+    """The same settings with other values."""
+    return SETTINGS.model_copy(update=fields)
 
 
 @pytest.mark.parametrize(
     "settings",
     [
         SETTINGS,
-        replace(SETTINGS, otlp_endpoint="http://127.0.0.1:4317"),
-        replace(SETTINGS, port=18080, internal_port=19902, admin_port=19901, image="image.example:50051"),
-        replace(SETTINGS, cors_origins=("https://app.example", "*"), host="0.0.0.0"),  # noqa: S104 - validated, not run
+        changed(otlp_endpoint="http://127.0.0.1:4317"),
+        changed(listen="[::]:18080", internal_listen="127.0.0.1:19902", admin_port=19901),
+        changed(image_address="image.example:50051"),
+        changed(cors_origins=("https://app.example", "*"), listen="0.0.0.0:8080"),
     ],
-    ids=["plain", "traced", "moved", "open"],
+    ids=["plain", "traced", "moved", "by name", "open"],
 )
 def test_envoy_accepts_the_configuration(settings: GatewaySettings, tmp_path: Path) -> None:
     configuration = tmp_path / "envoy.json"

@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import grpc.aio
@@ -29,7 +28,7 @@ async def status(gateway: Gateway, headers: dict[str, str]) -> int:
 async def test_envoy_may_start_before_auth_and_knows_its_keys_soon_after(tmp_path: Path) -> None:
     signer, port = TestSigner(), free_port()
     async with serve(signer) as somewhere_else:
-        settings = replace(settings_for(somewhere_else, tmp_path), auth=f"127.0.0.1:{port}")
+        settings = settings_for(somewhere_else, tmp_path).model_copy(update={"auth_address": f"127.0.0.1:{port}"})
         async with run_envoy(settings, tmp_path) as gateway:
             early = await gateway.rest.get("/api/v1/images/1", headers=bearer(signer))
             stub = image_pb2_grpc.ImageServiceStub(gateway.channel)
@@ -58,7 +57,7 @@ async def test_without_auth_keys_are_503_and_tokens_still_work(tmp_path: Path) -
         services = await stack.enter_async_context(serve(signer))
         auth_only = AsyncExitStack()
         auth = await auth_only.enter_async_context(serve(signer))
-        settings = replace(settings_for(services, tmp_path), auth=f"127.0.0.1:{auth.port}")
+        settings = settings_for(services, tmp_path).model_copy(update={"auth_address": f"127.0.0.1:{auth.port}"})
         gateway = await stack.enter_async_context(run_envoy(settings, tmp_path))
         await eventually(lambda: is_healthy(gateway), 10)
         await eventually(lambda: knows_keys(gateway, signer), 10)
@@ -93,7 +92,7 @@ async def test_a_service_that_is_down_is_503_without_internals_and_back_at_once(
         signer = TestSigner()
         others = await stack.enter_async_context(serve(signer))
         port = free_port()
-        settings = replace(settings_for(others, tmp_path), image=f"127.0.0.1:{port}")
+        settings = settings_for(others, tmp_path).model_copy(update={"image_address": f"127.0.0.1:{port}"})
         gateway = await stack.enter_async_context(run_envoy(settings, tmp_path))
         await eventually(lambda: knows_keys(gateway, signer), 10)
 

@@ -110,7 +110,7 @@ async def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> N
 async def test_who_calls_what_is_down_or_too_slow_is_told_so(tmp_path: Path) -> None:
     signer = TestSigner()
     async with serve(signer) as others:
-        settings = replace(settings_for(others, tmp_path), image=f"127.0.0.1:{free_port()}")
+        settings = settings_for(others, tmp_path).model_copy(update={"image_address": f"127.0.0.1:{free_port()}"})
         async with run_envoy(settings, tmp_path) as gateway:
             await eventually(lambda: knows_keys(gateway, signer), 20)
             for door in (GRPC, GRPC_WEB):

@@ -9,7 +9,7 @@ import pytest
 from atelier_mesh.ports import Ports
 from atelier_mesh.preflight import check_names, check_programs
 from atelier_mesh.program import Program
-from atelier_mesh.programs import service_programs
+from atelier_mesh.programs import gateway_program, service_programs
 from atelier_mesh.secrets import Secrets
 from atelier_mesh.settings import MeshSettings
 from atelier_service.configuration import ConfigurationError
@@ -21,9 +21,9 @@ SECRET = "c" * 43
 @pytest.fixture
 def programs(tmp_path: Path) -> list[Program]:
     """Our own processes, on a state folder without a catalogue of the user's."""
-    return service_programs(
-        MeshSettings(state_dir=tmp_path), Ports.following(8080), Secrets(KEY, SECRET, "access", "secret")
-    )
+    settings, ports = MeshSettings(state_dir=tmp_path), Ports.following(8080)
+    services = service_programs(settings, ports, Secrets(KEY, SECRET, "access", "secret"))
+    return [*services, gateway_program(settings, ports)]
 
 
 def with_variable(programs: list[Program], name: str, value: str) -> list[Program]:
@@ -46,6 +46,7 @@ def test_nothing_is_wrong_with_the_defaults(programs: list[Program]) -> None:
         ("ATELIER_HEARTBEAT_S", "-1", "atelier-events: ATELIER_HEARTBEAT_S=-1: "),
         ("ATELIER_MAX_QUEUED", "1.5", "ATELIER_MAX_QUEUED=1.5: "),
         ("ATELIER_HF_ENDPOINT", "mirror", "ATELIER_HF_ENDPOINT=mirror: "),
+        ("ATELIER_GATEWAY_MAX_STREAMS", "0", "gateway: ATELIER_GATEWAY_MAX_STREAMS=0: "),
         ("ATELIER_SERVICE_SECRETS", "no JSON", "ATELIER_SERVICE_SECRETS: should be JSON"),
     ],
 )
@@ -97,7 +98,10 @@ def test_names_that_are_no_setting_or_have_no_effect_are_warned_of(programs: lis
         "ATELIER_IMAGE_WORKRES": "2",
         "ATELIER_COLOUR_OF_THE_WALLS": "blue",
         "ATELIER_DATABASE_URL": "sqlite:///elsewhere.db",
+        "ATELIER_GATEWAY_LISTEN": "0.0.0.0:443",
+        "ATELIER_GATEWAY_MAX_STREAM": "9",
         # These are in order.
+        "ATELIER_GATEWAY_MAX_STREAMS": "9",
         "ATELIER_PORT": "8080",
         "ATELIER_URL": "http://127.0.0.1:8080",
         "ATELIER_DEVICE": "cpu",
@@ -107,5 +111,7 @@ def test_names_that_are_no_setting_or_have_no_effect_are_warned_of(programs: lis
     assert check_names(programs, environment) == [
         "ATELIER_COLOUR_OF_THE_WALLS is no setting",
         "ATELIER_DATABASE_URL has no effect here: the launcher sets it itself",
+        "ATELIER_GATEWAY_LISTEN has no effect here: the launcher sets it itself",
+        "ATELIER_GATEWAY_MAX_STREAM is no setting; did you mean ATELIER_GATEWAY_MAX_STREAMS?",
         "ATELIER_IMAGE_WORKRES is no setting; did you mean ATELIER_IMAGE_WORKERS?",
     ]
