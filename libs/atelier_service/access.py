@@ -23,6 +23,8 @@ class Access:
     caller: access_pb2.Caller.ValueType
     may_finish: bool
     """A download that has begun may finish when its credential ends."""
+    job_token: bool
+    """The token of a job may call it."""
     streams: bool
     """It answers with a stream."""
     answer: str
@@ -35,11 +37,16 @@ class Access:
 
     def check(self, principal: "Principal") -> None:
         """Raises PermissionDeniedError when the caller's credential is not for this."""
+        if principal.job is not None and not self.job_token:
+            raise PermissionDeniedError("JOB_TOKEN", "the token of a job opens the files of that job alone")
         if self.caller == access_pb2.SERVICE:
             if not (principal.is_service or principal.actor):
                 raise PermissionDeniedError("SERVICE_REQUIRED", "only a service of the mesh may do this")
+        elif self.caller == access_pb2.WORKER:
+            if not principal.is_worker:
+                raise PermissionDeniedError("WORKER_REQUIRED", "only a worker may do this")
         elif self.caller == access_pb2.ANY_USER:
-            if principal.is_service:
+            if principal.is_service or principal.is_worker:
                 raise _without_scope("")
         elif not self.scope or self.scope not in principal.scopes:
             if self.scope == "admin":
@@ -52,7 +59,7 @@ def access_of(method: str) -> Access:
     found = _method(method)
     rule = access_pb2.AccessRule() if found is None else found.GetOptions().Extensions[access_pb2.access]
     streams, answer = (False, "") if found is None else (found.server_streaming, found.output_type.full_name)
-    return _access(rule.scope, rule.caller, rule.may_finish, streams, answer)
+    return _access(rule.scope, rule.caller, rule.may_finish, rule.job_token, streams, answer)
 
 
 @cache
@@ -60,10 +67,12 @@ def _access(
     scope: access_pb2.Scope.ValueType,
     caller: access_pb2.Caller.ValueType,
     may_finish: bool,
+    job_token: bool,
     streams: bool,
     answer: str,
 ) -> Access:
-    return Access(access_pb2.Scope.Name(scope).lower() if scope else "", caller, may_finish, streams, answer)
+    name = access_pb2.Scope.Name(scope).lower() if scope else ""
+    return Access(name, caller, may_finish, job_token, streams, answer)
 
 
 def _method(method: str) -> MethodDescriptor | None:

@@ -27,6 +27,23 @@ LEEWAY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
+class JobGrant:
+    """What the token of a job opens: the files that one claim of the job stores, and those that the job reads."""
+
+    kind: str
+    job_id: str
+    epoch: int
+    """Of the claim: an attempt that is fenced off stores nothing under the epoch of the next one."""
+    asset_ids: frozenset[str]
+    """Assets of the owner that the job's spec names."""
+
+    @property
+    def key_prefix(self) -> str:
+        """How every write-once key of this claim begins."""
+        return f"{self.kind}/{self.job_id}/{self.epoch}/"
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A caller: `subject` is a user id, or `service:<name>`; `actor` is the service that acts on the user's behalf."""
 
@@ -42,6 +59,8 @@ class Principal:
     """When the credential ends, in seconds since the epoch: the token, or the key that was sent."""
     signed: tuple[str, Mapping[str, str]] | None = None
     """The one route and resource that a signed URL opens; None for every other credential."""
+    job: JobGrant | None = None
+    """The one job whose files a worker's token for it opens; None for every other credential."""
     token: str = field(default="", repr=False)
 
     @property
@@ -53,6 +72,11 @@ class Principal:
     def is_service(self) -> bool:
         """A part of the mesh, acting for itself."""
         return "service" in self.roles
+
+    @property
+    def is_worker(self) -> bool:
+        """A worker, acting for itself."""
+        return "worker" in self.roles
 
 
 _principal: ContextVar[Principal | None] = ContextVar("atelier_principal", default=None)
@@ -147,6 +171,7 @@ class TokenVerifier:
             actor=str((claims.get("act") or {}).get("sub", "")),
             scopes=frozenset({"read"} if signed else str(claims.get("scope", "")).split()),
             signed=signed,
+            job=_job_grant(claims.get("job")),
             from_key=bool(claims.get("from_key")),
             end_s=float(claims.get("key_exp", math.inf)) if claims.get("from_key") else float(claims["exp"]),
             token=token,
@@ -172,6 +197,12 @@ class TokenVerifier:
             self._known = frozenset(k["kid"] for k in keys["keys"])
             self._fetched_s = time.monotonic()
             self._verified.clear()
+
+
+def _job_grant(claim: Mapping[str, Any] | None) -> JobGrant | None:
+    if claim is None:
+        return None
+    return JobGrant(str(claim["kind"]), str(claim["id"]), int(claim["epoch"]), frozenset(map(str, claim["assets"])))
 
 
 def _key_id(token: str) -> str:

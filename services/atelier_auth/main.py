@@ -97,7 +97,13 @@ async def serve(settings: AuthSettings, clock: Clock | None = None) -> AsyncIter
             await keys.ensure(text, user_id=settings.bootstrap_user, display_name="development key")
         own = {name: secret.get_secret_value() for name, secret in settings.service_secrets.items()}
         urls = SignedUrls(signing_keys, signer, clock, lifetime_s=settings.signed_url_lifetime_s)
-        mesh = MeshTokens(store, issuer, ServiceSecrets(own, settings.service_secret.get_secret_value()))
+        mesh = MeshTokens(
+            store,
+            issuer,
+            ServiceSecrets(own, settings.service_secret.get_secret_value()),
+            job_services=settings.job_services,
+            worker_services=settings.worker_services,
+        )
 
         def register(server: grpc.aio.Server) -> None:
             auth_pb2_grpc.add_AuthServiceServicer_to_server(

@@ -13,6 +13,7 @@ from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
 from atelier.type.v1 import access_pb2
 from atelier_auth.domain.api_key import ApiKey
 from atelier_auth.domain.api_keys import ApiKeys
+from atelier_auth.domain.claims import JobClaim
 from atelier_auth.domain.key_set import KeySet
 from atelier_auth.domain.mesh_tokens import MeshTokens
 from atelier_auth.domain.revocations import Revocations
@@ -126,9 +127,24 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         self, request: auth_pb2.CreateDelegatedTokenRequest, context: Context
     ) -> auth_pb2.CreateDelegatedTokenResponse:
         """A token with which a service acts for a user."""
-        principal = current_principal()
-        token = await self._mesh.on_behalf_of(request.user_id, actor=principal.subject, is_service=principal.is_service)
+        token = await self._mesh.on_behalf_of(request.user_id, caller=current_principal().subject)
         return auth_pb2.CreateDelegatedTokenResponse(access_token=token.text, expires_in_s=token.lifetime_s)
+
+    async def CreateJobToken(
+        self, request: auth_pb2.CreateJobTokenRequest, context: Context
+    ) -> auth_pb2.CreateJobTokenResponse:
+        """A token that opens the files of one job for its worker."""
+        job = JobClaim(
+            kind=request.kind, job_id=request.job_id, epoch=request.epoch, asset_ids=tuple(request.asset_ids)
+        )
+        token = await self._mesh.for_job(
+            request.user_id,
+            job,
+            worker=request.worker,
+            caller=current_principal().subject,
+            lifetime_s=request.expires_in_s,
+        )
+        return auth_pb2.CreateJobTokenResponse(access_token=token.text, expires_in_s=token.lifetime_s)
 
     async def WatchRevokedKeys(
         self, request: auth_pb2.WatchRevokedKeysRequest, context: Context

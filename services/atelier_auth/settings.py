@@ -38,6 +38,15 @@ class AuthSettings(ServiceSettings):
         default_factory=dict,
         description="JSON object: service name to its own secret, which then replaces the shared one",
     )
+    job_services: tuple[str, ...] = Field(
+        default=("atelier-image", "atelier-video", "atelier-image-worker", "atelier-video-worker"),
+        description="JSON list: names of the services that serve jobs, which alone get tokens on behalf of users",
+    )
+    worker_services: tuple[str, ...] = Field(
+        default=(),
+        description="JSON list: names of the workers, whose token opens what is for workers and nothing else; give each"
+        " a secret of its own in service_secrets",
+    )
     token_lifetime_s: int = Field(default=300, ge=60, le=900, description="seconds that a token lives")
     signed_url_lifetime_s: int = Field(
         default=900,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import grpc.aio
@@ -20,7 +21,7 @@ from atelier_service.errors import (
     InvalidArgumentError,
 )
 from atelier_service.http import request_header, set_http
-from atelier_service.identity import current_principal
+from atelier_service.identity import Principal, current_principal
 from atelier_service.paging import decode_token, encode_token, fitting, page_size
 from atelier_service.url_signing import UrlSigner
 from atelier_storage.content import content_headers
@@ -106,7 +107,7 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         """The bytes, or a part; headers leave when the first of them are here, so S3 being away is a clean 503."""
         principal = current_principal()
         owner = principal.subject
-        asset = await self._library.find(owner, request.id)
+        asset = await self._library.find(owner, request.id, visible=partial(_opens, principal))
         blob = asset.blob
         try:
             plan = plan_content(
@@ -154,6 +155,12 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         owner = principal.subject if principal.actor else None
         count = await self._library.remove_job(owner, request.job_id, request.keep_epoch, request.up_to_epoch)
         return storage_pb2.DeleteJobAssetsResponse(deleted_count=count)
+
+
+def _opens(principal: Principal, asset: Asset) -> bool:
+    """Whether the caller's credential opens this asset of its subject: the token of a job opens those of the job."""
+    grant = principal.job
+    return grant is None or asset.id in grant.asset_ids or asset.origin.job_id == grant.job_id
 
 
 def _position(page_token: str) -> tuple[int, str]:

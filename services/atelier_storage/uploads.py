@@ -23,16 +23,14 @@ class IncomingUpload:
     async def open(self, principal: Principal) -> Origin:
         """Reads the first message, and answers what it says of the file to come.
 
-        Raises InvalidArgumentError for fields that break the contract's rules, and PermissionDeniedError for fields of
-        services in the hands of a user; AbortedError as `chunks` does.
+        Raises InvalidArgumentError for fields that break the contract's rules, and PermissionDeniedError for fields
+        that the caller's credential does not cover; AbortedError as `chunks` does.
         """
         request = await self._next()
         if request is None:
             raise InvalidArgumentError.of_field("file", "is missing", reason="EMPTY_FILE")
         validate(request)
-        if (request.job_id or request.epoch or request.write_once_key) and not principal.actor:
-            text = "only services may set job_id, epoch and write_once_key"
-            raise PermissionDeniedError("SERVICES_ONLY", text)
+        _check_job(request, principal)
         self._first = request.file.data
         return Origin(
             owner=principal.subject,
@@ -62,3 +60,16 @@ class IncomingUpload:
             raise self._pace.stalled() from error
         self._pace.came(len(request.file.data) if request else 0, time.monotonic() - began_s)
         return request
+
+
+def _check_job(request: storage_pb2.CreateAssetRequest, principal: Principal) -> None:
+    """What a job made is stored with the token of that job, under the epoch of its claim; everything else without."""
+    grant = principal.job
+    if grant is None:
+        if (request.job_id or request.epoch or request.write_once_key) and not principal.actor:
+            text = "only the worker of a job may set job_id, epoch and write_once_key"
+            raise PermissionDeniedError("SERVICES_ONLY", text)
+    elif (request.job_id, request.epoch) != (grant.job_id, grant.epoch) or not request.write_once_key.startswith(
+        grant.key_prefix
+    ):
+        raise PermissionDeniedError("JOB_TOKEN", "the token of a job stores files of that job and epoch alone")

@@ -17,7 +17,12 @@ from atelier_service.access import access_of
 from tests.docs.page import ROOT, Page
 
 LOADED = (auth_pb2, events_pb2, image_pb2, storage_pb2, video_pb2)  # their descriptors, that is
-CALLERS = {access_pb2.ANYBODY: "none", access_pb2.ANY_USER: "of any user", access_pb2.SERVICE: "of a service"}
+CALLERS = {
+    access_pb2.ANYBODY: "none",
+    access_pb2.ANY_USER: "of any user",
+    access_pb2.SERVICE: "of a service",
+    access_pb2.WORKER: "of a worker",
+}
 PAGE = Page("docs/contracts.md")
 DESCRIPTORS = ROOT / "gateway/atelier_gateway/envoy/atelier.binpb"
 OPENAPI = json.loads((ROOT / "gateway/atelier_gateway/envoy/openapi.json").read_text("utf-8"))

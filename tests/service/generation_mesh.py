@@ -79,7 +79,9 @@ async def generation_mesh(
 ) -> AsyncIterator[GenerationMesh[OwnerT]]:
     """Everything but the worker, which the test starts."""
     api_port, storage_port = free_ports(2)
-    auth_settings_ = auth_settings(folder, new_dev_key()).model_copy(update={"service_secrets": {}})
+    services = ("atelier-image", "atelier-image-worker", "atelier-video", "atelier-video-worker")
+    changes = {"service_secrets": {}, "job_services": services, "worker_services": ()}
+    auth_settings_ = auth_settings(folder, new_dev_key()).model_copy(update=changes)
     async with running_auth(auth_settings_) as auth:
         storage_settings = StorageSettings(
             listen=f"127.0.0.1:{storage_port}",

@@ -28,7 +28,8 @@ class TestSigner:
     ) -> str:
         """A token of `subject`; `claims` are added or replace what is set here."""
         now = int(time.time())
-        scopes = "" if "service" in roles else "read submit keys admin" if "admin" in roles else "read submit keys"
+        users = "read submit keys admin" if "admin" in roles else "read submit keys"
+        scopes = "" if {"service", "worker"} & set(roles) else users
         body = {
             "iss": ISSUER, "aud": [AUDIENCE], "sub": subject, "roles": list(roles), "iat": now, "scope": scopes,
             "exp": int(now + lifetime_s), "jti": uuid7(), **claims,

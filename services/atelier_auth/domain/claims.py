@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 ISSUER = "atelier"
@@ -10,6 +11,22 @@ AUDIENCE = "atelier"
 ROLE_USER = "user"
 ROLE_ADMIN = "admin"
 ROLE_SERVICE = "service"
+ROLE_WORKER = "worker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobClaim:
+    """One claim of a job by a worker, as the token for it names it."""
+
+    kind: str
+    job_id: str
+    epoch: int
+    asset_ids: Sequence[str] = ()
+    """Assets of the owner that the job reads."""
+
+    def to_json(self) -> dict[str, object]:
+        """The value of the claim `job`."""
+        return {"kind": self.kind, "id": self.job_id, "epoch": self.epoch, "assets": list(self.asset_ids)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +46,8 @@ class Claims:
     """When that key ends, if ever."""
     actor: str = ""
     """`service:<name>` where a service acts for the subject (RFC 8693 `act`)."""
+    job: JobClaim | None = None
+    """The one job whose files the token opens; None for every other token."""
     issue_s: int
     expire_s: int
     token_id: str
@@ -53,6 +72,8 @@ class Claims:
             claims["key_exp"] = self.key_expire_s
         if self.actor:
             claims["act"] = {"sub": self.actor}
+        if self.job is not None:
+            claims["job"] = self.job.to_json()
         return claims
 
 

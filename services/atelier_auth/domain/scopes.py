@@ -15,6 +15,12 @@ EVERY_SCOPE = (READ, SUBMIT, KEYS, ADMIN)
 OF_A_PAGE = frozenset({READ, SUBMIT})
 """What a token is for unless other scopes are asked for."""
 
+OF_A_SIGNED_URL = frozenset({READ, SUBMIT})
+"""What the service that serves a signed URL may do on behalf of whoever signed it."""
+
+OF_A_JOB = frozenset({READ, SUBMIT})
+"""What a worker may do on behalf of a job's owner, within what the job's token opens."""
+
 OF_A_KEY = frozenset({READ, SUBMIT, KEYS})
 """What a key is for unless other scopes are asked for; an administrator's besides for ADMIN."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 
 from atelier_auth.domain.api_key import ApiKey
-from atelier_auth.domain.claims import ROLE_ADMIN, ROLE_SERVICE, ROLE_USER, Claims, Token
+from atelier_auth.domain.claims import ROLE_ADMIN, ROLE_SERVICE, ROLE_USER, ROLE_WORKER, Claims, JobClaim, Token
 from atelier_auth.domain.ports import Signer
-from atelier_auth.domain.scopes import ADMIN, OF_A_PAGE, ordered
+from atelier_auth.domain.scopes import ADMIN, OF_A_JOB, OF_A_SIGNED_URL, ordered
 from atelier_auth.domain.signing_keys import SigningKeys
 from atelier_service.clock import Clock
 
@@ -40,9 +40,18 @@ class TokenIssuer:
         """A token of a service of the mesh."""
         return await self._issue(f"service:{service}", (ROLE_SERVICE,))
 
+    async def for_worker(self, service: str) -> Token:
+        """A token of a worker, whose service is called so."""
+        return await self._issue(f"service:{service}", (ROLE_WORKER,))
+
     async def on_behalf_of(self, user_id: str, *, actor: str) -> Token:
-        """A token of a user for the service `actor` (`service:<name>`). It reads and submits, and no more."""
-        return await self._issue(user_id, (ROLE_USER,), OF_A_PAGE, actor=actor)
+        """A token of a user for the service `actor` (`service:<name>`). It reads, and no more."""
+        return await self._issue(user_id, (ROLE_USER,), OF_A_SIGNED_URL, actor=actor)
+
+    async def for_job(self, user_id: str, job: JobClaim, *, actor: str, lifetime_s: int) -> Token:
+        """A token of a user for the worker `actor` (`service:<name>`), which opens the files of that job alone."""
+        end_us = self._clock.now_us() + lifetime_s * 1_000_000
+        return await self._issue(user_id, (ROLE_USER,), OF_A_JOB, actor=actor, end_us=end_us, job=job)
 
     async def _issue(
         self,
@@ -55,6 +64,7 @@ class TokenIssuer:
         end_us: int | None = None,
         from_key: bool = False,
         key_expire_s: int | None = None,
+        job: JobClaim | None = None,
     ) -> Token:
         ring = await self._keys.ring()
         now_us = self._clock.now_us()
@@ -71,6 +81,7 @@ class TokenIssuer:
             key_expire_s=key_expire_s,
             key_id=key_id,
             actor=actor,
+            job=job,
             issue_s=issue_s,
             expire_s=expire_s,
             token_id=uuid.uuid4().hex,

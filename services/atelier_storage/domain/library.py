@@ -21,6 +21,10 @@ from atelier_storage.domain.ports import BlobStore, Catalogue, Draft, Spool, Spo
 _log = structlog.get_logger(__name__)
 
 
+def _every_asset(_asset: Asset) -> bool:
+    return True
+
+
 class Library:
     """Assets of all owners; who may ask for what is decided by the owner that each call names."""
 
@@ -68,10 +72,13 @@ class Library:
                 await self._discard([blob.key])
         return asset
 
-    async def find(self, owner: str, asset_id: str) -> Asset:
-        """The owner's asset; raises NotFoundError, also for somebody else's."""
+    async def find(self, owner: str, asset_id: str, *, visible: Callable[[Asset], bool] = _every_asset) -> Asset:
+        """The owner's asset, among those that the caller's credential makes `visible`.
+
+        Raises NotFoundError, also for another owner's and for one that is not visible.
+        """
         asset = await self._catalogue.find(owner, asset_id)
-        if asset is None:
+        if asset is None or not visible(asset):
             raise _not_found()
         return asset
 

@@ -88,6 +88,8 @@ def auth_settings(folder: Path, dev_key: str, database_url: str = "") -> AuthSet
         bootstrap_api_key=SecretStr(dev_key),
         service_secret=SecretStr(SHARED_SECRET),
         service_secrets={"atelier-image-worker": SecretStr(WORKER_SECRET)},
+        job_services=("atelier-image", "atelier-video"),
+        worker_services=("atelier-image-worker", "atelier-video-worker"),
         last_use_collect_s=0.05,
     )
 

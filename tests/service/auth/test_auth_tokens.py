@@ -103,12 +103,11 @@ async def test_a_wrong_secret_and_a_wrong_name_are_the_same_refusal(
 
 async def test_a_service_acts_for_a_user_and_the_token_names_it(auth: RunningAuth) -> None:
     await auth.as_user("ada")
-    worker = await auth.as_service("atelier-image-worker", WORKER_SECRET)
     request = auth_pb2.CreateDelegatedTokenRequest(user_id="ada")
-    answer = await auth.auth.CreateDelegatedToken(request, metadata=worker)
+    answer = await auth.auth.CreateDelegatedToken(request, metadata=await auth.as_service())
     claims = await claims_of(auth, answer.access_token)
     assert (claims["sub"], claims["roles"]) == ("ada", ["user"])
-    assert claims["act"] == {"sub": "service:atelier-image-worker"}
+    assert claims["act"] == {"sub": "service:atelier-image"}
     assert answer.expires_in_s == 300
 
 

@@ -102,6 +102,22 @@ class Client:
         return await self.stub.ListAssets(request, metadata=self.metadata, timeout=10)  # type: ignore[no-any-return]
 
 
+class Worker(Client):
+    """One claim of a job: a caller with the token of that job."""
+
+    def __init__(
+        self, channel: grpc.aio.Channel, subject: str, job_id: str, epoch: int, reads: tuple[str, ...]
+    ) -> None:
+        job = {"kind": "image", "id": job_id, "epoch": epoch, "assets": list(reads)}
+        super().__init__(channel, subject, act={"sub": "service:image-worker"}, job=job)
+        self._fields = {"job_id": job_id, "epoch": epoch}
+        self._prefix = f"image/{job_id}/{epoch}/"
+
+    async def store(self, data: bytes, name: str = "0", **fields: Any) -> storage_pb2.Asset:
+        """A file of the job, called so among those of the claim."""
+        return await self.upload(data, **{**self._fields, "write_once_key": self._prefix + name, **fields})
+
+
 class Storage:
     """A running service, and the bucket that it keeps its blobs in."""
 
@@ -114,9 +130,13 @@ class Storage:
     def caller(self, subject: str = "ada", **claims: Any) -> Client:
         return Client(self.channel, subject, **claims)
 
-    def worker(self, subject: str = "ada") -> Client:
-        """A service that acts on behalf of a user."""
-        return Client(self.channel, subject, act={"sub": "service:image-worker"})
+    def worker(self, subject: str = "ada", job_id: str = "j", epoch: int = 1, *, reads: tuple[str, ...] = ()) -> Worker:
+        """The worker that has claimed a job of a user, which reads these assets."""
+        return Worker(self.channel, subject, job_id, epoch, reads)
+
+    def service(self, subject: str = "ada") -> Client:
+        """A service that acts on behalf of a user, for no job."""
+        return Client(self.channel, subject, act={"sub": "service:image"})
 
     def keys(self) -> list[str]:
         """The keys of all blobs, as S3 has them."""

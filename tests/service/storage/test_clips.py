@@ -31,7 +31,7 @@ async def test_a_clip_is_taken_as_what_it_is_and_any_part_of_it_is_answered(
     storage: Storage, tmp_path: Path, container: Container, count: int, width_px: int, height_px: int
 ) -> None:
     data = clip(tmp_path / "clip", container, count, width_px, height_px)
-    asset = await storage.worker().upload(data, job_id="job-1", epoch=1, write_once_key="video/job-1/1/clip")
+    asset = await storage.worker().store(data, "clip")
     assert (asset.content_type, asset.width_px, asset.height_px) == (CONTENT_TYPES[container], width_px, height_px)
 
     middle = len(data) // 2
@@ -52,7 +52,7 @@ async def test_a_part_of_a_clip_is_taken_and_gives_its_frames_back(
     parts = FrameParts(width_px, height_px)
     frame = moving_frame(5, width_px, height_px)
     (part,) = parts.add(np.stack([frame] * 16))
-    asset = await storage.worker().upload(part.data, job_id="job-1", epoch=1, write_once_key="video/job-1/1/frames/0")
+    asset = await storage.worker().store(part.data, "frames/0")
     assert (asset.content_type, asset.width_px, asset.height_px) == (PART_CONTENT_TYPE, width_px, height_px)
     stored = (await storage.caller().content(asset.id)).data
     assert np.array_equal(decode_frame(stored, 15), frame)
@@ -64,11 +64,11 @@ async def test_an_animation_of_a_job_counts_one_frame_and_that_of_a_stranger_all
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await storage.caller().upload(data)
     assert refusal(caught.value).reason == "TOO_MANY_PIXELS"
-    asset = await storage.worker().upload(data, job_id="job-1")
+    asset = await storage.worker().store(data)
     assert (asset.width_px, asset.height_px) == (4000, 4000)
 
 
 async def test_a_picture_of_too_many_pixels_is_refused_to_a_job_too(storage: Storage) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await storage.worker().upload(pictures.bomb_png(), job_id="job-1")
+        await storage.worker().store(pictures.bomb_png())
     assert refusal(caught.value).reason == "TOO_MANY_PIXELS"

@@ -84,7 +84,7 @@ async def test_a_page_that_ends_the_list_promises_no_other(storage: Storage) -> 
 
 async def test_the_list_can_be_of_one_source(storage: Storage) -> None:
     upload = await storage.caller().upload(pictures.png())
-    made = await storage.worker().upload(pictures.png(), job_id="j")
+    made = await storage.worker().store(pictures.png())
     assert list((await storage.caller().page(source=Asset.UPLOAD)).assets) == [upload]
     assert list((await storage.caller().page(source=Asset.JOB)).assets) == [made]
 
@@ -97,16 +97,17 @@ async def test_a_page_token_of_ones_own_making_is_refused(storage: Storage, toke
 
 
 async def test_a_jobs_losing_epochs_are_removed_by_services_only(storage: Storage) -> None:
-    worker = storage.worker("ada")
     for epoch in (1, 2):
-        await worker.upload(pictures.png(epoch), job_id="j", epoch=epoch, write_once_key=f"image/j/{epoch}/0")
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await storage.caller("ada").delete_job("j")
-    assert refusal(caught.value).code == "PERMISSION_DENIED"
-    assert await storage.worker("bob").delete_job("j") == 0
-    assert await worker.delete_job("j", keep_epoch=2) == 1
-    assert [a.width_px for a in (await worker.page()).assets] == [2]
+        await storage.worker("ada", "j", epoch).store(pictures.png(epoch))
+    for caller in (storage.caller("ada"), storage.worker("ada", "j", 2), storage.caller("w", roles=("worker",))):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await caller.delete_job("j")
+        assert refusal(caught.value).code == "PERMISSION_DENIED"
+    service = storage.service("ada")
+    assert await storage.service("bob").delete_job("j") == 0
+    assert await service.delete_job("j", keep_epoch=2) == 1
+    assert [a.width_px for a in (await storage.caller("ada").page()).assets] == [2]
     assert len(storage.keys()) == 1
     assert await storage.caller("service:image", roles=("service",)).delete_job("j") == 1
-    assert await worker.delete_job("j") == 0
+    assert await service.delete_job("j") == 0
     assert storage.keys() == []

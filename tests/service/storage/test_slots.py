@@ -123,7 +123,7 @@ async def test_one_callers_slow_uploads_stop_neither_others_nor_results(s3_serve
             assert (answer.code, answer.reason) == ("RESOURCE_EXHAUSTED", "TOO_MANY_UPLOADS")
             assert answer.retry_s > 0
             assert (await storage.caller("ada").upload(DATA)).sha256
-            assert (await storage.worker("mallory").upload(DATA, job_id="j", write_once_key="k")).sha256
+            assert (await storage.worker("mallory").store(DATA)).sha256
         await eventually(lambda: takes(storage.caller("mallory")), timeout_s=30, what="the slots are free again")
 
 
@@ -132,9 +132,7 @@ async def test_all_callers_together_do_not_stop_results(s3_server: S3Server, tmp
     async with running(s3_server, settings) as storage:
         async with full(storage.caller("mallory"), 1), full(storage.caller("eve"), 1):
             assert await has_no_slot(storage.caller("ada"))
-            stored = await asyncio.gather(
-                *(storage.worker("ada").upload(DATA, job_id="j", write_once_key=f"k{k}") for k in range(5))
-            )
+            stored = await asyncio.gather(*(storage.worker("ada").store(DATA, f"{k}") for k in range(5)))
         assert len({asset.id for asset in stored}) == 5
         await eventually(lambda: takes(storage.caller("ada")), timeout_s=30, what="a slot for her too")
 
@@ -167,7 +165,7 @@ async def test_one_callers_stalled_downloads_stop_no_others(s3_server: S3Server,
         assert answer.retry_s > 0
         assert (await mallory.content(his.id, if_none_match=f'"{his.sha256}"')).headers["x-http-code"] == "304"
         assert (await ada.content(hers.id)).data == data
-        assert (await storage.worker("mallory").content(his.id)).data == data
+        assert (await storage.worker("mallory", reads=(his.id,)).content(his.id)).data == data
         for call in stalled:
             call.cancel()
 

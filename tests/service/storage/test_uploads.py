@@ -112,9 +112,7 @@ async def test_uploads_and_bytes_are_counted(storage: Storage) -> None:
 
 
 async def test_a_services_upload_names_its_job(storage: Storage) -> None:
-    asset = await storage.worker("ada").upload(
-        pictures.png(), job_id="job-1", epoch=3, write_once_key="image/job-1/3/0"
-    )
+    asset = await storage.worker("ada", "job-1", 3).store(pictures.png())
     assert (asset.source, asset.job_id) == (Asset.JOB, "job-1")
     assert await storage.caller("ada").get(asset.id) == asset
 
@@ -129,26 +127,24 @@ async def test_a_user_may_not_set_the_fields_of_services(storage: Storage, field
 
 async def test_a_write_once_key_answers_the_first_asset_to_the_same_content(storage: Storage) -> None:
     worker = storage.worker()
-    first = await worker.upload(pictures.png(), job_id="j", write_once_key="k")
-    assert await worker.upload(pictures.png(), job_id="j", write_once_key="k") == first
-    assert len((await worker.page()).assets) == 1
+    first = await worker.store(pictures.png())
+    assert await worker.store(pictures.png()) == first
+    assert len((await storage.caller().page()).assets) == 1
 
 
 async def test_another_content_under_a_write_once_key_already_exists(storage: Storage) -> None:
     worker = storage.worker()
-    await worker.upload(pictures.png(), job_id="j", write_once_key="k")
+    await worker.store(pictures.png())
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await worker.upload(pictures.png(colour="blue"), job_id="j", write_once_key="k")
+        await worker.store(pictures.png(colour="blue"))
     assert (refusal(caught.value).code, refusal(caught.value).reason) == ("ALREADY_EXISTS", "WRITE_ONCE_KEY_TAKEN")
     assert len(storage.keys()) == 1
-    assert (await storage.worker("bob").upload(pictures.png(), job_id="j", write_once_key="k")).id
+    assert (await storage.worker("bob").store(pictures.png())).id
 
 
 async def test_of_two_contents_at_once_under_one_key_one_wins(storage: Storage) -> None:
     colours = ("red", "green", "blue", "white")
-    uploads = (
-        storage.worker().upload(pictures.png(colour=c), job_id="j", write_once_key="k") for c in (*colours, *colours)
-    )
+    uploads = (storage.worker().store(pictures.png(colour=c)) for c in (*colours, *colours))
     answers = await asyncio.gather(*uploads, return_exceptions=True)
     won = [a for a in answers if isinstance(a, Asset)]
     lost = [refusal(a).code for a in answers if isinstance(a, grpc.aio.AioRpcError)]

@@ -543,7 +543,7 @@ class CreateDelegatedTokenRequest(_message.Message):
 
     USER_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
-    """The job's owner."""
+    """The user."""
     def __init__(
         self,
         *,
@@ -559,7 +559,7 @@ Global___CreateDelegatedTokenRequest: _TypeAlias = CreateDelegatedTokenRequest  
 
 @_typing.final
 class CreateDelegatedTokenResponse(_message.Message):
-    """A token on behalf of the owner."""
+    """A token on behalf of the user."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -582,3 +582,77 @@ class CreateDelegatedTokenResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateDelegatedTokenResponse: _TypeAlias = CreateDelegatedTokenResponse  # noqa: Y015
+
+@_typing.final
+class CreateJobTokenRequest(_message.Message):
+    """For which claim of which job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    WORKER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    ASSET_IDS_FIELD_NUMBER: _builtins.int
+    EXPIRES_IN_S_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The job's owner."""
+    worker: _builtins.str
+    """The service whose worker has claimed the job, such as `atelier-image-worker`."""
+    kind: _builtins.str
+    """The kind of the job."""
+    job_id: _builtins.str
+    """The job."""
+    epoch: _builtins.int
+    """The epoch of the claim, under which the worker stores files."""
+    expires_in_s: _builtins.int
+    """Seconds until the lease ends, and the token with it."""
+    @_builtins.property
+    def asset_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Assets of the owner that the job reads, besides its own."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        worker: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        job_id: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        asset_ids: _abc.Iterable[_builtins.str] | None = ...,
+        expires_in_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_ids", b"asset_ids", "epoch", b"epoch", "expires_in_s", b"expires_in_s", "job_id", b"job_id", "kind", b"kind", "user_id", b"user_id", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateJobTokenRequest: _TypeAlias = CreateJobTokenRequest  # noqa: Y015
+
+@_typing.final
+class CreateJobTokenResponse(_message.Message):
+    """A token for the job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
+    EXPIRES_IN_S_FIELD_NUMBER: _builtins.int
+    access_token: _builtins.str
+    """The JWT; its `act` claim names the worker's service, its `job` claim the job, the epoch and the assets."""
+    expires_in_s: _builtins.int
+    """Seconds that it lives."""
+    def __init__(
+        self,
+        *,
+        access_token: _builtins.str = ...,
+        expires_in_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "expires_in_s", b"expires_in_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateJobTokenResponse: _TypeAlias = CreateJobTokenResponse  # noqa: Y015

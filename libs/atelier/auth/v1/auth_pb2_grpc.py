@@ -84,6 +84,11 @@ class AuthServiceStub:
                 request_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateDelegatedTokenRequest.SerializeToString,
                 response_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateDelegatedTokenResponse.FromString,
                 _registered_method=True)
+        self.CreateJobToken = channel.unary_unary(
+                '/atelier.auth.v1.AuthService/CreateJobToken',
+                request_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateJobTokenRequest.SerializeToString,
+                response_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateJobTokenResponse.FromString,
+                _registered_method=True)
 
 
 class AuthServiceServicer:
@@ -166,8 +171,18 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateDelegatedToken(self, request, context):
-        """Internal. A token on behalf of a job's owner, for a service. Not reachable through the gateway.
-        Errors: PERMISSION_DENIED (the caller is no service), NOT_FOUND (no such user).
+        """Internal. A token that reads on behalf of a user, for a service that serves what a signed URL opens. Not reachable
+        through the gateway.
+        Errors: PERMISSION_DENIED (the caller is no service that serves jobs), NOT_FOUND (no such user).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateJobToken(self, request, context):
+        """Internal. A token with which a worker reads and stores the files of one job, under one claim of it, and nothing
+        else. Not reachable through the gateway.
+        Errors: PERMISSION_DENIED (the caller is no service that serves jobs), NOT_FOUND (no such user).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -220,6 +235,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.CreateDelegatedToken,
                     request_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateDelegatedTokenRequest.FromString,
                     response_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateDelegatedTokenResponse.SerializeToString,
+            ),
+            'CreateJobToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateJobToken,
+                    request_deserializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateJobTokenRequest.FromString,
+                    response_serializer=atelier_dot_auth_dot_v1_dot_auth__pb2.CreateJobTokenResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -469,6 +489,33 @@ class AuthService:
             '/atelier.auth.v1.AuthService/CreateDelegatedToken',
             atelier_dot_auth_dot_v1_dot_auth__pb2.CreateDelegatedTokenRequest.SerializeToString,
             atelier_dot_auth_dot_v1_dot_auth__pb2.CreateDelegatedTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateJobToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/atelier.auth.v1.AuthService/CreateJobToken',
+            atelier_dot_auth_dot_v1_dot_auth__pb2.CreateJobTokenRequest.SerializeToString,
+            atelier_dot_auth_dot_v1_dot_auth__pb2.CreateJobTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,8 +61,14 @@ class AuthServiceStub:
     Errors: UNAVAILABLE.
     """
     CreateDelegatedToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateDelegatedTokenRequest, _auth_pb2.CreateDelegatedTokenResponse]
-    """Internal. A token on behalf of a job's owner, for a service. Not reachable through the gateway.
-    Errors: PERMISSION_DENIED (the caller is no service), NOT_FOUND (no such user).
+    """Internal. A token that reads on behalf of a user, for a service that serves what a signed URL opens. Not reachable
+    through the gateway.
+    Errors: PERMISSION_DENIED (the caller is no service that serves jobs), NOT_FOUND (no such user).
+    """
+    CreateJobToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateJobTokenRequest, _auth_pb2.CreateJobTokenResponse]
+    """Internal. A token with which a worker reads and stores the files of one job, under one claim of it, and nothing
+    else. Not reachable through the gateway.
+    Errors: PERMISSION_DENIED (the caller is no service that serves jobs), NOT_FOUND (no such user).
     """
 
 class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -165,8 +171,20 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.CreateDelegatedTokenRequest,
         context: _aio.ServicerContext[_auth_pb2.CreateDelegatedTokenRequest, _abc.Awaitable[_auth_pb2.CreateDelegatedTokenResponse]],
     ) -> _abc.Awaitable[_auth_pb2.CreateDelegatedTokenResponse]:
-        """Internal. A token on behalf of a job's owner, for a service. Not reachable through the gateway.
-        Errors: PERMISSION_DENIED (the caller is no service), NOT_FOUND (no such user).
+        """Internal. A token that reads on behalf of a user, for a service that serves what a signed URL opens. Not reachable
+        through the gateway.
+        Errors: PERMISSION_DENIED (the caller is no service that serves jobs), NOT_FOUND (no such user).
+        """
+
+    @_abc_1.abstractmethod
+    def CreateJobToken(
+        self,
+        request: _auth_pb2.CreateJobTokenRequest,
+        context: _aio.ServicerContext[_auth_pb2.CreateJobTokenRequest, _abc.Awaitable[_auth_pb2.CreateJobTokenResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.CreateJobTokenResponse]:
+        """Internal. A token with which a worker reads and stores the files of one job, under one claim of it, and nothing
+        else. Not reachable through the gateway.
+        Errors: PERMISSION_DENIED (the caller is no service that serves jobs), NOT_FOUND (no such user).
         """
 
 def add_AuthServiceServicer_to_server(servicer: AuthServiceServicer, server: _aio.Server) -> None: ...

@@ -66,7 +66,9 @@ class _CallerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Caller.ValueTy
     ANY_USER: _Caller.ValueType  # 2
     """A user, whatever the scopes of the credential."""
     SERVICE: _Caller.ValueType  # 3
-    """A service of the mesh, for itself or on behalf of a user."""
+    """A service of the mesh that is no worker, for itself or on behalf of a user."""
+    WORKER: _Caller.ValueType  # 4
+    """A worker: its own credential opens nothing else."""
 
 class Caller(_Caller, metaclass=_CallerEnumTypeWrapper):
     """Who may call a method, apart from the scope."""
@@ -78,7 +80,9 @@ ANYBODY: Caller.ValueType  # 1
 ANY_USER: Caller.ValueType  # 2
 """A user, whatever the scopes of the credential."""
 SERVICE: Caller.ValueType  # 3
-"""A service of the mesh, for itself or on behalf of a user."""
+"""A service of the mesh that is no worker, for itself or on behalf of a user."""
+WORKER: Caller.ValueType  # 4
+"""A worker: its own credential opens nothing else."""
 Global___Caller: _TypeAlias = Caller  # noqa: Y015
 
 @_typing.final
@@ -91,12 +95,17 @@ class AccessRule(_message.Message):
     CALLER_FIELD_NUMBER: _builtins.int
     MAY_FINISH_FIELD_NUMBER: _builtins.int
     SIGNED_FIELDS_FIELD_NUMBER: _builtins.int
+    JOB_TOKEN_FIELD_NUMBER: _builtins.int
     scope: Global___Scope.ValueType
     """The scope that the credential must have."""
     caller: Global___Caller.ValueType
     """Who may call it, where a scope does not say it."""
     may_finish: _builtins.bool
     """True for downloads: one that has begun may finish when its credential ends. Any other stream ends with it."""
+    job_token: _builtins.bool
+    """True where the token of a job (`CreateJobToken`) may call it too, as far as that one job needs it. Such a token is
+    refused everywhere else.
+    """
     @_builtins.property
     def signed_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """A signed URL opens a GET route of the scope READ that answers with a stream. It is bound to the fields of the path,
@@ -110,10 +119,11 @@ class AccessRule(_message.Message):
         caller: Global___Caller.ValueType = ...,
         may_finish: _builtins.bool = ...,
         signed_fields: _abc.Iterable[_builtins.str] | None = ...,
+        job_token: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "may_finish", b"may_finish", "scope", b"scope", "signed_fields", b"signed_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "job_token", b"job_token", "may_finish", b"may_finish", "scope", b"scope", "signed_fields", b"signed_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
