@@ -7,9 +7,9 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from atelier_service.testing.postgres import database_url, postgres_server
-from atelier_service.testing.s3 import s3_server
 from tests.browser import browser, page
+from tests.support.postgres import database_url, postgres_server
+from tests.support.s3 import s3_server
 
 __all__ = ["browser", "database_url", "page", "postgres_server", "s3_server"]
 

@@ -1,6 +1,7 @@
 """What each process loads, and what the walls cover."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 GENERATED = {"atelier", "buf", "envoy_api", "udpa", "validate", "xds"}
+IMPORT = re.compile(r"^\s*(?:from|import) (\w+)")
 HEAVY = ("torch", "diffusers", "transformers", "accelerate", "modelscope")
 
 # Every process and program: what draws is a process of its own, which the worker starts.
@@ -72,6 +74,14 @@ def test_every_domain_stands_behind_its_wall() -> None:
     assert pure == {
         f"{path.parent.name}.domain" for folder in ("libs", "services") for path in (ROOT / folder).glob("*/domain")
     }
+
+
+def test_nothing_that_ships_imports_the_tests_or_is_for_them() -> None:
+    for folder in ("libs", "services", "gateway"):
+        assert not list((ROOT / folder).rglob("testing")), "helpers of tests are under tests/support"
+        for file in (ROOT / folder).rglob("*.py"):
+            imported = {name for line in file.read_text("utf-8").splitlines() for name in re.findall(IMPORT, line)}
+            assert not imported & {"tests", "tools", "pytest"}, file
 
 
 def test_every_package_is_in_the_wheel() -> None:

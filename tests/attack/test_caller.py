@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from atelier_service.testing.wait import eventually
 from tests.attack.conftest import MAX_STREAMS
 from tests.attack.errors import reason
 from tests.attack.strength import attack, times
@@ -20,6 +19,7 @@ from tests.mesh.picture import content, generate
 from tests.mesh.running_mesh import RunningMesh
 from tests.mesh.seed import new_seed
 from tests.mesh.story import events_of, payload
+from tests.support.wait import eventually
 
 PROMPT = {"prompt": "a red circle on a blue background", "steps": 1}
 

@@ -38,8 +38,6 @@ from atelier_gateway.bootstrap import render
 from atelier_gateway.envoy_process import envoy_command
 from atelier_gateway.settings import GatewaySettings
 from atelier_service.server import SERVER_OPTIONS
-from atelier_service.testing.tokens import TestSigner
-from atelier_service.testing.wait import eventually
 from envoy_api.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
 from tests.documented import check_status
 from tests.gateway.services import (
@@ -54,6 +52,8 @@ from tests.gateway.services import (
     Videos,
     VideoStreams,
 )
+from tests.support.tokens import TestSigner
+from tests.support.wait import eventually
 
 
 def free_port() -> int:

@@ -18,10 +18,10 @@ from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
 from atelier.video.v1 import video_pb2, video_pb2_grpc
 from atelier_jobs.events.shared_event import Framing, SharedEvent
 from atelier_service.http import open_frames, request_header, set_http
-from atelier_service.testing.tokens import TestSigner
 from envoy_api.config.core.v3 import base_pb2
 from envoy_api.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
 from envoy_api.type.v3 import http_status_pb2
+from tests.support.tokens import TestSigner
 
 Context = grpc.aio.ServicerContext[Any, Any]
 CONTENT = bytes(range(256)) * 512

@@ -26,9 +26,9 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from google.protobuf.message import Message
 
 from atelier_gateway.settings import FILES
-from atelier_service.testing.tokens import TestSigner
-from atelier_service.testing.wait import eventually
 from tests.gateway.mesh import Gateway, knows_keys, run_envoy, serve, settings_for
+from tests.support.tokens import TestSigner
+from tests.support.wait import eventually
 
 PATH = "/api/v1/shapes"
 METHOD = "/atelier.image.v1.ImageService/TryShapes"

@@ -13,8 +13,8 @@ import pytest
 
 from atelier_gateway.bootstrap import render
 from atelier_gateway.settings import GatewaySettings
-from atelier_service.testing.wait import eventually
 from tests.gateway.mesh import free_port
+from tests.support.wait import eventually
 
 PROGRAM = Path(sys.executable).parent / "atelier-gateway"
 ADDRESSES = {

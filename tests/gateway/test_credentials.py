@@ -9,9 +9,9 @@ import websockets
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier_gateway.contract import Method
-from atelier_service.testing.tokens import TestSigner
 from tests.gateway.mesh import Gateway, Upstream
 from tests.gateway.routes import every_closed_route, every_rpc
+from tests.support.tokens import TestSigner
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

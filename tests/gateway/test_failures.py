@@ -8,9 +8,9 @@ import grpc.aio
 import pytest
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier_service.testing.tokens import TestSigner
-from atelier_service.testing.wait import eventually
 from tests.gateway.mesh import Gateway, free_port, is_healthy, knows_keys, run_envoy, run_mesh, serve, settings_for
+from tests.support.tokens import TestSigner
+from tests.support.wait import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

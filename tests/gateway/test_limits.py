@@ -10,9 +10,9 @@ import httpx2
 import pytest
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier_service.testing.wait import eventually
 from tests.gateway.mesh import Upstream, run_mesh
 from tests.gateway.services import CONTENT
+from tests.support.wait import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,8 +9,8 @@ import pytest
 import websockets
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
-from atelier_service.testing.wait import eventually
 from tests.gateway.mesh import Gateway, Upstream, run_mesh
+from tests.support.wait import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -12,10 +12,10 @@ from grpc_status import rpc_status
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier_gateway.replies import REPLIES, TOKEN_REPLIES, Reply, status_body, status_headers
-from atelier_service.testing.tokens import TestSigner
-from atelier_service.testing.wait import eventually
 from tests.gateway.doors import GRPC, GRPC_WEB, Answer, Door, Header
 from tests.gateway.mesh import Gateway, Upstream, free_port, knows_keys, run_envoy, run_mesh, serve, settings_for
+from tests.support.tokens import TestSigner
+from tests.support.wait import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

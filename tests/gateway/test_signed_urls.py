@@ -7,8 +7,8 @@ import pytest
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier_service.identity import URL_AUDIENCE
-from atelier_service.testing.tokens import TestSigner
 from tests.gateway.mesh import Gateway, Upstream
+from tests.support.tokens import TestSigner
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from atelier_service.testing.wait import eventually
 from tests.gateway.mesh import Gateway, Upstream, run_mesh
+from tests.support.wait import eventually
 
 
 @asynccontextmanager

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier_service.testing.wait import eventually
 from tests.gateway.mesh import Gateway, Upstream
+from tests.support.wait import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

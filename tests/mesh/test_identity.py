@@ -13,9 +13,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from atelier.events.v1 import events_pb2, events_pb2_grpc
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier_service.testing.wait import eventually
 from tests.mesh.picture import generate
 from tests.mesh.running_mesh import RunningMesh
+from tests.support.wait import eventually
 
 BAD = [
     pytest.param({}, id="none"),

@@ -9,8 +9,8 @@ import pytest
 from playwright.async_api import Page
 
 from atelier_client import AsyncClient
-from atelier_service.testing.wait import eventually
 from tests.mesh.running_mesh import RunningMesh
+from tests.support.wait import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,11 +9,11 @@ import httpx2
 import pytest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from atelier_service.testing.wait import eventually
 from tests.mesh.clip import generate_clip
 from tests.mesh.picture import generate
 from tests.mesh.seed import new_seed
 from tests.mesh.trace_receiver import TraceReceiver
+from tests.support.wait import eventually
 
 STEPS = 5
 # A worker's spans, and how many there are at least. A clip's frames come in chunks, and every chunk is encoded; it has

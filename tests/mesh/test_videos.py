@@ -12,7 +12,6 @@ import pytest
 
 from atelier.video.v1 import video_pb2, video_pb2_grpc
 from atelier_media.clip_reader import ClipReader
-from atelier_service.testing.wait import eventually
 from tests.mesh.clip import (
     FIRST_FRAME_MODEL,
     GENERATE,
@@ -28,6 +27,7 @@ from tests.mesh.picture import content
 from tests.mesh.running_mesh import RunningMesh
 from tests.mesh.seed import new_seed
 from tests.mesh.story import events_of, payload, until_progress
+from tests.support.wait import eventually
 
 LONG = {"model": LONG_MODEL, "frames": 256, "steps": 1}
 """Of a clip that is still encoded when something happens to it."""

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from atelier_jobs.testing.nats import nats_server
+from tests.support.nats import nats_server
 
 __all__ = ["nats_server"]
 

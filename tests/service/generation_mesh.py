@@ -11,16 +11,16 @@ import grpc.aio
 from pydantic import SecretStr
 
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs.testing.nats import NatsServer
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
-from atelier_service.testing.s3 import S3Server, free_ports
-from atelier_service.testing.wait import eventually
 from atelier_storage.main import serve as serve_storage
 from atelier_storage.settings import StorageSettings
 from tests.service.auth.running_auth import SHARED_SECRET, RunningAuth, auth_settings, new_dev_key, running_auth
 from tests.service.owner import Metadata, Owner
 from tests.service.part import Part
+from tests.support.nats import NatsServer
+from tests.support.s3 import S3Server, free_ports
+from tests.support.wait import eventually
 
 ENDED = (job_pb2.SUCCEEDED, job_pb2.FAILED, job_pb2.CANCELED)
 

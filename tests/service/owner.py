@@ -9,7 +9,7 @@ from grpc_status import rpc_status
 from atelier.events.v1 import events_pb2
 from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
 from atelier.type.v1.type_pb2 import ModelState
-from atelier_service.testing.wait import eventually
+from tests.support.wait import eventually
 
 MadeT = TypeVar("MadeT")  # the message of what is made
 

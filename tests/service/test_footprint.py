@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from atelier_jobs.testing.nats import NatsServer
-from atelier_service.testing.s3 import free_ports
+from tests.support.nats import NatsServer
+from tests.support.s3 import free_ports
 
 
 @pytest.mark.parametrize("program", ["atelier_image.main", "atelier_video.main"])

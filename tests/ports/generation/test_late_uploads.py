@@ -18,7 +18,7 @@ from atelier_jobs.plane.relay import Relay
 from atelier_jobs.sql.claims import SqlClaims
 from atelier_jobs.sql.jobs import SqlJobStore
 from atelier_jobs.sql.outbox import SqlOutbox
-from atelier_service.testing.wait import eventually
+from tests.support.wait import eventually
 
 
 class Storage:

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from atelier_jobs.testing.nats import nats_server
 from tests.ports.jobs.plane import Plane, open_plane
+from tests.support.nats import nats_server
 
 __all__ = ["nats_server"]
 

@@ -12,11 +12,11 @@ from atelier_jobs.domain.history import check
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
 from atelier_jobs.sql.history import read_history
-from atelier_jobs.testing.nats import NatsServer
 from atelier_jobs.worker.attempt import Attempt
 from atelier_service.errors import UnavailableError
-from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import make_result, open_process, open_worker
+from tests.support.nats import NatsServer
+from tests.support.wait import eventually
 
 
 class _Server:

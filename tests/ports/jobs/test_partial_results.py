@@ -10,11 +10,11 @@ from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.store import Claim
 from atelier_jobs.sql import schema
-from atelier_jobs.testing.nats import NatsServer
 from atelier_jobs.worker.attempt import Attempt
-from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import make_result, open_process, open_worker
 from tests.ports.jobs.plane import Plane
+from tests.support.nats import NatsServer
+from tests.support.wait import eventually
 
 BROKEN = Failure("BROKEN", "It broke.")
 

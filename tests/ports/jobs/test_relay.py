@@ -12,10 +12,10 @@ from atelier_jobs.domain.job import Failure
 from atelier_jobs.messaging.bus import Bus, Message
 from atelier_jobs.messaging.subjects import EVENTS_STREAM, JOBS_STREAM
 from atelier_jobs.sql import schema
-from atelier_jobs.testing.nats import NatsServer
-from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import Process, open_process
 from tests.ports.jobs.plane import open_plane
+from tests.support.nats import NatsServer
+from tests.support.wait import eventually
 
 
 @pytest.fixture

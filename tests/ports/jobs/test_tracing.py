@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from atelier_jobs.testing.nats import NatsServer
+from tests.support.nats import NatsServer
 
 
 def test_submit_publish_wait_and_attempt_share_one_trace_with_the_right_parents(

@@ -15,11 +15,11 @@ from atelier_jobs.domain.store import JobStore
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.events.shared_event import SharedEvent
 from atelier_jobs.events.watch import Watching
-from atelier_jobs.testing.nats import NatsServer
 from atelier_jobs.worker.attempt import Attempt
 from atelier_service.errors import NotFoundError, UnavailableError
-from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import Process, make_result, open_process, open_worker
+from tests.support.nats import NatsServer
+from tests.support.wait import eventually
 from tests.unit.jobs.test_events import clip_progress
 
 

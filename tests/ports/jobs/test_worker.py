@@ -10,10 +10,10 @@ from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
 from atelier_jobs.messaging.subjects import JOBS_STREAM
 from atelier_jobs.sql.history import read_history
-from atelier_jobs.testing.nats import NatsServer
 from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault, Stopped
-from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import Process, make_result, open_process, open_worker
+from tests.support.nats import NatsServer
+from tests.support.wait import eventually
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from atelier_jobs.domain.history import check
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
 from atelier_jobs.sql.history import read_history
-from atelier_jobs.testing.nats import NatsServer
-from atelier_service.testing.wait import eventually
 from tests.ports.jobs import mesh
 from tests.ports.jobs.mesh import open_process
+from tests.support.nats import NatsServer
+from tests.support.wait import eventually
 
 LEASE_S = 1.0
 

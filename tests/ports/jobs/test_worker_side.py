@@ -11,8 +11,8 @@ from atelier_jobs.sql import schema
 from atelier_jobs.sql.claims import SqlClaims
 from atelier_jobs.sql.database import Transaction
 from atelier_jobs.sql.history import read_history
-from atelier_service.testing.wait import eventually
 from tests.ports.jobs.plane import Plane, open_plane
+from tests.support.wait import eventually
 
 BROKEN = Failure("BROKEN", "It broke.")
 

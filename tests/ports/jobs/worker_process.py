@@ -10,8 +10,8 @@ from pathlib import Path
 
 from atelier_jobs.domain.job import Job
 from atelier_jobs.worker.attempt import Attempt
-from atelier_service.testing.wait import eventually
 from tests.ports.jobs.mesh import open_process, open_worker
+from tests.support.wait import eventually
 
 
 async def _begin_and_wait(job: Job, attempt: Attempt) -> bytes:

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from atelier_service.database import create_engine, create_schema
-from atelier_service.testing.s3 import S3Server
 from atelier_storage.adapters.s3 import S3BlobStore
 from atelier_storage.adapters.sql import SqlCatalogue
 from atelier_storage.adapters.tables import metadata
+from tests.support.s3 import S3Server
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from contextlib import aclosing
 import pytest
 
 from atelier_service.errors import UnavailableError
-from atelier_service.testing.s3 import free_ports, running_s3
 from atelier_storage.adapters.s3 import S3BlobStore
 from atelier_storage.domain.ports import BlobMissingError
+from tests.support.s3 import free_ports, running_s3
 
 BIG = os.urandom(6 * 2**20)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import grpc
 import pytest
 from tests.service.auth.running_auth import RunningAuth, auth_settings, new_dev_key, reason_of, running_auth
+from tests.support.wait import eventually
 
 from atelier.auth.v1 import auth_pb2
-from atelier_service.testing.wait import eventually
 
 
 async def test_the_development_key_is_an_administrators_from_the_first_moment(auth: RunningAuth) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import grpc
 import pytest
 from tests.service.auth.running_auth import RunningAuth, new_dev_key, reason_of
+from tests.support.wait import eventually
 
 from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
-from atelier_service.testing.wait import eventually
 
 _TYPE = "type.googleapis.com/envoy.extensions"
 

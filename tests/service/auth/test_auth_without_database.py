@@ -9,12 +9,12 @@ import grpc
 import pytest
 from tests.service.auth.running_auth import RunningAuth, auth_settings, new_dev_key, reason_of, running_auth
 from tests.service.auth.severable_link import SeverableLink
+from tests.support.wait import eventually
 
 from atelier.auth.v1 import auth_pb2
 from atelier_auth.main import serve
 from atelier_service.clock import FakeClock, SystemClock
 from atelier_service.errors import UnavailableError
-from atelier_service.testing.wait import eventually
 
 
 @pytest.fixture

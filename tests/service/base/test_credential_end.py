@@ -11,6 +11,8 @@ import grpc
 import grpc.aio
 import pytest
 from google.api import httpbody_pb2
+from tests.support.tokens import TestSigner
+from tests.support.wait import eventually
 
 from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
 from atelier.events.v1 import events_pb2
@@ -21,8 +23,6 @@ from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.rpc_errors import from_rpc_error
 from atelier_service.server import run_server
 from atelier_service.settings import ServiceSettings
-from atelier_service.testing.tokens import TestSigner
-from atelier_service.testing.wait import eventually
 
 ALMOST_OVER_S = 4 - LEEWAY_S
 

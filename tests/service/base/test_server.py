@@ -15,6 +15,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
+from tests.support.tokens import TestSigner
+from tests.support.wait import eventually
 
 from atelier.events.v1 import events_pb2
 from atelier.image.v1 import image_pb2, image_pb2_grpc
@@ -26,8 +28,6 @@ from atelier_service.identity import Principal, current_principal
 from atelier_service.rpc_errors import from_rpc_error
 from atelier_service.server import run_server
 from atelier_service.settings import ServiceSettings
-from atelier_service.testing.tokens import TestSigner
-from atelier_service.testing.wait import eventually
 
 _EXPORTER = InMemorySpanExporter()
 

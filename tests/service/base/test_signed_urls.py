@@ -7,6 +7,7 @@ import grpc
 import grpc.aio
 import pytest
 from google.api import httpbody_pb2
+from tests.support.tokens import TestSigner
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier_service.errors import InvalidArgumentError
@@ -16,7 +17,6 @@ from atelier_service.rpc_errors import from_rpc_error
 from atelier_service.server import run_server
 from atelier_service.settings import ServiceSettings
 from atelier_service.signed_routes import parse_url
-from atelier_service.testing.tokens import TestSigner
 
 
 class Images(image_pb2_grpc.ImageServiceServicer):

@@ -10,6 +10,8 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
+from tests.support.tokens import TestSigner
+from tests.support.wait import eventually
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
@@ -18,8 +20,6 @@ from atelier_service.errors import AtelierError
 from atelier_service.rpc_errors import from_rpc_error
 from atelier_service.server import run_server
 from atelier_service.settings import ServiceSettings
-from atelier_service.testing.tokens import TestSigner
-from atelier_service.testing.wait import eventually
 
 GET = "/atelier.image.v1.ImageService/GetImage"
 WATCH = "/atelier.image.v1.ImageService/WatchImage"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from atelier_jobs.testing.nats import NatsServer
 from tests.service.events.running_events import RunningEventsService, running_events
+from tests.support.nats import NatsServer
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from atelier_events.settings import EventsSettings
 from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.messaging.streams import Streams
-from atelier_jobs.testing.nats import NatsServer
 from atelier_service.ids import uuid7
-from atelier_service.testing.tokens import TestSigner
+from tests.support.nats import NatsServer
+from tests.support.tokens import TestSigner
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from grpc_status import rpc_status
 
 from atelier.events.v1 import events_pb2
 from atelier_jobs.messaging import subjects
-from atelier_service.testing.wait import eventually
 from tests.service.events.running_events import RunningEventsService
+from tests.support.wait import eventually
 
 
 def retry_delay_s(error: grpc.aio.AioRpcError) -> int:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from atelier_jobs.testing.nats import NatsServer
-from atelier_service.testing.s3 import S3Server
 from tests.service.image.image_mesh import ImageMesh, image_mesh
+from tests.support.nats import NatsServer
+from tests.support.s3 import S3Server
 
 
 @pytest.fixture(autouse=True)

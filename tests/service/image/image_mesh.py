@@ -10,10 +10,10 @@ from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier_image.main import serve as serve_image
 from atelier_image.settings import ImageSettings, ImageWorkerSettings
 from atelier_image.worker_main import serve as serve_worker
-from atelier_jobs.testing.nats import NatsServer
-from atelier_service.testing.s3 import S3Server
 from tests.service import owner
 from tests.service.generation_mesh import GenerationMesh, generation_mesh
+from tests.support.nats import NatsServer
+from tests.support.s3 import S3Server
 
 # Small and quick: the demo model draws it in a fraction of a second.
 SMALL: dict[str, Any] = {"prompt": "a red circle on a blue background", "width_px": 64, "height_px": 64, "steps": 2}

@@ -1,8 +1,8 @@
 """Stopping, changing and removing images, at every stage."""
 
 from atelier.jobs.v1 import job_pb2
-from atelier_service.testing.wait import eventually
 from tests.service.image.image_mesh import LONG, SMALL, ImageMesh
+from tests.support.wait import eventually
 
 
 async def test_an_image_that_waits_is_canceled_at_once(idle_mesh: ImageMesh) -> None:

@@ -9,10 +9,10 @@ from prometheus_client import REGISTRY
 
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs.testing.nats import NatsServer
-from atelier_service.testing.s3 import S3Server
-from atelier_service.testing.wait import eventually
 from tests.service.image.image_mesh import LONG, SMALL, ImageMesh, Owner, image_mesh
+from tests.support.nats import NatsServer
+from tests.support.s3 import S3Server
+from tests.support.wait import eventually
 
 
 def counted(name: str, **labels: str) -> float:

@@ -9,10 +9,10 @@ import pytest
 
 from atelier.jobs.v1 import job_pb2
 from atelier.type.v1.type_pb2 import ModelState
-from atelier_jobs.testing.nats import NatsServer
-from atelier_service.testing.s3 import S3Server
 from tests.service.image.image_mesh import SMALL, ImageMesh, image_mesh
 from tests.service.owner import refusal
+from tests.support.nats import NatsServer
+from tests.support.s3 import S3Server
 
 DEMO = "demo-image"
 

@@ -9,10 +9,10 @@ import pytest
 
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs.testing.nats import NatsServer
-from atelier_service.testing.s3 import S3Server
-from atelier_service.testing.wait import eventually
 from tests.service.image.image_mesh import SMALL, ImageMesh, Owner, image_mesh
+from tests.support.nats import NatsServer
+from tests.support.s3 import S3Server
+from tests.support.wait import eventually
 
 DEMO = Path(__file__).parents[3] / "models" / "demo-image"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from atelier.events.v1 import events_pb2
 from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus, Message
-from atelier_jobs.testing.nats import NatsServer
-from atelier_service.testing.s3 import S3Server
 from tests.service.image.image_mesh import SMALL, ImageMesh, image_mesh
+from tests.support.nats import NatsServer
+from tests.support.s3 import S3Server
 
 
 async def test_a_worker_says_what_it_holds_and_what_it_does(idle_mesh: ImageMesh, nats_server: NatsServer) -> None:

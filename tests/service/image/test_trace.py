@@ -6,10 +6,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from atelier.jobs.v1 import job_pb2
-from atelier_jobs.testing.nats import NatsServer
-from atelier_service.testing.s3 import S3Server
-from atelier_service.testing.wait import eventually
 from tests.service.image.image_mesh import LONG, SMALL, ImageMesh, image_mesh
+from tests.support.nats import NatsServer
+from tests.support.s3 import S3Server
+from tests.support.wait import eventually
 
 
 async def test_a_request_is_one_trace_through_all_parts(mesh: ImageMesh, spans: InMemorySpanExporter) -> None:

@@ -16,11 +16,11 @@ from pydantic import SecretStr
 
 from atelier.storage.v1 import storage_pb2
 from atelier.storage.v1.storage_pb2_grpc import StorageServiceStub
-from atelier_service.testing.s3 import S3Server
-from atelier_service.testing.tokens import TestSigner
-from atelier_service.testing.wait import eventually
 from atelier_storage.main import serve
 from atelier_storage.settings import StorageSettings
+from tests.support.s3 import S3Server
+from tests.support.tokens import TestSigner
+from tests.support.wait import eventually
 
 SIGNER = TestSigner()
 

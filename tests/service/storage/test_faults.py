@@ -17,10 +17,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from minio import Minio
 
 from atelier.storage.v1.storage_pb2 import CreateAssetRequest
-from atelier_service.testing.s3 import S3Server, running_s3
-from atelier_service.testing.wait import eventually
 from atelier_storage.settings import StorageSettings
 from tests.service.storage.conftest import SIGNER, Refusal, Storage, refusal, running, settings_for
+from tests.support.s3 import S3Server, running_s3
+from tests.support.wait import eventually
 from tests.unit.storage import pictures
 
 DATA = pictures.noise_png(900, 900, b"seed")

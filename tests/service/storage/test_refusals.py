@@ -13,8 +13,8 @@ from google.api.httpbody_pb2 import HttpBody
 
 from atelier.storage.v1.storage_pb2 import CreateAssetRequest
 from atelier.storage.v1.storage_pb2_grpc import StorageServiceStub
-from atelier_service.testing.wait import eventually
 from tests.service.storage.conftest import SIGNER, Refusal, Storage, refusal
+from tests.support.wait import eventually
 from tests.unit.storage import pictures
 
 GARBAGE = pictures.no_pictures() | {"a PNG bomb": pictures.bomb_png(), "a GIF bomb": pictures.bomb_gif()}

@@ -12,9 +12,9 @@ from google.api.httpbody_pb2 import HttpBody
 from prometheus_client import REGISTRY
 
 from atelier.storage.v1.storage_pb2 import Asset, CreateAssetRequest, GetAssetContentRequest
-from atelier_service.testing.s3 import S3Server
-from atelier_service.testing.wait import eventually
 from tests.service.storage.conftest import Client, Refusal, refusal, running, settings_for
+from tests.support.s3 import S3Server
+from tests.support.wait import eventually
 from tests.unit.storage import pictures
 
 DATA = pictures.png()

@@ -6,9 +6,9 @@ import pytest
 import pytest_asyncio
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from atelier_jobs.testing.nats import NatsServer, running_nats
-from atelier_service.testing.s3 import S3Server
 from tests.service.video.video_mesh import VideoMesh, video_mesh
+from tests.support.nats import NatsServer, running_nats
+from tests.support.s3 import S3Server
 
 
 @pytest.fixture(autouse=True)

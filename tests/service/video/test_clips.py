@@ -17,9 +17,9 @@ from atelier.storage.v1 import storage_pb2
 from atelier.type.v1.type_pb2 import ModelState
 from atelier.video.v1 import video_pb2
 from atelier_media.clip_reader import ClipReader
-from atelier_service.testing.wait import eventually
 from tests.service.owner import refusal
 from tests.service.video.video_mesh import DEMO, ENDLESS_CLIP, LONG, PAINTER, SMALL, Owner, VideoMesh
+from tests.support.wait import eventually
 from tests.unit.storage import pictures
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -9,14 +9,14 @@ from google.api.httpbody_pb2 import HttpBody
 
 from atelier.storage.v1 import storage_pb2
 from atelier.video.v1 import video_pb2, video_pb2_grpc
-from atelier_jobs.testing.nats import NatsServer
-from atelier_service.testing.s3 import S3Server
-from atelier_service.testing.wait import eventually
 from atelier_video.main import serve as serve_video
 from atelier_video.settings import VideoSettings, VideoWorkerSettings
 from atelier_video.worker_main import serve as serve_worker
 from tests.service import owner
 from tests.service.generation_mesh import GenerationMesh, generation_mesh
+from tests.support.nats import NatsServer
+from tests.support.s3 import S3Server
+from tests.support.wait import eventually
 
 DEMO, ENDLESS, PAINTER = "demo-video", "demo-endless", "demo-painter"
 # Over the shipped catalogue: the demo model for more frames than it was trained for, and under the name of one that

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.ports.auth.memory_key_store import MemoryKeyStore
+from tests.support.wait import eventually
 
 from atelier_auth.adapters.ed25519_signer import Ed25519Signer
 from atelier_auth.domain.api_key import ApiKey, KeyText
@@ -18,7 +19,6 @@ from atelier_auth.domain.signing_keys import SigningKeys
 from atelier_auth.domain.token_issuer import TokenIssuer
 from atelier_service.clock import FakeClock
 from atelier_service.errors import UnavailableError
-from atelier_service.testing.wait import eventually
 
 
 class OneSigningKey:

@@ -5,12 +5,12 @@ from contextlib import aclosing
 import pytest
 from tests.ports.auth.memory_key_store import MemoryKeyStore
 from tests.ports.auth.test_key_store import a_key
+from tests.support.wait import eventually
 
 from atelier_auth.domain.revocations import Revocations
 from atelier_service.clock import FakeClock
 from atelier_service.errors import UnavailableError
 from atelier_service.process import background
-from atelier_service.testing.wait import eventually
 
 
 class Replica:

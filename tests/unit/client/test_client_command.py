@@ -6,13 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.support.wait import eventually
 from tests.unit.client.atelier_command import COMMAND, Atelier, environment, one_line
 from tests.unit.client.scripted_http import Answer, ScriptedHttp
 from tests.unit.client.small_mesh import SmallMesh, picture
 
 from atelier.jobs.v1 import job_pb2
 from atelier.type.v1 import type_pb2
-from atelier_service.testing.wait import eventually
 
 
 def test_generate_writes_the_picture_and_says_where(atelier: Atelier, small_mesh: SmallMesh) -> None:

@@ -4,13 +4,13 @@ import json
 import signal
 
 import pytest
+from tests.support.wait import eventually
 from tests.unit.client.atelier_command import Atelier, one_line
 from tests.unit.client.small_mesh import SmallMesh
 from tests.unit.client.small_videos import FRAMES, file, frame
 
 from atelier.jobs.v1 import job_pb2
 from atelier.video.v1 import video_pb2
-from atelier_service.testing.wait import eventually
 
 
 def test_video_writes_the_clip_its_poster_and_its_sheet(atelier: Atelier, small_mesh: SmallMesh) -> None:

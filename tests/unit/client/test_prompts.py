@@ -6,12 +6,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.support.wait import eventually
 from tests.unit.client.atelier_command import COMMAND, Atelier, environment, one_line
 from tests.unit.client.small_mesh import SmallMesh, picture
 
 from atelier.jobs.v1 import job_pb2
 from atelier_client.prompts import read_prompts
-from atelier_service.testing.wait import eventually
 
 
 def piped(atelier: Atelier, text: bytes, *words: str) -> "subprocess.CompletedProcess[bytes]":

@@ -17,6 +17,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from tests.support.wait import eventually
 from tests.unit.diffusion.paper_engine import open_paper_engine
 
 from atelier_diffusion.engine.model_cache import ModelState, ModelStatus
@@ -24,7 +25,6 @@ from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.request import ImageRequest
 from atelier_diffusion.remote.messages import StepDone
 from atelier_diffusion.remote.remote_engine import RemoteEngine
-from atelier_service.testing.wait import eventually
 
 REQUEST = ImageRequest("x", "", 64, 96, 3, 1.0, 7, "EULER")
 ENDLESS = replace(REQUEST, steps=10_000_000)

@@ -16,6 +16,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from tests.support.wait import eventually
 from tests.unit.diffusion.paper_video_engine import open_paper_video_engine
 
 from atelier_diffusion.engine.results import Clip, FrameChunk
@@ -23,7 +24,6 @@ from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.request import VideoRequest
 from atelier_diffusion.remote.messages import StepDone
 from atelier_diffusion.remote.remote_engine import RemoteEngine
-from atelier_service.testing.wait import eventually
 
 REQUEST = VideoRequest("x", "", 64, 96, 3, 1.0, 7, "EULER", frames=10)
 LONG = replace(REQUEST, steps=10_000_000)

@@ -7,7 +7,7 @@ from atelier.jobs.v1 import job_pb2
 from atelier_events.live import LiveEvents
 from atelier_jobs.events.pace import Pace
 from atelier_jobs.events.shared_event import SharedEvent
-from atelier_service.testing.wait import eventually
+from tests.support.wait import eventually
 
 
 def step(number: int, preview: bytes = b"") -> events_pb2.Event:

@@ -10,7 +10,7 @@ from atelier_generation.adapters.storage import Upload
 from atelier_generation.worker.asset_files import AssetFiles, all_of
 from atelier_jobs.worker.attempt import InfrastructureFault, JobFault, Stopped, StopReason
 from atelier_service.errors import AtelierError, InternalError, NotFoundError, ResourceExhaustedError, UnavailableError
-from atelier_service.testing.wait import eventually
+from tests.support.wait import eventually
 from tests.unit.generation.attempts import RUNNING, an_attempt
 
 AWAY = UnavailableError("STORAGE_UNAVAILABLE", "away")

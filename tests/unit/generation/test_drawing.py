@@ -13,7 +13,7 @@ from atelier_diffusion.remote.messages import StepDone
 from atelier_generation.worker.drawing import draw
 from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_jobs.worker.attempt import Attempt, Stopped, StopReason
-from atelier_service.testing.wait import eventually
+from tests.support.wait import eventually
 from tests.unit.generation.attempts import Reports, an_attempt
 from tests.unit.generation.cards import DEMO
 

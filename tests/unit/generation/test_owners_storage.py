@@ -9,7 +9,7 @@ from atelier_generation.adapters.storage import OwnersStorage, Upload
 from atelier_service.channel import open_channel
 from atelier_service.credentials import ServiceCredential
 from atelier_service.errors import UnavailableError
-from atelier_service.testing.s3 import free_ports
+from tests.support.s3 import free_ports
 
 UPLOAD = Upload(
     owner="ada", job_id="0197", epoch=1, write_once_key="image/0197/1/0", filename="0197-0.png",

@@ -10,9 +10,9 @@ from atelier.events.v1.events_pb2 import Event
 from atelier_jobs.domain.states import State
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
-from atelier_jobs.testing.nats import NatsServer
 from atelier_jobs.worker.progress import ProgressReporter
 from atelier_service.clock import FakeClock
+from tests.support.nats import NatsServer
 from tests.unit.jobs.test_states import NEW
 
 RUNNING = replace(NEW, state=State.RUNNING, attempt=1, epoch=1, seq=2)

@@ -10,7 +10,7 @@ import pytest
 
 from atelier_mesh.program import Program
 from atelier_mesh.supervisor import ProgramFailedError, Supervisor, die_with_parent
-from atelier_service.testing.wait import eventually
+from tests.support.wait import eventually
 
 NEVER = "http:1/"
 """Of a program that does not become ready."""

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from atelier_media.clip_format import CONTAINERS, Container
-from atelier_service.testing.wait import eventually
 from atelier_video.domain.parameters import AskedVideo, resolve
 from atelier_video.worker.clip_files import ClipFiles
+from tests.support.wait import eventually
 from tests.unit.generation.cards import DEMO
 
 NOISE = np.random.default_rng(0).integers(0, 255, (4, 128, 128, 3), np.uint8)

@@ -26,9 +26,9 @@ from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault, 
 from atelier_media.clip_reader import ClipReader
 from atelier_media.errors import ClipWriteError
 from atelier_service.errors import AtelierError, InvalidArgumentError, NotFoundError, UnavailableError
-from atelier_service.testing.wait import eventually
 from atelier_video.domain.result import VideoFile
 from atelier_video.worker.video_maker import VideoMaker
+from tests.support.wait import eventually
 from tests.unit.generation.attempts import Reports
 from tests.unit.media.moving_picture import moving_frame, read_index
 from tests.unit.storage.pictures import png

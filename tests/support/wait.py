@@ -14,7 +14,7 @@ async def eventually(predicate: Callable[[], Awaitable[T]], timeout_s: float = 1
 @overload
 async def eventually(predicate: Callable[[], T], timeout_s: float = 10.0, what: str = "") -> T: ...
 async def eventually(predicate: Callable[[], Any], timeout_s: float = 10.0, what: str = "") -> Any:
-    """The first true answer of `predicate`, asked again and again; raises AssertionError after `timeout_s`."""
+    """Returns the first true value of `predicate`, polled every 20 ms; raises AssertionError after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while True:
         answer = predicate()

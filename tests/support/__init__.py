@@ -1,0 +1,1 @@
+"""Test support: real servers as fixtures, signed tokens, conditions with deadlines."""
