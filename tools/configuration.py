@@ -17,9 +17,9 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from atelier_auth.settings import AuthSettings
+from atelier_drawing.settings import DrawingApiSettings, DrawingSettings, DrawingWorkerSettings
 from atelier_events.settings import EventsSettings
 from atelier_gateway.settings import GatewaySettings
-from atelier_generation.settings import GenerationApiSettings, GenerationSettings, GenerationWorkerSettings
 from atelier_image.settings import ImageSettings, ImageWorkerSettings
 from atelier_mesh.settings import MeshSettings
 from atelier_service.settings import ServiceSettings, StreamSettings
@@ -48,13 +48,13 @@ GROUPS = (
     Group("atelier-auth", AuthSettings, (ServiceSettings,)),
     Group("atelier-storage", StorageSettings, (ServiceSettings,)),
     Group("atelier-events", EventsSettings, (StreamSettings,)),
-    Group("Services that draw, and their workers", GenerationSettings, (ServiceSettings,)),
-    Group("Services that draw", GenerationApiSettings, (GenerationSettings, StreamSettings)),
-    Group("Workers", GenerationWorkerSettings, (GenerationSettings,)),
-    Group("atelier-image", ImageSettings, (GenerationApiSettings,)),
-    Group("atelier-image-worker", ImageWorkerSettings, (GenerationWorkerSettings,)),
-    Group("atelier-video", VideoSettings, (GenerationApiSettings,)),
-    Group("atelier-video-worker", VideoWorkerSettings, (GenerationWorkerSettings,)),
+    Group("Services that draw, and their workers", DrawingSettings, (ServiceSettings,)),
+    Group("Services that draw", DrawingApiSettings, (DrawingSettings, StreamSettings)),
+    Group("Workers", DrawingWorkerSettings, (DrawingSettings,)),
+    Group("atelier-image", ImageSettings, (DrawingApiSettings,)),
+    Group("atelier-image-worker", ImageWorkerSettings, (DrawingWorkerSettings,)),
+    Group("atelier-video", VideoSettings, (DrawingApiSettings,)),
+    Group("atelier-video-worker", VideoWorkerSettings, (DrawingWorkerSettings,)),
 )
 
 

@@ -4,22 +4,16 @@ from typing import cast, get_args
 
 from atelier.image.v1 import image_pb2
 from atelier.type.v1 import type_pb2
-from atelier_generation.api.messages import (
-    asked_fields,
-    defaults_fields,
-    file_fields,
-    job_fields,
-    model_fields,
-    optional,
-    parameters_fields,
-    tokens_fields,
-)
-from atelier_generation.domain.model_view import ModelView
-from atelier_generation.domain.result import result_from
+from atelier_artifacts.api.job_files import file_fields
+from atelier_drawing.api.messages import asked_fields, defaults_fields, optional, parameters_fields, tokens_fields
+from atelier_drawing.domain.result import result_from
 from atelier_image.domain.parameters import AskedImage, FormatName, ImageParameters
 from atelier_image.domain.result import Picture
+from atelier_jobs.api.messages import job_fields
 from atelier_jobs.domain.job import Job
 from atelier_jobs.events.factory import progress_message
+from atelier_models.api.model_api import model_fields
+from atelier_models.domain.model_view import ModelView
 
 
 def image_path(image_id: str) -> str:

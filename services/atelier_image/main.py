@@ -5,10 +5,10 @@ from contextlib import AbstractAsyncContextManager
 import grpc.aio
 
 from atelier.image.v1 import image_pb2_grpc
-from atelier_generation.api.serving import Parts, serve_api
+from atelier_drawing.api.serving import Parts, serve_api
 from atelier_image.domain.kind import IMAGE
 from atelier_image.domain.parameters import AskedImage, resolve
-from atelier_image.image_messages import content_paths
+from atelier_image.image_messages import content_paths, image_path
 from atelier_image.model_servicer import ModelServicer
 from atelier_image.servicer import ImageServicer
 from atelier_image.settings import ImageSettings
@@ -31,6 +31,7 @@ def serve(settings: ImageSettings, jwks: JwksSource) -> AbstractAsyncContextMana
         settings.catalogue(),
         jwks,
         resolve=resolve,
+        path_of=image_path,
         events=EventFactory(content_paths),
         register=_register,
     )

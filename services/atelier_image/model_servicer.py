@@ -1,10 +1,9 @@
 """`atelier.image.v1.ModelService`: reads a request, asks the domain, writes the answer."""
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier_generation.api.answers import Context
-from atelier_generation.api.model_answers import commanded, models_page
-from atelier_generation.domain.models import Models
 from atelier_image.image_messages import model_message
+from atelier_models.api.model_api import Context, commanded, models_page
+from atelier_models.domain.models import Models
 
 _PATH = "/api/v1/models"
 

@@ -5,12 +5,12 @@ from typing import ClassVar
 from pydantic import Field
 
 from atelier_diffusion.policy.model_card import ModelKind
-from atelier_generation.settings import GenerationApiSettings, GenerationWorkerSettings, database_url
+from atelier_drawing.settings import DrawingApiSettings, DrawingWorkerSettings, database_url
 
 _DATABASE_URL = database_url("sqlite:///var/image.db")
 
 
-class ImageSettings(GenerationApiSettings):
+class ImageSettings(DrawingApiSettings):
     """Settings of the API process."""
 
     kind: ClassVar[ModelKind] = "image"
@@ -18,7 +18,7 @@ class ImageSettings(GenerationApiSettings):
     database_url: str = _DATABASE_URL
 
 
-class ImageWorkerSettings(GenerationWorkerSettings):
+class ImageWorkerSettings(DrawingWorkerSettings):
     """Settings of the worker process."""
 
     kind: ClassVar[ModelKind] = "image"

@@ -6,14 +6,13 @@ from contextlib import aclosing
 from google.api import httpbody_pb2
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier_generation.api.event_streams import Context, EventStreams
-from atelier_image.domain.parameters import AskedImage
+from atelier_jobs.api.event_streams import Context, EventStreams
 
 
 class ImageStreamServicer(image_pb2_grpc.ImageStreamServiceServicer):
     """Owners follow their own images only."""
 
-    def __init__(self, streams: EventStreams[AskedImage]) -> None:
+    def __init__(self, streams: EventStreams) -> None:
         self._streams = streams
 
     async def WatchImage(

@@ -3,7 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 
 from atelier_diffusion.torch_backend.local_engine import open_engine
-from atelier_generation.worker.serving import RunningWorker, serve_worker
+from atelier_drawing.worker.serving import RunningWorker, serve_worker
 from atelier_image.domain.kind import IMAGE
 from atelier_image.image_messages import content_paths
 from atelier_image.settings import ImageWorkerSettings

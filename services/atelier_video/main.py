@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 import grpc.aio
 
 from atelier.video.v1 import video_pb2_grpc
-from atelier_generation.api.serving import Parts, serve_api
+from atelier_drawing.api.serving import Parts, serve_api
 from atelier_jobs.events.factory import EventFactory
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
@@ -17,7 +17,7 @@ from atelier_video.model_servicer import VideoModelServicer
 from atelier_video.servicer import VideoServicer
 from atelier_video.settings import VideoSettings
 from atelier_video.stream_servicer import VideoStreamServicer
-from atelier_video.video_messages import content_paths, progress_of
+from atelier_video.video_messages import content_paths, progress_of, video_path
 
 SERVICE = "atelier-video"
 
@@ -31,6 +31,7 @@ def serve(settings: VideoSettings, jwks: JwksSource) -> AbstractAsyncContextMana
         settings.catalogue(),
         jwks,
         resolve=resolve,
+        path_of=video_path,
         events=EventFactory(content_paths, progress_of),
         register=_register,
     )

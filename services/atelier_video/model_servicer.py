@@ -1,9 +1,8 @@
 """`atelier.video.v1.VideoModelService`: reads a request, asks the domain, writes the answer."""
 
 from atelier.video.v1 import video_pb2, video_pb2_grpc
-from atelier_generation.api.answers import Context
-from atelier_generation.api.model_answers import commanded, models_page
-from atelier_generation.domain.models import Models
+from atelier_models.api.model_api import Context, commanded, models_page
+from atelier_models.domain.models import Models
 from atelier_video.video_messages import model_message
 
 _PATH = "/api/v1/video-models"

@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from functools import partial
 
 from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
 
 from atelier.events.v1 import events_pb2
 from atelier.video.v1 import video_pb2, video_pb2_grpc
-from atelier_generation.adapters.storage import CHUNK_BYTES
-from atelier_generation.api.answers import Context, JobAnswers
-from atelier_generation.api.serving import Parts
+from atelier_artifacts.adapters.storage import CHUNK_BYTES
+from atelier_drawing.api.serving import Parts
+from atelier_jobs.api.job_api import Context
+from atelier_jobs.domain.owner_jobs import IdempotencyKey
+from atelier_jobs.domain.store import Submitted
 from atelier_service.byte_range import names_etag
 from atelier_service.errors import NotFoundError, ResourceExhaustedError
 from atelier_service.http import REVALIDATED, request_header, set_http
@@ -24,19 +25,19 @@ from atelier_video.domain.parameters import AskedVideo, VideoParameters
 from atelier_video.domain.result import Frames, Role, file_of
 from atelier_video.frame_picture import FramePicture
 from atelier_video.part_cache import PartCache
-from atelier_video.video_messages import asked_from, frame_path, video_message, video_path
+from atelier_video.video_messages import asked_from, frame_path, video_message
 
 
 class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     """Owners see their own videos only; the rest answers as if it were not there."""
 
     def __init__(self, parts: Parts[AskedVideo]) -> None:
-        self._videos = parts.generations
-        self._urls = parts.urls
+        self._videos = parts.drawings
         self._jobs = parts.jobs
-        self._storage = parts.storage
-        self._answers = JobAnswers(parts.generations, parts.watching, parts.storage, video_path)
+        self._files = parts.files
         self._streams = parts.streams
+        self._urls = parts.urls
+        self._storage = parts.storage
         self._part_files = PartCache(parts.storage.read)
         self._cutting = asyncio.Semaphore(_CUT_AT_ONCE)
         self._reading = Slots(_READ_AT_ONCE, _READ_AT_ONCE_BY_ONE, _too_many_downloads)
@@ -44,29 +45,32 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     async def GenerateVideo(self, request: video_pb2.GenerateVideoRequest, context: Context) -> video_pb2.Video:
         """Accepts a prompt, and waits for the clip when the caller prefers that."""
         asked = asked_from(request.parameters)
-        check = partial(check_first_frame, self._storage, asked.first_frame_asset_id)
-        video = video_message(await self._answers.submit(request, asked, context, check=check))
-        return await self._urls.signed(request, video)
+
+        async def submit(owner: str, key: IdempotencyKey) -> Submitted:
+            await check_first_frame(self._storage, asked.first_frame_asset_id)
+            return await self._videos.submit(owner, asked, key)
+
+        job = await self._jobs.submit(request, context, submit)
+        return await self._urls.signed(request, video_message(job))
 
     async def ListVideos(self, request: video_pb2.ListVideosRequest, context: Context) -> video_pb2.ListVideosResponse:
-        """See `JobAnswers.page`."""
-        videos, next_page_token = await self._answers.page(request, video_message)
+        """See `JobApi.page`."""
+        videos, next_page_token = await self._jobs.page(request, video_message)
         page = video_pb2.ListVideosResponse(videos=videos, next_page_token=next_page_token)
         return await self._urls.signed(request, page)
 
     async def GetVideo(self, request: video_pb2.GetVideoRequest, context: Context) -> video_pb2.Video:
         """One video of the caller."""
-        video = video_message(await self._videos.get(current_principal().subject, request.id))
-        return await self._urls.signed(request, video)
+        return await self._urls.signed(request, video_message(await self._jobs.get(request.id)))
 
     async def DeleteVideo(self, request: video_pb2.DeleteVideoRequest, context: Context) -> empty_pb2.Empty:
         """Stops and removes."""
-        await self._videos.delete(current_principal().subject, request.id)
+        await self._jobs.delete(request.id)
         return empty_pb2.Empty()
 
     async def CancelVideo(self, request: video_pb2.CancelVideoRequest, context: Context) -> video_pb2.Video:
         """Stops."""
-        return video_message(await self._videos.cancel(current_principal().subject, request.id))
+        return video_message(await self._jobs.cancel(request.id))
 
     async def GetVideoContent(
         self, request: video_pb2.GetVideoContentRequest, context: Context
@@ -76,7 +80,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         def asset_of(result: bytes) -> str:
             return file_of(result, _ROLES.get(request.role, "CLIP")).asset_id
 
-        async with aclosing(self._answers.content(request.id, asset_of, context)) as chunks:
+        async with aclosing(self._files.content(request.id, asset_of, context)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -137,14 +141,14 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
             try:
                 part = await self._part_files.get(asset_id)
             except NotFoundError:
-                await self._videos.file_lost(current_principal().subject, video_id, asset_id)
+                await self._files.lost(video_id, asset_id)
                 raise
             return await asyncio.to_thread(picture.cut_from, part)
 
     async def _frames(self, video_id: str) -> tuple[VideoParameters, Frames]:
         """The frames of a video of the caller that are there: of one that runs, what its worker keeps meanwhile."""
-        job = await self._videos.get(current_principal().subject, video_id)
-        made = job.result if job.state.terminal else await self._jobs.partial(job)
+        job = await self._jobs.get(video_id)
+        made = await self._jobs.result_so_far(job)
         return VideoParameters.from_bytes(job.spec), Frames.of(made, partial=not job.state.terminal)
 
 

@@ -7,12 +7,12 @@ from typing import ClassVar
 from pydantic import Field
 
 from atelier_diffusion.policy.model_card import ModelKind
-from atelier_generation.settings import GenerationApiSettings, GenerationWorkerSettings, database_url
+from atelier_drawing.settings import DrawingApiSettings, DrawingWorkerSettings, database_url
 
 _DATABASE_URL = database_url("sqlite:///var/video.db")
 
 
-class VideoSettings(GenerationApiSettings):
+class VideoSettings(DrawingApiSettings):
     """Settings of the API process."""
 
     kind: ClassVar[ModelKind] = "video"
@@ -20,7 +20,7 @@ class VideoSettings(GenerationApiSettings):
     database_url: str = _DATABASE_URL
 
 
-class VideoWorkerSettings(GenerationWorkerSettings):
+class VideoWorkerSettings(DrawingWorkerSettings):
     """Settings of the worker process."""
 
     kind: ClassVar[ModelKind] = "video"

@@ -6,14 +6,13 @@ from contextlib import aclosing
 from google.api import httpbody_pb2
 
 from atelier.video.v1 import video_pb2, video_pb2_grpc
-from atelier_generation.api.event_streams import Context, EventStreams
-from atelier_video.domain.parameters import AskedVideo
+from atelier_jobs.api.event_streams import Context, EventStreams
 
 
 class VideoStreamServicer(video_pb2_grpc.VideoStreamServiceServicer):
     """Owners follow their own videos only."""
 
-    def __init__(self, streams: EventStreams[AskedVideo]) -> None:
+    def __init__(self, streams: EventStreams) -> None:
         self._streams = streams
 
     async def WatchVideo(

@@ -4,21 +4,15 @@ from functools import lru_cache
 
 from atelier.jobs.v1 import job_pb2
 from atelier.video.v1 import video_pb2
-from atelier_generation.api.messages import (
-    asked_fields,
-    defaults_fields,
-    file_fields,
-    job_fields,
-    model_fields,
-    optional,
-    parameters_fields,
-    tokens_fields,
-)
-from atelier_generation.domain.model_view import ModelView
-from atelier_generation.domain.result import result_from
+from atelier_artifacts.api.job_files import file_fields
+from atelier_drawing.api.messages import asked_fields, defaults_fields, optional, parameters_fields, tokens_fields
+from atelier_drawing.domain.result import result_from
+from atelier_jobs.api.messages import job_fields
 from atelier_jobs.domain.job import Job
 from atelier_jobs.events.factory import progress_message
 from atelier_media.clip_format import CONTAINERS, Container
+from atelier_models.api.model_api import model_fields
+from atelier_models.domain.model_view import ModelView
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
 from atelier_video.domain.result import Role, VideoFile
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from atelier_diffusion.torch_backend.local_engine import open_video_engine
-from atelier_generation.worker.serving import RunningWorker, serve_worker
+from atelier_drawing.worker.serving import RunningWorker, serve_worker
 from atelier_jobs.events.factory import EventFactory
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource

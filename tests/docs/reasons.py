@@ -12,8 +12,8 @@ from atelier_service import errors
 ROOT = Path(__file__).parents[2]
 
 _SERVER_SIDE = (
-    "libs/atelier_service", "libs/atelier_jobs", "libs/atelier_diffusion", "libs/atelier_generation",
-    "libs/atelier_media", "services", "gateway",
+    "libs/atelier_service", "libs/atelier_jobs", "libs/atelier_artifacts", "libs/atelier_models",
+    "libs/atelier_drawing", "libs/atelier_diffusion", "libs/atelier_media", "services", "gateway",
 )  # fmt: skip
 _CLIENT_SIDE = ("libs/atelier_client",)
 

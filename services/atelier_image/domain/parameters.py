@@ -6,7 +6,7 @@ from typing import Literal
 
 from atelier_diffusion.policy.model_card import ModelCard
 from atelier_diffusion.policy.request import ImageRequest
-from atelier_generation.domain.parameters import AskedDrawing, DrawingParameters, given, resolved_drawing
+from atelier_drawing.domain.parameters import AskedDrawing, DrawingParameters, given, resolved_drawing
 
 FormatName = Literal["PNG", "WEBP", "JPEG"]
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from atelier_generation.domain.result import StoredFile, result_from
+from atelier_artifacts.domain.stored_files import StoredFile
+from atelier_drawing.domain.result import result_from
 from atelier_service.errors import NotFoundError
 
 

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from atelier_artifacts.worker.asset_files import AssetFiles, all_of, described
 from atelier_diffusion.encoding.picture_file import CONTENT_TYPES, encode_picture
 from atelier_diffusion.engine.results import Picture as DrawnPicture
 from atelier_diffusion.policy.request import ImageRequest
 from atelier_diffusion.remote.messages import StepDone
-from atelier_generation.worker.asset_files import AssetFiles, all_of, described
-from atelier_generation.worker.drawing import draw
-from atelier_generation.worker.handler import Made
+from atelier_drawing.worker.drawing import draw
+from atelier_drawing.worker.handler import Made
 from atelier_image.domain.parameters import ImageParameters
 from atelier_image.domain.result import Picture
 from atelier_jobs.domain.job import Job

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from atelier_diffusion.policy.model_card import ModelCard
 from atelier_diffusion.policy.request import VideoRequest
-from atelier_generation.domain.parameters import AskedDrawing, DrawingParameters, given, resolved_drawing
+from atelier_drawing.domain.parameters import AskedDrawing, DrawingParameters, given, resolved_drawing
 from atelier_media.clip_format import MAX_GIF_FRAME_RATE_HZ, Container
 from atelier_media.frame import Frame
 from atelier_service.errors import InvalidArgumentError

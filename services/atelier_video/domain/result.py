@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from atelier_generation.domain.result import StoredFile, result_from
+from atelier_artifacts.domain.stored_files import StoredFile
+from atelier_drawing.domain.result import result_from
 from atelier_service.errors import NotFoundError
 
 # FRAMES: frames that follow one another, in one file; see `atelier_media.frame_part`.

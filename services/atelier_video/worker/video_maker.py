@@ -9,14 +9,15 @@ from typing import Protocol, TypeVar
 
 from prometheus_client import Histogram
 
+from atelier_artifacts.domain.stored_files import Source
+from atelier_artifacts.worker.asset_files import AssetFiles, all_of, described
 from atelier_diffusion.engine.model_cache import ModelStatus
 from atelier_diffusion.engine.results import Clip, FrameChunk
 from atelier_diffusion.policy.request import VideoRequest
 from atelier_diffusion.remote.messages import StepDone
-from atelier_generation.domain.result import Result, Source
-from atelier_generation.worker.asset_files import AssetFiles, all_of, described
-from atelier_generation.worker.drawing import draw
-from atelier_generation.worker.handler import Made
+from atelier_drawing.domain.result import Result
+from atelier_drawing.worker.drawing import draw
+from atelier_drawing.worker.handler import Made
 from atelier_jobs.domain.job import Job
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_jobs.worker.attempt import Attempt, JobFault

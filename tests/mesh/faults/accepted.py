@@ -13,7 +13,7 @@ import httpx2
 from PIL import Image
 from sqlalchemy import select
 
-from atelier_generation.domain.result import asset_ids_in
+from atelier_artifacts.domain.stored_files import asset_ids_in
 from atelier_jobs.domain import history
 from atelier_jobs.domain.job import EventRecord
 from atelier_jobs.domain.states import State

@@ -11,7 +11,7 @@ from atelier_image.main import serve as serve_image
 from atelier_image.settings import ImageSettings, ImageWorkerSettings
 from atelier_image.worker_main import serve as serve_worker
 from tests.service import owner
-from tests.service.generation_mesh import GenerationMesh, generation_mesh
+from tests.service.drawing_mesh import DrawingMesh, drawing_mesh
 from tests.support.nats import NatsServer
 from tests.support.s3 import S3Server
 
@@ -42,7 +42,7 @@ class Owner(owner.Owner[image_pb2.Image]):
         return await self.bytes_of("GetImageContent", headers, id=image_id, index=index)
 
 
-ImageMesh = GenerationMesh[Owner]
+ImageMesh = DrawingMesh[Owner]
 
 
 def image_mesh(
@@ -54,7 +54,7 @@ def image_mesh(
     worker_settings: dict[str, Any] | None = None,
 ) -> AbstractAsyncContextManager[ImageMesh]:
     """Everything but the worker, which the test starts."""
-    return generation_mesh(
+    return drawing_mesh(
         s3,
         nats,
         folder,

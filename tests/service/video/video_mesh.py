@@ -13,7 +13,7 @@ from atelier_video.main import serve as serve_video
 from atelier_video.settings import VideoSettings, VideoWorkerSettings
 from atelier_video.worker_main import serve as serve_worker
 from tests.service import owner
-from tests.service.generation_mesh import GenerationMesh, generation_mesh
+from tests.service.drawing_mesh import DrawingMesh, drawing_mesh
 from tests.support.nats import NatsServer
 from tests.support.s3 import S3Server
 from tests.support.wait import eventually
@@ -81,7 +81,7 @@ class Owner(owner.Owner[video_pb2.Video]):
         return str((await self.assets.CreateAsset(iter([request]), metadata=self.metadata)).id)
 
 
-VideoMesh = GenerationMesh[Owner]
+VideoMesh = DrawingMesh[Owner]
 
 
 def video_mesh(
@@ -96,7 +96,7 @@ def video_mesh(
     (folder / "models.yaml").write_text(_CATALOGUE)
     models = {"models": f"models/catalogue.yaml:{folder / 'models.yaml'}"}
     work = {"scratch_dir": folder / "clips"} | (worker_settings or {})
-    return generation_mesh(
+    return drawing_mesh(
         s3,
         nats,
         folder,

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from atelier.storage.v1 import storage_pb2
+from atelier_artifacts.adapters.storage import Upload
+from atelier_artifacts.worker.asset_files import AssetFiles
 from atelier_diffusion.encoding.picture_file import read_parameters
 from atelier_diffusion.engine.results import Picture
 from atelier_diffusion.policy.request import ImageRequest
 from atelier_diffusion.remote.messages import StepDone
-from atelier_generation.adapters.storage import Upload
-from atelier_generation.worker.asset_files import AssetFiles
 from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_image.domain.result import Picture as Stored
 from atelier_image.worker.image_maker import ImageMaker
@@ -25,8 +25,8 @@ from atelier_service.errors import (
     ResourceExhaustedError,
     UnavailableError,
 )
-from tests.unit.generation.attempts import RUNNING, an_attempt
-from tests.unit.generation.cards import DEMO
+from tests.unit.jobs.attempts import RUNNING, an_attempt
+from tests.unit.models.cards import DEMO
 
 PARAMETERS = resolve(AskedImage(prompt="a cat", count=2, metadata={"project": "cats"}), DEMO, lambda: 7)
 JOB = replace(RUNNING, spec=PARAMETERS.to_bytes())

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
+from atelier_artifacts.domain.stored_files import Source
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
-from atelier_generation.api.messages import request_hash
-from atelier_generation.domain.result import Result, Source, result_from
+from atelier_drawing.domain.result import Result, result_from
 from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_image.domain.result import Picture
 from atelier_image.image_messages import asked_from, content_paths, image_message, parameters_message
 from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.states import State
-from tests.unit.generation.cards import DEMO
+from tests.unit.models.cards import DEMO
 
 PARAMETERS = resolve(AskedImage(prompt="a cat", metadata={"a": "b"}), DEMO, lambda: 7)
 QUEUED = Job(
@@ -48,13 +48,6 @@ def test_unspecified_choices_are_absent() -> None:
 def test_the_echo_asks_for_the_same() -> None:
     echo = asked_from(parameters_message(PARAMETERS))
     assert resolve(echo, DEMO, lambda: 0) == PARAMETERS
-
-
-def test_requests_are_the_same_when_all_they_say_is_the_same() -> None:
-    one = image_pb2.GenerationParameters(prompt="a cat", metadata={"a": "1", "b": "2"})
-    other = image_pb2.GenerationParameters(prompt="a cat", metadata={"b": "2", "a": "1"})
-    assert request_hash(one) == request_hash(other)
-    assert request_hash(one) != request_hash(image_pb2.GenerationParameters(prompt="a cat"))
 
 
 def test_an_image_that_waits_has_times_and_paths_only_where_there_are_some() -> None:

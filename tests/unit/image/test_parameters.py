@@ -6,7 +6,7 @@ import pytest
 
 from atelier_image.domain.parameters import AskedImage, ImageParameters, resolve
 from atelier_service.errors import InvalidArgumentError
-from tests.unit.generation.cards import DEMO
+from tests.unit.models.cards import DEMO
 
 
 def no_seed() -> int:

@@ -10,7 +10,7 @@ from atelier_media.clip_format import CONTAINERS, Container
 from atelier_video.domain.parameters import AskedVideo, resolve
 from atelier_video.worker.clip_files import ClipFiles
 from tests.support.wait import eventually
-from tests.unit.generation.cards import DEMO
+from tests.unit.models.cards import DEMO
 
 NOISE = np.random.default_rng(0).integers(0, 255, (4, 128, 128, 3), np.uint8)
 

@@ -12,15 +12,15 @@ import pytest
 from opentelemetry.context import Context
 
 from atelier.storage.v1 import storage_pb2
+from atelier_artifacts.adapters.storage import Upload
+from atelier_artifacts.worker.asset_files import AssetFiles
 from atelier_diffusion.engine.model_cache import ModelState, ModelStatus
 from atelier_diffusion.engine.results import Clip, FrameChunk
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.request import VideoRequest
 from atelier_diffusion.remote.messages import StepDone
-from atelier_generation.adapters.storage import Upload
-from atelier_generation.domain.result import result_from
-from atelier_generation.worker.asset_files import AssetFiles
-from atelier_generation.worker.handler import Made
+from atelier_drawing.domain.result import result_from
+from atelier_drawing.worker.handler import Made
 from atelier_jobs.domain.job import Job
 from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault, Stopped, StopReason
 from atelier_media.clip_reader import ClipReader
@@ -29,7 +29,7 @@ from atelier_service.errors import AtelierError, InvalidArgumentError, NotFoundE
 from atelier_video.domain.result import VideoFile
 from atelier_video.worker.video_maker import VideoMaker
 from tests.support.wait import eventually
-from tests.unit.generation.attempts import Reports
+from tests.unit.jobs.attempts import Reports
 from tests.unit.media.moving_picture import moving_frame, read_index
 from tests.unit.storage.pictures import png
 from tests.unit.video.clip_job import PARAMETERS, RUNNING

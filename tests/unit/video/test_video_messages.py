@@ -7,7 +7,8 @@ import pytest
 
 from atelier.jobs.v1 import job_pb2
 from atelier.video.v1 import video_pb2
-from atelier_generation.domain.result import Result, Source
+from atelier_artifacts.domain.stored_files import Source
+from atelier_drawing.domain.result import Result
 from atelier_jobs.domain.job import Failure
 from atelier_jobs.domain.states import State
 from atelier_video.domain.parameters import resolve

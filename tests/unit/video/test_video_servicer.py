@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from atelier.video.v1 import video_pb2
-from atelier_generation.api.serving import Parts
-from atelier_generation.domain.result import Result, Source
+from atelier_artifacts.domain.stored_files import Source
+from atelier_drawing.api.serving import Parts
+from atelier_drawing.domain.result import Result
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
 from atelier_media.frame_part import encode_frame_part
@@ -20,8 +21,8 @@ from atelier_service.paging import encode_token
 from atelier_video.domain.parameters import AskedVideo, resolve
 from atelier_video.domain.result import VideoFile
 from atelier_video.servicer import VideoServicer
-from tests.unit.generation.cards import DEMO
 from tests.unit.image.test_image_messages import QUEUED
+from tests.unit.models.cards import DEMO
 
 PART = encode_frame_part(np.zeros((3, 8, 8, 3), np.uint8))
 FRAMES = VideoFile(
@@ -37,8 +38,11 @@ MADE: Job = replace(
 class World:
     """One finished video and its one file of frames."""
 
-    async def get(self, owner: str, job_id: str) -> Job:
+    async def get(self, job_id: str) -> Job:
         return MADE
+
+    async def result_so_far(self, job: Job) -> bytes | None:
+        return job.result
 
     async def read(self, asset_id: str) -> bytes:
         return PART

@@ -1,0 +1,1 @@
+"""The content cache in SQL, and storage over gRPC."""

@@ -1,0 +1,1 @@
+"""Drawing: parameters, submits, the cache key and the worker's handler; knows no picture and no clip."""

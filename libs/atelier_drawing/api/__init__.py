@@ -1,0 +1,1 @@
+"""The servicers' side of drawings."""

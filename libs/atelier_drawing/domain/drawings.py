@@ -1,0 +1,112 @@
+"""Submitting and changing drawings: parameters are filled in, and an earlier result of the same request is used."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from atelier_artifacts.domain.result_cache import Hit, HitGoneError, ResultCache
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.policy.model_card import ModelCard
+from atelier_drawing.domain.cache_key import cache_key
+from atelier_drawing.domain.parameters import AskedDrawing, DrawingParameters
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.outcome import TransactionHook
+from atelier_jobs.domain.owner_jobs import NO_KEY, IdempotencyKey, OwnerJobs
+from atelier_jobs.domain.store import Submitted
+from atelier_models.domain.model_view import engines
+from atelier_models.domain.models import ModelReports
+from atelier_service.errors import InvalidArgumentError
+from atelier_service.ids import uuid7
+
+AskedT = TypeVar("AskedT", bound=AskedDrawing)
+RecordedT = TypeVar("RecordedT")
+
+Resolve = Callable[[AskedT, ModelCard, Callable[[], int]], DrawingParameters]
+"""Fills in what was left out; see `resolved_drawing`. Raises InvalidArgumentError."""
+
+
+def random_seed() -> int:
+    """A seed for a request without one: 32 random bits."""
+    return secrets.randbits(32)
+
+
+class Drawings(Generic[AskedT]):
+    """Jobs that draw with a model of the catalogue."""
+
+    def __init__(
+        self,
+        jobs: OwnerJobs,
+        resolve: Resolve[AskedT],
+        catalogue: Catalogue,
+        reports: ModelReports,
+        cache: ResultCache,
+        *,
+        draw_seed: Callable[[], int] = random_seed,
+    ) -> None:
+        self._jobs = jobs
+        self._fill_in = resolve
+        self._catalogue = catalogue
+        self._reports = reports
+        self._cache = cache
+        self._draw_seed = draw_seed
+
+    async def submit(self, owner: str, asked: AskedT, key: IdempotencyKey = NO_KEY) -> Submitted:
+        """Records a drawing to be made, or one that an earlier result answers.
+
+        Raises InvalidArgumentError, and what OwnerJobs.submit raises.
+        """
+        parameters = self._resolve(asked)
+        job_id = uuid7()
+
+        async def record(result: bytes | None, hook: TransactionHook | None) -> Submitted:
+            return await self._jobs.submit(owner, job_id, parameters.to_bytes(), key=key, result=result, hook=hook)
+
+        return await self._recorded(owner, job_id, await self._cached(owner, asked, parameters), record)
+
+    async def update(self, owner: str, job_id: str, asked: AskedT) -> Job:
+        """Gives a drawing new parameters, in place or as the next revision.
+
+        Raises InvalidArgumentError, and what OwnerJobs.restart raises.
+        """
+        parameters = self._resolve(asked)
+        await self._jobs.get(owner, job_id)  # the cache is not searched for a job that does not exist
+
+        async def record(result: bytes | None, hook: TransactionHook | None) -> Job:
+            return await self._jobs.restart(owner, job_id, parameters.to_bytes(), result=result, hook=hook)
+
+        return await self._recorded(owner, job_id, await self._cached(owner, asked, parameters), record)
+
+    def _card(self, model_id: str) -> ModelCard:
+        try:
+            return self._catalogue.get(model_id)
+        except EngineError as error:
+            text = "is no model of the catalogue"
+            raise InvalidArgumentError.of_field("model", text, reason="UNKNOWN_MODEL") from error
+
+    def _resolve(self, asked: AskedT) -> DrawingParameters:
+        return self._fill_in(asked, self._card(asked.model), self._draw_seed)
+
+    async def _cached(self, owner: str, asked: AskedT, parameters: DrawingParameters) -> Hit | None:
+        """An earlier result of the same request. Its files exist: they stay while a job refers to them."""
+        if asked.seed is None:
+            return None  # a fresh seed was never drawn before
+        drawing = engines(parameters.model, await self._reports.all())
+        if not drawing:
+            return None
+        return await self._cache.find(owner, [cache_key(parameters, engine) for engine in drawing])
+
+    async def _recorded(
+        self,
+        owner: str,
+        job_id: str,
+        hit: Hit | None,
+        record: Callable[[bytes | None, TransactionHook | None], Awaitable[RecordedT]],
+    ) -> RecordedT:
+        """Records the job together with its reference to the files of `hit`, or as one to be made."""
+        if hit is not None:
+            try:
+                return await record(hit.result, self._cache.adopting(owner, job_id, hit))
+            except HitGoneError:
+                pass  # since it was found: it is made anew
+        return await record(None, None)

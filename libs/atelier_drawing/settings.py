@@ -1,0 +1,129 @@
+"""Settings that every service of this kind has; each adds its own in a subclass."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, SecretStr
+
+from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.policy.errors import CatalogueError
+from atelier_diffusion.policy.model_card import ModelKind
+from atelier_service.configuration import ConfigurationError
+from atelier_service.settings import ServiceSettings, StreamSettings
+
+
+def database_url(default: Any = ...) -> Any:
+    """The field of that name; each service has a default of its own."""
+    return Field(
+        default=default,
+        repr=False,  # it may hold a password
+        description="SQLAlchemy URL, sqlite or postgresql+asyncpg; the tables are created when missing",
+    )
+
+
+class DrawingSettings(ServiceSettings):
+    """What the API process and the worker both need. Read from the environment, `ATELIER_<FIELD>`; frozen."""
+
+    kind: ClassVar[ModelKind]
+    """Of the models that it draws with."""
+
+    database_url: str = database_url()
+    nats_url: str = Field(default="nats://127.0.0.1:4222", description="URL of the NATS server")
+    storage_address: str = Field(default="127.0.0.1:8102", description="host:port of atelier-storage")
+    service_secret: SecretStr = Field(
+        default=SecretStr(""), description="this service's secret at atelier-auth, for its own and delegated tokens"
+    )
+    models: str = Field(
+        default=os.pathsep.join(("models/catalogue.yaml", "var/models.yaml")),
+        pattern=f"^[^{os.pathsep}]+({os.pathsep}[^{os.pathsep}]+)?$",
+        description="the catalogue that ships, then (after a path separator) your own, laid over it; may be absent",
+    )
+    models_root: Path | None = Field(
+        default=None,
+        description="folder that relative model folders are taken from; unset: above the shipped catalogue's",
+    )
+
+    def catalogue(self) -> Catalogue:
+        """Reads the models of this service's kind. Raises ConfigurationError."""
+        shipped, *own = map(Path, self.models.split(os.pathsep))
+        root = self.models_root or shipped.resolve().parent.parent
+        try:
+            return read_catalogue(shipped, own[0] if own else None, root=root, kind=self.kind)
+        except CatalogueError as error:
+            raise ConfigurationError(str(error)) from error
+
+    def check(self) -> list[str]:
+        """Reads the catalogue. A model whose folder is missing is worth a warning: the others work."""
+        missing = [card for card in self.catalogue().cards if card.folder is not None and not card.folder.is_dir()]
+        return [*super().check(), *(f"model {card.id!r}: there is no folder {card.folder}" for card in missing)]
+
+
+class DrawingApiSettings(DrawingSettings, StreamSettings):
+    """Settings of an API process."""
+
+    max_queued: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="jobs that may wait, of everybody; more are told to retry"
+    )
+    max_live_per_owner: int = Field(
+        default=1_000, ge=1, le=1_000_000, description="unfinished jobs that one owner may have; more are told to retry"
+    )
+    max_attempts: int = Field(default=3, ge=1, le=10, description="faults of a job before it is FAILED")
+    watch_heartbeat_s: float = Field(default=15.0, gt=0, le=60, description="seconds between heartbeats of a watch")
+    queue_status_s: float = Field(default=5.0, gt=0, le=60, description="seconds between two counts of the queue")
+
+
+class DrawingWorkerSettings(DrawingSettings):
+    """Settings of a worker process."""
+
+    worker_id: str = Field(
+        default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}",
+        pattern="^[A-Za-z0-9._-]{1,100}$",
+        description="name of this worker, unique in the mesh",
+    )
+    device: str = Field(
+        default="auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$", description="what draws: auto, cpu, cuda or cuda:N"
+    )
+    dtype: Literal["", "float32", "float16", "bfloat16"] = Field(
+        default="", description="number format of the weights; empty: float32 on a CPU, bfloat16 on CUDA"
+    )
+    torch_threads: int = Field(default=0, ge=0, le=1024, description="CPU threads of torch; 0: the physical cores")
+    memory_budget_bytes: int = Field(
+        default=0, ge=0, description="memory for the weights of loaded models; 0: 80 % of what is free at the start"
+    )
+    cache_folder: Path | None = Field(
+        default=None, description="folder for downloaded models; unset: where the hubs' own tools keep them"
+    )
+    model_index: Path | None = Field(
+        default=None,
+        description="file that remembers the hashes of models' weights; unset: they are hashed in every process that"
+        " draws",
+    )
+    hf_endpoint: str = Field(
+        default="", pattern=r"^(https?://\S+)?$", description="URL of a Hugging Face mirror; empty: Hugging Face itself"
+    )
+    preload: bool = Field(default=True, description="load the default model at the start")
+    slots: int = Field(
+        default=2,
+        ge=1,
+        le=8,
+        description="jobs held at once: one draws while the others load their spec or store what they made",
+    )
+    lease_s: float = Field(
+        default=15.0, ge=1, le=600, description="seconds without a renewal after which a job goes to another worker"
+    )
+    job_grace_s: float = Field(
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="seconds that held jobs get to end at SIGTERM before they are given back",
+    )
+    report_s: float = Field(default=5.0, gt=0, le=10, description="seconds between two reports of this worker")
+    store_patience_s: float = Field(
+        default=600.0,
+        ge=0,
+        le=86_400,
+        description="seconds that a worker keeps what it made and tries to store it, while storage does not take it,"
+        " before the job is given back",
+    )

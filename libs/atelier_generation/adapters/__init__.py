@@ -1,1 +1,0 @@
-"""The database, the bus and the storage service."""

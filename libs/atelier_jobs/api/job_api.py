@@ -1,0 +1,126 @@
+"""Requests about jobs, as every servicer of one kind handles them: submit, get, page, cancel, delete."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+import grpc.aio
+from google.protobuf.message import Message
+from prometheus_client import Counter
+
+from atelier.jobs.v1 import job_pb2
+from atelier_jobs.api.request_headers import idempotency_key, wait_preference_s
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.owner_jobs import IdempotencyKey, OwnerJobs
+from atelier_jobs.domain.states import State
+from atelier_jobs.domain.store import Submitted
+from atelier_jobs.events.watch import Watching
+from atelier_service.http import request_header, set_http
+from atelier_service.identity import current_principal
+from atelier_service.paging import decode_token, encode_token, fitting, page_size
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+_ACCEPTED = Counter("atelier_jobs_accepted_total", "Jobs accepted, by what answers them.", ["kind", "answer"])
+
+_MessageT = TypeVar("_MessageT", bound=Message)
+
+
+class _SubmitRequest(Protocol):
+    request_id: str
+
+    @property
+    def parameters(self) -> Message: ...
+
+
+class _PageRequest(Protocol):
+    page_size: int
+    page_token: str
+    state: job_pb2.State.ValueType
+
+
+class JobApi:
+    """Handles requests about jobs of one kind for the caller, who sees their own jobs only."""
+
+    def __init__(self, jobs: OwnerJobs, watching: Watching, path_of: Callable[[str], str]) -> None:
+        """`path_of` returns the path of a job below the gateway."""
+        self._jobs = jobs
+        self._watching = watching
+        self._path_of = path_of
+
+    async def submit(
+        self,
+        request: _SubmitRequest,
+        context: Context,
+        submit: Callable[[str, IdempotencyKey], Awaitable[Submitted]],
+    ) -> Job:
+        """Accepts a job, once for each idempotency key, and waits for its end when the caller prefers that.
+
+        Args:
+            request: Its serialized parameters tell whether a repeat asks for the same.
+            context: Holds the headers of the request, and gets those of the response.
+            submit: Submits the job for this owner under this key; not called for a repeat (see OwnerJobs.once).
+        """
+        owner = current_principal().subject
+        name = idempotency_key(request_header(context, "idempotency-key"), request.request_id)
+        key = IdempotencyKey(name, request_hash(request.parameters))
+        submitted = await self._jobs.once(owner, key, lambda: submit(owner, key))
+        job = submitted.job
+        answer = "repeat" if submitted.repeated else "cache" if job.cached else "worker"
+        _ACCEPTED.labels(job.kind, answer).inc()
+        return await self.accepted(job, context)
+
+    async def accepted(self, job: Job, context: Context) -> Job:
+        """Sets HTTP 202 for a job that has not ended and 200 for one that has, after the wait that the caller prefers.
+
+        Returns:
+            The job as it is after the wait.
+        """
+        headers = {"location": self._path_of(job.id)}
+        wait_s = wait_preference_s(request_header(context, "prefer"))
+        if wait_s is not None:
+            headers["preference_applied"] = f"wait={wait_s}"
+            if wait_s and not job.state.terminal:
+                job = await self._watching.end(job.owner, job.id, wait_s)
+        await set_http(context, None if job.state.terminal else 202, **headers)
+        return job
+
+    async def get(self, job_id: str) -> Job:
+        """One job of the caller. Raises NotFoundError."""
+        return await self._jobs.get(current_principal().subject, job_id)
+
+    async def result_so_far(self, job: Job) -> bytes | None:
+        """See OwnerJobs.result_so_far."""
+        return await self._jobs.result_so_far(job)
+
+    async def page(self, request: _PageRequest, written: Callable[[Job], _MessageT]) -> tuple[list[_MessageT], str]:
+        """The caller's jobs, newest first, and the token of the next page.
+
+        Paged by id: UUIDv7 sort by time, so no job is skipped or repeated while others are added and removed.
+
+        Args:
+            request: Size, token and an optional state.
+            written: Returns the message of a job.
+        """
+        page = await self._jobs.page(
+            current_principal().subject,
+            state=State(request.state) if request.state else None,
+            before=str(decode_token(request.page_token, 1)[0]) if request.page_token else "",
+            limit=page_size(request.page_size),
+        )
+        messages = fitting(map(written, page.jobs))
+        before = page.next_before if len(messages) == len(page.jobs) else page.jobs[len(messages) - 1].id
+        return messages, encode_token(before) if before else ""
+
+    async def cancel(self, job_id: str) -> Job:
+        """Requests that a job of the caller stops. Raises NotFoundError."""
+        return await self._jobs.cancel(current_principal().subject, job_id)
+
+    async def delete(self, job_id: str) -> None:
+        """Stops and removes a job of the caller. Raises NotFoundError."""
+        await self._jobs.delete(current_principal().subject, job_id)
+
+
+def request_hash(parameters: Message) -> bytes:
+    """SHA-256 of the parameters as they were sent: without a seed, a repeat is equal too."""
+    return hashlib.sha256(parameters.SerializeToString(deterministic=True)).digest()

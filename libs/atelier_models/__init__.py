@@ -1,0 +1,1 @@
+"""Models: how they stand on the workers, reports and commands; knows no job and no parameters."""

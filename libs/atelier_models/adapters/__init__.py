@@ -1,0 +1,1 @@
+"""Reports of models in SQL, commands on the bus."""

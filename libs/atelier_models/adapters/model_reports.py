@@ -1,0 +1,93 @@
+"""What workers say of themselves and of their models, in SQL: it is there also while the broker is not."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from atelier_jobs.sql.clock import now_us
+from atelier_jobs.sql.database import JobDatabase
+from atelier_models.adapters.tables import ModelTables
+from atelier_models.domain.model_view import Engine, ModelReport, ModelState
+
+# Three heartbeats: one may be late, two are no accident.
+ALIVE_S = 15.0
+# For this long the last word of a dead worker still tells what would draw (see `engines`).
+_KEPT_S = 7 * 24 * 3600.0
+
+
+class SqlModelReports:
+    """ModelReports, and the workers' side of it."""
+
+    def __init__(self, database: JobDatabase, tables: ModelTables) -> None:
+        self._database = database
+        self._workers, self._states = tables.workers, tables.model_states
+        self._is_alive = self._workers.c.heard_us > now_us() - int(ALIVE_S * 1e6)
+        self._all = (
+            select(self._states, self._is_alive.label("alive"))
+            .join(self._workers, self._workers.c.worker_id == self._states.c.worker_id)
+            .order_by(self._states.c.update_us.desc())
+        )
+
+    async def all(self) -> Sequence[ModelReport]:
+        """See ModelReports.all."""
+        async with self._database.read() as connection:
+            rows = (await connection.execute(self._all)).all()
+        return [
+            ModelReport(
+                worker_id=row.worker_id,
+                model_id=row.model_id,
+                state=ModelState[row.state],
+                engine=Engine(row.revision, row.fingerprint),
+                memory_bytes=row.memory_bytes,
+                reason=row.reason,
+                message=row.message,
+                update_us=row.update_us,
+                alive=bool(row.alive),
+            )
+            for row in rows
+        ]
+
+    async def workers_alive(self) -> bool:
+        """See ModelReports.workers_alive."""
+        query = select(self._workers.c.worker_id).where(self._is_alive).limit(1)
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).first() is not None
+
+    async def heard(self, worker_id: str, reports: Iterable[ModelReport] = ()) -> None:
+        """The worker lives, and says this of its models."""
+        async with self._database.write() as transaction:
+            connection = transaction.connection
+            await _upsert(connection, self._workers, {"worker_id": worker_id, "heard_us": now_us()}, "worker_id")
+            for report in reports:
+                values = {
+                    "worker_id": worker_id,
+                    "model_id": report.model_id,
+                    "state": report.state.name,
+                    "revision": report.engine.model_revision,
+                    "fingerprint": report.engine.fingerprint,
+                    "memory_bytes": report.memory_bytes,
+                    "reason": report.reason,
+                    "message": report.message,
+                    "update_us": now_us(),
+                }
+                await _upsert(connection, self._states, values, "worker_id", "model_id")
+
+    async def left(self, worker_id: str) -> None:
+        """The worker ends: it is dead at once, and what has been dead for a week is dropped."""
+        workers, states = self._workers, self._states
+        old = select(workers.c.worker_id).where(workers.c.heard_us < now_us() - int(_KEPT_S * 1e6))
+        dead = {"worker_id": worker_id, "heard_us": now_us() - int(ALIVE_S * 1e6)}
+        async with self._database.write() as transaction:
+            await _upsert(transaction.connection, self._workers, dead, "worker_id")
+            await transaction.connection.execute(delete(states).where(states.c.worker_id.in_(old)))
+            await transaction.connection.execute(delete(workers).where(workers.c.worker_id.in_(old)))
+
+
+async def _upsert(connection: AsyncConnection, table: Any, values: dict[str, Any], *keys: str) -> None:
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    rest = {name: value for name, value in values.items() if name not in keys}
+    statement = insert(table).values(values)
+    await connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=rest))

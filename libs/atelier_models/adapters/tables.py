@@ -1,0 +1,42 @@
+"""Tables of the workers and of their models' states, in the database that holds the jobs."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from sqlalchemy import BigInteger, Column, MetaData, PrimaryKeyConstraint, String, Table, Text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelTables:
+    """The tables of one kind of job. Times are microseconds since the epoch by the database's clock."""
+
+    metadata: MetaData
+    workers: Table
+    model_states: Table
+
+
+@cache
+def model_tables(kind: str) -> ModelTables:
+    """Their names begin with the kind."""
+    metadata = MetaData()
+    workers = Table(
+        f"{kind}_workers",
+        metadata,
+        Column("worker_id", String(128), primary_key=True),
+        Column("heard_us", BigInteger, nullable=False),
+    )
+    model_states = Table(
+        f"{kind}_model_states",
+        metadata,
+        Column("worker_id", String(128), nullable=False),
+        Column("model_id", String(128), nullable=False),
+        Column("state", String(16), nullable=False),
+        Column("revision", String(128), nullable=False),
+        Column("fingerprint", String(256), nullable=False),
+        Column("memory_bytes", BigInteger, nullable=False),
+        Column("reason", String(64), nullable=False),
+        Column("message", Text, nullable=False),
+        Column("update_us", BigInteger, nullable=False),
+        PrimaryKeyConstraint("worker_id", "model_id"),
+    )
+    return ModelTables(metadata, workers, model_states)

@@ -1,0 +1,81 @@
+"""A model as the caller sees it: its card, and what the workers say of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from atelier_diffusion.policy.model_card import ModelCard
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What draws: the revision of the weights, and everything else that changes pixels (libraries, device, dtype)."""
+
+    model_revision: str
+    fingerprint: str
+
+
+class ModelState(IntEnum):
+    """Where a model stands; the values are those of `atelier.type.v1.ModelState`."""
+
+    UNLOADED = 1
+    LOADING = 2
+    READY = 3
+    FAILED = 4
+
+
+# The best of all workers: one that is ready serves everybody. A failure is told unless another worker does better.
+_BEST_FIRST = (ModelState.READY, ModelState.LOADING, ModelState.FAILED, ModelState.UNLOADED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReport:
+    """What one worker says of one model. `alive` is False when the worker has not been heard of lately."""
+
+    worker_id: str
+    model_id: str
+    state: ModelState
+    engine: Engine
+    memory_bytes: int = 0
+    reason: str = ""
+    message: str = ""
+    update_us: int = 0
+    alive: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelView:
+    """A model of the catalogue over all living workers. `memory_bytes` is what it holds on one of them."""
+
+    card: ModelCard
+    state: ModelState
+    revision: str
+    memory_bytes: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+def view(card: ModelCard, reports: Iterable[ModelReport]) -> ModelView:
+    """The best state over the living workers, of equals the newest; UNLOADED when there are none."""
+    living = [report for report in reports if report.alive and report.model_id == card.id]
+    if not living:
+        return ModelView(card=card, state=ModelState.UNLOADED, revision=card.revision)
+    best = min(living, key=lambda report: (_BEST_FIRST.index(report.state), -report.update_us))
+    return ModelView(
+        card=card,
+        state=best.state,
+        revision=best.engine.model_revision or card.revision,
+        memory_bytes=best.memory_bytes,
+        reason=best.reason,
+        message=best.message,
+    )
+
+
+def engines(model_id: str, reports: Iterable[ModelReport]) -> tuple[Engine, ...]:
+    """What would draw a request for this model now: the engines of the living workers.
+
+    Empty as long as none lives, or none knows the revision, which may be so before the first load: what workers said
+    who are dead may be of weights that were replaced since.
+    """
+    living = [report for report in reports if report.alive and report.model_id == model_id]
+    return tuple(dict.fromkeys(report.engine for report in living if report.engine.model_revision))

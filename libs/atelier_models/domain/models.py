@@ -1,0 +1,65 @@
+"""What a caller can do with models."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.policy.errors import EngineError
+from atelier_models.domain.model_view import ModelReport, ModelView, view
+from atelier_service.errors import NotFoundError, PermissionDeniedError, UnavailableError
+
+
+class ModelReports(Protocol):
+    """What the workers report of their models."""
+
+    async def all(self) -> Sequence[ModelReport]:
+        """Every report, also of workers that were not heard of lately."""
+        ...
+
+    async def workers_alive(self) -> bool:
+        """Whether any worker was heard of lately."""
+        ...
+
+
+class ModelCommands(Protocol):
+    """Commands to the workers about models."""
+
+    async def send(self, model_id: str, *, load: bool) -> None:
+        """Sends the command to every worker. Raises UnavailableError while the broker is unavailable."""
+        ...
+
+
+class Models:
+    """The catalogue, and how its models stand on the workers."""
+
+    def __init__(self, catalogue: Catalogue, reports: ModelReports, commands: ModelCommands) -> None:
+        self._catalogue = catalogue
+        self._reports = reports
+        self._commands = commands
+
+    async def all(self) -> Sequence[ModelView]:
+        """The default first, then by id."""
+        reports = await self._reports.all()
+        return [view(card, reports) for card in self._catalogue.cards]
+
+    async def get(self, model_id: str) -> ModelView:
+        """One model. Raises NotFoundError."""
+        try:
+            card = self._catalogue.get(model_id)
+        except EngineError as error:
+            text = "there is no such model"
+            raise NotFoundError("MODEL_NOT_FOUND", text, metadata={"model_id": model_id}) from error
+        return view(card, await self._reports.all())
+
+    async def command(self, model_id: str, *, load: bool, is_admin: bool) -> ModelView:
+        """Tells the workers to load the model, or to drop it; answers how it stands as they are told.
+
+        Raises PermissionDeniedError, NotFoundError and UnavailableError (no worker, or no broker to reach them by).
+        """
+        if not is_admin:
+            raise PermissionDeniedError("ADMIN_ONLY", "only administrators load and unload models")
+        model = await self.get(model_id)
+        if not await self._reports.workers_alive():
+            raise UnavailableError("NO_WORKER", "no worker that draws with it is alive", retry_after_s=5.0)
+        await self._commands.send(model.card.id, load=load)
+        return model

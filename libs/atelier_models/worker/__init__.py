@@ -1,0 +1,1 @@
+"""The workers' side of models: what they report and which commands they follow."""

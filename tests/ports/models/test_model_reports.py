@@ -1,0 +1,61 @@
+"""What workers say of their models, on every database."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.sql.service_database import open_database
+from atelier_models.adapters.model_reports import SqlModelReports
+from atelier_models.adapters.tables import model_tables
+from atelier_models.domain.model_view import Engine, ModelReport, ModelState
+
+TABLES = model_tables("image")
+READY = ModelReport(
+    worker_id="w1", model_id="demo", state=ModelState.READY, engine=Engine("r1", "torch"), memory_bytes=9
+)
+FAILED = ModelReport(
+    worker_id="w1", model_id="big", state=ModelState.FAILED, engine=Engine("", "torch"), reason="MODEL_TOO_LARGE",
+    message="too large",
+)  # fmt: skip
+
+
+@pytest.fixture
+async def reports(database_url: str) -> AsyncIterator[SqlModelReports]:
+    async with open_database(database_url, TABLES.metadata, origin="test", events=EventFactory()) as database:
+        yield SqlModelReports(database, TABLES)
+
+
+async def told(reports: SqlModelReports) -> dict[str, ModelReport]:
+    return {report.model_id: report for report in await reports.all()}
+
+
+async def test_what_is_said_is_told(reports: SqlModelReports) -> None:
+    await reports.heard("w1", [READY, FAILED])
+    said = await told(reports)
+    assert (said["demo"].state, said["demo"].engine, said["demo"].memory_bytes) == (ModelState.READY, READY.engine, 9)
+    assert (said["big"].reason, said["big"].message) == ("MODEL_TOO_LARGE", "too large")
+    assert all(report.alive and report.update_us for report in said.values())
+    assert await reports.workers_alive()
+
+
+async def test_the_last_word_counts(reports: SqlModelReports) -> None:
+    await reports.heard("w1", [READY])
+    await reports.heard(
+        "w1", [ModelReport(worker_id="w1", model_id="demo", state=ModelState.UNLOADED, engine=READY.engine)]
+    )
+    assert (await told(reports))["demo"].state is ModelState.UNLOADED
+
+
+async def test_a_worker_that_left_is_dead_and_its_last_word_is_kept(reports: SqlModelReports) -> None:
+    await reports.heard("w1", [READY])
+    await reports.left("w1")
+    assert not await reports.workers_alive()
+    assert not (await told(reports))["demo"].alive
+
+
+async def test_a_worker_without_models_is_alive(reports: SqlModelReports) -> None:
+    assert not await reports.workers_alive()
+    await reports.heard("w1")
+    assert await reports.workers_alive()
+    assert not await told(reports)

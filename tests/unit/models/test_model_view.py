@@ -1,0 +1,59 @@
+"""A model over all its workers."""
+
+from typing import Any
+
+import pytest
+
+from atelier_models.domain.model_view import Engine, ModelReport, ModelState, engines, view
+from tests.unit.models.cards import DEMO, HUB
+
+UNLOADED, LOADING, READY, FAILED = ModelState
+
+
+def report(state: ModelState, **fields: Any) -> ModelReport:
+    known: dict[str, Any] = {"worker_id": "w", "model_id": "demo", "engine": Engine("r2", "torch")}
+    return ModelReport(state=state, **(known | fields))
+
+
+def test_without_workers_a_model_is_unloaded() -> None:
+    model = view(DEMO, [])
+    assert (model.state, model.revision) == (UNLOADED, "r1")
+
+
+@pytest.mark.parametrize(("states", "best"), [
+    ([UNLOADED, READY, FAILED], READY), ([UNLOADED, LOADING, FAILED], LOADING), ([UNLOADED, FAILED], FAILED),
+    ([UNLOADED, UNLOADED], UNLOADED),
+])  # fmt: skip
+def test_the_best_worker_counts(states: list[ModelState], best: ModelState) -> None:
+    assert view(DEMO, map(report, states)).state is best
+
+
+def test_a_dead_worker_says_nothing() -> None:
+    assert view(DEMO, [report(READY, alive=False), report(LOADING)]).state is LOADING
+    assert view(DEMO, [report(READY, alive=False)]).state is UNLOADED
+
+
+def test_a_failure_says_why() -> None:
+    older = report(FAILED, reason="MODEL_NOT_FOUND", message="no such folder", update_us=1)
+    newer = report(FAILED, reason="MODEL_TOO_LARGE", message="too large", update_us=2)
+    model = view(DEMO, [older, newer])
+    assert (model.reason, model.message) == ("MODEL_TOO_LARGE", "too large")
+
+
+def test_what_other_models_do_is_of_no_interest() -> None:
+    assert view(HUB, [report(READY)]).state is UNLOADED
+
+
+def test_the_engines_of_living_workers_draw() -> None:
+    mine, other = Engine("r1", "torch 2"), Engine("r1", "torch 3")
+    reports = [report(READY, engine=mine), report(READY, engine=mine), report(READY, engine=other, alive=False)]
+    assert engines("demo", reports) == (mine,)
+
+
+def test_what_the_dead_drew_with_answers_nothing() -> None:
+    assert engines("demo", [report(UNLOADED, alive=False)]) == ()
+    assert engines("demo", [report(READY, alive=False), report(UNLOADED, engine=Engine("", "torch"))]) == ()
+
+
+def test_a_revision_that_nobody_knows_answers_nothing() -> None:
+    assert engines("hub", [report(UNLOADED, model_id="hub", engine=Engine("", "torch"))]) == ()
