@@ -9,6 +9,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from atelier.auth.v1 import auth_pb2
 from atelier.events.v1 import events_pb2
 from atelier.image.v1 import image_pb2
+from atelier.jobs.v1 import worker_service_pb2
+from atelier.models.v1 import model_worker_service_pb2
 from atelier.storage.v1 import storage_pb2
 from atelier.type.v1 import access_pb2
 from atelier.video.v1 import video_pb2
@@ -16,7 +18,15 @@ from atelier_gateway.contract import read_methods
 from atelier_service.access import access_of
 from tests.docs.page import ROOT, Page
 
-LOADED = (auth_pb2, events_pb2, image_pb2, storage_pb2, video_pb2)  # their descriptors, that is
+LOADED = (
+    auth_pb2,
+    events_pb2,
+    image_pb2,
+    model_worker_service_pb2,
+    storage_pb2,
+    video_pb2,
+    worker_service_pb2,
+)  # their descriptors, that is
 CALLERS = {
     access_pb2.ANYBODY: "none",
     access_pb2.ANY_USER: "of any user",
