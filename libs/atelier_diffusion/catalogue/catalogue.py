@@ -106,7 +106,7 @@ def _card(model_id: str, entry: Mapping[str, Any], root: Path) -> ModelCard:
     if "source" not in entry:
         raise CatalogueError(f"model {model_id!r} has no source")
     source = ModelSource.parse(entry["source"])
-    folder = source.folder(root) if source.kind == "path" else None
+    folder = source.folder(root) if source.scheme == "path" else None
     try:
         shipped = _card_json(folder) if folder else {}
     except OSError as error:

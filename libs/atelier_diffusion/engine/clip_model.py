@@ -1,4 +1,4 @@
-"""The port between the engine for clips and a loaded model, however that denoises."""
+"""The port of the video engine: a loaded model that draws clips, and what is known of it before it is loaded."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from atelier_diffusion.engine.results import Frames
 from atelier_diffusion.policy.prompt_tokens import PromptTokens
 from atelier_diffusion.policy.request import VideoRequest
 
-# (first_index, count) → so many of the finished frames. Raises `EngineError` NUMERICAL_FAILURE, OUT_OF_MEMORY.
 FrameDecoder: TypeAlias = Callable[[int, int], Frames]
+"""(first_index, count) → that many of the finished frames. Raises `EngineError` NUMERICAL_FAILURE, OUT_OF_MEMORY."""
 
 
 class ModelFacts(Protocol):
-    """What is known of a video model's clips before the model is loaded."""
+    """Which clips a video model draws and how much memory they take, known before the model is loaded."""
 
     def check(self, request: VideoRequest) -> None:
-        """Raises `EngineError` INVALID_REQUEST for a clip that this model cannot draw, whatever its card says."""
+        """Checks a request against the model's files.
+
+        Raises:
+            EngineError: INVALID_REQUEST, this model cannot draw the clip although its card admits it.
+        """
         ...
 
     def needed_bytes(self, request: VideoRequest) -> int:
@@ -26,7 +30,7 @@ class ModelFacts(Protocol):
         ...
 
     def frames_at_once(self, request: VideoRequest, free_bytes: int) -> int:
-        """How many frames to take from the finished clip at once when so much is free; at least one."""
+        """How many frames to decode at once with that much free memory; at least 1."""
         ...
 
 
@@ -37,19 +41,30 @@ class ClipModel(Protocol):
     def facts(self) -> ModelFacts: ...
 
     @property
-    def memory_bytes(self) -> int: ...
+    def memory_bytes(self) -> int:
+        """Memory that the weights take."""
+        ...
 
     def count_tokens(self, request: VideoRequest) -> PromptTokens | None:
-        """How much of the prompts `draw` reads; None where nobody can tell."""
+        """Counts how much of the prompts `draw` reads; None where that is unknown."""
         ...
 
     def draw(self, request: VideoRequest, on_step: OnStep) -> FrameDecoder:
-        """Denoises a clip that `facts` let through, telling every step; its frames come from what is answered.
+        """Denoises a clip that `facts.check` admits.
 
-        Raises `CanceledError` within one step of a stop, `EngineError` OUT_OF_MEMORY, NUMERICAL_FAILURE.
+        Args:
+            request: The clip.
+            on_step: Receives every step.
+
+        Returns:
+            A function that decodes the clip's frames.
+
+        Raises:
+            CanceledError: `on_step` returned False; within one step.
+            EngineError: OUT_OF_MEMORY, NUMERICAL_FAILURE.
         """
         ...
 
     def close(self) -> None:
-        """Gives the model's memory back; it is of no use afterwards."""
+        """Releases the model's memory; the object must not be used afterwards."""
         ...

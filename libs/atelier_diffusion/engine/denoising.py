@@ -1,7 +1,8 @@
-"""The port between the engine's policy and the mechanism that owns torch. What draws whole clips: `clip_model`.
+"""The denoising loop, and its port: what the engine requires of a loaded model that draws pictures step by step.
 
 One picture, or one clip, is one state; a step runs the network once for the states given. Which states go into a step
-together is the caller's decision: nothing here assumes that they belong to one request.
+together is the caller's decision: nothing here assumes that they belong to one request. The port for models that draw
+whole clips is in `clip_model`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from atelier_diffusion.policy.request import ImageRequest
 
 
 class DenoisingState(Protocol):
-    """A picture or a clip on its way."""
+    """A picture or a clip between its first and its last denoising step."""
 
     @property
     def index(self) -> int:
@@ -35,7 +36,7 @@ class DenoisingState(Protocol):
 
     @property
     def steps(self) -> int:
-        """Denoising steps to do in all."""
+        """Denoising steps in all."""
         ...
 
 
@@ -46,23 +47,38 @@ StateT_contra = TypeVar("StateT_contra", bound=DenoisingState, contravariant=Tru
 class Denoiser(Protocol[StateT_contra]):
     """A loaded model that takes states through their steps. Not thread-safe: one thread at a time.
 
-    Every method raises `EngineError` OUT_OF_MEMORY when the device's memory ends.
+    Every method raises `EngineError` OUT_OF_MEMORY when the device's memory is exhausted.
     """
 
     def step(self, states: Sequence[StateT_contra]) -> None:
-        """One denoising step for each of the states, in one run of the network. They must have one size."""
+        """Takes one denoising step for each of the states, in one run of the network.
+
+        Args:
+            states: States of one size, each with steps left to do.
+        """
         ...
 
     def preview(self, state: StateT_contra) -> Pixels:
-        """A small picture, at most 128 px wide and high, of what the finished one (of a clip: the frame in the middle)
-        will look like; needs one step. Raises `EngineError` NUMERICAL_FAILURE when it cannot be shown."""
+        """Draws what the finished picture (of a clip: its middle frame) will look like.
+
+        Args:
+            state: A state with at least one step done.
+
+        Returns:
+            A picture of at most 128 by 128 px.
+
+        Raises:
+            EngineError: NUMERICAL_FAILURE, the latents overflowed.
+        """
         ...
 
     @property
-    def memory_bytes(self) -> int: ...
+    def memory_bytes(self) -> int:
+        """Memory that the weights take."""
+        ...
 
     def close(self) -> None:
-        """Gives the model's memory back; the loop is of no use afterwards."""
+        """Releases the model's memory; the object must not be used afterwards."""
         ...
 
 
@@ -70,25 +86,36 @@ class DenoisingLoop(Denoiser[StateT], Protocol[StateT]):
     """A loaded model that draws pictures."""
 
     def prepare(self, request: ImageRequest) -> list[StateT]:
-        """One state for each picture of the request: prompt encoded, noise drawn, no step done."""
+        """Encodes the prompt and draws the noise.
+
+        Returns:
+            One state for each picture of the request, with no step done.
+        """
         ...
 
     def count_tokens(self, request: ImageRequest) -> PromptTokens | None:
-        """How much of the prompts `prepare` reads; None where nobody can tell."""
+        """Counts how much of the prompts `prepare` reads; None where that is unknown."""
         ...
 
     def decode(self, state: StateT) -> Pixels:
-        """The finished picture. Raises `EngineError` NUMERICAL_FAILURE when the numbers overflowed."""
+        """Decodes a state whose steps are all done.
+
+        Raises:
+            EngineError: NUMERICAL_FAILURE, the latents overflowed.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """Told after every denoising step, and once with step 0 before the first.
+    """The progress of a request: made after every denoising step, and once with step 0 before the first.
 
-    `step` and `steps` count over all pictures of the request and never go back. `preview` draws a small picture of
-    picture `picture_index` when it is called, and is only good until the callback returns; it is None at step 0, and
-    always for a model whose latents cannot be shown cheaply.
+    Attributes:
+        step: Steps done, over all pictures of the request; never decreases.
+        steps: Steps in all, over all pictures of the request.
+        picture_index: The picture that the step was for.
+        preview: Draws a small picture of it; valid until the callback returns. None at step 0, and for models whose
+            latents cannot be shown cheaply.
     """
 
     step: int
@@ -97,25 +124,42 @@ class StepReport:
     preview: Callable[[], Pixels] | None
 
 
-# Hears of a step; answers False to stop.
 OnStep: TypeAlias = Callable[[StepReport], bool]
+"""Receives each report; returns False to cancel the request."""
 
 
-def tell(on_step: OnStep, report: StepReport) -> None:
-    """Raises `CanceledError` when `on_step` says so."""
+def report_step(on_step: OnStep, report: StepReport) -> None:
+    """Passes a report to its receiver.
+
+    Raises:
+        CanceledError: The receiver cancelled the request.
+    """
     if not on_step(report):
         raise CanceledError(f"stopped after step {report.step} of {report.steps}")
 
 
 def denoised(loop: Denoiser[StateT], states: list[StateT], on_step: OnStep) -> Iterator[StateT]:
-    """Takes one state after the other through its steps; each is answered when it is finished."""
+    """Takes states through all their steps, one state after the other.
+
+    Args:
+        loop: The model.
+        states: Is emptied, so that a finished state's memory is free once the caller has dropped it.
+        on_step: Receives every step of every state.
+
+    Yields:
+        Each state once its steps are done.
+
+    Raises:
+        CanceledError: `on_step` returned False.
+        EngineError: OUT_OF_MEMORY.
+    """
     steps = sum(state.steps for state in states)
-    tell(on_step, StepReport(0, steps, 0, None))
+    report_step(on_step, StepReport(0, steps, 0, None))
     done = 0
     while states:
         state = states.pop(0)
         while state.step < state.steps:
             loop.step([state])
             done += 1
-            tell(on_step, StepReport(done, steps, state.index, partial(loop.preview, state)))
+            report_step(on_step, StepReport(done, steps, state.index, partial(loop.preview, state)))
         yield state

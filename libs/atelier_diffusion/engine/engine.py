@@ -1,6 +1,7 @@
-"""The engine: asks the cache for a model and takes a request through its denoising steps. Clips: `video_engine`.
+"""The engine: takes a model from the cache and a request through its denoising steps. For clips see `video_engine`.
 
-Policy only: it owns no torch, so that it is tested with a loop of plain numbers.
+It imports no torch: the backend is behind the ports `ModelStore` and `DenoisingLoop`, and tests run it on a loop of
+plain numbers.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from atelier_diffusion.catalogue.catalogue import Catalogue
@@ -23,27 +25,32 @@ LoopT = TypeVar("LoopT", bound=LoadedModel)
 
 
 class EngineDevice(Protocol):
-    """What the engine tells of its device."""
+    """What is reported of the device that an engine draws on."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name for people, such as the GPU's."""
+        ...
 
     @property
     def kind(self) -> str:
-        """`cpu`, `cuda` or `cuda:0`."""
+        """Name for torch: `cpu`, `cuda` or `cuda:0`."""
         ...
 
     @property
     def dtype(self) -> DtypeName:
-        """Number format of the weights, unless a model's card says otherwise."""
+        """Precision of the weights, unless a model's card sets another."""
         ...
 
-    def memory(self) -> MemoryReading: ...
+    def memory(self) -> MemoryReading:
+        """The device's memory now."""
+        ...
 
 
 class Engine(ABC, Generic[LoopT]):
-    """A catalogue's models on one device, and what there is to do with every kind of them. Synchronous: call it from a
-    worker thread.
+    """The models of a catalogue on one device: the operations that engines for pictures and for clips share.
+
+    Synchronous: call it from a worker thread, never from an event loop.
     """
 
     def __init__(
@@ -57,29 +64,49 @@ class Engine(ABC, Generic[LoopT]):
         self.device = device
 
     def load(self, model_id: str) -> ModelStatus:
-        """Loads a model. Raises `EngineError` UNKNOWN_MODEL, `ModelLoadError`."""
+        """Loads a model unless it is loaded.
+
+        Raises:
+            EngineError: UNKNOWN_MODEL.
+            ModelLoadError: The model cannot be loaded.
+        """
         return self._cache.load(self._catalogue.get(model_id))
 
     def unload(self, model_id: str) -> ModelStatus:
-        """Drops a model, or marks it to be dropped when the request that uses it ends."""
+        """Unloads a model, at once or when the request that uses it ends.
+
+        Raises:
+            EngineError: UNKNOWN_MODEL.
+        """
         return self._cache.unload(self._catalogue.get(model_id))
 
     def warm_up(self, model_id: str = "") -> ModelStatus:
-        """Loads a model and draws once what is thrown away, so that the first request pays for nothing."""
+        """Loads a model and draws one step with its defaults, so that the first request has no start-up cost.
+
+        Args:
+            model_id: An empty one means the catalogue's default.
+
+        Raises:
+            EngineError: As a request of that model does.
+        """
         card = self._catalogue.get(model_id)
-        self._rehearse(card)
+        self._draw_defaults(card)
         return self.status(card.id)
 
     def status(self, model_id: str) -> ModelStatus:
-        """Where a model stands. Raises `EngineError` UNKNOWN_MODEL."""
+        """The status of a model.
+
+        Raises:
+            EngineError: UNKNOWN_MODEL.
+        """
         return self._cache.status(self._catalogue.get(model_id))
 
     def statuses(self) -> list[ModelStatus]:
-        """Where every model of the catalogue stands, the default first."""
+        """The status of every model of the catalogue, the default first."""
         return [self._cache.status(card) for card in self._catalogue.cards]
 
     def refresh(self) -> None:
-        """Looks whether the files of any model were replaced, and tells the listener. Takes milliseconds."""
+        """Checks whether the files of any model were replaced, and notifies the listener. Takes milliseconds."""
         for card in self._catalogue.cards:
             self._cache.refresh(card)
 
@@ -88,16 +115,16 @@ class Engine(ABC, Generic[LoopT]):
         return self.device.memory()
 
     def close(self) -> None:
-        """Drops every model that is not in use."""
+        """Unloads every model that is not in use."""
         self._cache.clear()
 
     @abstractmethod
-    def _rehearse(self, card: ModelCard) -> None:
-        """Draws one step with the model's defaults."""
+    def _draw_defaults(self, card: ModelCard) -> None:
+        """Draws one step with the model's defaults, and discards the result."""
 
     @contextmanager
     def _using(self, card: ModelCard, admit: Callable[[Any], None] = lambda _: None) -> Iterator[tuple[LoopT, str]]:
-        """The model and its revision (see `ModelCache.using`); when memory ends meanwhile, all models are dropped."""
+        """The model and its revision (see `ModelCache.using`); after OUT_OF_MEMORY all idle models are unloaded."""
         try:
             with self._cache.using(card, admit) as used:
                 yield used
@@ -110,14 +137,24 @@ class Engine(ABC, Generic[LoopT]):
 class ImageEngine(Engine[DenoisingLoop[Any]]):
     """Draws pictures with the models of a catalogue.
 
-    `generate` is for one thread at a time; the other methods may be called meanwhile.
+    `generate` may run in one thread at a time; the other methods may be called meanwhile.
     """
 
     def generate(self, request: ImageRequest, model_id: str = "", *, on_step: OnStep = lambda _: True) -> list[Picture]:
-        """Draws the request's pictures, one after the other. An empty model id means the catalogue's default.
+        """Draws the request's pictures, one after the other.
 
-        `on_step` answers False to stop: `CanceledError` is raised before another step is made. Raises `EngineError`
-        (see `errors`); after OUT_OF_MEMORY all models have been dropped and the next request may succeed.
+        Args:
+            request: What to draw.
+            model_id: An empty one means the catalogue's default.
+            on_step: Receives every step; returns False to cancel before the next one.
+
+        Returns:
+            The pictures in their order.
+
+        Raises:
+            CanceledError: `on_step` returned False.
+            EngineError: See `policy.errors`; after OUT_OF_MEMORY all idle models are unloaded, so that the next
+                request may succeed.
         """
         card = self._catalogue.get(model_id)
         card.check(request)
@@ -128,15 +165,5 @@ class ImageEngine(Engine[DenoisingLoop[Any]]):
                 for state in denoised(loop, loop.prepare(request), on_step)
             ]
 
-    def _rehearse(self, card: ModelCard) -> None:
-        request = ImageRequest(
-            prompt="",
-            negative_prompt="",
-            width_px=card.defaults.width_px,
-            height_px=card.defaults.height_px,
-            steps=1,
-            guidance_scale=card.defaults.guidance_scale,
-            seed=0,
-            scheduler=card.defaults.scheduler,
-        )
-        self.generate(request, card.id)
+    def _draw_defaults(self, card: ModelCard) -> None:
+        self.generate(replace(card.defaults.image_request(), steps=1), card.id)

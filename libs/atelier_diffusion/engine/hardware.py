@@ -1,4 +1,4 @@
-"""What the machine has: memory readings and cores, without torch."""
+"""Readings of the machine: memory and cores. Without torch."""
 
 from __future__ import annotations
 
@@ -10,20 +10,27 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class MemoryReading:
-    """Memory of a device in bytes. `kept_bytes` are used, but by nothing: this process keeps them for its next work."""
+    """Memory of a device, in bytes.
+
+    Attributes:
+        used_bytes: In use by any process.
+        total_bytes: What the device has.
+        reserved_bytes: The part of `used_bytes` that this process's allocator holds free for its next allocations.
+    """
 
     used_bytes: int
     total_bytes: int
-    kept_bytes: int = 0
+    reserved_bytes: int = 0
 
     @property
     def free_bytes(self) -> int:
+        """What no process uses."""
         return self.total_bytes - self.used_bytes
 
     @property
     def usable_bytes(self) -> int:
-        """What the next work of this process can have."""
-        return self.free_bytes + self.kept_bytes
+        """What the next work of this process can allocate."""
+        return self.free_bytes + self.reserved_bytes
 
 
 def physical_cores() -> int:
@@ -33,13 +40,13 @@ def physical_cores() -> int:
 
 
 def host_memory() -> MemoryReading:
-    """The machine's memory; what the kernel can free at once counts as free."""
+    """Memory of the machine; what the kernel can free at once counts as free."""
     reading = psutil.virtual_memory()
     return MemoryReading(used_bytes=reading.total - reading.available, total_bytes=reading.total)
 
 
 def process_memory_bytes(pid: int | None = None) -> int:
-    """Resident memory of a process, by default this one; 0 when it has ended."""
+    """Resident memory of a process, by default of this one; 0 when it has ended."""
     try:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""Which models stay in memory: least recently used goes first, within a budget. Knows no torch."""
+"""The model cache: loaded models within a memory budget, evicted least recently used first. Without torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GIB = 2**30
 
 
 class ModelState(StrEnum):
-    """Where a model stands in this process."""
+    """The state of a model in this process."""
 
     UNLOADED = "UNLOADED"
     LOADING = "LOADING"
@@ -27,7 +27,14 @@ class ModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """State of one model. `memory_bytes` is what its weights hold; `reason` and `message` are set when FAILED."""
+    """The status of one model.
+
+    Attributes:
+        revision: Names the weights: those that are loaded, or those that loading would read; empty while unknown.
+        memory_bytes: Memory that the weights take; 0 unless READY.
+        reason: Of the `ModelLoadError`, when FAILED.
+        message: Of the same.
+    """
 
     model_id: str
     state: ModelState
@@ -42,11 +49,11 @@ class LoadedModel(Protocol):
 
     @property
     def memory_bytes(self) -> int:
-        """What its weights really hold."""
+        """Memory that its weights take, as measured."""
         ...
 
     def close(self) -> None:
-        """Gives the memory back."""
+        """Releases the memory."""
         ...
 
 
@@ -55,36 +62,44 @@ ModelT_co = TypeVar("ModelT_co", bound=LoadedModel, covariant=True)
 
 
 class LocatedModel(Protocol[ModelT_co]):
-    """A model whose files are on this machine. All is cheap but `load`."""
+    """A model whose files are on this machine. Everything is cheap except `load`."""
 
     @property
     def revision(self) -> str:
-        """Names the weights that were loaded; empty before."""
+        """Names the weights that were loaded; empty before `load`."""
         ...
 
     @property
     def needed_bytes(self) -> int:
-        """Memory that its weights will take."""
+        """Memory that its weights will take, as estimated from their files."""
         ...
 
     def load(self) -> ModelT_co:
-        """Reads the weights. Raises `ModelLoadError`."""
+        """Reads the weights to the device.
+
+        Raises:
+            ModelLoadError: They cannot be loaded.
+        """
         ...
 
     def is_replaced(self) -> bool:
-        """Whether other files that could be loaded are in the place of those that were."""
+        """Whether the loaded files were replaced by others that can be loaded."""
         ...
 
 
 class ModelStore(Protocol[ModelT_co]):
-    """Where models come from."""
+    """The port to the models' files."""
 
     def locate(self, card: ModelCard) -> LocatedModel[ModelT_co]:
-        """Finds or downloads the model's files. Raises `ModelLoadError`."""
+        """Finds or downloads the model's files.
+
+        Raises:
+            ModelLoadError: There are none, or they cannot be downloaded.
+        """
         ...
 
     def known_revision(self, card: ModelCard) -> str:
-        """What loading the model now would read, if that is known without reading it; else empty. Cheap."""
+        """The revision that loading the model now would read; empty if that is unknown without reading it. Cheap."""
         ...
 
 
@@ -95,18 +110,25 @@ class _Entry(Generic[ModelT]):
         self.revision = located.revision
         self.memory_bytes = model.memory_bytes
         self.users = 0
-        self.doomed = False
+        self.drop_when_idle = False
 
 
 class ModelCache(Generic[ModelT]):
-    """Models in memory, at most `budget_bytes` of weights. Safe to call from several threads.
+    """Loaded models, within a budget of memory. Thread-safe.
 
-    A model in use is never dropped. One whose files were replaced is dropped when it is not in use, so that the next
-    work is done with the new ones. The listener hears every change of state, in the thread that caused it and
-    under the cache's lock: it must only pass the news on.
+    A model in use is never evicted. One whose files were replaced is evicted as soon as it is not in use, so that the
+    next request uses the new files.
     """
 
     def __init__(self, store: ModelStore[ModelT], budget_bytes: int, listener: Callable[[ModelStatus], None]) -> None:
+        """Makes an empty cache.
+
+        Args:
+            store: Where models come from.
+            budget_bytes: The most memory that weights may take.
+            listener: Receives every change of a status, in the thread that caused it and under the cache's lock: it
+                must return at once and must not call the cache.
+        """
         self._store = store
         self._budget_bytes = budget_bytes
         self._listener = listener
@@ -117,44 +139,56 @@ class ModelCache(Generic[ModelT]):
 
     @property
     def held_bytes(self) -> int:
-        """What all loaded models hold together."""
+        """Memory that all loaded models take."""
         with self._lock:
             return sum(entry.memory_bytes for entry in self._entries.values())
 
     def status(self, card: ModelCard) -> ModelStatus:
-        """Where the model stands; UNLOADED if it was never asked for."""
+        """The model's status; UNLOADED if it was never loaded."""
         with self._lock:
             if card.id not in self._statuses:
                 self._statuses[card.id] = self._unloaded(card)
             return self._statuses[card.id]
 
     def refresh(self, card: ModelCard) -> None:
-        """Tells when the model's files were replaced: a loaded model that is not in use is dropped, of any other the
-        revision is told that would be loaded now. The cache of results must not go by one that is still drawing."""
+        """Checks whether the model's files were replaced.
+
+        A loaded model that is not in use is evicted; for any other the listener receives the revision that would be
+        loaded now, since the content cache must not look up the revision that is still in use.
+        """
         if card.folder is None:
-            return  # a hub is asked when the model is loaded
+            return  # a hub is queried when the model is loaded
         is_replaced = self._drop_if_replaced(card)
         with self._lock:
             status = self.status(card)
             if status.state is ModelState.LOADING:
-                return  # its end is told
+                return  # the end of loading is published
             entry = self._entries.get(card.id)
             known = self._store.known_revision(card) if entry is None or is_replaced else entry.revision
             if status.revision != known:
-                self._tell(replace(status, revision=known))
+                self._publish(replace(status, revision=known))
 
     @property
     def idle_bytes(self) -> int:
-        """What the models hold that are not in use: `clear` gives so much back."""
+        """Memory of the models that are not in use: what `clear` releases."""
         with self._lock:
             return sum(entry.memory_bytes for entry in self._entries.values() if not entry.users)
 
     @contextmanager
     def using(self, card: ModelCard, admit: Callable[[Any], None] = lambda _: None) -> Iterator[tuple[ModelT, str]]:
-        """The model and its revision, loaded if need be, kept in memory until the block ends.
+        """Loads the model if necessary and pins it in memory until the block ends.
 
-        If it must be loaded, `admit` sees before that what the store located, and may raise an `EngineError` to say
-        that loading would be in vain. Raises that, and `ModelLoadError`.
+        Args:
+            card: The model.
+            admit: Receives the located model before it is loaded, and raises an `EngineError` where loading would be
+                pointless.
+
+        Yields:
+            The model and its revision.
+
+        Raises:
+            EngineError: Whatever `admit` raises.
+            ModelLoadError: The model cannot be loaded.
         """
         entry = self._acquire(card, admit)
         try:
@@ -162,26 +196,30 @@ class ModelCache(Generic[ModelT]):
         finally:
             with self._lock:
                 entry.users -= 1
-                if entry.doomed and not entry.users:
+                if entry.drop_when_idle and not entry.users:
                     self._drop(card.id)
 
     def load(self, card: ModelCard) -> ModelStatus:
-        """Loads the model unless it is loaded. Raises `ModelLoadError`."""
+        """Loads the model unless it is loaded.
+
+        Raises:
+            ModelLoadError: It cannot be loaded.
+        """
         with self.using(card):
             return self.status(card)
 
     def unload(self, card: ModelCard) -> ModelStatus:
-        """Drops the model, or marks it to be dropped when the work that uses it ends."""
+        """Evicts the model, at once or when the request that uses it ends."""
         with self._lock:
             entry = self._entries.get(card.id)
             if entry is not None and entry.users:
-                entry.doomed = True
+                entry.drop_when_idle = True
             elif entry is not None:
                 self._drop(card.id)
             return self.status(card)
 
     def clear(self) -> None:
-        """Drops every model that is not in use."""
+        """Evicts every model that is not in use."""
         with self._lock:
             for model_id in [key for key, entry in self._entries.items() if not entry.users]:
                 self._drop(model_id)
@@ -200,13 +238,12 @@ class ModelCache(Generic[ModelT]):
             entry = self._entries.get(model_id)
             if entry is not None:
                 entry.users += 1
-                entry.doomed = False
+                entry.drop_when_idle = False
                 self._entries.move_to_end(model_id)
             return entry
 
     def _drop_if_replaced(self, card: ModelCard) -> bool:
-        """Whether the model's files were replaced. In use, it serves its work to the end; whoever comes next asks
-        again."""
+        """Whether the model's files were replaced; evicts it unless it is in use: the next request checks again."""
         with self._lock:
             entry = self._entries.get(card.id)
         if entry is None or not entry.located.is_replaced():
@@ -220,7 +257,7 @@ class ModelCache(Generic[ModelT]):
         return ModelStatus(card.id, ModelState.UNLOADED, self._store.known_revision(card))
 
     def _load(self, card: ModelCard, admit: Callable[[Any], None]) -> _Entry[ModelT]:
-        self._tell(ModelStatus(card.id, ModelState.LOADING, self._store.known_revision(card)))
+        self._publish(ModelStatus(card.id, ModelState.LOADING, self._store.known_revision(card)))
         try:
             located = self._store.locate(card)
             self._check_budget(card, located.needed_bytes)
@@ -228,14 +265,14 @@ class ModelCache(Generic[ModelT]):
             self._make_room(card, located.needed_bytes)
             model = located.load()
         except ModelLoadError as error:
-            self._tell_failure(card, error)
+            self._publish_failure(card, error)
             raise
-        except EngineError:  # it is the work that was refused, not the model
-            self._tell(self._unloaded(card))
+        except EngineError:  # the request was refused, not the model
+            self._publish(self._unloaded(card))
             raise
         except BaseException as error:
             failure = ModelLoadError("MODEL_LOAD_FAILED", f"model {card.id} could not be loaded")
-            self._tell_failure(card, failure)
+            self._publish_failure(card, failure)
             if not isinstance(error, Exception):
                 raise
             raise failure from error
@@ -243,11 +280,11 @@ class ModelCache(Generic[ModelT]):
         entry.users = 1
         with self._lock:
             self._entries[card.id] = entry
-            self._tell(ModelStatus(card.id, ModelState.READY, entry.revision, entry.memory_bytes))
+            self._publish(ModelStatus(card.id, ModelState.READY, entry.revision, entry.memory_bytes))
         return entry
 
     def _check_budget(self, card: ModelCard, needed_bytes: int) -> None:
-        """Refuses what would not fit even if every idle model were dropped."""
+        """Refuses a model that does not fit even if every idle model is evicted."""
         with self._lock:
             free = self._budget_bytes - (self.held_bytes - self.idle_bytes)
         if needed_bytes > free:
@@ -256,7 +293,7 @@ class ModelCache(Generic[ModelT]):
             raise ModelLoadError(reason, f"model {card.id} {needs}")
 
     def _make_room(self, card: ModelCard, needed_bytes: int) -> None:
-        """Drops idle models, oldest first, until `needed_bytes` fit; refuses before anything is dropped in vain."""
+        """Evicts idle models, least recently used first, until `needed_bytes` fit; refuses first if they never will."""
         with self._lock:
             self._check_budget(card, needed_bytes)
             for model_id in [key for key, entry in self._entries.items() if not entry.users]:
@@ -265,17 +302,17 @@ class ModelCache(Generic[ModelT]):
                 self._drop(model_id)
 
     def _drop(self, model_id: str, revision: str | None = None) -> None:
-        """`revision` is of the files that are there now, where they are others."""
+        """Evicts a model; `revision` is that of the present files, where they were replaced."""
         entry = self._entries.pop(model_id)
         entry.model.close()
-        self._tell(ModelStatus(model_id, ModelState.UNLOADED, entry.revision if revision is None else revision))
+        self._publish(ModelStatus(model_id, ModelState.UNLOADED, entry.revision if revision is None else revision))
 
-    def _tell_failure(self, card: ModelCard, error: ModelLoadError) -> None:
+    def _publish_failure(self, card: ModelCard, error: ModelLoadError) -> None:
         known = self._store.known_revision(card)
         failed = ModelStatus(card.id, ModelState.FAILED, known, reason=error.reason, message=error.message)
-        self._tell(failed)
+        self._publish(failed)
 
-    def _tell(self, status: ModelStatus) -> None:
+    def _publish(self, status: ModelStatus) -> None:
         with self._lock:
             self._statuses[status.model_id] = status
             self._listener(status)

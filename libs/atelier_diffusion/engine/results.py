@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atelier_diffusion.policy.prompt_tokens import PromptTokens
 
-# Height × width × 3, uint8, sRGB.
-Pixels = NDArray[np.uint8]
+Pixels: TypeAlias = NDArray[np.uint8]
+"""One picture: (height, width, 3), uint8, sRGB."""
 
-# Frames × height × width × 3, uint8, sRGB.
-Frames = NDArray[np.uint8]
+Frames: TypeAlias = NDArray[np.uint8]
+"""Consecutive frames of a clip: (frames, height, width, 3), uint8, sRGB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A finished picture. `seed` makes it again, alone, with the same model revision."""
+    """A finished picture.
+
+    Attributes:
+        index: Its place among the pictures of the request, from 0.
+        seed: Draws it again, alone, with the same model revision.
+        tokens: How much of the prompts the model read; None where that is unknown.
+    """
 
     index: int
     seed: int
@@ -30,7 +37,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class FrameChunk:
-    """Finished frames of a clip that follow one another; the first is frame `first_index`, counted from 0."""
+    """Consecutive finished frames of a clip; the first is frame `first_index`, counted from 0."""
 
     first_index: int
     pixels: Frames
@@ -38,7 +45,12 @@ class FrameChunk:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A finished clip, whose frames have been given away. `seed` makes it again, with the same model revision."""
+    """A finished clip of `frames` frames, which were passed on as `FrameChunk`s while they were decoded.
+
+    Attributes:
+        seed: Draws it again with the same model revision.
+        tokens: How much of the prompts the model read; None where that is unknown.
+    """
 
     seed: int
     frames: int

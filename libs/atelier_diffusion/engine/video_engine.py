@@ -1,8 +1,9 @@
-"""The engine for clips: memory is planned before it is used, and frames leave as they are decoded."""
+"""The engine for clips: memory is estimated before it is used, and frames are passed on as they are decoded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from atelier_diffusion.policy.request import VideoRequest
 
 
 class LocatedClipModel(Protocol):
-    """What a store of video models answers, besides what `model_cache.LocatedModel` says."""
+    """A located video model: a `model_cache.LocatedModel` whose `facts` are known before it is loaded."""
 
     @property
     def needed_bytes(self) -> int:
@@ -33,7 +34,7 @@ class LocatedClipModel(Protocol):
 class VideoEngine(Engine[ClipModel]):
     """Draws clips with the models of a catalogue.
 
-    `generate` is for one thread at a time; the other methods may be called meanwhile.
+    `generate` may run in one thread at a time; the other methods may be called meanwhile.
     """
 
     def generate(
@@ -44,20 +45,30 @@ class VideoEngine(Engine[ClipModel]):
         on_frames: Callable[[FrameChunk], bool],
         on_step: OnStep = lambda _: True,
     ) -> Clip:
-        """Draws a clip and gives its frames to `on_frames`, in their order, as they are decoded: the clip is in memory
-        whole only where its pipeline decodes it so. An empty model id means the catalogue's default.
+        """Draws a clip and passes its frames on while they are decoded: the whole clip is in memory only where its
+        pipeline decodes it at once.
 
-        `on_step` and `on_frames` answer False to stop: `CanceledError` is raised before another step is made or more
-        frames are decoded. Raises `EngineError` (see `errors`): CLIP_TOO_LARGE, and INVALID_REQUEST where the model's
-        files tell, before the model is loaded; after OUT_OF_MEMORY all models have been dropped and the next request
-        may succeed.
+        Args:
+            request: What to draw.
+            model_id: An empty one means the catalogue's default.
+            on_frames: Receives the chunks in their order; returns False to cancel before the next one is decoded.
+            on_step: Receives every step; returns False to cancel before the next one.
+
+        Returns:
+            The clip, without its frames.
+
+        Raises:
+            CanceledError: `on_step` or `on_frames` returned False.
+            EngineError: See `policy.errors`. CLIP_TOO_LARGE, and INVALID_REQUEST for what the model's files exclude,
+                are raised before the model is loaded; after OUT_OF_MEMORY all idle models are unloaded, so that the
+                next request may succeed.
         """
         card = self._catalogue.get(model_id)
         card.check(request)
         with self._using(card, partial(self._admit, request)) as (model, revision):
             self._check(request, model.facts, weights_bytes=0)
             frames = model.draw(request, on_step)
-            self._give(frames, model.facts, request, on_frames)
+            self._pass_on(frames, model.facts, request, on_frames)
             tokens = model.count_tokens(request)
         return Clip(request.seed, request.frames, card.id, revision, tokens)
 
@@ -65,7 +76,7 @@ class VideoEngine(Engine[ClipModel]):
         self._check(request, located.facts, located.needed_bytes)
 
     def _check(self, request: VideoRequest, facts: ModelFacts, weights_bytes: int) -> None:
-        """Drops models that are not in use where the clip needs their room; refuses before that would be in vain."""
+        """Unloads idle models where the clip needs their memory; refuses the clip first if that would not suffice."""
         facts.check(request)
         needed = weights_bytes + facts.needed_bytes(request)
         free = self.device.memory().usable_bytes
@@ -74,7 +85,7 @@ class VideoEngine(Engine[ClipModel]):
         if needed > free:
             self._cache.clear()
 
-    def _give(
+    def _pass_on(
         self, frames: FrameDecoder, facts: ModelFacts, request: VideoRequest, on_frames: Callable[[FrameChunk], bool]
     ) -> None:
         at_once = facts.frames_at_once(request, self.device.memory().usable_bytes)
@@ -83,19 +94,9 @@ class VideoEngine(Engine[ClipModel]):
             if not on_frames(chunk):
                 raise CanceledError(f"stopped after frame {first + len(chunk.pixels)} of {request.frames}")
 
-    def _rehearse(self, card: ModelCard) -> None:
-        request = VideoRequest(
-            prompt="",
-            negative_prompt="",
-            width_px=card.defaults.width_px,
-            height_px=card.defaults.height_px,
-            frames=card.defaults.frames,
-            steps=1,
-            guidance_scale=card.defaults.guidance_scale,
-            seed=0,
-            scheduler=card.defaults.scheduler,
-            first_frame=_grey(card) if card.takes_first_frame else None,  # some models need one
-        )
+    def _draw_defaults(self, card: ModelCard) -> None:
+        first_frame = _grey(card) if card.takes_first_frame else None  # some models require one
+        request = replace(card.defaults.video_request(), steps=1, first_frame=first_frame)
         self.generate(request, card.id, on_frames=lambda _: True)
 
 

@@ -1,4 +1,4 @@
-"""What is known of a model before it is loaded."""
+"""Model cards: what is known of a model before it is loaded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.model_source import ModelSource
-from atelier_diffusion.policy.request import DrawingRequest, SchedulerName, VideoRequest
+from atelier_diffusion.policy.request import DrawingRequest, ImageRequest, SchedulerName, VideoRequest
 
 ModelKind = Literal["image", "video"]
 PreviewMethod = Literal["decode", "pixel_shuffle"]
@@ -18,7 +18,7 @@ DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 @dataclass(frozen=True, slots=True)
 class ModelDefaults:
-    """What is filled in when a request leaves it out. Sizes in pixels; the last two are for videos only."""
+    """The parameters that a request gets where it sets none. The last two are for videos only."""
 
     width_px: int = 512
     height_px: int = 512
@@ -28,18 +28,54 @@ class ModelDefaults:
     frames: int = 16
     frame_rate_hz: float = 8.0
 
+    def image_request(self) -> ImageRequest:
+        """A request for one picture of an empty prompt with seed 0: what a caller sets replaces its values."""
+        return ImageRequest(
+            prompt="",
+            negative_prompt="",
+            width_px=self.width_px,
+            height_px=self.height_px,
+            steps=self.steps,
+            guidance_scale=float(self.guidance_scale),
+            seed=0,
+            scheduler=self.scheduler,
+        )
+
+    def video_request(self) -> VideoRequest:
+        """A request for a clip of an empty prompt with seed 0: what a caller sets replaces its values."""
+        return VideoRequest(
+            prompt="",
+            negative_prompt="",
+            width_px=self.width_px,
+            height_px=self.height_px,
+            steps=self.steps,
+            guidance_scale=float(self.guidance_scale),
+            seed=0,
+            scheduler=self.scheduler,
+            frames=self.frames,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """One entry of the catalogue.
 
-    `revision` names weights that never change: the commit of a hub that the source names. Empty otherwise: then they
-    are named when they are loaded. `folder` is the absolute folder of a `path` source, None for a hub's.
-    `is_default` is that among the models of its kind. `dtype` None means the device's own choice. `preview` says how a
-    half-made latent becomes a small picture: `pixel_shuffle` where the latent is a rearranged small picture, else the
-    decoder is run on a shrunk latent. `max_frames` and `takes_first_frame` are for videos only. `schedulers` are
-    those that the model can be drawn with, empty while that is not known; `prompt_max_tokens` is how much of a prompt
-    it reads (see `prompt_tokens`), 0 while that is not known.
+    Attributes:
+        revision: Names weights that never change: the commit of a hub that the source names. Empty otherwise; then
+            the weights are hashed when they are loaded.
+        folder: The absolute folder of a `path` source; None for a hub's.
+        defaults: What a request gets where it sets nothing.
+        size_multiple_px: Width and height must be multiples of it.
+        max_size_px: The largest width and height.
+        is_default: Whether this is the default among the models of its kind.
+        dtype: Precision of the weights; None means the device's own choice.
+        variant: Infix of the weight files, such as `fp16`; empty for none.
+        preview: How a latent becomes a small picture: `pixel_shuffle` where the latent is a rearranged small picture,
+            else the decoder runs on a shrunk latent.
+        max_frames: The longest clip, for videos only.
+        takes_first_frame: Whether a clip may begin with a given picture, for videos only.
+        schedulers: Those that the model can be drawn with; empty while that is unknown.
+        prompt_max_tokens: How many tokens of a prompt the model reads (see `prompt_tokens`); 0 while that is unknown.
     """
 
     id: str
@@ -61,19 +97,31 @@ class ModelCard:
     prompt_max_tokens: int = 0
 
     def check_size(self, width_px: int, height_px: int) -> None:
-        """Raises `EngineError` INVALID_SIZE for a size that this model cannot draw."""
+        """Checks a size in pixels.
+
+        Raises:
+            EngineError: INVALID_SIZE, the model cannot draw it.
+        """
         for name, size in (("width_px", width_px), ("height_px", height_px)):
             if size % self.size_multiple_px or not 0 < size <= self.max_size_px:
                 rule = f"a multiple of {self.size_multiple_px} up to {self.max_size_px}"
                 raise EngineError("INVALID_SIZE", f"{name} must be {rule} for model {self.id}")
 
     def check_frames(self, frames: int) -> None:
-        """Raises `EngineError` INVALID_FRAMES for a clip that is longer than this model can draw."""
+        """Checks the number of frames of a clip.
+
+        Raises:
+            EngineError: INVALID_FRAMES, the model cannot draw so many.
+        """
         if not 0 < frames <= self.max_frames:
             raise EngineError("INVALID_FRAMES", f"frames must be from 1 to {self.max_frames} for model {self.id}")
 
     def check(self, request: DrawingRequest) -> None:
-        """Raises `EngineError` INVALID_SIZE, INVALID_FRAMES or INVALID_REQUEST when this model cannot draw it."""
+        """Checks a request against the card.
+
+        Raises:
+            EngineError: INVALID_SIZE, INVALID_FRAMES or INVALID_REQUEST, the model cannot draw it.
+        """
         self.check_size(request.width_px, request.height_px)
         if isinstance(request, VideoRequest):
             self.check_frames(request.frames)

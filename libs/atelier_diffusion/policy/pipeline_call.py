@@ -1,4 +1,4 @@
-"""What a pipeline's call takes, read from its signature: whether the engine can draw clips by it."""
+"""Pipeline calls: the arguments of a diffusers pipeline, read from its signature, and whether it can draw clips."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ _GIVEN = {*USUAL, "self", "negative_prompt", "guidance_scale", "image"}
 
 @dataclass(frozen=True, slots=True)
 class PipelineCall:
-    """The arguments of a pipeline that draws clips; it has all of `USUAL`.
+    """The arguments of a pipeline that draws clips: all of `USUAL`, and others.
 
-    `needs_image` is so far as its signature tells: some have a default for the picture, and fail without one.
-    `max_sequence_length` is how many tokens of a prompt it reads, None where it leaves that to the tokenizer.
+    Attributes:
+        pipeline: The class name.
+        arguments: All names that the call takes.
+        needs_image: Whether its signature requires a picture; some have a default for it, and fail without one.
+        max_sequence_length: How many tokens of a prompt the call reads; None where the tokenizer decides.
     """
 
     pipeline: str
@@ -31,7 +34,11 @@ class PipelineCall:
 
     @classmethod
     def read(cls, pipeline: str, call: Callable[..., Any]) -> PipelineCall:
-        """Raises `ModelLoadError` MODEL_UNSUPPORTED, and says what is missing or too much."""
+        """Reads the signature of a pipeline's call.
+
+        Raises:
+            ModelLoadError: MODEL_UNSUPPORTED; the message says which argument is missing or unknown.
+        """
         parameters = {
             name: parameter
             for name, parameter in signature(call).parameters.items()
@@ -50,10 +57,15 @@ class PipelineCall:
 
     @property
     def takes_image(self) -> bool:
+        """Whether the call takes a picture."""
         return "image" in self.arguments
 
     def check_card(self, takes_first_frame: bool) -> None:
-        """Raises `ModelLoadError` MODEL_UNSUPPORTED when the catalogue says otherwise of the first frame."""
+        """Compares the call with what the catalogue says of a first frame.
+
+        Raises:
+            ModelLoadError: MODEL_UNSUPPORTED, they differ.
+        """
         if takes_first_frame and not self.takes_image:
             raise ModelLoadError(
                 "MODEL_UNSUPPORTED",

@@ -1,4 +1,4 @@
-"""What is known of a model that its own pipeline draws with, before it is loaded. No torch."""
+"""Facts of a video model that its own pipeline's call draws with, known before the model is loaded."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LAYER_COPIES = 30
 # A UNet works on every frame, at an eighth of the size; a transformer on patches of two by two such pixels, and every
 # one that diffusers has for clips draws no more than one latent frame for four.
 _LATENT_PX, _PATCH_PX, _FRAMES_A_LATENT = 8, 16, 4
-# Width where no configuration tells: that of the widest transformer known here.
+# Width where no configuration has it: that of the widest transformer known here.
 _WIDEST = 5120
-# Decoders work in tiles; this many pixels of all frames, at their first channels, is more than those of today do.
+# Decoders work in tiles; this many pixels of all frames, at their first channels, is more than today's decoders hold.
 _TILE_PX, _DECODER_CHANNELS, _DECODER_COPIES = 256, 128, 7
-# A pixel of the whole clip: three numbers, decoded, put together of tiles, as float32, as an array, as bytes.
+# A pixel of the whole clip: three values, decoded, assembled from tiles, as float32, as an array, as bytes.
 _PIXEL_NUMBERS, _PIXEL_FLOATS = 3 * 2, 3 * 3
 
 
@@ -29,10 +29,17 @@ _PIXEL_NUMBERS, _PIXEL_FLOATS = 3 * 2, 3 * 3
 class PipelineFacts:
     """Which clips a pipeline draws by its own call, and what memory they take. Implements `clip_model.ModelFacts`.
 
-    `own_scheduler` is the name that the model's own scheduler goes by, `schedulers` all names that may be asked for.
-    The memory is a rough estimate, and rather too much: no two families are alike. `is_network` is that of a UNet;
-    `max_frames` is the length of its motion layers, None where there are none.
-    `width` is of the transformer's tokens or the UNet's first stage, `decoder_channels` of the decoder's last.
+    The memory is a rough estimate, too high rather than too low: no two families are alike.
+
+    Attributes:
+        call: What the pipeline's call takes.
+        own_scheduler: The name of the model's own scheduler.
+        schedulers: All that a request may name.
+        is_network: Whether a UNet denoises; otherwise a transformer does.
+        width: Channels of the transformer's tokens or of the UNet's first stage.
+        decoder_channels: Channels of the decoder's last stage.
+        number_bytes: Bytes of one activation.
+        max_frames: The length of the motion layers; None where there are none.
     """
 
     call: PipelineCall
@@ -48,8 +55,14 @@ class PipelineFacts:
     def read(
         cls, call: PipelineCall, configs: Mapping[str, Mapping[str, Any]], default: SchedulerName, number_bytes: int
     ) -> PipelineFacts:
-        """From the configurations of a folder's parts, by part; any may lack. A scheduler that has no name here goes
-        by that of the card's default."""
+        """Reads the configurations of a model folder.
+
+        Args:
+            call: What the pipeline's call takes.
+            configs: The configurations by part; any may be missing.
+            default: The card's default scheduler, the name of an own scheduler that has none here.
+            number_bytes: Bytes of one activation.
+        """
         choice = SchedulerChoice.read(configs.get("scheduler", {}))
         own = choice.own or default
         unet, vae = configs.get("unet"), configs.get("vae", {})
@@ -66,7 +79,11 @@ class PipelineFacts:
         )
 
     def check(self, request: VideoRequest) -> None:
-        """Raises `EngineError` INVALID_REQUEST."""
+        """Checks a request against the pipeline's call and schedulers.
+
+        Raises:
+            EngineError: INVALID_REQUEST or INVALID_FRAMES, the pipeline cannot draw it.
+        """
         if request.scheduler not in self.schedulers:
             raise EngineError(
                 "INVALID_REQUEST",
@@ -81,6 +98,7 @@ class PipelineFacts:
             raise EngineError("INVALID_REQUEST", "the model takes no negative prompt")
 
     def needed_bytes(self, request: VideoRequest) -> int:
+        """The least memory that the clip takes, without the weights."""
         pixels = request.width_px * request.height_px
         if self.is_network:
             tokens = pixels * request.frames // _LATENT_PX**2
@@ -93,7 +111,8 @@ class PipelineFacts:
         whole = pixels * request.frames * (_PIXEL_NUMBERS * self.number_bytes + _PIXEL_FLOATS * 4)
         return max(denoising, decoding + whole)
 
-    def frames_at_once(self, request: VideoRequest, free_bytes: int) -> int:  # noqa: ARG002 - the clip is decoded
+    def frames_at_once(self, request: VideoRequest, free_bytes: int) -> int:  # noqa: ARG002
+        """How many frames to pass on at once: the pipeline has decoded the whole clip by then."""
         return min(request.frames, MOST_FRAMES_AT_ONCE)
 
 
@@ -105,7 +124,7 @@ def _width(config: Mapping[str, Any]) -> int:
 
 
 def _first(config: Mapping[str, Any], *names: str) -> int | None:
-    """The number that is said under one of the names; of several, the first."""
-    said = next((config[name] for name in names if config.get(name)), None)
-    first = said[0] if isinstance(said, list) else said
+    """The number under the first of these names that has one; of a list, its first entry."""
+    value = next((config[name] for name in names if config.get(name)), None)
+    first = value[0] if isinstance(value, list) else value
     return first if isinstance(first, int) else None

@@ -1,4 +1,4 @@
-"""How much of its prompts a model reads."""
+"""Prompt tokens: how many tokens a prompt has, and how many of them the model reads."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from typing import Any
 
 from atelier_diffusion.policy.request import DrawingRequest
 
-# Tokenizers that know no limit say a number of thirty digits.
+# Tokenizers without a limit report a number of thirty digits.
 _NO_LIMIT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class TokenCount:
-    """`tokens` that a text is made of and `limit`, those that are read, each with the marks of beginning and end; the
-    limit is 0 where the model tells none."""
+    """The tokens of one text.
+
+    Attributes:
+        tokens: How many the text has, with the marks of beginning and end.
+        limit: How many the model reads, marks included; 0 where that is unknown.
+    """
 
     tokens: int
     limit: int
@@ -27,19 +31,19 @@ class TokenCount:
 
 @dataclass(frozen=True, slots=True)
 class PromptTokens:
-    """Of the texts of one request; None for a negative prompt that is empty."""
+    """The counts of one request; None for an empty negative prompt."""
 
     prompt: TokenCount
     negative_prompt: TokenCount | None
 
 
 def count_tokens(pipe: Any, request: DrawingRequest, max_sequence_length: int | None = None) -> PromptTokens | None:
-    """Counts with the tokenizers of a loaded pipeline; of several, the one that cuts first counts.
+    """Counts with the tokenizers of a loaded pipeline; of several, the one that truncates decides.
 
     Args:
-        pipe: A pipeline of diffusers.
+        pipe: A diffusers pipeline.
         request: Whose prompts are counted.
-        max_sequence_length: What the pipeline's call reads of any prompt, where it says so.
+        max_sequence_length: The limit that the pipeline's call itself sets; None if it sets none.
 
     Returns:
         None for a pipeline without a tokenizer.
@@ -66,5 +70,5 @@ def _count(tokenizers: Iterable[tuple[Any, int]], text: str) -> TokenCount:
 def _limit(tokenizer: Any, encoder: Any, max_sequence_length: int | None) -> int:
     if max_sequence_length is not None:
         return max_sequence_length
-    told = (tokenizer.model_max_length, getattr(getattr(encoder, "config", None), "max_position_embeddings", None))
-    return min((limit for limit in told if isinstance(limit, int) and 0 < limit < _NO_LIMIT), default=0)
+    limits = (tokenizer.model_max_length, getattr(getattr(encoder, "config", None), "max_position_embeddings", None))
+    return min((limit for limit in limits if isinstance(limit, int) and 0 < limit < _NO_LIMIT), default=0)

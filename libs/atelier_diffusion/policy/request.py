@@ -1,13 +1,14 @@
-"""What to draw, with everything resolved: the same request and the same model give the same bytes."""
+"""Engine requests: what to draw, with every parameter set. Equal requests to equal weights return equal bytes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from atelier_diffusion.policy.errors import EngineError
 
-if TYPE_CHECKING:  # an API process reads this too, and has no numpy
+if TYPE_CHECKING:  # API processes import this module and have no numpy
     import numpy as np
     from numpy.typing import NDArray
 
@@ -19,10 +20,21 @@ SEED_RANGE = 2**32
 
 @dataclass(frozen=True, slots=True)
 class DrawingRequest:
-    """What every request says, for pictures and for clips.
+    """The parameters that requests for pictures and for clips have in common.
 
-    Sizes are in pixels. `guidance_scale` from 0 to 1 means no guidance (and half the work). `seed` is from 0 to
-    2^32 - 1. Raises `EngineError` INVALID_REQUEST for values that no model could take.
+    Attributes:
+        prompt: What to draw.
+        negative_prompt: What not to draw; may be empty.
+        width_px: Width in pixels, at least 1.
+        height_px: Height in pixels, at least 1.
+        steps: Denoising steps, at least 1.
+        guidance_scale: Weight of classifier-free guidance, at least 0. From 0 to 1 there is no guidance, and half the
+            work.
+        seed: Seed of the noise, from 0 to 2^32 - 1.
+        scheduler: The noise scheduler.
+
+    Raises:
+        EngineError: INVALID_REQUEST, a value that no model can take.
     """
 
     prompt: str
@@ -46,8 +58,22 @@ class DrawingRequest:
 
     @property
     def is_guided(self) -> bool:
-        """Whether the network runs twice a step, for the negative prompt and for the prompt."""
+        """Whether the network runs twice a step: for the negative prompt and for the prompt."""
         return self.guidance_scale > 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The parameters as JSON values by field name; a first frame, which is no JSON value, is left out."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "first_frame"}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what `to_json` returned. `values` may hold other names too: they are ignored.
+
+        Raises:
+            TypeError: A parameter is missing.
+            EngineError: INVALID_REQUEST.
+        """
+        return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +83,7 @@ class ImageRequest(DrawingRequest):
     count: int = 1
 
     def __post_init__(self) -> None:
-        DrawingRequest.__post_init__(self)  # super() does not find its way in a dataclass with slots
+        DrawingRequest.__post_init__(self)  # super() without arguments does not work in a dataclass with slots
         if self.count < 1:
             raise EngineError("INVALID_REQUEST", "count must be at least 1")
 
@@ -67,16 +93,18 @@ class ImageRequest(DrawingRequest):
         return tuple((self.seed + k) % SEED_RANGE for k in range(self.count))
 
     def alone(self, index: int) -> ImageRequest:
-        """The request that makes picture `index` of this one by itself, to the bit."""
+        """The request that draws picture `index` of this one by itself, bit for bit."""
         return replace(self, seed=self.seeds[index], count=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest(DrawingRequest):
-    """One request for a clip of `frames` pictures.
+    """One request for a clip.
 
-    `first_frame` is a picture that the clip begins with (height × width × 3, uint8, sRGB), of the clip's size, for
-    models that take one.
+    Attributes:
+        frames: The number of frames to draw, at least 1.
+        first_frame: The picture that the clip begins with, for models that take one: (height, width, 3), uint8, sRGB,
+            of the clip's size.
     """
 
     frames: int

@@ -1,4 +1,4 @@
-"""Which schedulers a model can be drawn with, told by the configuration of its own one. No torch."""
+"""Noise scheduler choice: which schedulers a model can be drawn with, read from its own scheduler's configuration."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 from atelier_diffusion.policy.request import SchedulerName
 
-# Who knows noise in the same way: inside of a family one scheduler can take the place of another.
+# Families of schedulers that parametrise noise in the same way: within one, schedulers are interchangeable.
 #   betas  the noise schedule of Stable Diffusion: a table of betas
 #   edm    that of Karras et al. (2022), with inputs and outputs scaled by its own rule (Playground 2.5)
 #   lcm    latent consistency models, distilled for few steps
 #   own    any other: only a pipeline's own call draws with it
 SchedulerFamily = Literal["betas", "edm", "lcm", "own"]
 
-# Classes of diffusers that do what one of our names says.
+# Classes of diffusers that implement one of our names.
 _NAMES: dict[str, SchedulerName] = {
     "DDIMScheduler": "DDIM",
     "CogVideoXDDIMScheduler": "DDIM",
@@ -36,7 +36,7 @@ _BETAS = {
 }  # fmt: skip
 _EDM = {"EDMEulerScheduler", "EDMDPMSolverMultistepScheduler"}
 
-# The names that draw with any model of Stable Diffusion's noise schedule.
+# The schedulers that any model with Stable Diffusion's noise schedule can be drawn with.
 BETAS_SCHEDULERS: tuple[SchedulerName, ...] = ("DDIM", "EULER", "EULER_ANCESTRAL", "DPMPP_2M")
 _OF_FAMILY: dict[SchedulerFamily, tuple[SchedulerName, ...]] = {
     "betas": BETAS_SCHEDULERS,
@@ -47,8 +47,12 @@ _OF_FAMILY: dict[SchedulerFamily, tuple[SchedulerName, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class SchedulerChoice:
-    """`own` is the name that the model's own scheduler goes by, None if it has none; `names` are all that may be asked
-    for, none where nothing is known."""
+    """The schedulers of one model.
+
+    Attributes:
+        own: The name of the model's own scheduler; None if it has no name here.
+        names: All that a request may name; empty where nothing is known.
+    """
 
     family: SchedulerFamily
     own: SchedulerName | None
@@ -56,7 +60,7 @@ class SchedulerChoice:
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> SchedulerChoice:
-        """From `scheduler_config.json`."""
+        """Reads the content of `scheduler_config.json`; an empty mapping means that nothing is known."""
         name = str(config.get("_class_name", ""))
         flows = config.get("prediction_type") == "flow_prediction" or config.get("use_flow_sigmas") is True
         is_stochastic = str(config.get("algorithm_type", "")).startswith("sde")  # DPM-Solver with fresh noise

@@ -1,7 +1,7 @@
-"""The process that draws: an engine that does what is said through a socket.
+"""The engine process: serves an engine's methods through a socket.
 
-It has the interpreter to itself: what a service does meanwhile (databases, brokers, uploads) never holds up a
-denoising step, and a crash in a native library takes no job with it. It ends with the service, however that ends.
+It has an interpreter of its own: what the worker does meanwhile (databases, brokers, uploads) never delays a denoising
+step, and a crash in a native library does not end the worker. It ends with the worker, however that ends.
 
     python -m atelier_diffusion.remote.engine_server FD
 """
@@ -41,7 +41,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Wire:
-    """The socket. One thread receives; any may send."""
+    """The socket to the worker. One thread receives; any thread may send."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -49,7 +49,11 @@ class Wire:
         self._sending = threading.Lock()
 
     def receive(self) -> Any:
-        """The next message. Raises EOFError when the other process has ended or wants no more."""
+        """Waits for the next message.
+
+        Raises:
+            EOFError: The worker ended or closed the socket.
+        """
         header = self._incoming.read(HEADER.size)
         if len(header) < HEADER.size:
             raise EOFError
@@ -60,89 +64,93 @@ class Wire:
         return unpacked(body)
 
     def send(self, message: object) -> None:
-        """Raises OSError when nobody is there."""
+        """Sends a message.
+
+        Raises:
+            OSError: The worker ended.
+        """
         data = packed(message)
         with self._sending:
             self._connection.sendall(data)
 
 
 class EngineServer:
-    """Takes calls from the wire and answers them."""
+    """Receives calls, runs them on the engine and sends what they return or raise."""
 
     def __init__(self, engine: Any, wire: Wire) -> None:
         self._engine = engine
         self._wire = wire
-        self._for_the_device: queue.SimpleQueue[Call] = queue.SimpleQueue()
-        self._elsewhere = ThreadPoolExecutor(8, thread_name_prefix="call")
-        self._callers: dict[int, CallHandle] = {}
+        self._device_calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        self._threads = ThreadPoolExecutor(8, thread_name_prefix="call")
+        self._handles: dict[int, CallHandle] = {}
 
-    def work(self) -> None:
-        """Never returns."""
+    def serve(self) -> None:
+        """Serves until the worker ends, which ends this process: never returns."""
         threading.Thread(target=self._listen, name="wire", daemon=True).start()
         while True:
-            self._answer(self._for_the_device.get())
+            self._run(self._device_calls.get())
 
     def _listen(self) -> None:
-        """Ends the process when nobody is left to draw for, whatever is being drawn, and also when it fails: a process
-        that hears nothing must not go on."""
+        """Receives messages. Ends the process when the worker has ended, even during a call, and when receiving fails:
+        a process that receives nothing must not go on."""
         try:
             while True:
-                self._take(self._wire.receive())
+                self._handle(self._wire.receive())
         except (EOFError, OSError):
             os._exit(0)
         finally:
             traceback.print_exc()
             os._exit(1)
 
-    def _take(self, message: Call | Stop | Taken) -> None:
+    def _handle(self, message: Call | Stop | Taken) -> None:
         if isinstance(message, Call):
-            self._callers[message.number] = CallHandle(message.number, self._wire.send)
+            self._handles[message.number] = CallHandle(message.number, self._wire.send)
             if message.method in ON_THE_DEVICE:
-                self._for_the_device.put(message)
+                self._device_calls.put(message)
             else:
-                self._elsewhere.submit(self._answer, message)
+                self._threads.submit(self._run, message)
             return
-        caller = self._callers.get(message.number)
-        if caller is None:
-            return  # answered meanwhile
+        handle = self._handles.get(message.number)
+        if handle is None:
+            return  # it ended meanwhile
         if isinstance(message, Stop):
-            caller.stop()
+            handle.stop()
         else:
-            caller.take()
+            handle.take()
 
-    def _answer(self, call: Call) -> None:
-        """Answers, or ends the process: the service then hears of it, which waits for ever otherwise."""
-        caller = self._callers[call.number]
+    def _run(self, call: Call) -> None:
+        """Runs a call and sends its end; ends the process where that is impossible: the worker would wait for ever."""
+        handle = self._handles[call.number]
         try:
             try:
-                answer: object = Returned(call.number, self._done(call, caller), caller.device_s)
+                answer: object = Returned(call.number, self._returned(call, handle), handle.device_s)
             except EngineError as error:
                 answer = Raised(call.number, error, _cause_of(error))
             except CanceledError:
-                answer = Raised(call.number, None)  # whoever said so waits no longer
-            except Exception:  # noqa: BLE001 - told to the service, which logs it and lets the job fail
+                answer = Raised(call.number, None)  # the worker no longer waits for it
+            except Exception:  # noqa: BLE001 - sent to the worker, which logs it and fails the job
                 answer = Raised(call.number, None, traceback.format_exc())
-            del self._callers[call.number]
+            del self._handles[call.number]
             self._wire.send(Memory(self._engine.memory()))
             self._wire.send(answer)
         except OSError:
             os._exit(0)
-        except BaseException:  # noqa: BLE001 - nobody else is there to hear of it
-            traceback.print_exc()  # such as a driver that no longer tells of its memory
+        except BaseException:  # noqa: BLE001 - there is no caller that could handle it
+            traceback.print_exc()  # such as a driver that no longer reports its memory
             os._exit(1)
 
-    def _done(self, call: Call, caller: CallHandle) -> Any:
-        caller.begin()
+    def _returned(self, call: Call, handle: CallHandle) -> Any:
+        handle.begin()
         method = getattr(self._engine, call.method)
         if call.method != "generate":
             return method(*call.arguments)
         if not call.takes_frames:
-            return method(*call.arguments, on_step=caller.on_step)
-        return method(*call.arguments, on_step=caller.on_step, on_frames=caller.on_frames)
+            return method(*call.arguments, on_step=handle.on_step)
+        return method(*call.arguments, on_step=handle.on_step, on_frames=handle.on_frames)
 
 
 def _cause_of(error: EngineError) -> str:
-    """For the log, of a model that was not loaded: its files are the operator's, and hold no prompt."""
+    """The stack trace of why a model was not loaded, for the log: it is about the operator's files, not a prompt."""
     if not isinstance(error, ModelLoadError) or error.__cause__ is None:
         return ""
     return "".join(traceback.format_exception(error.__cause__))
@@ -151,11 +159,11 @@ def _cause_of(error: EngineError) -> str:
 def main() -> None:
     """Entry point."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # they are the service's, which lets jobs end first
-    # When the service is killed, it has nobody to draw for; hanging up alone is not noticed while torch loads.
+        signal.signal(number, signal.SIG_IGN)  # the worker handles them, and lets jobs end first
+    # When the worker is killed, this process must end; a closed socket alone is not noticed while torch loads.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     connection = socket.socket(fileno=int(sys.argv[1]))
-    connection.set_inheritable(False)  # whatever is started from here must not keep it open
+    connection.set_inheritable(False)  # a process started from here must not hold it open
     wire = Wire(connection)
     opening: Open = wire.receive()
     try:
@@ -166,8 +174,8 @@ def main() -> None:
         wire.send(error)
         return
     except OSError:
-        return  # the service ended meanwhile
-    EngineServer(engine, wire).work()
+        return  # the worker ended meanwhile
+    EngineServer(engine, wire).serve()
 
 
 if __name__ == "__main__":

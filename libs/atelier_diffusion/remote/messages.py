@@ -1,6 +1,6 @@
-"""What a service and the process that draws for it say to each other.
+"""The messages between a worker and its engine process, and their encoding.
 
-Pickles over a socket pair that only these two processes hold: each is a length (4 bytes, big-endian) and a message.
+They are pickles over a socket pair that only these two processes hold: a length (4 bytes, big-endian), and the message.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from atelier_diffusion.policy.errors import EngineError
 
 HEADER = struct.Struct(">I")
 
-# Calls that use the device: one at a time, in their order. Others are done beside them.
+# Methods that use the device: one call at a time, in their order. Others run beside them.
 ON_THE_DEVICE = frozenset({"generate", "warm_up"})
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """The first message: `opens(listener=…, **options)` makes the engine. It travels by its name, so it must be a
-    module's own function."""
+    """The first message: `opens(listener=…, **options)` makes the engine. It is pickled by name, so it must be a
+    function of a module."""
 
     opens: Callable[..., Any]
     options: Mapping[str, Any]
@@ -33,7 +33,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The answer to `Open`; an `EngineError` in place of it says why there is no engine. See EngineDevice."""
+    """The engine is open; an `EngineError` is sent instead when it cannot be opened. See `EngineDevice`."""
 
     device_kind: str
     device_name: str
@@ -43,9 +43,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Calls a method of the engine. What needs the device is done in order, the rest at once.
+    """Calls a method of the engine.
 
-    `takes_frames`: the method is given `on_frames`, and each `Decoded` is answered with `Taken`.
+    Attributes:
+        number: Identifies the call in all messages that follow.
+        takes_frames: The method takes `on_frames`; each `Decoded` must be acknowledged with `Taken`.
     """
 
     number: int
@@ -56,24 +58,29 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Nobody waits for this call any more."""
+    """Cancels a call."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The chunk of frames that this call sent has been taken; another may be sent."""
+    """Acknowledges the chunk of frames that this call sent; the next may be sent."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """A denoising step of a call, or with step 0 its beginning.
+    """A denoising step of a call, or with step 0 its start.
 
-    `step` and `steps` count over all pictures of the request and never go back. `began_ns` and `ended_ns` are
-    nanoseconds since the epoch. `preview` is a small JPEG, or empty.
+    Attributes:
+        step: Steps done, over all pictures of the request; never decreases.
+        steps: Steps in all.
+        picture_index: The picture that the step was for.
+        began_ns: Start of the step, in nanoseconds since the epoch.
+        ended_ns: Its end.
+        preview: A small JPEG, or empty.
     """
 
     number: int
@@ -87,7 +94,7 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Frames of a call's clip. No more are sent until `Taken` answers. Times as in `StepDone`."""
+    """Frames of a call's clip; the next are sent after `Taken`. Times as in `StepDone`."""
 
     number: int
     chunk: FrameChunk
@@ -97,8 +104,11 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What a call came to; `seconds` on the device, from its turn to its end, without those in which it waited for
-    its frames to be taken."""
+    """A call returned `value`.
+
+    Attributes:
+        seconds: Time on the device, from the call's turn to its end, without waiting for `Taken`.
+    """
 
     number: int
     value: Any
@@ -107,7 +117,12 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """What a call raised: an `EngineError`, or something that nobody expected; `trace` is for the log."""
+    """A call raised.
+
+    Attributes:
+        error: The `EngineError`; None for an unexpected exception and for a cancelled call.
+        trace: A stack trace for the log; may be empty.
+    """
 
     number: int
     error: EngineError | None
@@ -116,24 +131,24 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A model stands differently now."""
+    """The status of a model changed."""
 
     status: ModelStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """How full the device is; said with every change of a model and every return."""
+    """The device's memory; sent before the end of every call."""
 
     reading: MemoryReading
 
 
 def packed(message: object) -> bytes:
-    """A message as it travels."""
+    """Encodes a message, with its length."""
     body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     return HEADER.pack(len(body)) + body
 
 
 def unpacked(body: bytes) -> Any:
-    """The message that `body`, without its length, holds."""
+    """Decodes a message from `body`, which has no length."""
     return pickle.loads(body)  # noqa: S301 - from a process of our own, by a socket that nobody else holds

@@ -1,4 +1,4 @@
-"""An engine in a process of its own, as the service sees it. Knows no torch."""
+"""The client of an engine in a process of its own. Without torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from atelier_diffusion.engine.model_cache import ModelState, ModelStatus
 from atelier_diffusion.engine.results import Clip, FrameChunk, Picture
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.request import ImageRequest, VideoRequest
-from atelier_diffusion.remote.child_process import EngineChild
+from atelier_diffusion.remote.engine_process import EngineProcess
 from atelier_diffusion.remote.messages import (
     ON_THE_DEVICE,
     Call,
@@ -48,12 +48,12 @@ class _Pending:
 
 
 class RemoteEngine:
-    """Draws in another process, which is started again when it falls; the calls that it had in hand fail then.
+    """Draws in another process, which is restarted when it ends; the calls in progress fail then.
 
-    Every method raises `EngineError` with what the engine itself raises, ENGINE_LOST when the process fell at this
-    call, ENGINE_RESTARTED when it fell while the call waited for its turn, and RuntimeError with a trace for what
-    nobody expected. A call that is cancelled ends at once here, and there within one denoising step, one chunk of
-    frames, or when the model that it loads is loaded.
+    Every method raises the `EngineError` that the engine raises, ENGINE_LOST when the process ended during this call,
+    ENGINE_RESTARTED when it ended while the call waited for its turn, and RuntimeError with a stack trace for an
+    unexpected exception. A cancelled call ends at once here, and in the engine process within one denoising step, one
+    chunk of frames, or when the model that it loads is loaded.
     """
 
     def __init__(self, opening: Open, listener: Callable[[ModelStatus], None]) -> None:
@@ -63,7 +63,7 @@ class RemoteEngine:
         self._calls: dict[int, _Pending] = {}
         self._statuses: dict[str, ModelStatus] = {}
         self._opened = asyncio.Event()
-        self._child: EngineChild | None = None
+        self._child: EngineProcess | None = None
         self._memory: MemoryReading | None = None
         self.device_kind = ""
         self.device_name = ""
@@ -74,42 +74,51 @@ class RemoteEngine:
     async def open(
         cls, opens: Callable[..., Any], *, listener: Callable[[ModelStatus], None] = lambda _: None, **options: Any
     ) -> AsyncIterator[RemoteEngine]:
-        """The engine that `opens(**options)` makes in the other process; what must be picklable.
+        """Opens an engine in another process, and closes it at the end of the block.
 
-        `listener` hears every change of a model, in the event loop. Raises `EngineError` when there is none, and
-        RuntimeError when its process falls before it is open.
+        Args:
+            opens: A module's function that makes the engine, called as `opens(listener=…, **options)`.
+            listener: Receives every change of a model's status, in the event loop.
+            options: Picklable keyword arguments of `opens`.
+
+        Yields:
+            The engine, open.
+
+        Raises:
+            EngineError: `opens` raised it.
+            RuntimeError: The process ended before the engine was open.
         """
         engine = cls(Open(opens, options), listener)
         try:
             child = await engine._start()
             async with asyncio.TaskGroup() as group:
-                keeping = group.create_task(engine._keep(child))
+                supervision = group.create_task(engine._supervise(child))
                 try:
                     yield engine
                 finally:
-                    keeping.cancel()
+                    supervision.cancel()
         finally:
             if engine._child is not None:
                 await engine._child.end()
 
     @property
     def statuses(self) -> tuple[ModelStatus, ...]:
-        """Where every model of the catalogue stands, the default first."""
+        """The status of every model of the catalogue, the default first."""
         return tuple(self._statuses.values())
 
     @property
     def memory(self) -> MemoryReading | None:
-        """How full the device was when something last changed."""
+        """The device's memory at the end of the last call; None before the first."""
         return self._memory
 
     @property
     def resident_bytes(self) -> int:
-        """Memory of the process that draws."""
+        """Resident memory of the engine process; 0 when it is down."""
         return 0 if self._child is None else self._child.resident_bytes
 
     @property
     def pid(self) -> int:
-        """Of the process that draws."""
+        """Process id of the engine process."""
         assert self._child is not None
         return self._child.pid
 
@@ -121,10 +130,16 @@ class RemoteEngine:
         on_step: Callable[[StepDone], None] = lambda _: None,
         tracer: trace.Tracer | None = None,
     ) -> tuple[list[Picture], float]:
-        """The pictures (see ImageEngine.generate), and the seconds that they took on the device.
+        """Draws pictures; see `ImageEngine.generate`.
 
-        `on_step` hears every step in the event loop. Under a span that is recorded each becomes one, made by `tracer`
-        (by default the process's own).
+        Args:
+            request: What to draw.
+            model_id: An empty one means the catalogue's default.
+            on_step: Receives every step, in the event loop.
+            tracer: Makes a span of each step below a recorded span; by default the process's own.
+
+        Returns:
+            The pictures, and the seconds that they took on the device.
         """
         answer = await self._generate(request, model_id, on_step, EngineSpans(tracer))
         return answer.value, answer.seconds
@@ -138,12 +153,21 @@ class RemoteEngine:
         on_step: Callable[[StepDone], None] = lambda _: None,
         tracer: trace.Tracer | None = None,
     ) -> tuple[Clip, float]:
-        """The clip (see VideoEngine.generate), and the seconds that it took on the device: those in which the device
-        waited for `on_frames` are not among them. Otherwise as `generate`.
+        """Draws a clip; see `VideoEngine.generate`. Otherwise as `generate`.
 
-        `on_frames` takes one chunk after the other, in their order; while it runs the next one is decoded, and no more.
-        The device is free for the next call once it has decoded the last one. What `on_frames` raises ends the call, as
-        it is. It is cancelled with the call and when the process falls, and has ended when this has.
+        Args:
+            request: What to draw.
+            model_id: An empty one means the catalogue's default.
+            on_frames: Receives one chunk after the other, in their order. While it runs the next chunk is decoded, and
+                no more; the device is free for the next call once the last one is decoded. An exception of it ends the
+                call and is raised as it is. It is cancelled with the call and when the process ends, and has ended
+                when this method returns.
+            on_step: Receives every step, in the event loop.
+            tracer: As for `generate`.
+
+        Returns:
+            The clip, and the seconds that it took on the device, without those in which the device waited for
+            `on_frames`.
         """
         spans = EngineSpans(tracer)
         chunks: asyncio.Queue[Decoded] = asyncio.Queue(1)
@@ -191,11 +215,11 @@ class RemoteEngine:
         spans: EngineSpans,
         on_decoded: Callable[[Decoded], None] | None = None,
     ) -> Returned:
-        def tell(done: StepDone) -> None:
+        def report(done: StepDone) -> None:
             spans.step(done, request.scheduler)
             on_step(done)
 
-        return await self._call("generate", request, model_id, on_step=tell, on_decoded=on_decoded)
+        return await self._call("generate", request, model_id, on_step=report, on_decoded=on_decoded)
 
     async def _call(
         self,
@@ -221,9 +245,14 @@ class RemoteEngine:
         if self._child is not None:
             self._child.send(message)
 
-    async def _start(self) -> EngineChild:
-        """Starts the process and waits until its engine is open."""
-        child = self._child = await EngineChild.start(self._opening)
+    async def _start(self) -> EngineProcess:
+        """Starts the process and waits until its engine is open.
+
+        Raises:
+            EngineError: The engine cannot be opened.
+            RuntimeError: The process ended before.
+        """
+        child = self._child = await EngineProcess.start(self._opening)
         try:
             async with asyncio.timeout(_OPEN_S):
                 while not self._opened.is_set():
@@ -232,17 +261,17 @@ class RemoteEngine:
                         raise RuntimeError(f"the process that draws ended before it was ready: {await child.end()}")
                     if isinstance(answer, EngineError):
                         raise answer
-                    self._take(answer)
+                    self._handle(answer)
         except BaseException:
-            child.kill()  # it has nothing to lose yet, and hears nothing while it loads torch
+            child.kill()  # it has no work yet, and does not notice a closed socket while it loads torch
             raise
         return child
 
-    async def _keep(self, child: EngineChild) -> None:
-        """Takes what the process says; starts it again when it falls. A failure to do so ends the service."""
+    async def _supervise(self, child: EngineProcess) -> None:
+        """Handles the messages of the process and restarts it when it ends. A failure to do so ends the worker."""
         while True:
             while (message := await child.receive()) is not None:
-                self._take(message)
+                self._handle(message)
             self._opened.clear()
             how = await child.end()
             _log.error("the process that draws fell", how=how, calls=len(self._calls))
@@ -254,15 +283,15 @@ class RemoteEngine:
             child = await self._start()
 
     def _fail_calls(self, how: str) -> None:
-        """What used the device may be what killed it: the first call that did, for they are done in order. Those that
-        waited behind it have no part in it."""
+        """Fails all calls in progress. The first of those that use the device had it, since they run in order, and may
+        be what ended the process: ENGINE_LOST. Those that waited behind it had no part in it: ENGINE_RESTARTED."""
         drawing = min((number for number, call in self._calls.items() if call.on_the_device), default=None)
         for number, call in self._calls.items():
             waited = call.on_the_device and number != drawing
             reason = "ENGINE_RESTARTED" if waited else "ENGINE_LOST"
             _settle(call.future, EngineError(reason, f"the process that draws fell ({how})"))
 
-    def _take(self, message: object) -> None:
+    def _handle(self, message: object) -> None:
         match message:
             case StepDone() if message.number in self._calls:
                 self._calls[message.number].on_step(message)
@@ -299,7 +328,7 @@ def _settle(future: asyncio.Future[Any], outcome: Returned | BaseException) -> N
 
 
 async def _first_of(drawing: Coroutine[Any, Any, Returned], passing_on: Coroutine[Any, Any, NoReturn]) -> Returned:
-    """What the drawing comes to, or what either raises first; the other is cancelled then. Both have ended after it."""
+    """The result of `drawing`, or what either raises first; the other is cancelled. Both have ended afterwards."""
     tasks = [asyncio.create_task(drawing), asyncio.create_task(passing_on)]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

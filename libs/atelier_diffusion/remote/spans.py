@@ -1,4 +1,4 @@
-"""Spans of what the process that draws has done: it only says how long each thing took."""
+"""Spans of the work of the engine process, made from the times in its messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from atelier_diffusion.remote.messages import Decoded, StepDone
 
 
 class EngineSpans:
-    """Makes spans under the one that is current now, if that is recorded; `tracer` None means the process's own."""
+    """Makes spans below the current one, if that is recorded; `tracer` None means the process's own."""
 
     def __init__(self, tracer: trace.Tracer | None) -> None:
         current = trace.get_current_span()
@@ -18,12 +18,12 @@ class EngineSpans:
         self._context = trace.set_span_in_context(current)
 
     def step(self, done: StepDone, scheduler: str) -> None:
-        """`denoise.step`; the beginning of a call is none."""
+        """Makes the span `denoise.step`; none for step 0, which is the start of a call."""
         if done.step:
             self._add("denoise.step", {"step": done.step, "picture": done.picture_index, "scheduler": scheduler}, done)
 
     def frames(self, decoded: Decoded) -> None:
-        """`decode.frames`, of one chunk."""
+        """Makes the span `decode.frames` of one chunk."""
         chunk = decoded.chunk
         self._add("decode.frames", {"first_frame": chunk.first_index, "frames": len(chunk.pixels)}, decoded)
 

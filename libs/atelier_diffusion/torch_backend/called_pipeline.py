@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from atelier_diffusion.engine.clip_model import FrameDecoder
-from atelier_diffusion.engine.denoising import OnStep, StepReport, tell
+from atelier_diffusion.engine.denoising import OnStep, StepReport, report_step
 from atelier_diffusion.engine.results import Frames
 from atelier_diffusion.policy.clip_memory import MOST_FRAMES_AT_ONCE
 from atelier_diffusion.policy.errors import EngineError
@@ -65,10 +65,10 @@ class CalledPipeline:
             if "latents" in tensors and not bool(torch.isfinite(tensors["latents"]).all()):
                 raise overflowed()
             # Some families make more steps than were asked for.
-            tell(on_step, StepReport(min(done, request.steps), request.steps, 0, None))
+            report_step(on_step, StepReport(min(done, request.steps), request.steps, 0, None))
             return tensors
 
-        tell(on_step, StepReport(0, request.steps, 0, None))
+        report_step(on_step, StepReport(0, request.steps, 0, None))
         own = None if request.scheduler == self.facts.own_scheduler else request.scheduler
         self._pipe.scheduler = pipeline_scheduler(own, self._scheduler)
         try:

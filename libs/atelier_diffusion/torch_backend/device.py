@@ -67,7 +67,7 @@ class Device:
         if self.torch_device.type == "cuda":
             free, total = torch.cuda.mem_get_info(self.torch_device)
             kept = torch.cuda.memory_reserved(self.torch_device) - torch.cuda.memory_allocated(self.torch_device)
-            return MemoryReading(used_bytes=total - free, total_bytes=total, kept_bytes=kept)
+            return MemoryReading(used_bytes=total - free, total_bytes=total, reserved_bytes=kept)
         return host_memory()
 
     def release(self) -> None:

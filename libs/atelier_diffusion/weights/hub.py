@@ -36,7 +36,7 @@ class Hub:
         return self._fetch(source, _wanted(parts, variant))
 
     def _fetch(self, source: ModelSource, patterns: list[str]) -> tuple[Path, str]:
-        fetch = self._from_hugging_face if source.kind == "hf" else self._from_modelscope
+        fetch = self._from_hugging_face if source.scheme == "hf" else self._from_modelscope
         return fetch(source, patterns)
 
     def _from_hugging_face(self, source: ModelSource, patterns: list[str]) -> tuple[Path, str]:

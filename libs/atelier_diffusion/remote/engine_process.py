@@ -1,4 +1,4 @@
-"""The process that draws, from its start to its end, as the process that started it sees it."""
+"""The engine process as its parent sees it: start, messages, end."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 from atelier_diffusion.engine.hardware import process_memory_bytes
 from atelier_diffusion.remote.messages import HEADER, Open, packed, unpacked
 
-_LAST_S = 5.0  # for the process to end by itself
-_BUFFER_BYTES = 16 * 2**20  # a picture arrives in one go
+_EXIT_S = 5.0  # for the process to end by itself
+_BUFFER_BYTES = 16 * 2**20  # a picture arrives in one message
 
 
-class EngineChild:
+class EngineProcess:
     """One run of `engine_server`, and the socket to it."""
 
     def __init__(
@@ -27,12 +27,16 @@ class EngineChild:
         self._writer = writer
 
     @classmethod
-    async def start(cls, opening: Open) -> EngineChild:
-        """Starts it, and tells it what to open. Raises OSError."""
+    async def start(cls, opening: Open) -> EngineProcess:
+        """Starts the process and sends it what to open.
+
+        Raises:
+            OSError: The process cannot be started.
+        """
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                # Not in a shell, nothing from outside in its arguments, and no signal that is meant for the service.
+                # Not in a shell, nothing from outside in its arguments, and no signal that is meant for the worker.
                 process = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "atelier_diffusion.remote.engine_server", str(theirs.fileno()),
                     stdin=asyncio.subprocess.DEVNULL, pass_fds=(theirs.fileno(),), start_new_session=True,
@@ -46,20 +50,21 @@ class EngineChild:
 
     @property
     def pid(self) -> int:
+        """Its process id."""
         return self._process.pid
 
     @property
     def resident_bytes(self) -> int:
-        """Its memory; 0 when it has ended."""
+        """Its resident memory; 0 when it has ended."""
         return process_memory_bytes(self.pid) if self._process.returncode is None else 0
 
     def send(self, message: object) -> None:
-        """What it does not hear because it has ended, or was hung up on, is told to nobody."""
+        """Sends a message; dropped when the process has ended or its socket is closed: `receive` reports that."""
         if not self._writer.is_closing():
             self._writer.write(packed(message))
 
     async def receive(self) -> Any:
-        """The next message; None when it has ended."""
+        """Waits for the next message; None when the process has ended."""
         try:
             (length,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
             return unpacked(await self._reader.readexactly(length))
@@ -67,17 +72,20 @@ class EngineChild:
             return None
 
     def kill(self) -> None:
-        """Ends it at once. Idempotent; `end` says how it ended."""
+        """Kills the process. Idempotent; `end` returns how it ended."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
     async def end(self) -> str:
-        """Hangs up, which it takes for its end, and waits for that, but not for long: a process that nobody hears is of
-        no use. Says how it ended. Idempotent."""
+        """Closes the socket, upon which the process ends, and waits for that; kills it after `_EXIT_S`. Idempotent.
+
+        Returns:
+            How it ended: a signal's name or its exit status.
+        """
         self._writer.close()
         try:
-            async with asyncio.timeout(_LAST_S):
+            async with asyncio.timeout(_EXIT_S):
                 code = await self._process.wait()
         except TimeoutError:
             self._process.kill()
