@@ -97,8 +97,7 @@ class DrawingWorkerSettings(DrawingSettings):
     )
     model_index: Path | None = Field(
         default=None,
-        description="file that remembers the hashes of models' weights; unset: they are hashed in every process that"
-        " draws",
+        description="file that remembers the hashes of models' weights; unset: they are hashed in every engine process",
     )
     hf_endpoint: str = Field(
         default="", pattern=r"^(https?://\S+)?$", description="URL of a Hugging Face mirror; empty: Hugging Face itself"

@@ -1,4 +1,4 @@
-"""What clips of some lengths take at their most, in the worker and in the process that draws for it."""
+"""What clips of some lengths take at their most, in the worker and in its engine process."""
 
 import asyncio
 from contextlib import closing
@@ -34,7 +34,7 @@ def forget_peak(pid: int) -> None:
 
 
 def measure_clip_memory(mesh: RunningMesh, key: str, folder: Path) -> list[Row]:
-    """The worker of a mesh that knows LONG_MODEL, and the process that draws, once in its two phases by itself."""
+    """The worker of a mesh that knows LONG_MODEL, and the engine process, once in its two phases by itself."""
     worker, drawing = [], []
     pids = [process.pid for name, process in processes(mesh) if name.rstrip("+") == "atelier-video-worker"]
     with Rest(mesh.url, {"X-Api-Key": key}) as rest:
@@ -49,14 +49,14 @@ def measure_clip_memory(mesh: RunningMesh, key: str, folder: Path) -> list[Row]:
     denoising, decoding = asyncio.run(_by_phase(folder))
     return [
         _row("atelier-video-worker", worker[1:], FLAT),
-        _row("the process that draws, decoding", decoding, FLAT),
-        _row("the process that draws, denoising", denoising),
-        _row("the process that draws, in the mesh", drawing[1:]),
+        _row("the engine process, decoding", decoding, FLAT),
+        _row("the engine process, denoising", denoising),
+        _row("the engine process, in the mesh", drawing[1:]),
     ]
 
 
 async def _by_phase(folder: Path) -> tuple[list[float], list[float]]:
-    """Peaks of the process that draws: until the last step of a clip is made, and once its first frames are here (it
+    """Peaks of the engine process: until the last step of a clip is made, and once its first frames are here (it
     does nothing while they are taken: so the one is over, and the other yet to come)."""
     own = folder / "models.yaml"
     own.write_text(LONG_MODEL_YAML)

@@ -128,7 +128,7 @@ def test_ctrl_c_while_it_starts_leaves_no_process(tmp_path: Path) -> None:
     assert launcher.stdout is not None
     children: list[psutil.Process] = []
     deadline = time.monotonic() + 120
-    # The process that draws loads torch for seconds and hears nothing meanwhile.
+    # The engine process loads torch for seconds and hears nothing meanwhile.
     while not any("atelier_diffusion.remote.engine_server" in _command(child) for child in children):
         assert time.monotonic() < deadline
         assert launcher.poll() is None

@@ -132,7 +132,7 @@ def test_the_same_request_makes_the_same_png_with_its_parameters_inside(engine: 
 
 
 async def test_engine_and_demo_model_fit_in_900_megabytes(demo_catalogue: Catalogue) -> None:
-    # In the process that draws for a worker: this one has room for whatever other tests load.
+    # In the engine process of a worker: this one has room for whatever other tests load.
     async with RemoteEngine.open(open_engine, catalogue=demo_catalogue, device="cpu", threads=1) as engine:
         await engine.generate(QUICK)
         (model,) = engine.statuses

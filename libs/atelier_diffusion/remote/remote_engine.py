@@ -63,7 +63,7 @@ class RemoteEngine:
         self._calls: dict[int, _Pending] = {}
         self._statuses: dict[str, ModelStatus] = {}
         self._opened = asyncio.Event()
-        self._child: EngineProcess | None = None
+        self._process: EngineProcess | None = None
         self._memory: MemoryReading | None = None
         self.device_kind = ""
         self.device_name = ""
@@ -90,16 +90,16 @@ class RemoteEngine:
         """
         engine = cls(Open(opens, options), listener)
         try:
-            child = await engine._start()
+            process = await engine._start()
             async with asyncio.TaskGroup() as group:
-                supervision = group.create_task(engine._supervise(child))
+                supervision = group.create_task(engine._supervise(process))
                 try:
                     yield engine
                 finally:
                     supervision.cancel()
         finally:
-            if engine._child is not None:
-                await engine._child.end()
+            if engine._process is not None:
+                await engine._process.end()
 
     @property
     def statuses(self) -> tuple[ModelStatus, ...]:
@@ -114,13 +114,13 @@ class RemoteEngine:
     @property
     def resident_bytes(self) -> int:
         """Resident memory of the engine process; 0 when it is down."""
-        return 0 if self._child is None else self._child.resident_bytes
+        return 0 if self._process is None else self._process.resident_bytes
 
     @property
     def pid(self) -> int:
         """Process id of the engine process."""
-        assert self._child is not None
-        return self._child.pid
+        assert self._process is not None
+        return self._process.pid
 
     async def generate(
         self,
@@ -242,8 +242,8 @@ class RemoteEngine:
             self._calls.pop(number, None)
 
     def _send(self, message: object) -> None:
-        if self._child is not None:
-            self._child.send(message)
+        if self._process is not None:
+            self._process.send(message)
 
     async def _start(self) -> EngineProcess:
         """Starts the process and waits until its engine is open.
@@ -252,35 +252,35 @@ class RemoteEngine:
             EngineError: The engine cannot be opened.
             RuntimeError: The process ended before.
         """
-        child = self._child = await EngineProcess.start(self._opening)
+        process = self._process = await EngineProcess.start(self._opening)
         try:
             async with asyncio.timeout(_OPEN_S):
                 while not self._opened.is_set():
-                    answer = await child.receive()
+                    answer = await process.receive()
                     if answer is None:
-                        raise RuntimeError(f"the process that draws ended before it was ready: {await child.end()}")
+                        raise RuntimeError(f"the engine process ended before it was ready: {await process.end()}")
                     if isinstance(answer, EngineError):
                         raise answer
                     self._handle(answer)
         except BaseException:
-            child.kill()  # it has no work yet, and does not notice a closed socket while it loads torch
+            process.kill()  # it has no work yet, and does not notice a closed socket while it loads torch
             raise
-        return child
+        return process
 
-    async def _supervise(self, child: EngineProcess) -> None:
+    async def _supervise(self, process: EngineProcess) -> None:
         """Handles the messages of the process and restarts it when it ends. A failure to do so ends the worker."""
         while True:
-            while (message := await child.receive()) is not None:
+            while (message := await process.receive()) is not None:
                 self._handle(message)
             self._opened.clear()
-            how = await child.end()
-            _log.error("the process that draws fell", how=how, calls=len(self._calls))
+            how = await process.end()
+            _log.error("the engine process ended", how=how, calls=len(self._calls))
             self._fail_calls(how)
             self._memory = None
             for status in self.statuses:
                 if status.state is not ModelState.UNLOADED:
                     self._listener(ModelStatus(status.model_id, ModelState.UNLOADED, status.revision))
-            child = await self._start()
+            process = await self._start()
 
     def _fail_calls(self, how: str) -> None:
         """Fails all calls in progress. The first of those that use the device had it, since they run in order, and may
@@ -289,7 +289,7 @@ class RemoteEngine:
         for number, call in self._calls.items():
             waited = call.on_the_device and number != drawing
             reason = "ENGINE_RESTARTED" if waited else "ENGINE_LOST"
-            _settle(call.future, EngineError(reason, f"the process that draws fell ({how})"))
+            _settle(call.future, EngineError(reason, f"the engine process ended ({how})"))
 
     def _handle(self, message: object) -> None:
         match message:
@@ -304,7 +304,7 @@ class RemoteEngine:
             case Raised() if message.number in self._calls:
                 if message.error and message.trace:
                     _log.warning("a model was not loaded", reason=message.error.reason, cause=message.trace)
-                error = message.error or RuntimeError(f"in the process that draws:\n{message.trace}")
+                error = message.error or RuntimeError(f"in the engine process:\n{message.trace}")
                 _settle(self._calls[message.number].future, error)
             case Changed():
                 self._statuses[message.status.model_id] = message.status

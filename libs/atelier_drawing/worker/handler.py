@@ -72,7 +72,7 @@ class MakingHandler:
             made = await self._maker.make(job, attempt)
         except EngineError as error:
             if error.reason == "ENGINE_RESTARTED":
-                raise InfrastructureFault("the process that draws fell at another job") from error
+                raise InfrastructureFault("the engine process ended during another job") from error
             raise JobFault(error.reason, error.message, retryable=error.reason in _PASSING) from error
         finally:
             self._in_hand.pop(job.id, None)

@@ -1,4 +1,4 @@
-"""An engine of paper for tests of the process that draws: it imports no torch and can be told to misbehave."""
+"""An engine of paper for tests of the engine process: it imports no torch and can be told to misbehave."""
 
 import os
 import signal
