@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from google.protobuf.message import Message as ProtoMessage
 
-from buf.validate import validate_pb2
+from tools.generated.buf.validate import validate_pb2
 
 Schema = dict[str, Any]
 

@@ -14,12 +14,12 @@ from google.rpc import code_pb2, status_pb2
 from prometheus_client import Counter
 
 from atelier_auth.domain.key_exchange import Grant, KeyExchange, Refusal
+from atelier_envoy_api.config.core.v3 import base_pb2
+from atelier_envoy_api.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
+from atelier_envoy_api.type.v3 import http_status_pb2
 from atelier_service.errors import AtelierError
 from atelier_service.identity import unauthenticated
 from atelier_service.rpc_errors import to_status
-from envoy_api.config.core.v3 import base_pb2
-from envoy_api.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
-from envoy_api.type.v3 import http_status_pb2
 
 API_KEY_HEADER = "x-api-key"
 SUBJECT_HEADER = "x-atelier-subject"

@@ -31,13 +31,13 @@ from atelier_auth.domain.token_issuer import TokenIssuer
 from atelier_auth.ext_authz import ExtAuthz
 from atelier_auth.servicer import AuthServicer
 from atelier_auth.settings import AuthSettings
+from atelier_envoy_api.service.auth.v3 import external_auth_pb2_grpc
 from atelier_service.clock import Clock, SystemClock
 from atelier_service.database import create_engine, create_schema
 from atelier_service.identity import TokenVerifier
 from atelier_service.process import background
 from atelier_service.server import RunningServer, run_server
 from atelier_service.service import read_settings, run_service
-from envoy_api.service.auth.v3 import external_auth_pb2_grpc
 
 SERVICE = "atelier-auth"
 

@@ -34,11 +34,11 @@ from atelier.video.v1.video_pb2_grpc import (
     add_VideoServiceServicer_to_server,
     add_VideoStreamServiceServicer_to_server,
 )
+from atelier_envoy_api.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
 from atelier_gateway.bootstrap import render
 from atelier_gateway.envoy_process import envoy_command
 from atelier_gateway.settings import GatewaySettings
 from atelier_service.server import SERVER_OPTIONS
-from envoy_api.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
 from tests.documented import check_status
 from tests.gateway.services import (
     Auth,

@@ -16,11 +16,11 @@ from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier.jobs.v1 import job_pb2
 from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
 from atelier.video.v1 import video_pb2, video_pb2_grpc
+from atelier_envoy_api.config.core.v3 import base_pb2
+from atelier_envoy_api.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
+from atelier_envoy_api.type.v3 import http_status_pb2
 from atelier_jobs.events.shared_event import Framing, SharedEvent
 from atelier_service.http import open_frames, request_header, set_http
-from envoy_api.config.core.v3 import base_pb2
-from envoy_api.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
-from envoy_api.type.v3 import http_status_pb2
 from tests.support.tokens import TestSigner
 
 Context = grpc.aio.ServicerContext[Any, Any]

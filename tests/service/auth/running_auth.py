@@ -16,8 +16,8 @@ from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
 from atelier_auth.domain.api_key import KeyText
 from atelier_auth.main import serve
 from atelier_auth.settings import AuthSettings
+from atelier_envoy_api.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
 from atelier_service.clock import Clock
-from envoy_api.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
 
 SHARED_SECRET = "the secret of the whole mesh"
 WORKER_SECRET = "the secret of the worker alone"

@@ -6,8 +6,8 @@ from prometheus_client import REGISTRY
 from tests.service.auth.running_auth import RunningAuth, new_dev_key
 
 from atelier.auth.v1 import auth_pb2
-from envoy_api.config.core.v3 import base_pb2
-from envoy_api.service.auth.v3 import external_auth_pb2
+from atelier_envoy_api.config.core.v3 import base_pb2
+from atelier_envoy_api.service.auth.v3 import external_auth_pb2
 
 
 async def test_a_good_key_becomes_a_token_and_leaves_the_request(auth: RunningAuth) -> None:

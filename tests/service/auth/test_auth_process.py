@@ -12,7 +12,7 @@ import grpc
 from tests.service.auth.running_auth import RunningAuth, new_dev_key
 
 from atelier.auth.v1 import auth_pb2_grpc
-from envoy_api.service.auth.v3 import external_auth_pb2_grpc
+from atelier_envoy_api.service.auth.v3 import external_auth_pb2_grpc
 
 
 async def start(folder: Path, dev_key: str, **settings: str) -> asyncio.subprocess.Process:

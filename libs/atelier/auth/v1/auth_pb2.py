@@ -23,13 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from atelier.type.v1 import access_pb2 as atelier_dot_type_dot_v1_dot_access__pb2
-from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61telier/auth/v1/auth.proto\x12\x0f\x61telier.auth.v1\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"O\n\x12\x43reateTokenRequest\x12\x39\n\x06scopes\x18\x01 \x03(\x0e\x32\x16.atelier.type.v1.ScopeB\x11\xbaH\x0e\x92\x01\x0b\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\"\x8c\x01\n\x13\x43reateTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12!\n\ntoken_type\x18\x02 \x01(\tB\r\xbaH\nr\x08R\x06\x42\x65\x61rer\x12\x14\n\x0c\x65xpires_in_s\x18\x03 \x01(\r\x12&\n\x06scopes\x18\x04 \x03(\x0e\x32\x16.atelier.type.v1.Scope\"]\n\x17\x43reateSignedUrlsRequest\x12\"\n\x04urls\x18\x01 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10\xe8\x07\"\x07r\x05\x10\x01\x18\x80\x08\x12\x1e\n\x0c\x65xpires_in_s\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\x90\x1c\"a\n\x18\x43reateSignedUrlsResponse\x12\x0c\n\x04urls\x18\x01 \x03(\t\x12\x37\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\x9f\x02\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12\x0f\n\x07user_id\x18\x04 \x01(\t\x12\r\n\x05\x61\x64min\x18\x05 \x01(\x08\x12\x37\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x06scopes\x18\t \x03(\x0e\x32\x16.atelier.type.v1.Scope\"N\n\x12ListApiKeysRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"U\n\x13ListApiKeysResponse\x12%\n\x04keys\x18\x01 \x03(\x0b\x32\x17.atelier.auth.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xdd\x01\n\x13\x43reateApiKeyRequest\x12\x1f\n\x0c\x64isplay_name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12!\n\x0c\x65xpires_in_s\x18\x02 \x01(\rB\x0b\xbaH\x08*\x06\x18\x80\x86\xb0\x96\x01\x12\x36\n\x07user_id\x18\x03 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,62}$\xd8\x01\x01\x12\r\n\x05\x61\x64min\x18\x04 \x01(\x08\x12;\n\x06scopes\x18\x05 \x03(\x0e\x32\x16.atelier.type.v1.ScopeB\x13\xbaH\x10\x92\x01\r\x18\x01\"\t\x82\x01\x06\x18\x01\x18\x02\x18\x03\"U\n\x14\x43reateApiKeyResponse\x12,\n\x03key\x18\x01 \x01(\x0b\x32\x17.atelier.auth.v1.ApiKeyB\x06\xbaH\x03\xc8\x01\x01\x12\x0f\n\x07\x61pi_key\x18\x02 \x01(\t\",\n\x13\x44\x65leteApiKeyRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\x10\n\x0eGetJwksRequest\"<\n\x0fGetJwksResponse\x12)\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.atelier.auth.v1.JsonWebKey\"X\n\nJsonWebKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03\x61lg\x18\x05 \x01(\t\x12\x0b\n\x03use\x18\x06 \x01(\t\"S\n\x19\x43reateServiceTokenRequest\x12\x1a\n\x07service\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1a\n\x06secret\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x10\x18\x80\x02\"H\n\x1a\x43reateServiceTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"D\n\x17WatchRevokedKeysRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"E\n\x0bRevokedKeys\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"9\n\x1b\x43reateDelegatedTokenRequest\x12\x1a\n\x07user_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"J\n\x1c\x43reateDelegatedTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"\xf6\x01\n\x15\x43reateJobTokenRequest\x12\x1a\n\x07user_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x06worker\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12,\n\x04kind\x18\x03 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,31}$\x12\x19\n\x06job_id\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\x05\x65poch\x18\x05 \x01(\rB\x07\xbaH\x04*\x02(\x01\x12#\n\tasset_ids\x18\x06 \x03(\tB\x10\xbaH\r\x92\x01\n\x10 \"\x06r\x04\x10\x01\x18@\x12 \n\x0c\x65xpires_in_s\x18\x07 \x01(\rB\n\xbaH\x07*\x05\x18\x90\x1c(\x01\"D\n\x16\x43reateJobTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r2\xec\t\n\x0b\x41uthService\x12}\n\x0b\x43reateToken\x12#.atelier.auth.v1.CreateTokenRequest\x1a$.atelier.auth.v1.CreateTokenResponse\"#\xca\xf3\x18\x02\x10\x02\x82\xd3\xe4\x93\x02\x17\"\x12/api/v1/auth/token:\x01*\x12\x92\x01\n\x10\x43reateSignedUrls\x12(.atelier.auth.v1.CreateSignedUrlsRequest\x1a).atelier.auth.v1.CreateSignedUrlsResponse\")\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/auth/signed-urls:\x01*\x12y\n\x0bListApiKeys\x12#.atelier.auth.v1.ListApiKeysRequest\x1a$.atelier.auth.v1.ListApiKeysResponse\"\x1f\xca\xf3\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/auth/keys\x12\x7f\n\x0c\x43reateApiKey\x12$.atelier.auth.v1.CreateApiKeyRequest\x1a%.atelier.auth.v1.CreateApiKeyResponse\"\"\xca\xf3\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x16\"\x11/api/v1/auth/keys:\x01*\x12r\n\x0c\x44\x65leteApiKey\x12$.atelier.auth.v1.DeleteApiKeyRequest\x1a\x16.google.protobuf.Empty\"$\xca\xf3\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x18*\x16/api/v1/auth/keys/{id}\x12\x93\x01\n\x07GetJwks\x12\x1f.atelier.auth.v1.GetJwksRequest\x1a .atelier.auth.v1.GetJwksResponse\"E\xca\xf3\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x39\x12\x16/.well-known/jwks.jsonZ\x1f\x12\x1d/api/v1/.well-known/jwks.json\x12u\n\x12\x43reateServiceToken\x12*.atelier.auth.v1.CreateServiceTokenRequest\x1a+.atelier.auth.v1.CreateServiceTokenResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12\x64\n\x10WatchRevokedKeys\x12(.atelier.auth.v1.WatchRevokedKeysRequest\x1a\x1c.atelier.auth.v1.RevokedKeys\"\x06\xca\xf3\x18\x02\x10\x01\x30\x01\x12{\n\x14\x43reateDelegatedToken\x12,.atelier.auth.v1.CreateDelegatedTokenRequest\x1a-.atelier.auth.v1.CreateDelegatedTokenResponse\"\x06\xca\xf3\x18\x02\x10\x03\x12i\n\x0e\x43reateJobToken\x12&.atelier.auth.v1.CreateJobTokenRequest\x1a\'.atelier.auth.v1.CreateJobTokenResponse\"\x06\xca\xf3\x18\x02\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61telier/auth/v1/auth.proto\x12\x0f\x61telier.auth.v1\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"O\n\x12\x43reateTokenRequest\x12\x39\n\x06scopes\x18\x01 \x03(\x0e\x32\x16.atelier.type.v1.ScopeB\x11\xbaH\x0e\x92\x01\x0b\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\"\x8c\x01\n\x13\x43reateTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12!\n\ntoken_type\x18\x02 \x01(\tB\r\xbaH\nr\x08R\x06\x42\x65\x61rer\x12\x14\n\x0c\x65xpires_in_s\x18\x03 \x01(\r\x12&\n\x06scopes\x18\x04 \x03(\x0e\x32\x16.atelier.type.v1.Scope\"]\n\x17\x43reateSignedUrlsRequest\x12\"\n\x04urls\x18\x01 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10\xe8\x07\"\x07r\x05\x10\x01\x18\x80\x08\x12\x1e\n\x0c\x65xpires_in_s\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\x90\x1c\"a\n\x18\x43reateSignedUrlsResponse\x12\x0c\n\x04urls\x18\x01 \x03(\t\x12\x37\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\x9f\x02\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0e\n\x06prefix\x18\x03 \x01(\t\x12\x0f\n\x07user_id\x18\x04 \x01(\t\x12\r\n\x05\x61\x64min\x18\x05 \x01(\x08\x12\x37\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x06scopes\x18\t \x03(\x0e\x32\x16.atelier.type.v1.Scope\"N\n\x12ListApiKeysRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"U\n\x13ListApiKeysResponse\x12%\n\x04keys\x18\x01 \x03(\x0b\x32\x17.atelier.auth.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xdd\x01\n\x13\x43reateApiKeyRequest\x12\x1f\n\x0c\x64isplay_name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12!\n\x0c\x65xpires_in_s\x18\x02 \x01(\rB\x0b\xbaH\x08*\x06\x18\x80\x86\xb0\x96\x01\x12\x36\n\x07user_id\x18\x03 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,62}$\xd8\x01\x01\x12\r\n\x05\x61\x64min\x18\x04 \x01(\x08\x12;\n\x06scopes\x18\x05 \x03(\x0e\x32\x16.atelier.type.v1.ScopeB\x13\xbaH\x10\x92\x01\r\x18\x01\"\t\x82\x01\x06\x18\x01\x18\x02\x18\x03\"U\n\x14\x43reateApiKeyResponse\x12,\n\x03key\x18\x01 \x01(\x0b\x32\x17.atelier.auth.v1.ApiKeyB\x06\xbaH\x03\xc8\x01\x01\x12\x0f\n\x07\x61pi_key\x18\x02 \x01(\t\",\n\x13\x44\x65leteApiKeyRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\x10\n\x0eGetJwksRequest\"<\n\x0fGetJwksResponse\x12)\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.atelier.auth.v1.JsonWebKey\"X\n\nJsonWebKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03\x61lg\x18\x05 \x01(\t\x12\x0b\n\x03use\x18\x06 \x01(\t\"S\n\x19\x43reateServiceTokenRequest\x12\x1a\n\x07service\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1a\n\x06secret\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x10\x18\x80\x02\"H\n\x1a\x43reateServiceTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"D\n\x17WatchRevokedKeysRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"E\n\x0bRevokedKeys\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"9\n\x1b\x43reateDelegatedTokenRequest\x12\x1a\n\x07user_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"J\n\x1c\x43reateDelegatedTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r\"\xf6\x01\n\x15\x43reateJobTokenRequest\x12\x1a\n\x07user_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x19\n\x06worker\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12,\n\x04kind\x18\x03 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,31}$\x12\x19\n\x06job_id\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\x05\x65poch\x18\x05 \x01(\rB\x07\xbaH\x04*\x02(\x01\x12#\n\tasset_ids\x18\x06 \x03(\tB\x10\xbaH\r\x92\x01\n\x10 \"\x06r\x04\x10\x01\x18@\x12 \n\x0c\x65xpires_in_s\x18\x07 \x01(\rB\n\xbaH\x07*\x05\x18\x90\x1c(\x01\"D\n\x16\x43reateJobTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x14\n\x0c\x65xpires_in_s\x18\x02 \x01(\r2\xec\t\n\x0b\x41uthService\x12}\n\x0b\x43reateToken\x12#.atelier.auth.v1.CreateTokenRequest\x1a$.atelier.auth.v1.CreateTokenResponse\"#\xca\xf3\x18\x02\x10\x02\x82\xd3\xe4\x93\x02\x17\"\x12/api/v1/auth/token:\x01*\x12\x92\x01\n\x10\x43reateSignedUrls\x12(.atelier.auth.v1.CreateSignedUrlsRequest\x1a).atelier.auth.v1.CreateSignedUrlsResponse\")\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/auth/signed-urls:\x01*\x12y\n\x0bListApiKeys\x12#.atelier.auth.v1.ListApiKeysRequest\x1a$.atelier.auth.v1.ListApiKeysResponse\"\x1f\xca\xf3\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/auth/keys\x12\x7f\n\x0c\x43reateApiKey\x12$.atelier.auth.v1.CreateApiKeyRequest\x1a%.atelier.auth.v1.CreateApiKeyResponse\"\"\xca\xf3\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x16\"\x11/api/v1/auth/keys:\x01*\x12r\n\x0c\x44\x65leteApiKey\x12$.atelier.auth.v1.DeleteApiKeyRequest\x1a\x16.google.protobuf.Empty\"$\xca\xf3\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x18*\x16/api/v1/auth/keys/{id}\x12\x93\x01\n\x07GetJwks\x12\x1f.atelier.auth.v1.GetJwksRequest\x1a .atelier.auth.v1.GetJwksResponse\"E\xca\xf3\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x39\x12\x16/.well-known/jwks.jsonZ\x1f\x12\x1d/api/v1/.well-known/jwks.json\x12u\n\x12\x43reateServiceToken\x12*.atelier.auth.v1.CreateServiceTokenRequest\x1a+.atelier.auth.v1.CreateServiceTokenResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12\x64\n\x10WatchRevokedKeys\x12(.atelier.auth.v1.WatchRevokedKeysRequest\x1a\x1c.atelier.auth.v1.RevokedKeys\"\x06\xca\xf3\x18\x02\x10\x01\x30\x01\x12{\n\x14\x43reateDelegatedToken\x12,.atelier.auth.v1.CreateDelegatedTokenRequest\x1a-.atelier.auth.v1.CreateDelegatedTokenResponse\"\x06\xca\xf3\x18\x02\x10\x03\x12i\n\x0e\x43reateJobToken\x12&.atelier.auth.v1.CreateJobTokenRequest\x1a\'.atelier.auth.v1.CreateJobTokenResponse\"\x06\xca\xf3\x18\x02\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -104,48 +103,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['CreateDelegatedToken']._serialized_options = b'\312\363\030\002\020\003'
   _globals['_AUTHSERVICE'].methods_by_name['CreateJobToken']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['CreateJobToken']._serialized_options = b'\312\363\030\002\020\003'
-  _globals['_CREATETOKENREQUEST']._serialized_start=198
-  _globals['_CREATETOKENREQUEST']._serialized_end=277
-  _globals['_CREATETOKENRESPONSE']._serialized_start=280
-  _globals['_CREATETOKENRESPONSE']._serialized_end=420
-  _globals['_CREATESIGNEDURLSREQUEST']._serialized_start=422
-  _globals['_CREATESIGNEDURLSREQUEST']._serialized_end=515
-  _globals['_CREATESIGNEDURLSRESPONSE']._serialized_start=517
-  _globals['_CREATESIGNEDURLSRESPONSE']._serialized_end=614
-  _globals['_APIKEY']._serialized_start=617
-  _globals['_APIKEY']._serialized_end=904
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=906
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=984
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=986
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1071
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=1074
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=1295
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=1297
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=1382
-  _globals['_DELETEAPIKEYREQUEST']._serialized_start=1384
-  _globals['_DELETEAPIKEYREQUEST']._serialized_end=1428
-  _globals['_GETJWKSREQUEST']._serialized_start=1430
-  _globals['_GETJWKSREQUEST']._serialized_end=1446
-  _globals['_GETJWKSRESPONSE']._serialized_start=1448
-  _globals['_GETJWKSRESPONSE']._serialized_end=1508
-  _globals['_JSONWEBKEY']._serialized_start=1510
-  _globals['_JSONWEBKEY']._serialized_end=1598
-  _globals['_CREATESERVICETOKENREQUEST']._serialized_start=1600
-  _globals['_CREATESERVICETOKENREQUEST']._serialized_end=1683
-  _globals['_CREATESERVICETOKENRESPONSE']._serialized_start=1685
-  _globals['_CREATESERVICETOKENRESPONSE']._serialized_end=1757
-  _globals['_WATCHREVOKEDKEYSREQUEST']._serialized_start=1759
-  _globals['_WATCHREVOKEDKEYSREQUEST']._serialized_end=1827
-  _globals['_REVOKEDKEYS']._serialized_start=1829
-  _globals['_REVOKEDKEYS']._serialized_end=1898
-  _globals['_CREATEDELEGATEDTOKENREQUEST']._serialized_start=1900
-  _globals['_CREATEDELEGATEDTOKENREQUEST']._serialized_end=1957
-  _globals['_CREATEDELEGATEDTOKENRESPONSE']._serialized_start=1959
-  _globals['_CREATEDELEGATEDTOKENRESPONSE']._serialized_end=2033
-  _globals['_CREATEJOBTOKENREQUEST']._serialized_start=2036
-  _globals['_CREATEJOBTOKENREQUEST']._serialized_end=2282
-  _globals['_CREATEJOBTOKENRESPONSE']._serialized_start=2284
-  _globals['_CREATEJOBTOKENRESPONSE']._serialized_end=2352
-  _globals['_AUTHSERVICE']._serialized_start=2355
-  _globals['_AUTHSERVICE']._serialized_end=3615
+  _globals['_CREATETOKENREQUEST']._serialized_start=169
+  _globals['_CREATETOKENREQUEST']._serialized_end=248
+  _globals['_CREATETOKENRESPONSE']._serialized_start=251
+  _globals['_CREATETOKENRESPONSE']._serialized_end=391
+  _globals['_CREATESIGNEDURLSREQUEST']._serialized_start=393
+  _globals['_CREATESIGNEDURLSREQUEST']._serialized_end=486
+  _globals['_CREATESIGNEDURLSRESPONSE']._serialized_start=488
+  _globals['_CREATESIGNEDURLSRESPONSE']._serialized_end=585
+  _globals['_APIKEY']._serialized_start=588
+  _globals['_APIKEY']._serialized_end=875
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=877
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=955
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=957
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1042
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=1045
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=1266
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=1268
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=1353
+  _globals['_DELETEAPIKEYREQUEST']._serialized_start=1355
+  _globals['_DELETEAPIKEYREQUEST']._serialized_end=1399
+  _globals['_GETJWKSREQUEST']._serialized_start=1401
+  _globals['_GETJWKSREQUEST']._serialized_end=1417
+  _globals['_GETJWKSRESPONSE']._serialized_start=1419
+  _globals['_GETJWKSRESPONSE']._serialized_end=1479
+  _globals['_JSONWEBKEY']._serialized_start=1481
+  _globals['_JSONWEBKEY']._serialized_end=1569
+  _globals['_CREATESERVICETOKENREQUEST']._serialized_start=1571
+  _globals['_CREATESERVICETOKENREQUEST']._serialized_end=1654
+  _globals['_CREATESERVICETOKENRESPONSE']._serialized_start=1656
+  _globals['_CREATESERVICETOKENRESPONSE']._serialized_end=1728
+  _globals['_WATCHREVOKEDKEYSREQUEST']._serialized_start=1730
+  _globals['_WATCHREVOKEDKEYSREQUEST']._serialized_end=1798
+  _globals['_REVOKEDKEYS']._serialized_start=1800
+  _globals['_REVOKEDKEYS']._serialized_end=1869
+  _globals['_CREATEDELEGATEDTOKENREQUEST']._serialized_start=1871
+  _globals['_CREATEDELEGATEDTOKENREQUEST']._serialized_end=1928
+  _globals['_CREATEDELEGATEDTOKENRESPONSE']._serialized_start=1930
+  _globals['_CREATEDELEGATEDTOKENRESPONSE']._serialized_end=2004
+  _globals['_CREATEJOBTOKENREQUEST']._serialized_start=2007
+  _globals['_CREATEJOBTOKENREQUEST']._serialized_end=2253
+  _globals['_CREATEJOBTOKENRESPONSE']._serialized_start=2255
+  _globals['_CREATEJOBTOKENRESPONSE']._serialized_end=2323
+  _globals['_AUTHSERVICE']._serialized_start=2326
+  _globals['_AUTHSERVICE']._serialized_end=3586
 # @@protoc_insertion_point(module_scope)

@@ -24,13 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from atelier.jobs.v1 import job_pb2 as atelier_dot_jobs_dot_v1_dot_job__pb2
 from atelier.type.v1 import access_pb2 as atelier_dot_type_dot_v1_dot_access__pb2
-from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61telier/events/v1/events.proto\x12\x11\x61telier.events.v1\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x01\n\x10SubscribeRequest\x12 \n\x05\x61\x66ter\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x18(2\x08^[0-9]*$\x12\x61\n\x05types\x18\x02 \x03(\tBR\xbaHO\x92\x01L\x10\x10\"HrFR\x13generation.progressR\x0cmodel.statusR\x12\x65rror.notificationR\rsystem.status\x12\x17\n\x06job_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xe8\x04\n\x05\x45vent\x12y\n\x04type\x18\x01 \x01(\tBk\xbaHhrfR\x13generation.snapshotR\x13generation.progressR\x0cmodel.statusR\x12\x65rror.notificationR\rsystem.statusR\theartbeat\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\r\x12\x30\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08trace_id\x18\x06 \x01(\t\x12\x39\n\x08snapshot\x18\n \x01(\x0b\x32%.atelier.events.v1.GenerationProgressH\x00\x12\x44\n\x13generation_progress\x18\x0b \x01(\x0b\x32%.atelier.events.v1.GenerationProgressH\x00\x12\x36\n\x0cmodel_status\x18\x0c \x01(\x0b\x32\x1e.atelier.events.v1.ModelStatusH\x00\x12\x42\n\x12\x65rror_notification\x18\r \x01(\x0b\x32$.atelier.events.v1.ErrorNotificationH\x00\x12\x38\n\rsystem_status\x18\x0e \x01(\x0b\x32\x1f.atelier.events.v1.SystemStatusH\x00\x12\x31\n\theartbeat\x18\x0f \x01(\x0b\x32\x1c.atelier.events.v1.HeartbeatH\x00\x42\t\n\x07payload\"\xb1\x02\n\x12GenerationProgress\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\r\x12%\n\x05state\x18\x03 \x01(\x0e\x32\x16.atelier.jobs.v1.State\x12\x33\n\x08progress\x18\x04 \x01(\x0b\x32\x19.atelier.jobs.v1.ProgressB\x06\xbaH\x03\xc8\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\r\x12\x10\n\x08terminal\x18\x06 \x01(\x08\x12\'\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12\x14\n\x0c\x63ontent_urls\x18\x08 \x03(\t\x12\x0f\n\x07preview\x18\t \x01(\x0c\x12\x1c\n\x14preview_content_type\x18\n \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x0b \x01(\x08\"\xa9\x01\n\x0bModelStatus\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x36\n\x05state\x18\x02 \x01(\tB\'\xbaH$r\"R\x08UNLOADEDR\x07LOADINGR\x05READYR\x06\x46\x41ILED\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x03\x12\x11\n\tworker_id\x18\x04 \x01(\t\x12\'\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\"R\n\x11\x45rrorNotification\x12/\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.FailureB\x06\xbaH\x03\xc8\x01\x01\x12\x0c\n\x04kind\x18\x02 \x01(\t\"p\n\x0cSystemStatus\x12\x30\n\x07workers\x18\x01 \x03(\x0b\x32\x1f.atelier.events.v1.WorkerStatus\x12.\n\x06queues\x18\x02 \x03(\x0b\x32\x1e.atelier.events.v1.QueueStatus\"\x0b\n\tHeartbeat\"\xf8\x01\n\x0cWorkerStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65vice_name\x18\x04 \x01(\t\x12\x0e\n\x06job_id\x18\x05 \x01(\t\x12\x11\n\tmodel_ids\x18\x06 \x03(\t\x12\x14\n\x0cmemory_bytes\x18\x07 \x01(\x03\x12\x1b\n\x13\x64\x65vice_memory_bytes\x18\x08 \x01(\x03\x12!\n\x19\x64\x65vice_memory_total_bytes\x18\t \x01(\x03\x12\x30\n\x04time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"R\n\x0cWorkerReport\x12/\n\x06status\x18\x01 \x01(\x0b\x32\x1f.atelier.events.v1.WorkerStatus\x12\x11\n\tjob_owner\x18\x02 \x01(\t\"\x85\x01\n\x0bQueueStatus\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06queued\x18\x02 \x01(\r\x12\x0f\n\x07running\x18\x03 \x01(\r\x12\x15\n\roldest_wait_s\x18\x04 \x01(\x01\x12\x30\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\x18\n\x16GetSystemStatusRequest\"\x80\x02\n\x17GetSystemStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x30\n\x07workers\x18\x02 \x03(\x0b\x32\x1f.atelier.events.v1.WorkerStatus\x12.\n\x06queues\x18\x03 \x03(\x0b\x32\x1e.atelier.events.v1.QueueStatus\x12\x1e\n\x16host_memory_used_bytes\x18\x04 \x01(\x03\x12\x1f\n\x17host_memory_total_bytes\x18\x05 \x01(\x03\x12\x17\n\x0f\x64isk_used_bytes\x18\x06 \x01(\x03\x12\x18\n\x10\x64isk_total_bytes\x18\x07 \x01(\x03\x32z\n\x0c\x45ventService\x12j\n\tSubscribe\x12#.atelier.events.v1.SubscribeRequest\x1a\x18.atelier.events.v1.Event\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/events0\x01\x32|\n\x12\x45ventStreamService\x12\x66\n\tSubscribe\x12#.atelier.events.v1.SubscribeRequest\x1a\x14.google.api.HttpBody\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/events0\x01\x32\x9f\x01\n\rSystemService\x12\x8d\x01\n\x0fGetSystemStatus\x12).atelier.events.v1.GetSystemStatusRequest\x1a*.atelier.events.v1.GetSystemStatusResponse\"#\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/system/statusb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61telier/events/v1/events.proto\x12\x11\x61telier.events.v1\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x01\n\x10SubscribeRequest\x12 \n\x05\x61\x66ter\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x18(2\x08^[0-9]*$\x12\x61\n\x05types\x18\x02 \x03(\tBR\xbaHO\x92\x01L\x10\x10\"HrFR\x13generation.progressR\x0cmodel.statusR\x12\x65rror.notificationR\rsystem.status\x12\x17\n\x06job_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xe8\x04\n\x05\x45vent\x12y\n\x04type\x18\x01 \x01(\tBk\xbaHhrfR\x13generation.snapshotR\x13generation.progressR\x0cmodel.statusR\x12\x65rror.notificationR\rsystem.statusR\theartbeat\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\r\x12\x30\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08trace_id\x18\x06 \x01(\t\x12\x39\n\x08snapshot\x18\n \x01(\x0b\x32%.atelier.events.v1.GenerationProgressH\x00\x12\x44\n\x13generation_progress\x18\x0b \x01(\x0b\x32%.atelier.events.v1.GenerationProgressH\x00\x12\x36\n\x0cmodel_status\x18\x0c \x01(\x0b\x32\x1e.atelier.events.v1.ModelStatusH\x00\x12\x42\n\x12\x65rror_notification\x18\r \x01(\x0b\x32$.atelier.events.v1.ErrorNotificationH\x00\x12\x38\n\rsystem_status\x18\x0e \x01(\x0b\x32\x1f.atelier.events.v1.SystemStatusH\x00\x12\x31\n\theartbeat\x18\x0f \x01(\x0b\x32\x1c.atelier.events.v1.HeartbeatH\x00\x42\t\n\x07payload\"\xb1\x02\n\x12GenerationProgress\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\r\x12%\n\x05state\x18\x03 \x01(\x0e\x32\x16.atelier.jobs.v1.State\x12\x33\n\x08progress\x18\x04 \x01(\x0b\x32\x19.atelier.jobs.v1.ProgressB\x06\xbaH\x03\xc8\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\r\x12\x10\n\x08terminal\x18\x06 \x01(\x08\x12\'\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12\x14\n\x0c\x63ontent_urls\x18\x08 \x03(\t\x12\x0f\n\x07preview\x18\t \x01(\x0c\x12\x1c\n\x14preview_content_type\x18\n \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x0b \x01(\x08\"\xa9\x01\n\x0bModelStatus\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x36\n\x05state\x18\x02 \x01(\tB\'\xbaH$r\"R\x08UNLOADEDR\x07LOADINGR\x05READYR\x06\x46\x41ILED\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x03\x12\x11\n\tworker_id\x18\x04 \x01(\t\x12\'\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\"R\n\x11\x45rrorNotification\x12/\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.FailureB\x06\xbaH\x03\xc8\x01\x01\x12\x0c\n\x04kind\x18\x02 \x01(\t\"p\n\x0cSystemStatus\x12\x30\n\x07workers\x18\x01 \x03(\x0b\x32\x1f.atelier.events.v1.WorkerStatus\x12.\n\x06queues\x18\x02 \x03(\x0b\x32\x1e.atelier.events.v1.QueueStatus\"\x0b\n\tHeartbeat\"\xf8\x01\n\x0cWorkerStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65vice_name\x18\x04 \x01(\t\x12\x0e\n\x06job_id\x18\x05 \x01(\t\x12\x11\n\tmodel_ids\x18\x06 \x03(\t\x12\x14\n\x0cmemory_bytes\x18\x07 \x01(\x03\x12\x1b\n\x13\x64\x65vice_memory_bytes\x18\x08 \x01(\x03\x12!\n\x19\x64\x65vice_memory_total_bytes\x18\t \x01(\x03\x12\x30\n\x04time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"R\n\x0cWorkerReport\x12/\n\x06status\x18\x01 \x01(\x0b\x32\x1f.atelier.events.v1.WorkerStatus\x12\x11\n\tjob_owner\x18\x02 \x01(\t\"\x85\x01\n\x0bQueueStatus\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06queued\x18\x02 \x01(\r\x12\x0f\n\x07running\x18\x03 \x01(\r\x12\x15\n\roldest_wait_s\x18\x04 \x01(\x01\x12\x30\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\x18\n\x16GetSystemStatusRequest\"\x80\x02\n\x17GetSystemStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x30\n\x07workers\x18\x02 \x03(\x0b\x32\x1f.atelier.events.v1.WorkerStatus\x12.\n\x06queues\x18\x03 \x03(\x0b\x32\x1e.atelier.events.v1.QueueStatus\x12\x1e\n\x16host_memory_used_bytes\x18\x04 \x01(\x03\x12\x1f\n\x17host_memory_total_bytes\x18\x05 \x01(\x03\x12\x17\n\x0f\x64isk_used_bytes\x18\x06 \x01(\x03\x12\x18\n\x10\x64isk_total_bytes\x18\x07 \x01(\x03\x32z\n\x0c\x45ventService\x12j\n\tSubscribe\x12#.atelier.events.v1.SubscribeRequest\x1a\x18.atelier.events.v1.Event\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/events0\x01\x32|\n\x12\x45ventStreamService\x12\x66\n\tSubscribe\x12#.atelier.events.v1.SubscribeRequest\x1a\x14.google.api.HttpBody\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/events0\x01\x32\x9f\x01\n\rSystemService\x12\x8d\x01\n\x0fGetSystemStatus\x12).atelier.events.v1.GetSystemStatusRequest\x1a*.atelier.events.v1.GetSystemStatusResponse\"#\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/system/statusb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,34 +62,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTSTREAMSERVICE'].methods_by_name['Subscribe']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\020\022\016/api/v1/events'
   _globals['_SYSTEMSERVICE'].methods_by_name['GetSystemStatus']._loaded_options = None
   _globals['_SYSTEMSERVICE'].methods_by_name['GetSystemStatus']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\027\022\025/api/v1/system/status'
-  _globals['_SUBSCRIBEREQUEST']._serialized_start=230
-  _globals['_SUBSCRIBEREQUEST']._serialized_end=406
-  _globals['_EVENT']._serialized_start=409
-  _globals['_EVENT']._serialized_end=1025
-  _globals['_GENERATIONPROGRESS']._serialized_start=1028
-  _globals['_GENERATIONPROGRESS']._serialized_end=1333
-  _globals['_MODELSTATUS']._serialized_start=1336
-  _globals['_MODELSTATUS']._serialized_end=1505
-  _globals['_ERRORNOTIFICATION']._serialized_start=1507
-  _globals['_ERRORNOTIFICATION']._serialized_end=1589
-  _globals['_SYSTEMSTATUS']._serialized_start=1591
-  _globals['_SYSTEMSTATUS']._serialized_end=1703
-  _globals['_HEARTBEAT']._serialized_start=1705
-  _globals['_HEARTBEAT']._serialized_end=1716
-  _globals['_WORKERSTATUS']._serialized_start=1719
-  _globals['_WORKERSTATUS']._serialized_end=1967
-  _globals['_WORKERREPORT']._serialized_start=1969
-  _globals['_WORKERREPORT']._serialized_end=2051
-  _globals['_QUEUESTATUS']._serialized_start=2054
-  _globals['_QUEUESTATUS']._serialized_end=2187
-  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_start=2189
-  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_end=2213
-  _globals['_GETSYSTEMSTATUSRESPONSE']._serialized_start=2216
-  _globals['_GETSYSTEMSTATUSRESPONSE']._serialized_end=2472
-  _globals['_EVENTSERVICE']._serialized_start=2474
-  _globals['_EVENTSERVICE']._serialized_end=2596
-  _globals['_EVENTSTREAMSERVICE']._serialized_start=2598
-  _globals['_EVENTSTREAMSERVICE']._serialized_end=2722
-  _globals['_SYSTEMSERVICE']._serialized_start=2725
-  _globals['_SYSTEMSERVICE']._serialized_end=2884
+  _globals['_SUBSCRIBEREQUEST']._serialized_start=201
+  _globals['_SUBSCRIBEREQUEST']._serialized_end=377
+  _globals['_EVENT']._serialized_start=380
+  _globals['_EVENT']._serialized_end=996
+  _globals['_GENERATIONPROGRESS']._serialized_start=999
+  _globals['_GENERATIONPROGRESS']._serialized_end=1304
+  _globals['_MODELSTATUS']._serialized_start=1307
+  _globals['_MODELSTATUS']._serialized_end=1476
+  _globals['_ERRORNOTIFICATION']._serialized_start=1478
+  _globals['_ERRORNOTIFICATION']._serialized_end=1560
+  _globals['_SYSTEMSTATUS']._serialized_start=1562
+  _globals['_SYSTEMSTATUS']._serialized_end=1674
+  _globals['_HEARTBEAT']._serialized_start=1676
+  _globals['_HEARTBEAT']._serialized_end=1687
+  _globals['_WORKERSTATUS']._serialized_start=1690
+  _globals['_WORKERSTATUS']._serialized_end=1938
+  _globals['_WORKERREPORT']._serialized_start=1940
+  _globals['_WORKERREPORT']._serialized_end=2022
+  _globals['_QUEUESTATUS']._serialized_start=2025
+  _globals['_QUEUESTATUS']._serialized_end=2158
+  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_start=2160
+  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_end=2184
+  _globals['_GETSYSTEMSTATUSRESPONSE']._serialized_start=2187
+  _globals['_GETSYSTEMSTATUSRESPONSE']._serialized_end=2443
+  _globals['_EVENTSERVICE']._serialized_start=2445
+  _globals['_EVENTSERVICE']._serialized_end=2567
+  _globals['_EVENTSTREAMSERVICE']._serialized_start=2569
+  _globals['_EVENTSTREAMSERVICE']._serialized_end=2693
+  _globals['_SYSTEMSERVICE']._serialized_start=2696
+  _globals['_SYSTEMSERVICE']._serialized_end=2855
 # @@protoc_insertion_point(module_scope)

@@ -23,14 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from atelier.type.v1 import access_pb2 as atelier_dot_type_dot_v1_dot_access__pb2
-from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n atelier/storage/v1/storage.proto\x12\x12\x61telier.storage.v1\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x02\n\x05\x41sset\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x10\n\x08width_px\x18\x06 \x01(\r\x12\x11\n\theight_px\x18\x07 \x01(\r\x12\x30\n\x06source\x18\x08 \x01(\x0e\x32 .atelier.storage.v1.Asset.Source\x12\x0e\n\x06job_id\x18\t \x01(\t\x12\x37\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x0b\x63ontent_url\x18\x0b \x01(\tB\x04\xd0\xf3\x18\x01\"5\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\n\n\x06UPLOAD\x10\x01\x12\x07\n\x03JOB\x10\x02\"\x9e\x01\n\x12\x43reateAssetRequest\x12\"\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12\x1a\n\x08\x66ilename\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x17\n\x06job_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\r\n\x05\x65poch\x18\x04 \x01(\r\x12 \n\x0ewrite_once_key\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x9e\x01\n\x11ListAssetsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12:\n\x06source\x18\x03 \x01(\x0e\x32 .atelier.storage.v1.Asset.SourceB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x13\n\x0bsigned_urls\x18\x04 \x01(\x08\"X\n\x12ListAssetsResponse\x12)\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x19.atelier.storage.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x0fGetAssetRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x13\n\x0bsigned_urls\x18\x02 \x01(\x08\"/\n\x16GetAssetContentRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"+\n\x12\x44\x65leteAssetRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\\\n\x16\x44\x65leteJobAssetsRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x12\n\nkeep_epoch\x18\x02 \x01(\r\x12\x13\n\x0bup_to_epoch\x18\x03 \x01(\r\"0\n\x17\x44\x65leteJobAssetsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\r2\xe1\x05\n\x0eStorageService\x12x\n\x0b\x43reateAsset\x12&.atelier.storage.v1.CreateAssetRequest\x1a\x19.atelier.storage.v1.Asset\"$\xca\xf3\x18\x04\x08\x02(\x01\x82\xd3\xe4\x93\x02\x16\"\x0e/api/v1/assets:\x04\x66ile(\x01\x12y\n\nListAssets\x12%.atelier.storage.v1.ListAssetsRequest\x1a&.atelier.storage.v1.ListAssetsResponse\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/assets\x12m\n\x08GetAsset\x12#.atelier.storage.v1.GetAssetRequest\x1a\x19.atelier.storage.v1.Asset\"!\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/assets/{id}\x12\x84\x01\n\x0fGetAssetContent\x12*.atelier.storage.v1.GetAssetContentRequest\x1a\x14.google.api.HttpBody\"-\xca\xf3\x18\x06\x08\x01\x18\x01(\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/assets/{id}/content0\x01\x12p\n\x0b\x44\x65leteAsset\x12&.atelier.storage.v1.DeleteAssetRequest\x1a\x16.google.protobuf.Empty\"!\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x15*\x13/api/v1/assets/{id}\x12r\n\x0f\x44\x65leteJobAssets\x12*.atelier.storage.v1.DeleteJobAssetsRequest\x1a+.atelier.storage.v1.DeleteJobAssetsResponse\"\x06\xca\xf3\x18\x02\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n atelier/storage/v1/storage.proto\x12\x12\x61telier.storage.v1\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x02\n\x05\x41sset\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x10\n\x08width_px\x18\x06 \x01(\r\x12\x11\n\theight_px\x18\x07 \x01(\r\x12\x30\n\x06source\x18\x08 \x01(\x0e\x32 .atelier.storage.v1.Asset.Source\x12\x0e\n\x06job_id\x18\t \x01(\t\x12\x37\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x0b\x63ontent_url\x18\x0b \x01(\tB\x04\xd0\xf3\x18\x01\"5\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\n\n\x06UPLOAD\x10\x01\x12\x07\n\x03JOB\x10\x02\"\x9e\x01\n\x12\x43reateAssetRequest\x12\"\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12\x1a\n\x08\x66ilename\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x17\n\x06job_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\r\n\x05\x65poch\x18\x04 \x01(\r\x12 \n\x0ewrite_once_key\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x9e\x01\n\x11ListAssetsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12:\n\x06source\x18\x03 \x01(\x0e\x32 .atelier.storage.v1.Asset.SourceB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x13\n\x0bsigned_urls\x18\x04 \x01(\x08\"X\n\x12ListAssetsResponse\x12)\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x19.atelier.storage.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x0fGetAssetRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x13\n\x0bsigned_urls\x18\x02 \x01(\x08\"/\n\x16GetAssetContentRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"+\n\x12\x44\x65leteAssetRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\\\n\x16\x44\x65leteJobAssetsRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x12\n\nkeep_epoch\x18\x02 \x01(\r\x12\x13\n\x0bup_to_epoch\x18\x03 \x01(\r\"0\n\x17\x44\x65leteJobAssetsResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\r2\xe1\x05\n\x0eStorageService\x12x\n\x0b\x43reateAsset\x12&.atelier.storage.v1.CreateAssetRequest\x1a\x19.atelier.storage.v1.Asset\"$\xca\xf3\x18\x04\x08\x02(\x01\x82\xd3\xe4\x93\x02\x16\"\x0e/api/v1/assets:\x04\x66ile(\x01\x12y\n\nListAssets\x12%.atelier.storage.v1.ListAssetsRequest\x1a&.atelier.storage.v1.ListAssetsResponse\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/assets\x12m\n\x08GetAsset\x12#.atelier.storage.v1.GetAssetRequest\x1a\x19.atelier.storage.v1.Asset\"!\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/assets/{id}\x12\x84\x01\n\x0fGetAssetContent\x12*.atelier.storage.v1.GetAssetContentRequest\x1a\x14.google.api.HttpBody\"-\xca\xf3\x18\x06\x08\x01\x18\x01(\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/assets/{id}/content0\x01\x12p\n\x0b\x44\x65leteAsset\x12&.atelier.storage.v1.DeleteAssetRequest\x1a\x16.google.protobuf.Empty\"!\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x15*\x13/api/v1/assets/{id}\x12r\n\x0f\x44\x65leteJobAssets\x12*.atelier.storage.v1.DeleteJobAssetsRequest\x1a+.atelier.storage.v1.DeleteJobAssetsResponse\"\x06\xca\xf3\x18\x02\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -73,26 +72,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STORAGESERVICE'].methods_by_name['DeleteAsset']._serialized_options = b'\312\363\030\002\010\002\202\323\344\223\002\025*\023/api/v1/assets/{id}'
   _globals['_STORAGESERVICE'].methods_by_name['DeleteJobAssets']._loaded_options = None
   _globals['_STORAGESERVICE'].methods_by_name['DeleteJobAssets']._serialized_options = b'\312\363\030\002\020\003'
-  _globals['_ASSET']._serialized_start=235
-  _globals['_ASSET']._serialized_end=572
-  _globals['_ASSET_SOURCE']._serialized_start=519
-  _globals['_ASSET_SOURCE']._serialized_end=572
-  _globals['_CREATEASSETREQUEST']._serialized_start=575
-  _globals['_CREATEASSETREQUEST']._serialized_end=733
-  _globals['_LISTASSETSREQUEST']._serialized_start=736
-  _globals['_LISTASSETSREQUEST']._serialized_end=894
-  _globals['_LISTASSETSRESPONSE']._serialized_start=896
-  _globals['_LISTASSETSRESPONSE']._serialized_end=984
-  _globals['_GETASSETREQUEST']._serialized_start=986
-  _globals['_GETASSETREQUEST']._serialized_end=1047
-  _globals['_GETASSETCONTENTREQUEST']._serialized_start=1049
-  _globals['_GETASSETCONTENTREQUEST']._serialized_end=1096
-  _globals['_DELETEASSETREQUEST']._serialized_start=1098
-  _globals['_DELETEASSETREQUEST']._serialized_end=1141
-  _globals['_DELETEJOBASSETSREQUEST']._serialized_start=1143
-  _globals['_DELETEJOBASSETSREQUEST']._serialized_end=1235
-  _globals['_DELETEJOBASSETSRESPONSE']._serialized_start=1237
-  _globals['_DELETEJOBASSETSRESPONSE']._serialized_end=1285
-  _globals['_STORAGESERVICE']._serialized_start=1288
-  _globals['_STORAGESERVICE']._serialized_end=2025
+  _globals['_ASSET']._serialized_start=206
+  _globals['_ASSET']._serialized_end=543
+  _globals['_ASSET_SOURCE']._serialized_start=490
+  _globals['_ASSET_SOURCE']._serialized_end=543
+  _globals['_CREATEASSETREQUEST']._serialized_start=546
+  _globals['_CREATEASSETREQUEST']._serialized_end=704
+  _globals['_LISTASSETSREQUEST']._serialized_start=707
+  _globals['_LISTASSETSREQUEST']._serialized_end=865
+  _globals['_LISTASSETSRESPONSE']._serialized_start=867
+  _globals['_LISTASSETSRESPONSE']._serialized_end=955
+  _globals['_GETASSETREQUEST']._serialized_start=957
+  _globals['_GETASSETREQUEST']._serialized_end=1018
+  _globals['_GETASSETCONTENTREQUEST']._serialized_start=1020
+  _globals['_GETASSETCONTENTREQUEST']._serialized_end=1067
+  _globals['_DELETEASSETREQUEST']._serialized_start=1069
+  _globals['_DELETEASSETREQUEST']._serialized_end=1112
+  _globals['_DELETEJOBASSETSREQUEST']._serialized_start=1114
+  _globals['_DELETEJOBASSETSREQUEST']._serialized_end=1206
+  _globals['_DELETEJOBASSETSRESPONSE']._serialized_start=1208
+  _globals['_DELETEJOBASSETSRESPONSE']._serialized_end=1256
+  _globals['_STORAGESERVICE']._serialized_start=1259
+  _globals['_STORAGESERVICE']._serialized_end=1996
 # @@protoc_insertion_point(module_scope)
