@@ -22,6 +22,7 @@ from atelier_events.settings import EventsSettings
 from atelier_gateway.settings import GatewaySettings
 from atelier_image.settings import ImageSettings, ImageWorkerSettings
 from atelier_mesh.settings import MeshSettings
+from atelier_migrate.settings import MigrateSettings
 from atelier_service.settings import ServiceSettings, StreamSettings
 from atelier_storage.settings import StorageSettings
 from atelier_video.settings import VideoSettings, VideoWorkerSettings
@@ -43,6 +44,7 @@ class Group:
 GROUPS = (
     Group("The mesh on one machine (`atelier-mesh`, `make run`, `make demo`)", MeshSettings),
     Group("The gateway (`atelier-gateway`)", GatewaySettings),
+    Group("atelier-migrate", MigrateSettings),
     Group("Every service", ServiceSettings),
     Group("Services that stream events: atelier-events, and those that draw", StreamSettings, (ServiceSettings,)),
     Group("atelier-auth", AuthSettings, (ServiceSettings,)),

@@ -19,7 +19,7 @@ def database_url(default: Any = ...) -> Any:
     return Field(
         default=default,
         repr=False,  # it may hold a password
-        description="SQLAlchemy URL, sqlite or postgresql+asyncpg; the tables are created when missing",
+        description="SQLAlchemy URL, sqlite or postgresql+asyncpg; atelier-migrate makes the tables",
     )
 
 

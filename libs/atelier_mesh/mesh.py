@@ -8,7 +8,7 @@ from pathlib import Path
 from atelier_mesh.address import Address
 from atelier_mesh.ports import Ports
 from atelier_mesh.preflight import check_names, check_programs
-from atelier_mesh.programs import all_programs
+from atelier_mesh.programs import all_programs, migrate_program
 from atelier_mesh.secrets import Secrets
 from atelier_mesh.settings import MeshSettings
 from atelier_mesh.state_folder import held
@@ -35,11 +35,13 @@ async def running_mesh(settings: MeshSettings, tell: Callable[[str], None]) -> A
         ports.ensure_free(settings.host, image_workers=settings.image_workers, video_workers=settings.video_workers)
         secrets = Secrets.load_or_make(state / "secrets.json")
         (state / "logs").mkdir(exist_ok=True)
-        programs = all_programs(settings, ports, secrets)
-        for warning in [*check_names(programs, os.environ), *check_programs(programs)]:
+        migrate, programs = migrate_program(settings), all_programs(settings, ports, secrets)
+        everything = [migrate, *programs]
+        for warning in [*check_names(everything, os.environ), *check_programs(everything)]:
             tell(f"Warning: {warning}")
         supervisor = Supervisor(state / "logs", state / "run", tell)
         stack.push_async_callback(supervisor.stop)
+        await supervisor.complete(migrate, settings.ready_timeout_s)
         await supervisor.start(programs)
         tell(f"Starting {', '.join(p.name for p in programs)} ...")
         await supervisor.until_ready(programs, settings.ready_timeout_s)

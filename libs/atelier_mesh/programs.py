@@ -24,6 +24,10 @@ def _address(port: int) -> str:
     return f"{LOOPBACK}:{port}"
 
 
+def _database(state: Path, name: str) -> str:
+    return f"sqlite:///{quote(str((state / name).resolve()))}.db"
+
+
 def nats_program(ports: Ports, state_dir: Path) -> Program:
     """NATS with JetStream, which syncs every message to the disk (its own default is two minutes)."""
     folder = state_dir / "nats"
@@ -96,6 +100,19 @@ def gateway_program(settings: MeshSettings, ports: Ports) -> Program:
     )
 
 
+def migrate_program(settings: MeshSettings) -> Program:
+    """The upgrade of all databases: it runs before the services are started, and ends."""
+    return Program(
+        "atelier-migrate",
+        [str(_SCRIPTS / "atelier-migrate")],
+        settings="atelier_migrate.settings:MigrateSettings",
+        environment={
+            f"ATELIER_{name.upper()}_DATABASE_URL": _database(settings.state_dir, name)
+            for name in ("auth", "storage", "image", "video")
+        },
+    )
+
+
 def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> list[Program]:
     """Our own processes."""
     state = settings.state_dir
@@ -119,14 +136,11 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
             name, [str(_SCRIPTS / script)], f"grpc:{port}", stops, settings=settings_class, environment=environment
         )
 
-    def database(name: str) -> str:
-        return f"sqlite:///{quote(str((state / name).resolve()))}.db"
-
     models = os.pathsep.join(map(str, (settings.project_dir / "models" / "catalogue.yaml", state / "models.yaml")))
 
     def maker(kind: str, api: _PortPair, first_worker: _PortPair, workers: int) -> list[Program]:
         """The API of one kind of job and the workers behind it, on one database."""
-        own = {"ATELIER_DATABASE_URL": database(kind), "ATELIER_MODELS": models}
+        own = {"ATELIER_DATABASE_URL": _database(state, kind), "ATELIER_MODELS": models}
         settings_class = f"atelier_{kind}.settings:{kind.title()}"
         found = [program(f"atelier-{kind}", f"{settings_class}Settings", api, _SERVICES, **own)]
         for k in range(workers):
@@ -138,11 +152,11 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
     return [
         program(
             "atelier-auth", "atelier_auth.settings:AuthSettings", (ports.auth, ports.auth_metrics),
-            ATELIER_DATABASE_URL=database("auth"), ATELIER_BOOTSTRAP_API_KEY=secrets.api_key,
+            ATELIER_DATABASE_URL=_database(state, "auth"), ATELIER_BOOTSTRAP_API_KEY=secrets.api_key,
         ),
         program(
             "atelier-storage", "atelier_storage.settings:StorageSettings", (ports.storage, ports.storage_metrics),
-            ATELIER_DATABASE_URL=database("storage"),
+            ATELIER_DATABASE_URL=_database(state, "storage"),
             ATELIER_S3_ENDPOINT=_address(ports.s3), ATELIER_S3_BUCKET=BUCKET,
             ATELIER_S3_ACCESS_KEY=secrets.s3_access_key, ATELIER_S3_SECRET_KEY=secrets.s3_secret_key,
             ATELIER_SPOOL_DIR=str((state / "spool").resolve()),

@@ -54,10 +54,29 @@ class Supervisor:
         self._up = False
         self._failed: asyncio.Future[ProgramFailedError] = asyncio.get_running_loop().create_future()
 
+    async def complete(self, program: Program, timeout_s: float) -> None:
+        """Runs a program that ends by itself, to its end.
+
+        Raises:
+            ProgramFailedError: It ended with another exit status than 0.
+            TimeoutError: It did not end in time; `stop` ends it.
+            OSError: It cannot be executed.
+        """
+        self._make_folders()
+        await self._spawn(program)
+        process = self._processes[program.name][1]
+        try:
+            code = await asyncio.wait_for(process.wait(), timeout_s)
+        except TimeoutError:
+            raise TimeoutError(f"{program.name} did not end within {timeout_s:g} s") from None
+        del self._processes[program.name]
+        (self._pids / f"{program.name}.pid").unlink(missing_ok=True)
+        if code != 0:
+            raise self._failure(program, code)
+
     async def start(self, programs: Sequence[Program]) -> None:
         """Starts all; raises OSError when one cannot be executed."""
-        for folder in (self._logs, self._pids):
-            folder.mkdir(parents=True, exist_ok=True)
+        self._make_folders()
         for program in programs:
             await self._spawn(program)
             self._keepers[program.name] = asyncio.create_task(self._keep(program))
@@ -99,6 +118,10 @@ class Supervisor:
         """Where a program's output goes."""
         return self._logs / f"{name}.log"
 
+    def _make_folders(self) -> None:
+        for folder in (self._logs, self._pids):
+            folder.mkdir(parents=True, exist_ok=True)
+
     async def _spawn(self, program: Program) -> None:
         log = self.log_of(program.name)
         if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
@@ -127,11 +150,10 @@ class Supervisor:
             code = await self._processes[program.name][1].wait()
             if time.monotonic() - started > _STABLE_S:
                 pause_s = _FIRST_PAUSE_S
-            how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
             if code == EXIT_STATUS or (not self._up and fall >= _FALLS_AT_START):
-                self._give_up(program, how, code)
+                self._give_up(program, code)
                 return
-            self._tell(f"{program.name} ended ({how}), starting it again; see {self.log_of(program.name)}")
+            self._tell(f"{program.name} ended ({_how(code)}), starting it again; see {self.log_of(program.name)}")
             while True:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
@@ -141,17 +163,27 @@ class Supervisor:
                 except OSError as error:  # a full disk, say: it may have room again later
                     self._tell(f"{program.name} cannot be started: {error}")
 
-    def _give_up(self, program: Program, how: str, code: int) -> None:
+    def _give_up(self, program: Program, code: int) -> None:
         """It is not started again; a mesh that is not up yet fails with it."""
-        log = self.log_of(program.name)
-        said = _last_line(log).removeprefix(f"{program.name}: ") or how
-        error = ProgramFailedError(
-            f"{program.name}: {said}" if code == EXIT_STATUS else f"{program.name} ended ({how}): {said}; see {log}"
-        )
+        error = self._failure(program, code)
         if self._up:
             self._tell(f"{error}. It is not started again.")
         elif not self._failed.done():
             self._failed.set_result(error)
+
+    def _failure(self, program: Program, code: int) -> ProgramFailedError:
+        log = self.log_of(program.name)
+        said = _last_line(log).removeprefix(f"{program.name}: ") or _how(code)
+        return ProgramFailedError(
+            f"{program.name}: {said}"
+            if code == EXIT_STATUS
+            else f"{program.name} ended ({_how(code)}): {said}; see {log}"
+        )
+
+
+def _how(code: int) -> str:
+    """How a process ended that has this exit code."""
+    return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
 def _last_line(log: Path) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from opentelemetry import trace
-from sqlalchemy import AsyncAdaptedQueuePool, MetaData, event, make_url
+from sqlalchemy import AsyncAdaptedQueuePool, event, make_url
 from sqlalchemy.dialects import registry
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -33,12 +33,6 @@ def create_engine(url: str) -> AsyncEngine:
         engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
     _trace(engine)
     return engine
-
-
-async def create_schema(engine: AsyncEngine, metadata: MetaData) -> None:
-    """Creates the tables of `metadata` that are not there yet."""
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
 
 
 def _set_up_sqlite(engine: AsyncEngine) -> None:

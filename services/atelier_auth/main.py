@@ -9,12 +9,11 @@ import grpc.aio
 
 from atelier.auth.v1 import auth_pb2_grpc
 from atelier_auth.adapters.ed25519_signer import Ed25519Signer
-from atelier_auth.adapters.private_file import make_private
 from atelier_auth.adapters.seal import Seal
 from atelier_auth.adapters.sql_guard import database
 from atelier_auth.adapters.sql_key_store import SqlKeyStore
 from atelier_auth.adapters.sql_signing_key_store import SqlSigningKeyStore
-from atelier_auth.adapters.tables import METADATA
+from atelier_auth.adapters.tables import SCHEMAS
 from atelier_auth.domain.api_key import KeyText
 from atelier_auth.domain.api_keys import ApiKeys
 from atelier_auth.domain.key_cache import KeyCache
@@ -33,8 +32,10 @@ from atelier_auth.servicer import AuthServicer
 from atelier_auth.settings import AuthSettings
 from atelier_envoy_api.service.auth.v3 import external_auth_pb2_grpc
 from atelier_service.clock import Clock, SystemClock
-from atelier_service.database import create_engine, create_schema
+from atelier_service.database import create_engine
 from atelier_service.identity import TokenVerifier
+from atelier_service.migrations.schema import check_schemas
+from atelier_service.private_file import make_private
 from atelier_service.process import background
 from atelier_service.server import RunningServer, run_server
 from atelier_service.service import read_settings, run_service
@@ -58,7 +59,7 @@ async def serve(settings: AuthSettings, clock: Clock | None = None) -> AsyncIter
         engine = create_engine(settings.database_url)
         stack.push_async_callback(engine.dispose)
         async with database():
-            await create_schema(engine, METADATA)
+            await check_schemas(engine, SCHEMAS)
         store = SqlKeyStore(engine)
 
         signer = Ed25519Signer()

@@ -21,7 +21,7 @@ class AuthSettings(ServiceSettings):
     database_url: str = Field(
         default="sqlite:///var/auth.db",
         repr=False,  # it may hold a password
-        description="SQLAlchemy URL; the tables are created when missing",
+        description="SQLAlchemy URL, sqlite or postgresql+asyncpg; atelier-migrate makes the tables",
     )
     bootstrap_api_key: SecretStr | None = Field(
         default=None,

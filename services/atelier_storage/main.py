@@ -12,9 +12,10 @@ from atelier_service import process
 from atelier_service.channel import open_channel
 from atelier_service.clock import SystemClock
 from atelier_service.credentials import jwks_from
-from atelier_service.database import create_engine, create_schema
+from atelier_service.database import create_engine
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.ids import uuid7
+from atelier_service.migrations.schema import check_schemas
 from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.server import RunningServer, run_server
 from atelier_service.service import read_settings, run_service
@@ -22,7 +23,7 @@ from atelier_service.url_signing import UrlSigner
 from atelier_storage.adapters.s3 import S3BlobStore
 from atelier_storage.adapters.spool import FileSpool
 from atelier_storage.adapters.sql import SqlCatalogue
-from atelier_storage.adapters.tables import metadata
+from atelier_storage.adapters.tables import SCHEMAS
 from atelier_storage.domain.library import Library
 from atelier_storage.domain.limits import Limits
 from atelier_storage.domain.pace import SlowestPace
@@ -43,7 +44,7 @@ async def serve(settings: StorageSettings, jwks: JwksSource) -> AsyncIterator[Ru
         _make_folders(settings)
         engine = create_engine(settings.database_url)
         stack.push_async_callback(engine.dispose)
-        await create_schema(engine, metadata)
+        await check_schemas(engine, SCHEMAS)
         catalogue = SqlCatalogue(engine)
         blobs = S3BlobStore(
             settings.s3_endpoint,

@@ -26,6 +26,7 @@ LEAN = (
     "atelier_events.main",
     "atelier_gateway.main",
     "atelier_mesh.main",
+    "atelier_migrate.main",
     "atelier_client.cli",
 )
 
@@ -63,7 +64,8 @@ def test_every_service_stands_behind_the_walls_between_services_and_libraries() 
     services, libraries = packages("services", "gateway"), packages("libs")
     (independent,) = (set(c["modules"]) for c in contracts if c["type"] == "independence")
     (unaware,) = (c for c in contracts if c["name"] == "Libraries know no service")
-    assert independent == services
+    # The program that upgrades every database is above the services: it knows their tables, and nothing knows it.
+    assert independent == services - {"atelier_migrate"}
     assert set(unaware["source_modules"]) == libraries
     assert set(unaware["forbidden_modules"]) == services
 

@@ -1,7 +1,7 @@
 """A service that makes things and its worker, with all that they need: real auth, storage, S3 and NATS."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,9 @@ from pydantic import SecretStr
 from atelier.jobs.v1 import job_pb2
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
+from atelier_service.migrations.schema import Schema
+from atelier_service.migrations.upgrade import upgrade
+from atelier_storage.adapters.tables import SCHEMAS as STORAGE_SCHEMAS
 from atelier_storage.main import serve as serve_storage
 from atelier_storage.settings import StorageSettings
 from tests.service.auth.running_auth import SHARED_SECRET, RunningAuth, auth_settings, new_dev_key, running_auth
@@ -74,6 +77,7 @@ async def drawing_mesh(
     folder: Path,
     caller: Callable[[grpc.aio.Channel, grpc.aio.Channel, Metadata], OwnerT],
     *,
+    schemas: Sequence[Schema],
     api: Serves,
     worker: Serves,
 ) -> AsyncIterator[DrawingMesh[OwnerT]]:
@@ -105,6 +109,8 @@ async def drawing_mesh(
         work: dict[str, Any] = {
             "listen": "127.0.0.1:0", "worker_id": "worker-1", "report_s": 0.5, "lease_s": 3.0, "job_grace_s": 0.1,
         }  # fmt: skip
+        await upgrade(storage_settings.database_url, STORAGE_SCHEMAS)
+        await upgrade(common["database_url"], schemas)
         jwks = jwks_from(auth.address)
         parts = (
             Part(lambda: serve_storage(storage_settings, jwks)),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from sqlalchemy import (
     BigInteger,
@@ -15,12 +16,16 @@ from sqlalchemy import (
     Table,
 )
 
+from atelier_service.migrations.schema import Schema
+
+_REVISIONS = Path(__file__).parent / "migrations"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArtifactTables:
     """The tables of one kind of job. Times are microseconds since the epoch by the database's clock."""
 
-    metadata: MetaData
+    schema: Schema
     results: Table
 
 
@@ -46,4 +51,4 @@ def artifact_tables(kind: str) -> ArtifactTables:
         Index(f"{kind}_results_key", "owner", "cache_key"),
         Index(f"{kind}_results_source", "source_job_id"),
     )
-    return ArtifactTables(metadata, results)
+    return ArtifactTables(Schema("artifacts", metadata, _REVISIONS, kind), results)

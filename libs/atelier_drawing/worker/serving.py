@@ -79,7 +79,7 @@ async def serve_worker(
         artifacts, workers = artifact_tables(kind.name), model_tables(kind.name)
         origin = f"{service}-{settings.worker_id}-{os.getpid()}"
         database = await stack.enter_async_context(
-            open_database(settings.database_url, artifacts.metadata, workers.metadata, origin=origin, events=events)
+            open_database(settings.database_url, artifacts.schema, workers.schema, origin=origin, events=events)
         )
         bus = await stack.enter_async_context(Bus.open(settings.nats_url, name=service))
         credential = ServiceCredential(settings.auth_address, service, settings.service_secret)

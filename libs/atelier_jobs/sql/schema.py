@@ -1,4 +1,6 @@
-"""The tables of the job plane: one MetaData, which each service creates in its own database."""
+"""The tables of the job plane, which each service that has jobs has in its own database."""
+
+from pathlib import Path
 
 from sqlalchemy import (
     BigInteger,
@@ -14,6 +16,8 @@ from sqlalchemy import (
     Text,
     text,
 )
+
+from atelier_service.migrations.schema import Schema
 
 metadata = MetaData()
 
@@ -129,3 +133,5 @@ dead_letters = Table(
     Column("traceparent", String(64), nullable=False),
     Column("create_us", BigInteger, nullable=False),
 )
+
+SCHEMA = Schema("jobs", metadata, Path(__file__).parent / "migrations")

@@ -1,34 +1,32 @@
-"""The database of a service: the tables of its jobs, and those that it adds to them."""
+"""The database of a service: the tables of its jobs, and those of other schemas beside them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-
-from sqlalchemy import MetaData, make_url
 
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.database import JobDatabase
-from atelier_service.database import create_engine, create_schema
+from atelier_service.database import create_engine
+from atelier_service.migrations.schema import Schema, check_schemas
 
 
 @asynccontextmanager
-async def open_database(url: str, *tables: MetaData, origin: str, events: EventFactory) -> AsyncIterator[JobDatabase]:
-    """Opens the database and creates the tables that are missing.
+async def open_database(url: str, *schemas: Schema, origin: str, events: EventFactory) -> AsyncIterator[JobDatabase]:
+    """Opens the database, whose tables `atelier-migrate` has made.
 
     Args:
-        url: SQLAlchemy URL; the folder of a SQLite file is created when it is missing.
-        tables: Tables beside those of the job plane.
+        url: SQLAlchemy URL.
+        schemas: Schemas beside that of the job plane.
         origin: Names this process (see JobDatabase).
         events: Builds the events of the jobs.
+
+    Raises:
+        ConfigurationError: The tables are not those of this version.
+        sqlalchemy.exc.DBAPIError, OSError: The database is unavailable.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url)
     try:
-        for metadata in (schema.metadata, *tables):
-            await create_schema(engine, metadata)
+        await check_schemas(engine, (schema.SCHEMA, *schemas))
         yield JobDatabase(engine, events, origin=origin)
     finally:
         await engine.dispose()

@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from sqlalchemy import BigInteger, Column, MetaData, PrimaryKeyConstraint, String, Table, Text
+
+from atelier_service.migrations.schema import Schema
+
+_REVISIONS = Path(__file__).parent / "migrations"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelTables:
     """The tables of one kind of job. Times are microseconds since the epoch by the database's clock."""
 
-    metadata: MetaData
+    schema: Schema
     workers: Table
     model_states: Table
 
@@ -39,4 +44,4 @@ def model_tables(kind: str) -> ModelTables:
         Column("update_us", BigInteger, nullable=False),
         PrimaryKeyConstraint("worker_id", "model_id"),
     )
-    return ModelTables(metadata, workers, model_states)
+    return ModelTables(Schema("models", metadata, _REVISIONS, kind), workers, model_states)

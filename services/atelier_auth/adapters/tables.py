@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -14,6 +16,8 @@ from sqlalchemy import (
     String,
     Table,
 )
+
+from atelier_service.migrations.schema import Schema
 
 METADATA = MetaData()
 
@@ -58,3 +62,6 @@ SIGNING_KEYS = Table(
     Column("private", LargeBinary, nullable=False),
     Column("create_us", BigInteger, nullable=False),
 )
+
+SCHEMAS = (Schema("auth", METADATA, Path(__file__).parent / "migrations"),)
+"""What auth's database holds."""

@@ -1,6 +1,10 @@
-"""The schema of storage.db."""
+"""The tables of storage."""
+
+from pathlib import Path
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, UniqueConstraint
+
+from atelier_service.migrations.schema import Schema
 
 metadata = MetaData()
 
@@ -37,3 +41,6 @@ assets = Table(
     Index("storage_assets_page_by_source", "owner", "source", "create_time_us", "id"),
     Index("storage_assets_job", "job_id"),
 )
+
+SCHEMAS = (Schema("storage", metadata, Path(__file__).parent / "migrations"),)
+"""What storage's database holds."""

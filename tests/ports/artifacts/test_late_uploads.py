@@ -17,7 +17,9 @@ from atelier_jobs.plane.relay import Relay
 from atelier_jobs.sql.claims import SqlClaims
 from atelier_jobs.sql.jobs import SqlJobStore
 from atelier_jobs.sql.outbox import SqlOutbox
+from atelier_jobs.sql.schema import SCHEMA
 from atelier_jobs.sql.service_database import open_database
+from atelier_service.migrations.upgrade import upgrade
 from tests.support.wait import eventually
 
 
@@ -51,7 +53,8 @@ async def test_it_goes_with_the_others_of_its_job(kind: str, tmp_path: Path) -> 
     tables, storage = artifact_tables(kind), Storage()
     bus: Any = NoBroker()
     url = f"sqlite:///{tmp_path / 'jobs.db'}"
-    async with open_database(url, tables.metadata, origin="api", events=EventFactory()) as database:
+    await upgrade(url, (SCHEMA, tables.schema))
+    async with open_database(url, tables.schema, origin="api", events=EventFactory()) as database:
         collector = GarbageCollector(SqlResultCache(database, tables), storage)
 
         async def cleanup(what: Cleanup) -> None:

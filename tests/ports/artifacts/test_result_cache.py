@@ -14,8 +14,10 @@ from atelier_jobs.domain.store import Submission
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.sql.database import JobDatabase
 from atelier_jobs.sql.jobs import SqlJobStore
+from atelier_jobs.sql.schema import SCHEMA
 from atelier_jobs.sql.service_database import open_database
 from atelier_service.ids import uuid7
+from atelier_service.migrations.upgrade import upgrade
 
 TABLES = artifact_tables("image")
 OUTPUT = StoredFile(asset_id="a", content_type="image/png", width_px=64, height_px=64, size_bytes=9, sha256="00")
@@ -64,7 +66,8 @@ class Cache:
 
 @pytest.fixture
 async def cache(database_url: str) -> AsyncIterator[Cache]:
-    async with open_database(database_url, TABLES.metadata, origin="test", events=EventFactory()) as database:
+    await upgrade(database_url, (SCHEMA, TABLES.schema))
+    async with open_database(database_url, TABLES.schema, origin="test", events=EventFactory()) as database:
         yield Cache(database)
 
 
@@ -155,7 +158,8 @@ async def test_a_hit_that_was_let_go_of_meanwhile_cannot_be_taken(cache: Cache) 
 
 
 async def test_of_a_job_that_has_not_ended_nothing_is_let_go(database_url: str) -> None:
-    async with open_database(database_url, TABLES.metadata, origin="test", events=EventFactory()) as database:
+    await upgrade(database_url, (SCHEMA, TABLES.schema))
+    async with open_database(database_url, TABLES.schema, origin="test", events=EventFactory()) as database:
         jobs, cache = SqlJobStore(database), SqlResultCache(database, TABLES)
         submission = Submission(job_id=uuid7(), owner="ada", kind="image", spec=b"")
         job = (

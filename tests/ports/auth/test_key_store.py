@@ -8,12 +8,13 @@ import pytest
 from tests.ports.auth.memory_key_store import MemoryKeyStore
 
 from atelier_auth.adapters.sql_key_store import SqlKeyStore
-from atelier_auth.adapters.tables import METADATA
+from atelier_auth.adapters.tables import SCHEMAS
 from atelier_auth.domain.api_key import ApiKey, digest_of
 from atelier_auth.domain.ports import KeyStore
 from atelier_auth.domain.scopes import KEYS, OF_A_KEY, READ
-from atelier_service.database import create_engine, create_schema
+from atelier_service.database import create_engine
 from atelier_service.errors import AlreadyExistsError, NotFoundError, ResourceExhaustedError
+from atelier_service.migrations.upgrade import upgrade
 
 
 @pytest.fixture(params=["memory", "sql"])
@@ -22,8 +23,8 @@ async def store(request: pytest.FixtureRequest, database_url: str) -> AsyncItera
     if request.param == "memory":
         yield MemoryKeyStore()
         return
+    await upgrade(database_url, SCHEMAS)
     engine = create_engine(database_url)
-    await create_schema(engine, METADATA)
     try:
         yield SqlKeyStore(engine)
     finally:

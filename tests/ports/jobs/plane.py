@@ -18,8 +18,9 @@ from atelier_jobs.sql.database import JobDatabase
 from atelier_jobs.sql.jobs import SqlJobStore
 from atelier_jobs.sql.outbox import SqlOutbox
 from atelier_jobs.sql.upkeep import SqlUpkeep
-from atelier_service.database import create_engine, create_schema
+from atelier_service.database import create_engine
 from atelier_service.ids import uuid7
+from atelier_service.migrations.upgrade import upgrade
 
 LEASE_S = 30.0
 
@@ -74,10 +75,10 @@ async def open_plane(
     url: str, *, origin: str = "test", events: EventFactory | None = None, stale_after_s: float = 150.0
 ) -> AsyncIterator[Plane]:
     """The stores on this database, with its tables."""
+    await upgrade(url, (schema.SCHEMA,))
     engine = create_engine(url)
     events = events or EventFactory(lambda job: [f"/content/{job.id}"])
     try:
-        await create_schema(engine, schema.metadata)
         database = JobDatabase(engine, events, origin=origin, stale_after_s=stale_after_s)
         yield Plane(
             database, events, SqlJobStore(database), SqlClaims(database), SqlOutbox(database), SqlUpkeep(database)

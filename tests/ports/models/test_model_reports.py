@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.sql.schema import SCHEMA
 from atelier_jobs.sql.service_database import open_database
 from atelier_models.adapters.model_reports import SqlModelReports
 from atelier_models.adapters.tables import model_tables
 from atelier_models.domain.model_view import Engine, ModelReport, ModelState
+from atelier_service.migrations.upgrade import upgrade
 
 TABLES = model_tables("image")
 READY = ModelReport(
@@ -22,7 +24,8 @@ FAILED = ModelReport(
 
 @pytest.fixture
 async def reports(database_url: str) -> AsyncIterator[SqlModelReports]:
-    async with open_database(database_url, TABLES.metadata, origin="test", events=EventFactory()) as database:
+    await upgrade(database_url, (SCHEMA, TABLES.schema))
+    async with open_database(database_url, TABLES.schema, origin="test", events=EventFactory()) as database:
         yield SqlModelReports(database, TABLES)
 
 

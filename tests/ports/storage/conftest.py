@@ -4,17 +4,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from atelier_service.database import create_engine, create_schema
+from atelier_service.database import create_engine
+from atelier_service.migrations.upgrade import upgrade
 from atelier_storage.adapters.s3 import S3BlobStore
 from atelier_storage.adapters.sql import SqlCatalogue
-from atelier_storage.adapters.tables import metadata
+from atelier_storage.adapters.tables import SCHEMAS
 from tests.support.s3 import S3Server
 
 
 @pytest.fixture
 async def catalogue(database_url: str) -> AsyncIterator[SqlCatalogue]:
+    await upgrade(database_url, SCHEMAS)
     engine = create_engine(database_url)
-    await create_schema(engine, metadata)
     yield SqlCatalogue(engine, batch=10)
     await engine.dispose()
 

@@ -13,11 +13,13 @@ from grpc_status import rpc_status
 from pydantic import SecretStr
 
 from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
+from atelier_auth.adapters.tables import SCHEMAS
 from atelier_auth.domain.api_key import KeyText
 from atelier_auth.main import serve
 from atelier_auth.settings import AuthSettings
 from atelier_envoy_api.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
 from atelier_service.clock import Clock
+from atelier_service.migrations.upgrade import upgrade
 
 SHARED_SECRET = "the secret of the whole mesh"
 WORKER_SECRET = "the secret of the worker alone"
@@ -98,6 +100,7 @@ def auth_settings(folder: Path, dev_key: str, database_url: str = "") -> AuthSet
 async def running_auth(settings: AuthSettings, clock: Clock | None = None) -> AsyncIterator[RunningAuth]:
     """The composition of the real `main`, and a channel to it."""
     assert settings.bootstrap_api_key is not None
+    await upgrade(settings.database_url, SCHEMAS)
     async with serve(settings, clock) as server, grpc.aio.insecure_channel(server.address) as channel:
         yield RunningAuth(
             server.address,

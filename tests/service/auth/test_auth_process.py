@@ -12,15 +12,19 @@ import grpc
 from tests.service.auth.running_auth import RunningAuth, new_dev_key
 
 from atelier.auth.v1 import auth_pb2_grpc
+from atelier_auth.adapters.tables import SCHEMAS
 from atelier_envoy_api.service.auth.v3 import external_auth_pb2_grpc
+from atelier_service.migrations.upgrade import upgrade
 
 
 async def start(folder: Path, dev_key: str, **settings: str) -> asyncio.subprocess.Process:
-    """The process with only these settings."""
+    """The process with only these settings, on a database that has its tables."""
+    database_url = f"sqlite:///{folder / 'kept' / 'auth.db'}"
+    await upgrade(database_url, SCHEMAS)
     environment = {
         "PATH": os.environ["PATH"],
         "ATELIER_LISTEN": "127.0.0.1:0",
-        "ATELIER_DATABASE_URL": f"sqlite:///{folder / 'kept' / 'auth.db'}",
+        "ATELIER_DATABASE_URL": database_url,
         "ATELIER_BOOTSTRAP_API_KEY": dev_key,
         **settings,
     }

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from atelier_service.database import create_engine, create_schema
+from atelier_service.database import create_engine
 from atelier_service.sqlite import CONNECTIONS
 
 metadata = MetaData()
@@ -21,7 +21,8 @@ numbers = Table("numbers", metadata, Column("number", Integer, primary_key=True)
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     engine = create_engine(f"sqlite:///{tmp_path / 'numbers.db'}")
-    await create_schema(engine, metadata)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
     yield engine
     await engine.dispose()
 

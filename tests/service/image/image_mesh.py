@@ -8,6 +8,7 @@ import grpc.aio
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier_image.main import serve as serve_image
+from atelier_image.schemas import SCHEMAS
 from atelier_image.settings import ImageSettings, ImageWorkerSettings
 from atelier_image.worker_main import serve as serve_worker
 from tests.service import owner
@@ -59,6 +60,7 @@ def image_mesh(
         nats,
         folder,
         Owner,
+        schemas=SCHEMAS,
         api=lambda common, jwks: serve_image(ImageSettings(**common | (api_settings or {})), jwks),
         worker=lambda common, jwks: serve_worker(ImageWorkerSettings(**common | (worker_settings or {})), jwks),
     )

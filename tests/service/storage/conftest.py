@@ -16,6 +16,8 @@ from pydantic import SecretStr
 
 from atelier.storage.v1 import storage_pb2
 from atelier.storage.v1.storage_pb2_grpc import StorageServiceStub
+from atelier_service.migrations.upgrade import upgrade
+from atelier_storage.adapters.tables import SCHEMAS
 from atelier_storage.main import serve
 from atelier_storage.settings import StorageSettings
 from tests.support.s3 import S3Server
@@ -161,6 +163,7 @@ def settings_for(s3: S3Server, folder: Path, **changes: Any) -> StorageSettings:
 async def running(s3: S3Server, settings: StorageSettings) -> AsyncIterator[Storage]:
     """The service, ready or not."""
     minio = Minio(s3.endpoint, access_key=s3.access_key, secret_key=s3.secret_key, secure=False, region="us-east-1")
+    await upgrade(settings.database_url, SCHEMAS)
     async with serve(settings, SIGNER.jwks) as server, grpc.aio.insecure_channel(server.address) as channel:
         yield Storage(server.address, channel, minio, settings)
     minio._http.clear()

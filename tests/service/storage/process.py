@@ -9,6 +9,8 @@ import sys
 from typing import Any
 
 from atelier_service import process
+from atelier_service.migrations.upgrade import upgrade
+from atelier_storage.adapters.tables import SCHEMAS
 from atelier_storage.main import serve
 from atelier_storage.settings import StorageSettings
 
@@ -18,7 +20,9 @@ async def main(stopping: asyncio.Event) -> None:
         keys: dict[str, Any] = json.loads(sys.argv[1])
         return keys
 
-    async with serve(StorageSettings(), jwks) as server:
+    settings = StorageSettings()
+    await upgrade(settings.database_url, SCHEMAS)
+    async with serve(settings, jwks) as server:
         print("listening at", server.address, flush=True)  # noqa: T201 - read by the test
         await stopping.wait()
 

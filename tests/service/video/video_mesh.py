@@ -10,6 +10,7 @@ from google.api.httpbody_pb2 import HttpBody
 from atelier.storage.v1 import storage_pb2
 from atelier.video.v1 import video_pb2, video_pb2_grpc
 from atelier_video.main import serve as serve_video
+from atelier_video.schemas import SCHEMAS
 from atelier_video.settings import VideoSettings, VideoWorkerSettings
 from atelier_video.worker_main import serve as serve_worker
 from tests.service import owner
@@ -101,6 +102,7 @@ def video_mesh(
         nats,
         folder,
         Owner,
+        schemas=SCHEMAS,
         api=lambda common, jwks: serve_video(VideoSettings(**common | models | (api_settings or {})), jwks),
         worker=lambda common, jwks: serve_worker(VideoWorkerSettings(**common | models | work), jwks),
     )

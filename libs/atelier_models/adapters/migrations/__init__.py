@@ -1,0 +1,1 @@
+"""Revisions of the tables of workers and of their models' states."""

@@ -1,0 +1,1 @@
+"""Upgrades the databases of all services."""

@@ -1,0 +1,1 @@
+"""What earlier versions left behind: data for the tests of upgrades."""
