@@ -54,7 +54,7 @@ async def serve(settings: EventsSettings, jwks: JwksSource) -> AsyncIterator[Run
     async with AsyncExitStack() as stack:
         verifier = TokenVerifier(jwks)
         bus = await stack.enter_async_context(Bus.open(settings.nats_url, name="atelier-events"))
-        feed = EventFeed(bus, Streams(()), Pace(settings.watch_rate_per_s), settings.backlog_events)
+        feed = EventFeed(bus, Streams(), Pace(settings.watch_rate_per_s), settings.backlog_events)
         board = StatusBoard(bus, feed.broadcast)
         revoked = RevokedKeys()
         works = (feed.run(), board.run(), _tell_status(board, feed), revoked.run(settings.auth_address))

@@ -14,6 +14,5 @@ ENDED = Counter("atelier_jobs_ended", "Attempts that ended a job, by the state t
 FAILED = Counter("atelier_jobs_failures", "Jobs that failed for good, by reason.", ["kind", "reason"])
 RETRIED = Counter("atelier_jobs_retries", "Jobs that went back to the queue.", ["kind"])
 FENCED = Counter("atelier_jobs_fenced", "Writes of a worker that had lost its job.", ["kind"])
-STALE = Counter("atelier_jobs_stale_dispatches", "Dispatch messages that named no claimable job.", ["kind"])
 PUBLISHED = Counter("atelier_jobs_published", "Outbox rows that went out.", ["topic"])
 PUBLISH_FAILED = Counter("atelier_jobs_publish_failures", "Outbox rows that the broker did not take.", ["topic"])

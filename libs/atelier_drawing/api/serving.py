@@ -103,7 +103,7 @@ async def serve_api(
         async def cleanup(what: Cleanup) -> None:
             await collector.collect(what.job_id)
 
-        relay = Relay(SqlOutbox(database), bus, Streams((kind.name,)), cleanup=cleanup)
+        relay = Relay(SqlOutbox(database), bus, Streams(), database.wake_ups, cleanup=cleanup)
         watching = Watching(
             jobs,
             bus,

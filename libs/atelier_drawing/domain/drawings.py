@@ -60,7 +60,10 @@ class Drawings(Generic[AskedT]):
         job_id = uuid7()
 
         async def record(result: bytes | None, hook: TransactionHook | None) -> Submitted:
-            return await self._jobs.submit(owner, job_id, parameters.to_bytes(), key=key, result=result, hook=hook)
+            return await self._jobs.submit(
+                owner, job_id, parameters.to_bytes(), cost=parameters.cost, affinity=parameters.model, key=key,
+                result=result, hook=hook,
+            )  # fmt: skip
 
         return await self._recorded(owner, job_id, await self._cached(owner, asked, parameters), record)
 
@@ -73,7 +76,10 @@ class Drawings(Generic[AskedT]):
         await self._jobs.get(owner, job_id)  # the cache is not searched for a job that does not exist
 
         async def record(result: bytes | None, hook: TransactionHook | None) -> Job:
-            return await self._jobs.restart(owner, job_id, parameters.to_bytes(), result=result, hook=hook)
+            return await self._jobs.restart(
+                owner, job_id, parameters.to_bytes(), cost=parameters.cost, affinity=parameters.model, result=result,
+                hook=hook,
+            )  # fmt: skip
 
         return await self._recorded(owner, job_id, await self._cached(owner, asked, parameters), record)
 

@@ -25,12 +25,12 @@ from atelier_jobs.domain.owner_jobs import Kind
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus, BusUnavailableError
 from atelier_jobs.messaging.streams import Streams
+from atelier_jobs.messaging.work_signals import BusWorkSignals
 from atelier_jobs.plane.relay import Relay
-from atelier_jobs.sql.claims import SqlClaims
+from atelier_jobs.sql.claims import SqlClaimStore
 from atelier_jobs.sql.outbox import SqlOutbox
 from atelier_jobs.sql.service_database import open_database
-from atelier_jobs.worker.dispatch import JetStreamQueue
-from atelier_jobs.worker.worker import Worker, WorkerSettings
+from atelier_jobs.worker.worker import Capacity, Worker, WorkerSettings
 from atelier_models.adapters.model_reports import SqlModelReports
 from atelier_models.adapters.tables import model_tables
 from atelier_models.worker.command_listener import ModelCommandListener
@@ -103,16 +103,19 @@ async def serve_worker(
             news.tell(status, event=False)
         files = AssetFiles(OwnersStorage(channel, credential), settings.store_patience_s)
         handler = MakingHandler(maker(engine, files), fingerprint_of, changed=heartbeat.changed)
-        claims = SqlClaims(database, SqlResultCache(database, artifacts).on_success)
-        queue = JetStreamQueue(bus, kind=kind.name, ack_wait_s=settings.lease_s)
+        claims = SqlClaimStore(database, SqlResultCache(database, artifacts).on_success)
+
+        def capacity() -> Capacity:
+            return Capacity(jobs=settings.slots, loaded=frozenset(news.ready_ids))
+
         worker = Worker(
-            claims, queue, bus, database.events, handler,
+            claims, BusWorkSignals(bus, kind.name, database.wake_ups), bus, database.events, handler,
             WorkerSettings(
-                kind=kind.name, worker_id=settings.worker_id, slots=settings.slots, lease_s=settings.lease_s,
-                grace_s=settings.job_grace_s,
+                kind=kind.name, worker_id=settings.worker_id, lease_s=settings.lease_s, grace_s=settings.job_grace_s
             ),
+            capacity,
         )  # fmt: skip
-        relay = Relay(SqlOutbox(database), bus, Streams((kind.name,)))
+        relay = Relay(SqlOutbox(database), bus, Streams(), database.wake_ups)
 
         def load() -> WorkerLoad:
             return WorkerLoad(

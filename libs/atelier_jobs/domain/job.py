@@ -1,7 +1,9 @@
 """A job as the library knows it: what it makes is bytes that only its service understands."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from atelier_jobs.domain.claim_order import Priority
 from atelier_jobs.domain.states import State
 
 
@@ -19,8 +21,8 @@ class Job:
 
     `revision` counts what the owner asked for under this id, `attempt` the times that a worker took this revision
     (1 for the first), `faults` those of them that count against `max_attempts`. `epoch` counts every claim and every
-    fence of the job's whole life: a worker whose epoch is not the row's writes nothing. `generation` counts the times
-    that the job was put on the queue: dispatch messages of an older one are dropped.
+    fence of the job's whole life: a worker whose epoch is not the row's writes nothing. `priority`, `cost`, `affinity`
+    and the place in virtual time decide when it is claimed (see `claim_order`).
     """
 
     id: str
@@ -35,7 +37,6 @@ class Job:
     faults: int
     max_attempts: int
     epoch: int
-    generation: int
     worker: str
     lease_until_us: int
     step: int
@@ -47,6 +48,14 @@ class Job:
     queue_us: int  # when it was last put on the queue
     start_us: int  # when a worker first took this revision
     finish_us: int
+    due_us: int = 0  # not claimed before: a retry waits
+    priority: Priority = Priority.NORMAL
+    parent_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    cost: float = 1.0
+    affinity: str = ""
+    virtual_start: float = 0.0
+    virtual_finish: float = 0.0
 
     @property
     def cancel_requested(self) -> bool:

@@ -10,7 +10,6 @@ from typing import Protocol
 class Topic(StrEnum):
     """What an outbox row is for."""
 
-    DISPATCH = "dispatch"  # to the work queue, durable
     EVENT = "event"  # to the event stream, durable
     HINT = "hint"  # core NATS, lossy: the flag in SQL is the truth
     CLEANUP = "cleanup"  # not for the bus: files of a job to be removed
@@ -88,8 +87,4 @@ class Outbox(Protocol):
 
     async def cleanup_of(self, row: OutboxRow) -> Cleanup | None:
         """What may be removed now; None while the job runs again, whose end will ask once more."""
-        ...
-
-    async def redispatch(self, kinds: Sequence[str]) -> int:
-        """The broker lost its queue: puts every QUEUED job of these kinds on it again. Answers how many."""
         ...

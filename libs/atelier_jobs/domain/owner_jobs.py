@@ -72,6 +72,8 @@ class OwnerJobs:
         job_id: str,
         spec: bytes,
         *,
+        cost: float = 1.0,
+        affinity: str = "",
         key: IdempotencyKey = NO_KEY,
         result: bytes | None = None,
         hook: TransactionHook | None = None,
@@ -82,6 +84,8 @@ class OwnerJobs:
             owner: Whose job it is.
             job_id: A new UUIDv7.
             spec: What the worker is to do, in the words of the kind.
+            cost: What it takes, in a unit that all jobs of the kind share; owners get equal shares of it.
+            affinity: What a worker needs in memory for it, the id of a model; empty: nothing.
             key: Checked again in the transaction.
             result: The result of a job that needs no worker; it is SUCCEEDED at once.
             hook: Runs in the same transaction.
@@ -96,6 +100,8 @@ class OwnerJobs:
             kind=self._kind.name,
             spec=spec,
             max_attempts=self._max_attempts,
+            cost=cost,
+            affinity=affinity,
             idempotency_key=key.key,
             request_hash=key.request_hash,
             result=result,
@@ -103,11 +109,21 @@ class OwnerJobs:
         return await self._store.submit(submission, self._limits, hook=hook)
 
     async def restart(
-        self, owner: str, job_id: str, spec: bytes, *, result: bytes | None = None, hook: TransactionHook | None = None
+        self,
+        owner: str,
+        job_id: str,
+        spec: bytes,
+        *,
+        cost: float | None = None,
+        affinity: str | None = None,
+        result: bytes | None = None,
+        hook: TransactionHook | None = None,
     ) -> Job:
         """Gives the job another spec, in place or as its next revision; see JobStore.restart."""
         with self._errors(job_id):
-            return await self._store.restart(owner, job_id, spec, result=result, limits=self._limits, hook=hook)
+            return await self._store.restart(
+                owner, job_id, spec, cost=cost, affinity=affinity, result=result, limits=self._limits, hook=hook
+            )
 
     async def get(self, owner: str, job_id: str) -> Job:
         """One job."""

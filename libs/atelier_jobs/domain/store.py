@@ -1,21 +1,29 @@
-"""What a service asks of the job store: its owner-facing side, and the worker's side."""
+"""The owner's port of the job store: submit, read, change and remove jobs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from atelier_jobs.domain.job import EventRecord, Failure, Job
-from atelier_jobs.domain.outcome import Outcome, TransactionHook
+from atelier_jobs.domain.claim_order import Priority
+from atelier_jobs.domain.job import EventRecord, Job
+from atelier_jobs.domain.outcome import TransactionHook
 from atelier_jobs.domain.states import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A job to be. `job_id` is a new UUIDv7 of the caller's (lists sort by it); a repeat answers the first job's.
+    """A job to be.
 
-    `idempotency_key` may be empty; with one, `request_hash` tells whether a repeat asks for the same. `result` is set
-    when the answer is there already (a cache hit): the job is born SUCCEEDED with `cached`. `traceparent` empty takes
-    that of the current span.
+    Attributes:
+        job_id: A new UUIDv7 of the caller's (lists sort by it); a repeat returns the first job's.
+        priority: How urgent it is among the jobs of its kind.
+        parent_id: The job that it is a part of; empty: none.
+        labels: The owner's own names and values.
+        cost: What it takes, in a unit that all jobs of its kind share; above 0. Owners get equal shares of it.
+        affinity: What a worker needs in memory for it, the id of a model; empty: nothing.
+        idempotency_key: May be empty; with one, `request_hash` says whether a repeat asks for the same.
+        traceparent: Empty takes that of the current span.
+        result: Set when it is there already (a cache hit): the job is created SUCCEEDED with `cached`.
     """
 
     job_id: str
@@ -23,6 +31,11 @@ class Submission:
     kind: str
     spec: bytes
     max_attempts: int = 3
+    priority: Priority = Priority.NORMAL
+    parent_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    cost: float = 1.0
+    affinity: str = ""
     idempotency_key: str = ""
     request_hash: bytes = b""
     traceparent: str = ""
@@ -100,6 +113,8 @@ class JobStore(Protocol):
         job_id: str,
         spec: bytes,
         *,
+        cost: float | None = None,
+        affinity: str | None = None,
         result: bytes | None = None,
         limits: Limits = NO_LIMITS,
         traceparent: str = "",
@@ -109,8 +124,8 @@ class JobStore(Protocol):
 
         A QUEUED job that no worker has seen takes the spec in place. Otherwise it becomes the next revision: a live
         one ends first (a terminal CANCELED event, reason SUPERSEDED), the running attempt is fenced and told to stop,
-        attempts start again, result and failure are cleared. `result` as in Submission. Raises NotFoundError and
-        ResourceExhaustedError.
+        attempts start again, result and failure are cleared. `cost`, `affinity` (None: as before) and `result` as in
+        Submission. Raises NotFoundError and ResourceExhaustedError.
         """
         ...
 
@@ -127,76 +142,10 @@ class JobStore(Protocol):
         ...
 
     async def partial(self, job: Job) -> bytes | None:
-        """What the present attempt of `job` has kept so far (see ClaimStore.keep); None when nothing, or when the job
-        stands otherwise by now. Whose job it is was checked by `get`."""
+        """What the present attempt of `job` has saved so far (see ClaimStore.save_partial); None when that is nothing,
+        or when the job stands otherwise by now. Whose job it is was checked by `get`."""
         ...
 
     async def queue_counts(self, kind: str) -> QueueCounts:
         """How long the queue is."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A worker's hold on a job: every write carries its `epoch` and is refused when another one came after it."""
-
-    job: Job  # as it stood when it was claimed
-    lease_s: float
-    step: int = 0  # how far the worker came; written together with what became of it
-    steps: int = 0
-    kept: bool = True  # False when it certainly kept nothing, which spares its end a statement
-
-    @property
-    def epoch(self) -> int:
-        """The fence."""
-        return self.job.epoch
-
-
-@dataclass(frozen=True, slots=True)
-class Renewal:
-    """What a renewal says: whether the job is still ours, and whether we are to stop."""
-
-    mine: bool
-    cancel_requested: bool = False
-
-
-class ClaimStore(Protocol):
-    """The worker's side. Writes answer False when they were fenced: throw the result away."""
-
-    async def claim(self, job_id: str, generation: int, worker: str, lease_s: float) -> Claim | None:
-        """Takes a QUEUED job, if it is there and of this generation; the lease runs by the database's clock."""
-        ...
-
-    async def renew(self, claim: Claim, *, step: int = 0, steps: int = 0) -> Renewal:
-        """Renews the lease and keeps the progress (0 of 0 keeps what was there)."""
-        ...
-
-    async def keep(self, claim: Claim, partial: bytes) -> bool:
-        """Writes what the attempt has made so far, in place of what it kept before. Gone when the claim is."""
-        ...
-
-    async def complete(self, claim: Claim, outcome: Outcome) -> bool:
-        """RUNNING → SUCCEEDED, with whatever the service's OutcomeHook writes in the same transaction.
-
-        The blobs must be stored before. True also when the same outcome was recorded before.
-        """
-        ...
-
-    async def fail(self, claim: Claim, failure: Failure, *, retryable: bool = True, delay_s: float = 1.0) -> bool:
-        """Counts a fault: back to QUEUED (after `delay_s`, doubled with each fault), or FAILED with a dead letter.
-
-        FAILED at once when not `retryable`. A job that is being cancelled becomes CANCELED instead.
-        """
-        ...
-
-    async def release(self, claim: Claim, *, delay_s: float = 0.0) -> bool:
-        """Gives the job back to the queue, without a fault. CANCELING becomes CANCELED."""
-        ...
-
-    async def cancel_done(self, claim: Claim) -> bool:
-        """CANCELING → CANCELED, when the worker has stopped."""
-        ...
-
-    async def discard(self, claim: Claim) -> None:
-        """A fenced attempt may have stored files: asks for them to be removed when the job has ended."""
         ...

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from atelier_jobs.domain.claim_order import Place
 from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.states import Move, State, after
 
@@ -17,13 +18,12 @@ MAX_DELAY_US = 60_000_000
 class Change:
     """What the store has to write.
 
-    `told` are the steps that led to `job`, its last: each becomes one kept event. `dispatch_delay_us` puts the job on
-    the queue that much later (None: not). `stop_generation` tells a worker that runs this generation to look up.
+    `told` are the steps that led to `job`, its last: each becomes one stored event. `interrupts` says that a worker
+    holds the job, and is to look at it now.
     """
 
     told: tuple[Job, ...]
-    dispatch_delay_us: int | None = None
-    stop_generation: int | None = None
+    interrupts: bool = False
 
     @property
     def job(self) -> Job:
@@ -42,15 +42,15 @@ def _ended(job: Job, move: Move, now_us: int, **fields: Any) -> Job:
 
 def _requeued(job: Job, now_us: int, delay_us: int, faults: int) -> Change:
     queued = _move(
-        job, Move.RETRY, faults=faults, generation=job.generation + 1, queue_us=now_us, lease_until_us=0, worker="",
+        job, Move.RETRY, faults=faults, queue_us=now_us, due_us=now_us + delay_us, lease_until_us=0, worker="",
         step=0, steps=0,
     )  # fmt: skip
-    return Change((queued,), dispatch_delay_us=delay_us)
+    return Change((queued,))
 
 
-def claim(job: Job, generation: int, worker: str, now_us: int, lease_us: int) -> Change | None:
-    """A worker takes a QUEUED job; None for a job that is held, ended, or was queued again since."""
-    if job.state is not State.QUEUED or job.generation != generation:
+def claim(job: Job, worker: str, now_us: int, lease_us: int) -> Change | None:
+    """A worker takes a QUEUED job; None for a job that is held, ended or not due yet."""
+    if job.state is not State.QUEUED or job.due_us > now_us:
         return None
     running = _move(
         job, Move.CLAIM, epoch=job.epoch + 1, attempt=job.attempt + 1, worker=worker, lease_until_us=now_us + lease_us,
@@ -102,7 +102,7 @@ def cancel(job: Job, now_us: int) -> Change | None:
     if job.state is State.QUEUED:
         return Change((_ended(job, Move.CANCEL, now_us),))
     if job.state is State.RUNNING:
-        return Change((_move(job, Move.CANCEL),), stop_generation=job.generation)
+        return Change((_move(job, Move.CANCEL),), interrupts=True)
     return None
 
 
@@ -111,26 +111,38 @@ def supersede(job: Job, now_us: int, why: Failure) -> Job:
     return _ended(job, Move.SUPERSEDE, now_us, epoch=job.epoch + 1, failure=why)
 
 
-def restart(job: Job, spec: bytes, traceparent: str, now_us: int, result: bytes | None) -> Change:
-    """Another spec: in place while no worker has seen the job, else as the next revision."""
+def restart(
+    job: Job, spec: bytes, traceparent: str, now_us: int, result: bytes | None, *, cost: float, affinity: str, at: Place
+) -> Change:
+    """Another spec: in place while no worker has seen the job, else as the next revision.
+
+    Args:
+        job: As it stands.
+        spec: What is to be made now.
+        traceparent: Of the request.
+        now_us: The time.
+        result: What the new spec makes, if that is known already.
+        cost: What the new spec takes.
+        affinity: What a worker needs in memory for it.
+        at: The place in the queue of a new job; a job that changes in place leaves its own only to pay another cost.
+    """
     fresh = job.state is State.QUEUED and job.attempt == 0
     told: tuple[Job, ...] = ()
-    stop = job.generation if job.state.held else None
+    interrupts = job.state.held
     if not fresh:
         if not job.state.terminal:
             job = supersede(job, now_us, SUPERSEDED)
             told = (job,)
         job = replace(job, revision=job.revision + 1, attempt=0, faults=0)
+    start = job.virtual_start if fresh else at.virtual_start
     changed: dict[str, Any] = {
         "spec": spec, "traceparent": traceparent, "result": None, "failure": None, "cached": False,
-        "step": 0, "steps": 0, "start_us": 0, "finish_us": 0, "queue_us": now_us,
+        "step": 0, "steps": 0, "start_us": 0, "finish_us": 0, "queue_us": now_us, "due_us": now_us,
+        "cost": cost, "affinity": affinity, "virtual_start": start, "virtual_finish": start + cost,
     }  # fmt: skip
-    if fresh:
-        queued = _move(job, Move.RESPEC, **changed)
-    else:
-        queued = _move(job, Move.RESTART, generation=job.generation + 1, **changed)
+    queued = _move(job, Move.RESPEC if fresh else Move.RESTART, **changed)
     if result is not None:
-        # Not told on its own: to a watcher the revision is born with its result.
+        # No event of its own: to a watcher the revision begins with its result.
         born = _ended(queued, Move.ANSWER, now_us, result=result, cached=True)
-        return Change((*told, replace(born, seq=queued.seq)), stop_generation=stop)
-    return Change((*told, queued), dispatch_delay_us=None if fresh else 0, stop_generation=stop)
+        return Change((*told, replace(born, seq=queued.seq)), interrupts=interrupts)
+    return Change((*told, queued), interrupts=interrupts)

@@ -2,7 +2,6 @@
 
 EVERYBODY = "_all"
 
-JOBS_STREAM = "JOBS"
 EVENTS_STREAM = "EVENTS"
 
 PROGRESS = "generation.progress"
@@ -22,8 +21,8 @@ def untoken(text: str) -> str:
     return parts[0] + "".join(chr(int(part[:2], 16)) + part[2:] for part in parts[1:])
 
 
-def dispatch(kind: str) -> str:
-    """The work queue of a kind of jobs."""
+def work(kind: str) -> str:
+    """Wake-ups: a job of this kind may be claimable. Core NATS, lossy; the payload is empty."""
     return f"jobs.{token(kind)}"
 
 

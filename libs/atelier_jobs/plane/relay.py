@@ -1,4 +1,4 @@
-"""Takes what was committed to the bus: the outbox's other end."""
+"""The relay: publishes what was committed, from the outbox to the bus."""
 
 import asyncio
 import contextlib
@@ -8,20 +8,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from opentelemetry.trace import SpanKind
 
-from atelier.jobs.v1 import job_pb2
 from atelier_jobs import metrics
 from atelier_jobs.domain.outbox import Cleanup, Outbox, OutboxRow, Topic
+from atelier_jobs.domain.wake_ups import WakeUps
+from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus, BusRefusedError, BusUnavailableError
 from atelier_jobs.messaging.streams import Streams
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_service.errors import AtelierError, UnavailableError
-from atelier_service.telemetry import context_from_traceparent, current_traceparent, tracer
 
 logger = structlog.get_logger()
 
-_TO_THE_BUS = (Topic.DISPATCH, Topic.EVENT, Topic.HINT)
+_TO_THE_BUS = (Topic.EVENT, Topic.HINT)
 _BATCH = 256
 _GATHER_S = 0.002  # whoever committed answers first, and what others commit meanwhile goes out together with it
 _MARK_S = 0.1  # far below the time after which another relay takes a row for left lying
@@ -39,6 +38,9 @@ class Relay:
     """Publishes outbox rows: at once after a commit of this process, when a delayed one is due, when the broker is
     back, and every `tick_s` for what other processes left lying. Any number of relays may run.
 
+    After the events of a commit come its wake-ups: no worker's event that a job is RUNNING is published before the one
+    that it is QUEUED. A wake-up that does not get through is no loss, since workers look by themselves.
+
     `cleanup` removes files of jobs (in the process that can; without one those rows are left to another). It may raise
     an AtelierError and is asked again later. It is asked twice for each row, the second time after `late_s`: an upload
     of an attempt that is over may land after the first.
@@ -49,6 +51,7 @@ class Relay:
         outbox: Outbox,
         bus: Bus,
         streams: Streams,
+        wake_ups: WakeUps,
         *,
         cleanup: Callable[[Cleanup], Awaitable[None]] | None = None,
         tick_s: float = 3.0,
@@ -57,6 +60,8 @@ class Relay:
         self._outbox = outbox
         self._bus = bus
         self._streams = streams
+        self._wake_ups = wake_ups
+        self._woken: set[str] = set()  # kinds of jobs, of which workers are to be told
         self._cleanup = cleanup
         self._tick_s = tick_s
         self._late_s = late_s
@@ -67,6 +72,14 @@ class Relay:
     async def run(self) -> None:
         """Until it is cancelled; broker and database may go away and come back."""
         self._bus.on_connect(self._outbox.written.set)
+        with self._wake_ups.listening(self._note_work):
+            await self._run()
+
+    def _note_work(self, kind: str) -> None:
+        self._woken.add(kind)
+        self._outbox.written.set()
+
+    async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._publish_for_ever())
             if self._cleanup is not None:
@@ -108,7 +121,16 @@ class Relay:
             return
 
     async def _publish_due(self) -> _Published:
-        """One batch. A row that the broker took is not published again, also when another one of the batch failed."""
+        """One batch, and the wake-ups that belong to it or to earlier ones."""
+        woken, self._woken = self._woken, set()
+        try:
+            return await self._publish_batch()
+        finally:
+            for kind in woken:
+                await self._bus.publish(subjects.work(kind), b"")
+
+    async def _publish_batch(self) -> _Published:
+        """A row that the broker took is not published again, also when another one of the batch failed."""
         if self._sent and (len(self._sent) >= _BATCH or time.monotonic() - self._sent_since_s >= _MARK_S):
             await self._mark()
         pending = await uninterrupted(self._outbox.pending(_TO_THE_BUS, _BATCH + len(self._sent), ahead_s=self._tick_s))
@@ -139,7 +161,7 @@ class Relay:
 
         Answers that a lost connection owes are not waited for: sent again, the broker drops what it has.
         """
-        publishing = asyncio.create_task(self._publish_in_order(rows))
+        publishing = asyncio.ensure_future(asyncio.gather(*map(self._publish, rows), return_exceptions=True))
         lost = asyncio.create_task(self._bus.connection_after(self._connection))  # that is, a later one
         try:
             await asyncio.wait((publishing, lost), return_when=asyncio.FIRST_COMPLETED)
@@ -150,15 +172,6 @@ class Relay:
             lost.cancel()
             await asyncio.wait((publishing, lost))
         raise BusUnavailableError("the connection was lost")
-
-    async def _publish_in_order(self, rows: Sequence[OutboxRow]) -> Sequence[BaseException | None]:
-        """Events before dispatches: no worker tells of a job before it was told that the job is QUEUED."""
-        outcomes: dict[int, BaseException | None] = {}
-        for dispatches in (False, True):
-            part = [row for row in rows if (row.topic is Topic.DISPATCH) is dispatches]
-            answers = await asyncio.gather(*map(self._publish, part), return_exceptions=True)
-            outcomes |= {row.id: answer for row, answer in zip(part, answers, strict=True)}
-        return [outcomes[row.id] for row in rows]
 
     def _raise_first(self, rows: Sequence[OutboxRow], outcomes: Sequence[BaseException | None]) -> None:
         for row, outcome in zip(rows, outcomes, strict=True):
@@ -176,37 +189,15 @@ class Relay:
         connection = self._bus.connections
         if connection == self._connection:
             return
-        if await self._streams.ensure(self._bus):
-            await self._mark()  # or what went out to the lost queue would count as on its way
-            # A new queue, or one that lost everything: SQL knows what has to be on it.
-            count = await uninterrupted(self._outbox.redispatch(self._streams.kinds))
-            if count:
-                logger.warning("the work queue was made anew", jobs=count)
+        await self._streams.ensure(self._bus)
         self._connection = connection
 
     async def _publish(self, row: OutboxRow) -> None:
         if row.topic is Topic.HINT:
             await self._bus.publish(row.subject, row.payload)
             return
-        if row.topic is Topic.EVENT:
-            headers = {"traceparent": row.traceparent} if row.traceparent else {}
-            await self._bus.publish_durable(row.subject, row.payload, message_id=row.message_id, headers=headers)
-            return
-        with tracer().start_as_current_span(
-            "job.publish",
-            context=context_from_traceparent(row.traceparent),
-            kind=SpanKind.PRODUCER,
-            attributes={"job.id": row.job_id, "messaging.system": "nats", "messaging.destination": row.subject},
-        ):
-            message = job_pb2.Dispatch.FromString(row.payload)
-            message.traceparent = current_traceparent()
-            message.publish_time.FromMicroseconds(time.time_ns() // 1000)
-            await self._bus.publish_durable(
-                row.subject,
-                message.SerializeToString(),
-                message_id=row.message_id,
-                headers={"traceparent": message.traceparent},
-            )
+        headers = {"traceparent": row.traceparent} if row.traceparent else {}
+        await self._bus.publish_durable(row.subject, row.payload, message_id=row.message_id, headers=headers)
 
     async def _clean_for_ever(self, cleanup: Callable[[Cleanup], Awaitable[None]]) -> None:
         while True:

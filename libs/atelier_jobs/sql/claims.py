@@ -1,31 +1,37 @@
-"""The worker's side of the job store: claims and fenced writes."""
+"""SQL adapter of the worker's side of the job store: claims and fenced writes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import ColumnElement, LargeBinary, case, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from atelier_jobs import metrics
 from atelier_jobs.domain import transitions
+from atelier_jobs.domain.claim_order import in_order
+from atelier_jobs.domain.claims import Claim, ClaimRequest, Renewal
 from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.outbox import Topic
 from atelier_jobs.domain.outcome import Outcome, OutcomeHook, TransactionHook
-from atelier_jobs.domain.states import HELD, State
-from atelier_jobs.domain.store import Claim, Renewal
+from atelier_jobs.domain.states import State
 from atelier_jobs.domain.transitions import Change
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase
+from atelier_jobs.sql.queue_heads import read_heads
 
 _jobs = schema.jobs.c
+
+_HEADS = 16  # of each priority; more than one is looked at for the sake of loaded models, and of other workers
+_LOOKS = 4
 
 
 def _no_hook(_job: Job, _outcome: Outcome) -> None:
     return None
 
 
-class SqlClaims:
+class SqlClaimStore:
     """A ClaimStore."""
 
     def __init__(self, database: JobDatabase, outcome_hook: OutcomeHook = _no_hook) -> None:
@@ -33,19 +39,38 @@ class SqlClaims:
         self._database = database
         self._outcome_hook = outcome_hook
 
-    async def claim(self, job_id: str, generation: int, worker: str, lease_s: float) -> Claim | None:
-        """See ClaimStore.claim."""
+    async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
+        """See ClaimStore.claim.
+
+        Two statements: the heads of the queue are read without a lock, and the best of them that no other worker is
+        taking at this moment are locked. What others took meanwhile is made up for by looking further.
+        """
+        claims: list[Claim] = []
+        heads = max(_HEADS, 4 * request.max_jobs)
+        for _ in range(_LOOKS):
+            async with self._database.read() as connection:
+                candidates, now = await read_heads(connection, request, heads)
+            if not candidates:
+                break
+            ids = [candidate.job_id for candidate in in_order(candidates, loaded=request.loaded, now_us=now)]
+            claims += await self._take(request, ids, request.max_jobs - len(claims))
+            if len(claims) == request.max_jobs or len(candidates) < heads:
+                break
+            heads *= 2
+        for claim in claims:
+            metrics.WAIT.labels(kind=request.kind).observe(max(0, claim.job.start_us - claim.job.queue_us) / 1e6)
+        return claims
+
+    async def _take(self, request: ClaimRequest, job_ids: Sequence[str], count: int) -> Sequence[Claim]:
+        """Claims the first `count` of these jobs that are still free."""
+        claims = []
         async with self._database.write() as transaction:
-            locked = await transaction.lock(job_id)
-            if locked is None:
-                return None
-            job, now = locked
-            change = transitions.claim(job, generation, worker, now, int(lease_s * 1e6))
-            if change is None:
-                return None
-            await transaction.apply(job, change, now)
-        metrics.WAIT.labels(kind=job.kind).observe(max(0, now - job.queue_us) / 1e6)
-        return Claim(change.job, lease_s)
+            for job, now in await transaction.lock_free(job_ids, count):
+                change = transitions.claim(job, request.worker_id, now, int(request.lease_s * 1e6))
+                if change is not None:
+                    await transaction.apply(job, change, now)
+                    claims.append(Claim(change.job, request.lease_s))
+        return claims
 
     async def renew(self, claim: Claim, *, step: int = 0, steps: int = 0) -> Renewal:
         """See ClaimStore.renew."""
@@ -65,9 +90,9 @@ class SqlClaims:
             return Renewal(mine=False)
         return Renewal(mine=True, cancel_requested=state == State.CANCELING)
 
-    async def keep(self, claim: Claim, partial: bytes) -> bool:
-        """See ClaimStore.keep."""
-        # FOR SHARE (PostgreSQL): whoever ends the attempt at this moment is waited for, or finds what was kept.
+    async def save_partial(self, claim: Claim, partial: bytes) -> bool:
+        """See ClaimStore.save_partial."""
+        # FOR SHARE (PostgreSQL): whoever ends the attempt at this moment is waited for, or finds what was saved.
         held = (
             select(_jobs.id, _jobs.epoch, literal(partial, LargeBinary))
             .where(*_holds(claim))
@@ -133,7 +158,7 @@ class SqlClaims:
             change = decide(came, now)
             if change is None:
                 return False
-            await transaction.apply(job, change, now, kept=claim.kept)
+            await transaction.apply(job, change, now, has_partial=claim.has_partial)
             hook = hook_of(change.job)
             if hook is not None:
                 await hook(transaction)
@@ -141,11 +166,11 @@ class SqlClaims:
         return True
 
 
-def _holds(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+def _holds(claim: Claim) -> tuple[ColumnElement[Any], ...]:
     return (
         _jobs.id == claim.job.id,
         _jobs.epoch == claim.epoch,
-        _jobs.state.in_([int(state) for state in HELD]),
+        schema.HELD,
     )
 
 

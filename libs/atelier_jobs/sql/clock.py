@@ -15,8 +15,16 @@ class now_us(FunctionElement[int]):  # noqa: N801 - reads as the SQL function th
     inherit_cache = True
 
 
+class statement_us(FunctionElement[int]):  # noqa: N801 - as above
+    """The same, one value for a whole statement: an index can be searched for it."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
 @compiles(now_us, "sqlite")
-def _sqlite(_element: now_us, _compiler: Any, **_kw: Any) -> str:
+@compiles(statement_us, "sqlite")
+def _sqlite(_element: now_us | statement_us, _compiler: Any, **_kw: Any) -> str:
     # %f is SS.SSS; unixepoch('subsec') would be shorter and is younger than the SQLite of Debian 12.
     return (
         "(CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000)"
@@ -32,3 +40,8 @@ def sqlite_now_us() -> int:
 def _postgresql(_element: now_us, _compiler: Any, **_kw: Any) -> str:
     # Not now(): that stands still within a transaction, also while it waits for a lock.
     return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+
+
+@compiles(statement_us, "postgresql")
+def _postgresql_statement(_element: statement_us, _compiler: Any, **_kw: Any) -> str:
+    return "CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS BIGINT)"

@@ -5,16 +5,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, bindparam, delete, insert, select, update
+from sqlalchemy import RowMapping, Select, bindparam, case, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from atelier.jobs.v1 import job_pb2
+from atelier_jobs.domain.claim_order import Priority
 from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.outbox import Topic
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.transitions import Change
+from atelier_jobs.domain.wake_ups import WakeUps
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging import subjects
 from atelier_jobs.sql import schema
@@ -36,7 +37,13 @@ _LOCK = (
     .with_for_update(of=schema.jobs)
 )
 
-_JOB_FIELDS = tuple(name for name in Job.__dataclass_fields__ if name not in ("failure", "state"))
+_FREE = (
+    select(schema.jobs, now_us().label("now_us"))
+    .where(schema.jobs.c.id.in_(bindparam("job_ids", expanding=True)), schema.WAITING)
+    .with_for_update(of=schema.jobs, skip_locked=True)
+)
+
+_JOB_FIELDS = tuple(name for name in Job.__dataclass_fields__ if name not in ("failure", "state", "priority"))
 
 
 class JobDatabase:
@@ -44,16 +51,14 @@ class JobDatabase:
 
     `origin` names the process in outbox rows (unique per process: host and process id). `outbox_written` is set after
     each commit that left something to publish, `cleanup_written` after each that left files to be removed: the relay of
-    this process waits for them. A QUEUED job that nobody took
-    is put on the queue once more after `stale_after_s`, then after twice that, and so on: longer than the broker's
-    window of duplicates, so that a message which is still there stays the only one for that long.
+    this process waits for them. `wake_ups` gives notice of each commit after which a job can be claimed.
     """
 
-    def __init__(self, engine: AsyncEngine, events: EventFactory, *, origin: str, stale_after_s: float = 150.0) -> None:
+    def __init__(self, engine: AsyncEngine, events: EventFactory, *, origin: str) -> None:
         self.engine = engine
         self.events = events
         self.origin = origin
-        self.stale_after_us = int(stale_after_s * 1e6)
+        self.wake_ups = WakeUps()
         self.outbox_written = asyncio.Event()
         self.cleanup_written = asyncio.Event()
         # SQLite has one writer: those of this process queue up here, in order, and not in its busy handler, which
@@ -77,6 +82,8 @@ class JobDatabase:
             async with self._writers, self.engine.begin() as connection:
                 transaction = Transaction(connection, self)
                 yield transaction
+            for kind, in_us in transaction.claimable.items():
+                self.wake_ups.claimable(kind, in_us / 1e6)
         except (DBAPIError, PoolTimeoutError, OSError) as error:
             raise _named(error) from error
         finally:
@@ -92,6 +99,7 @@ class Transaction:
     def __init__(self, connection: AsyncConnection, database: JobDatabase) -> None:
         self.connection = connection
         self.topics_written: set[Topic] = set()
+        self.claimable: dict[str, int] = {}  # microseconds until a job of this kind can be claimed
         self._database = database
 
     async def now_us(self) -> int:
@@ -106,25 +114,26 @@ class Transaction:
         row = (await self.connection.execute(query, {"job_id": job_id})).mappings().one_or_none()
         return None if row is None else (job_of(row), int(row["now_us"]))
 
+    async def lock_free(self, job_ids: Sequence[str], count: int) -> Sequence[tuple[Job, int]]:
+        """The first `count` of these jobs, in the order given, that are QUEUED and locked by no other transaction,
+        each with the time; held until the end of the transaction."""
+        order = case({job_id: place for place, job_id in enumerate(job_ids)}, value=schema.jobs.c.id)
+        query = _FREE.order_by(order).limit(count)
+        rows = (await self.connection.execute(query, {"job_ids": list(job_ids)})).mappings()
+        return [(job_of(row), int(row["now_us"])) for row in rows]
+
     async def insert(self, job: Job) -> None:
-        """A new job with its first event; on the queue when it is QUEUED."""
-        queued = job.state is State.QUEUED
-        row = row_of(job) | {"redispatch_us": job.queue_us + self._database.stale_after_us, "redispatches": 0}
-        await self.connection.execute(_INSERT_JOB, row)
-        await self._tell(Change((job,), dispatch_delay_us=0 if queued else None), job.create_us)
+        """A new job with its first event."""
+        await self.connection.execute(_INSERT_JOB, row_of(job))
+        await self._tell(Change((job,)), job.create_us)
 
-    async def apply(self, before: Job, change: Change, now_us: int, *, kept: bool = True) -> None:
-        """Writes a change of a job that `lock` answered, fenced by its epoch and state all the same.
+    async def apply(self, before: Job, change: Change, now_us: int, *, has_partial: bool = True) -> None:
+        """Writes a change of a job that `lock` returned, fenced by its epoch and state all the same.
 
-        When no worker holds it any more, what its attempt had made goes, unless it certainly `kept` nothing.
+        When no worker holds it any more, its partial result goes, unless the attempt certainly saved none.
         """
         job, old, new = change.job, row_of(before), row_of(change.job)
         values: dict[str, Any] = {name: new[name] for name in new if new[name] != old[name]}
-        if change.dispatch_delay_us is not None:
-            values |= {
-                "redispatch_us": now_us + change.dispatch_delay_us + self._database.stale_after_us,
-                "redispatches": 0,
-            }
         fence = (
             schema.jobs.c.id == job.id,
             schema.jobs.c.epoch == before.epoch,
@@ -133,7 +142,7 @@ class Transaction:
         written = await self.connection.execute(update(schema.jobs).where(*fence).values(**values))
         if written.rowcount != 1:
             raise RuntimeError(f"job {job.id} changed under its lock")
-        if kept and before.state.held and not job.state.held:
+        if has_partial and before.state.held and not job.state.held:
             await self.connection.execute(_DELETE_PARTIAL, {"job_id": job.id})
         await self._tell(change, now_us)
 
@@ -141,25 +150,21 @@ class Transaction:
         """One outbox row."""
         await self._write_outbox([self._outbox_row(topic, job, due_us, **columns)])
 
-    async def tell_deleted(self, last: Job, now_us: int, stop_generation: int | None) -> None:
-        """A last event for those who watch a live job that is deleted: published, and kept nowhere."""
+    async def tell_deleted(self, last: Job, now_us: int, *, interrupts: bool) -> None:
+        """A last event for those who watch a live job that is deleted: published, and stored nowhere."""
         event = self._database.events.changed(last, now_us)
         rows = [self._event_row(last, now_us, event.SerializeToString())]
-        if stop_generation is not None:
-            rows.append(self._hint_row(last, now_us, stop_generation))
+        if interrupts:
+            rows.append(self._hint_row(last, now_us))
         await self._write_outbox(rows)
-
-    async def dispatch_again(self, queued: Sequence[Job], now_us: int) -> None:
-        """The dispatch messages of these QUEUED jobs, once more."""
-        await self._write_outbox([self._dispatch_row(job, now_us) for job in queued])
 
     async def _tell(self, change: Change, now_us: int) -> None:
         """Events, and whatever has to go out: in one round trip each."""
         events, job = self._database.events, change.job
         kept: list[dict[str, Any]] = []
         rows: list[dict[str, Any]] = []
-        if change.stop_generation is not None:
-            rows.append(self._hint_row(job, now_us, change.stop_generation))
+        if change.interrupts:
+            rows.append(self._hint_row(job, now_us))
         for step in change.told:
             payload = events.changed(step, now_us).SerializeToString()
             kept.append({
@@ -167,8 +172,9 @@ class Transaction:
                 "attempt": step.attempt, "state": int(step.state), "time_us": now_us, "payload": payload,
             })  # fmt: skip
             rows.append(self._event_row(step, now_us, payload))
-        if change.dispatch_delay_us is not None:
-            rows.append(self._dispatch_row(job, now_us + change.dispatch_delay_us))
+        if job.state is State.QUEUED:
+            in_us = max(0, job.due_us - now_us)
+            self.claimable[job.kind] = min(in_us, self.claimable.get(job.kind, in_us))
         if job.state is State.FAILED and job.failure is not None:
             rows.append(self._error_row(job, now_us))
             await self.connection.execute(_INSERT_DEAD_LETTER, {
@@ -180,13 +186,6 @@ class Transaction:
             rows.append(self._outbox_row(Topic.CLEANUP, job, now_us))
         await self.connection.execute(_INSERT_EVENTS, kept)
         await self._write_outbox(rows)
-
-    def _dispatch_row(self, job: Job, due_us: int) -> dict[str, Any]:
-        payload = job_pb2.Dispatch(job_id=job.id, generation=job.generation).SerializeToString()
-        return self._outbox_row(
-            Topic.DISPATCH, job, due_us, subject=subjects.dispatch(job.kind), payload=payload,
-            message_id=f"{job.id}:{job.generation}",
-        )  # fmt: skip
 
     def _event_row(self, job: Job, due_us: int, payload: bytes) -> dict[str, Any]:
         subject = subjects.event(job.owner, subjects.PROGRESS, job.id)
@@ -201,10 +200,9 @@ class Transaction:
             message_id=f"{job.id}:e{job.seq}:error",
         )  # fmt: skip
 
-    def _hint_row(self, job: Job, now_us: int, generation: int) -> dict[str, Any]:
-        payload = job_pb2.Dispatch(job_id=job.id, generation=generation).SerializeToString()
+    def _hint_row(self, job: Job, now_us: int) -> dict[str, Any]:
         subject = subjects.cancel_hint(job.kind, job.id)
-        return self._outbox_row(Topic.HINT, job, now_us, subject=subject, payload=payload)
+        return self._outbox_row(Topic.HINT, job, now_us, subject=subject, payload=job.id.encode())
 
     def _outbox_row(
         self, topic: Topic, job: Job, due_us: int, *, subject: str = "", payload: bytes = b"", message_id: str = ""
@@ -232,6 +230,7 @@ def job_of(row: RowMapping) -> Job:
     return Job(
         **{name: row[name] for name in _JOB_FIELDS},
         state=State(row["state"]),
+        priority=Priority(row["priority"]),
         failure=None if reason is None else Failure(reason, row["failure_message"]),
     )
 
@@ -239,7 +238,7 @@ def job_of(row: RowMapping) -> Job:
 def row_of(job: Job) -> dict[str, Any]:
     """A job as a row."""
     row = {name: getattr(job, name) for name in _JOB_FIELDS}
-    row["state"] = int(job.state)
+    row["state"], row["priority"], row["labels"] = int(job.state), int(job.priority), dict(job.labels)
     row["failure_reason"] = job.failure.reason if job.failure else None
     row["failure_message"] = job.failure.message if job.failure else None
     return row

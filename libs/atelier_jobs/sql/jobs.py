@@ -1,22 +1,24 @@
-"""The owner's side of the job store, on SQLite and PostgreSQL."""
+"""SQL adapter of the owner's side of the job store, on SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, bindparam, delete, func, select, text
+from sqlalchemy import Insert, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from atelier_jobs import metrics
 from atelier_jobs.domain import transitions
+from atelier_jobs.domain.claim_order import Place, Priority
 from atelier_jobs.domain.job import EventRecord, Job
 from atelier_jobs.domain.outbox import Topic
 from atelier_jobs.domain.outcome import TransactionHook
 from atelier_jobs.domain.states import LIVE, State
 from atelier_jobs.domain.store import NO_LIMITS, Limits, Page, QueueCounts, Submission, Submitted
 from atelier_jobs.sql import schema
+from atelier_jobs.sql.admission import Admission
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase, Transaction, fetch_jobs, job_of
-from atelier_service.errors import AlreadyExistsError, NotFoundError, ResourceExhaustedError
+from atelier_service.errors import AlreadyExistsError, NotFoundError
 from atelier_service.telemetry import current_traceparent, tracer
 
 _jobs = schema.jobs.c
@@ -25,7 +27,7 @@ _keys = schema.idempotency_keys.c
 # Built once: it runs every other second.
 _QUEUE_COUNTS = (
     select(_jobs.state, func.count(), func.min(_jobs.queue_us), now_us())
-    .where(_jobs.kind == bindparam("kind"), _jobs.state.in_([int(state) for state in LIVE]))
+    .where(_jobs.kind == bindparam("kind"), schema.LIVE)
     .group_by(_jobs.state)
 )
 
@@ -35,6 +37,7 @@ class SqlJobStore:
 
     def __init__(self, database: JobDatabase) -> None:
         self._database = database
+        self._admission = Admission()
 
     async def submit(
         self, submission: Submission, limits: Limits = NO_LIMITS, *, hook: TransactionHook | None = None
@@ -48,9 +51,14 @@ class SqlJobStore:
                         span.set_attributes({"job.id": first.id, "job.repeated": True})
                         return Submitted(first, repeated=True)
                 if submission.result is None:
-                    await self._check_limits(transaction, submission.owner, submission.kind, limits)
-                now = await transaction.now_us()
-                job = _born(submission, now, submission.traceparent or current_traceparent())
+                    standing = await self._admission.standing(
+                        transaction, submission.owner, submission.kind, submission.priority, limits
+                    )
+                    standing.check()
+                    now, at = standing.now_us, standing.place(submission.cost)
+                else:
+                    now, at = await transaction.now_us(), Place()
+                job = _born(submission, now, submission.traceparent or current_traceparent(), at)
                 await transaction.insert(job)
                 if hook is not None:
                     await hook(transaction)
@@ -99,6 +107,8 @@ class SqlJobStore:
         job_id: str,
         spec: bytes,
         *,
+        cost: float | None = None,
+        affinity: str | None = None,
         result: bytes | None = None,
         limits: Limits = NO_LIMITS,
         traceparent: str = "",
@@ -108,13 +118,16 @@ class SqlJobStore:
         with tracer().start_as_current_span("job.restart", attributes={"job.id": job_id}):
             async with self._database.write() as transaction:
                 # Limits before the row: the order in which `submit` locks.
-                kind = await self._kind_of(transaction, owner, job_id)
-                await self._lock_limits(transaction, kind, limits)
+                kind, priority = await self._queue_of(transaction, owner, job_id)
+                standing = await self._admission.standing(transaction, owner, kind, priority, limits)
                 job, now = await self._lock(transaction, owner, job_id)
                 if result is None and job.state is not State.QUEUED:
-                    await self._check_limits(transaction, owner, kind, limits, already_live=job.state in LIVE)
-                parent = traceparent or current_traceparent()
-                change = transitions.restart(job, spec, parent, now, result)
+                    standing.check(already_live=job.state in LIVE)
+                cost, affinity = job.cost if cost is None else cost, job.affinity if affinity is None else affinity
+                change = transitions.restart(
+                    job, spec, traceparent or current_traceparent(), now, result, cost=cost, affinity=affinity,
+                    at=standing.place(cost),
+                )  # fmt: skip
                 await transaction.apply(job, change, now)
                 if hook is not None:
                     await hook(transaction)
@@ -136,8 +149,7 @@ class SqlJobStore:
             job, now = await self._lock(transaction, owner, job_id)
             if not job.state.terminal:
                 last = transitions.supersede(job, now, transitions.DELETED)
-                stop = job.generation if job.state.held else None
-                await transaction.tell_deleted(last, now, stop)
+                await transaction.tell_deleted(last, now, interrupts=job.state.held)
             if job.epoch or job.revision > 1 or job.cached:  # a cached result may refer to files of other jobs
                 await transaction.enqueue(Topic.CLEANUP, job, now)
             for table in (schema.job_events, schema.partial_results, schema.idempotency_keys, schema.dead_letters):
@@ -183,12 +195,12 @@ class SqlJobStore:
             raise _not_found(job_id)
         return locked
 
-    async def _kind_of(self, transaction: Transaction, owner: str, job_id: str) -> str:
-        query = select(_jobs.kind).where(_jobs.id == job_id, _jobs.owner == owner)
-        kind: str | None = (await transaction.connection.execute(query)).scalar_one_or_none()
-        if kind is None:
+    async def _queue_of(self, transaction: Transaction, owner: str, job_id: str) -> tuple[str, Priority]:
+        query = select(_jobs.kind, _jobs.priority).where(_jobs.id == job_id, _jobs.owner == owner)
+        row = (await transaction.connection.execute(query)).one_or_none()
+        if row is None:
             raise _not_found(job_id)
-        return kind
+        return row.kind, Priority(row.priority)
 
     async def _claim_key(self, transaction: Transaction, submission: Submission) -> Job | None:
         """Takes the key for this job, or answers the job that has it.
@@ -217,52 +229,17 @@ class SqlJobStore:
             return postgresql.insert(schema.idempotency_keys).values(**values).on_conflict_do_nothing()
         return sqlite.insert(schema.idempotency_keys).values(**values).on_conflict_do_nothing()
 
-    async def _lock_limits(self, transaction: Transaction, kind: str, limits: Limits) -> None:
-        """One at a time counts, so that the last free place is given once. SQLite has one writer anyway."""
-        limited = limits.max_queued or limits.max_live_per_owner
-        if limited and self._database.engine.dialect.name == "postgresql":
-            lock = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
-            await transaction.connection.execute(lock, {"name": f"atelier.jobs.{kind}"})
 
-    async def _check_limits(
-        self, transaction: Transaction, owner: str, kind: str, limits: Limits, *, already_live: bool = False
-    ) -> None:
-        await self._lock_limits(transaction, kind, limits)
-        if limits.max_live_per_owner and not already_live:
-            live = _jobs.state.in_([int(state) for state in LIVE])
-            if await self._at_least(
-                transaction, limits.max_live_per_owner, _jobs.owner == owner, _jobs.kind == kind, live
-            ):
-                raise ResourceExhaustedError(
-                    "QUOTA_EXCEEDED",
-                    f"You have {limits.max_live_per_owner} unfinished jobs, which is as many as you may have.",
-                    metadata={"limit": str(limits.max_live_per_owner)},
-                    retry_after_s=limits.retry_after_s,
-                )
-        if limits.max_queued:
-            queued = _jobs.state == int(State.QUEUED)
-            if await self._at_least(transaction, limits.max_queued, _jobs.kind == kind, queued):
-                raise ResourceExhaustedError(
-                    "QUEUE_FULL",
-                    "The queue is full.",
-                    metadata={"limit": str(limits.max_queued)},
-                    retry_after_s=limits.retry_after_s,
-                )
-
-    async def _at_least(self, transaction: Transaction, limit: int, *where: ColumnElement[bool]) -> bool:
-        some = select(_jobs.id).where(*where).limit(limit).subquery()
-        count = (await transaction.connection.execute(select(func.count()).select_from(some))).scalar_one()
-        return count >= limit
-
-
-def _born(submission: Submission, now: int, traceparent: str) -> Job:
+def _born(submission: Submission, now: int, traceparent: str, at: Place) -> Job:
     done = submission.result is not None
     return Job(
         id=submission.job_id, owner=submission.owner, kind=submission.kind,
         state=State.SUCCEEDED if done else State.QUEUED, revision=1, spec=submission.spec, result=submission.result,
-        failure=None, attempt=0, faults=0, max_attempts=submission.max_attempts, epoch=0, generation=1, worker="",
+        failure=None, attempt=0, faults=0, max_attempts=submission.max_attempts, epoch=0, worker="",
         lease_until_us=0, step=0, steps=0, seq=1, traceparent=traceparent, cached=done, create_us=now, queue_us=now,
-        start_us=0, finish_us=now if done else 0,
+        start_us=0, finish_us=now if done else 0, due_us=now, priority=submission.priority,
+        parent_id=submission.parent_id, labels=dict(submission.labels), cost=submission.cost,
+        affinity=submission.affinity, virtual_start=at.virtual_start, virtual_finish=at.virtual_finish,
     )  # fmt: skip
 
 

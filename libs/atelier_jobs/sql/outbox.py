@@ -88,18 +88,3 @@ class SqlOutbox:
             return None
         keep = job.epoch if job.state is State.SUCCEEDED and not job.cached else 0
         return Cleanup(row.job_id, row.owner, keep_epoch=keep)
-
-    async def redispatch(self, kinds: Sequence[str]) -> int:
-        """See Outbox.redispatch."""
-        jobs = schema.jobs.c
-        on_its_way = select(_rows.job_id).where(_rows.sent_us.is_(None), _rows.topic == Topic.DISPATCH.value)
-        waiting = (
-            select(schema.jobs)
-            .where(jobs.kind.in_(kinds), jobs.state == int(State.QUEUED), jobs.id.not_in(on_its_way))
-            .order_by(jobs.queue_us)
-        )
-        async with self._database.write() as transaction:
-            now = await transaction.now_us()
-            queued = await fetch_jobs(transaction.connection, waiting)
-            await transaction.dispatch_again(queued, now)
-        return len(queued)

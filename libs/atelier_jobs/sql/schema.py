@@ -1,11 +1,15 @@
 """The tables of the job plane, which each service that has jobs has in its own database."""
 
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -14,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    literal_column,
     text,
 )
 
@@ -22,7 +27,14 @@ from atelier_service.migrations.schema import Schema
 metadata = MetaData()
 
 _ROW_ID = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER counts up by itself in SQLite
-_WAITING, _HELD = text("state = 1"), text("state IN (2, 3)")
+
+# Written out, and not as bound parameters: a prepared statement finds a partial index by its text only.
+WAITING: ColumnElement[Any] = literal_column("state = 1")
+HELD: ColumnElement[Any] = literal_column("state IN (2, 3)")
+LIVE: ColumnElement[Any] = literal_column("state IN (1, 2, 3)")
+STARTED: ColumnElement[Any] = literal_column("start_us > 0")
+CHILD: ColumnElement[Any] = literal_column("parent_id <> ''")
+
 _UNSENT, _SENT = text("sent_us IS NULL"), text("sent_us IS NOT NULL")
 
 jobs = Table(
@@ -41,7 +53,6 @@ jobs = Table(
     Column("faults", Integer, nullable=False),
     Column("max_attempts", Integer, nullable=False),
     Column("epoch", Integer, nullable=False),
-    Column("generation", Integer, nullable=False),
     Column("worker", String(128), nullable=False),
     Column("lease_until_us", BigInteger, nullable=False),
     Column("step", Integer, nullable=False),
@@ -53,16 +64,35 @@ jobs = Table(
     Column("queue_us", BigInteger, nullable=False),
     Column("start_us", BigInteger, nullable=False),
     Column("finish_us", BigInteger, nullable=False),
-    # When a job that still waits is put on the queue once more, and how often that was done already.
-    Column("redispatch_us", BigInteger, nullable=False),
-    Column("redispatches", Integer, nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("parent_id", String(64), nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("cost", Float, nullable=False),
+    Column("affinity", String(256), nullable=False),
+    # The place in the order of claims; see domain/claim_order.py.
+    Column("virtual_start", Float, nullable=False),
+    Column("virtual_finish", Float, nullable=False),
     # Newest first, per owner; with a state in front for the filtered list and the quota.
     Index("jobs_owner", "owner", "kind", "id"),
     Index("jobs_owner_state", "owner", "kind", "state", "id"),
     Index("jobs_queue", "kind", "state", "queue_us"),
-    # Partial: what the reconciler reads stays as small as the work in hand.
-    Index("jobs_lease", "lease_until_us", sqlite_where=_HELD, postgresql_where=_HELD),
-    Index("jobs_stale", "redispatch_us", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    # Partial: what a claim reads, what an owner has unfinished, how far the queue has come, which leases run. Each
+    # finds its row at one end, however many jobs there are.
+    Index(
+        "jobs_claimable",
+        "kind",
+        "priority",
+        "virtual_start",
+        "id",
+        "due_us",
+        sqlite_where=WAITING,
+        postgresql_where=WAITING,
+    ),
+    Index("jobs_live", "owner", "kind", "priority", "virtual_finish", sqlite_where=LIVE, postgresql_where=LIVE),
+    Index("jobs_virtual_time", "kind", "virtual_start", sqlite_where=STARTED, postgresql_where=STARTED),
+    Index("jobs_parent", "parent_id", sqlite_where=CHILD, postgresql_where=CHILD),
+    Index("jobs_lease", "lease_until_us", sqlite_where=HELD, postgresql_where=HELD),
 )
 
 outbox = Table(

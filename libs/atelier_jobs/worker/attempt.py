@@ -60,7 +60,7 @@ async def _nowhere(_partial: bytes) -> bool:
 class Attempt:
     """One run of a job under one claim. But for `keep`, everything here may be called from any thread and never blocks.
 
-    `write_partial` is ClaimStore.keep under the attempt's claim; without one, nothing is kept.
+    `write_partial` is ClaimStore.save_partial under the attempt's claim; without one, nothing is kept.
     """
 
     def __init__(
@@ -192,6 +192,6 @@ class Handler(Protocol):
         """Makes the outcome; blobs are stored, under keys that hold the epoch, before it returns.
 
         Raises JobFault, InfrastructureFault or Stopped; anything else counts as a JobFault INTERNAL. Several run at
-        once (`slots`), so that one prepares while another uploads: a handler serialises its device itself.
+        once, so that one prepares while another uploads: a handler serialises its device itself.
         """
         ...

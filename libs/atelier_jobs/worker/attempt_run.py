@@ -12,18 +12,17 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from atelier_jobs import metrics
+from atelier_jobs.domain.claims import Claim, ClaimStore
 from atelier_jobs.domain.job import Failure
 from atelier_jobs.domain.outcome import Outcome
-from atelier_jobs.domain.store import Claim, ClaimStore
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_jobs.worker.attempt import Attempt, Handler, InfrastructureFault, JobFault, Stopped, StopReason
-from atelier_jobs.worker.dispatch import Dispatch
 from atelier_jobs.worker.progress import ProgressReporter
 from atelier_service.clock import Clock
 from atelier_service.errors import UnavailableError
-from atelier_service.telemetry import context_from_traceparent, trace_id_of, tracer
+from atelier_service.telemetry import context_from_traceparent, tracer
 
 logger = structlog.get_logger()
 
@@ -47,7 +46,6 @@ class AttemptRun:
         handler: Handler,
         clock: Clock,
         claim: Claim,
-        dispatch: Dispatch,
         *,
         timeout_s: float,
         retry_delay_s: float,
@@ -55,11 +53,10 @@ class AttemptRun:
         self._claims = claims
         self._handler = handler
         self._claim = claim
-        self._dispatch = dispatch
         self._timeout_s = timeout_s
         self._retry_delay_s = retry_delay_s
         self._reporter = ProgressReporter(bus, events, claim.job, clock)
-        self._kept = False
+        self._has_partial = False
         self._look_up = asyncio.Event()
         self._attempt: Attempt | None = None
         self._handling: asyncio.Task[Outcome] | None = None
@@ -70,7 +67,7 @@ class AttemptRun:
         return self._claim
 
     def look_up(self) -> None:
-        """Somebody hints that the job changed: asks the store at once instead of at the next heartbeat."""
+        """Renews the lease at once instead of at the next heartbeat: the job was changed, it is said."""
         self._look_up.set()
 
     def shut_down(self) -> None:
@@ -87,17 +84,17 @@ class AttemptRun:
     async def run(self) -> None:
         """Raises UnavailableError when the outcome could not be written: the reconciler will find the job."""
         job = self._claim.job
-        queue_context = context_from_traceparent(self._parent())
-        waiting = tracer().start_span("job.wait", context=queue_context, start_time=job.queue_us * 1000)
+        submit_context = context_from_traceparent(job.traceparent)
+        waiting = tracer().start_span("job.wait", context=submit_context, start_time=job.queue_us * 1000)
         waiting.set_attribute("job.id", job.id)
         waiting.end(max(time.time_ns(), job.queue_us * 1000))
         attributes: dict[str, str | int] = {
             "job.id": job.id, "job.kind": job.kind, "job.attempt": job.attempt, "job.epoch": job.epoch
         }  # fmt: skip
         with tracer().start_as_current_span(
-            "job.attempt", context=queue_context, kind=SpanKind.CONSUMER, attributes=attributes
+            "job.attempt", context=submit_context, kind=SpanKind.CONSUMER, attributes=attributes
         ):
-            self._attempt = Attempt(job, self._reporter, otel_context.get_current(), self._keep)
+            self._attempt = Attempt(job, self._reporter, otel_context.get_current(), self._save_partial)
             began = time.monotonic()
             helpers = [asyncio.create_task(self._beat(self._attempt)), asyncio.create_task(self._reporter.run())]
             try:
@@ -110,15 +107,9 @@ class AttemptRun:
                     with contextlib.suppress(asyncio.CancelledError):
                         await helper
             metrics.RUN.labels(kind=job.kind).observe(time.monotonic() - began)
-        await self._dispatch.ack()
-
-    def _parent(self) -> str:
-        """The publishing span; the job's own when it was changed since, and belongs to another trace."""
-        job, published = self._claim.job.traceparent, self._dispatch.traceparent
-        return published if trace_id_of(published) == trace_id_of(job) else job
 
     async def _handle(self, attempt: Attempt) -> Write:
-        """Runs the handler and answers how to write what came of it."""
+        """Runs the handler and returns how to write what came of it."""
         claim, claims = self._claim, self._claims
         self._handling = asyncio.create_task(self._handler.run(claim.job, attempt))
         try:
@@ -148,14 +139,14 @@ class AttemptRun:
             return lambda: claims.fail(self._told(), INTERNAL, delay_s=self._retry_delay_s)
         return lambda: claims.complete(self._told(), outcome)
 
-    async def _keep(self, partial: bytes) -> bool:
-        self._kept = True  # before it is: also when only the answer is lost
-        return await self._claims.keep(self._claim, partial)
+    async def _save_partial(self, partial: bytes) -> bool:
+        self._has_partial = True  # before it is: also when only the reply is lost
+        return await self._claims.save_partial(self._claim, partial)
 
     def _told(self) -> Claim:
         """The claim with the last step that was told, so that the end of the job does not go back behind it."""
         step, steps = self._reporter.latest
-        return replace(self._claim, step=step, steps=steps, kept=self._kept)
+        return replace(self._claim, step=step, steps=steps, has_partial=self._has_partial)
 
     def _after_stop(self, attempt: Attempt) -> Write:
         claim, claims = self._claim, self._claims
@@ -222,4 +213,3 @@ class AttemptRun:
             return
         if renewal.cancel_requested:
             attempt.stop(StopReason.CANCELED)
-        await self._dispatch.in_progress()

@@ -35,6 +35,11 @@ class VideoParameters(DrawingParameters):
     first_frame_asset_id: str
     container: Container
 
+    @property
+    def cost(self) -> float:
+        """As for a picture, for each frame."""
+        return super().cost * self.frames
+
     def request(self, first_frame: Frame | None) -> VideoRequest:
         """The same for the engine."""
         return VideoRequest(**self.request_fields(), frames=self.frames, first_frame=first_frame)

@@ -9,12 +9,13 @@ import pytest
 from atelier_artifacts.adapters.result_cache import SqlResultCache
 from atelier_artifacts.adapters.tables import artifact_tables
 from atelier_artifacts.domain.garbage_collector import GarbageCollector
+from atelier_jobs.domain.claims import ClaimRequest
 from atelier_jobs.domain.outbox import Cleanup
 from atelier_jobs.domain.store import Submission
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.streams import Streams
 from atelier_jobs.plane.relay import Relay
-from atelier_jobs.sql.claims import SqlClaims
+from atelier_jobs.sql.claims import SqlClaimStore
 from atelier_jobs.sql.jobs import SqlJobStore
 from atelier_jobs.sql.outbox import SqlOutbox
 from atelier_jobs.sql.schema import SCHEMA
@@ -44,6 +45,9 @@ class NoBroker:
     def on_connect(self, _callback: Any) -> None:
         pass
 
+    async def publish(self, _subject: str, _payload: bytes) -> bool:
+        return False
+
     async def connection_after(self, _number: int) -> None:
         await asyncio.Event().wait()
 
@@ -62,9 +66,9 @@ async def test_it_goes_with_the_others_of_its_job(kind: str, tmp_path: Path) -> 
 
         jobs = SqlJobStore(database)
         await jobs.submit(Submission(job_id="j", owner="ada", kind=kind, spec=b"", max_attempts=1))
-        assert await SqlClaims(database).claim("j", 1, "w", 60)
+        assert await SqlClaimStore(database).claim(ClaimRequest(kind=kind, worker_id="w", lease_s=60, max_jobs=1))
         await jobs.delete("ada", "j")
-        relay = Relay(SqlOutbox(database), bus, Streams((kind,)), cleanup=cleanup, tick_s=0.05, late_s=0.05)
+        relay = Relay(SqlOutbox(database), bus, Streams(), database.wake_ups, cleanup=cleanup, tick_s=0.05, late_s=0.05)
         running = asyncio.create_task(relay.run())
         try:
             await eventually(lambda: storage.removals == 2)

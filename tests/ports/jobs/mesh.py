@@ -11,11 +11,11 @@ from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.messaging.streams import Streams
+from atelier_jobs.messaging.work_signals import BusWorkSignals
 from atelier_jobs.plane.reconciler import Reconciler
 from atelier_jobs.plane.relay import Relay
 from atelier_jobs.worker.attempt import Attempt
-from atelier_jobs.worker.dispatch import JetStreamQueue
-from atelier_jobs.worker.worker import Worker, WorkerSettings
+from atelier_jobs.worker.worker import Capacity, Worker, WorkerSettings
 from tests.ports.jobs.plane import Plane, open_plane
 
 
@@ -37,7 +37,6 @@ async def open_process(
     origin: str = "api",
     reconciles: bool = True,
     cleans: bool = False,
-    max_messages: int = 1000,
     late_s: float = 300.0,
     events: EventFactory | None = None,
 ) -> AsyncIterator[Process]:
@@ -48,8 +47,10 @@ async def open_process(
         cleanups.append(cleanup)
 
     async with open_plane(database_url, origin=origin, events=events) as plane, Bus.open(nats_url, name=origin) as bus:
-        streams = Streams(("image",), max_messages=max_messages)
-        relay = Relay(plane.outbox, bus, streams, cleanup=clean if cleans else None, tick_s=0.5, late_s=late_s)
+        relay = Relay(
+            plane.outbox, bus, Streams(), plane.database.wake_ups, cleanup=clean if cleans else None, tick_s=0.5,
+            late_s=late_s,
+        )  # fmt: skip
         tasks = [asyncio.create_task(relay.run())]
         if reconciles:
             tasks.append(asyncio.create_task(Reconciler(plane.upkeep, tick_s=0.1, retry_delay_s=0.05).run()))
@@ -88,7 +89,8 @@ async def open_worker(
     behaviour: Behaviour = make_result,
     *,
     worker_id: str = "w1",
-    slots: int = 2,
+    capacity: int = 2,
+    poll_s: float = 5.0,
     lease_s: float = 5.0,
     grace_s: float = 5.0,
     attempt_timeout_s: float = 0.0,
@@ -96,11 +98,14 @@ async def open_worker(
     """A worker that runs until the end of the block, and then winds up."""
     handler = ScriptedHandler(behaviour)
     settings = WorkerSettings(
-        kind="image", worker_id=worker_id, slots=slots, lease_s=lease_s, grace_s=grace_s, stop_s=1.0,
+        kind="image", worker_id=worker_id, lease_s=lease_s, poll_s=poll_s, grace_s=grace_s, stop_s=1.0,
         attempt_timeout_s=attempt_timeout_s, retry_delay_s=0.05,
     )  # fmt: skip
-    queue = JetStreamQueue(process.bus, kind="image", ack_wait_s=lease_s)
-    worker = Worker(process.plane.claims, queue, process.bus, process.plane.events, handler, settings)
+    signals = BusWorkSignals(process.bus, "image", process.plane.database.wake_ups)
+    worker = Worker(
+        process.plane.claims, signals, process.bus, process.plane.events, handler, settings,
+        lambda: Capacity(jobs=capacity),
+    )  # fmt: skip
     stopping = asyncio.Event()
     running = asyncio.create_task(worker.run(stopping))
     try:

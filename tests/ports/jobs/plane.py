@@ -5,15 +5,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from atelier.events.v1 import events_pb2
+from atelier_jobs.domain.claims import Claim, ClaimRequest
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
-from atelier_jobs.domain.store import NO_LIMITS, Claim, Limits, Submission
+from atelier_jobs.domain.store import NO_LIMITS, Limits, Submission
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.sql import schema
-from atelier_jobs.sql.claims import SqlClaims
+from atelier_jobs.sql.claims import SqlClaimStore
 from atelier_jobs.sql.database import JobDatabase
 from atelier_jobs.sql.jobs import SqlJobStore
 from atelier_jobs.sql.outbox import SqlOutbox
@@ -32,7 +33,7 @@ class Plane:
     database: JobDatabase
     events: EventFactory
     jobs: SqlJobStore
-    claims: SqlClaims
+    claims: SqlClaimStore
     outbox: SqlOutbox
     upkeep: SqlUpkeep
 
@@ -42,10 +43,27 @@ class Plane:
         return (await self.jobs.submit(Submission(**submission), limits)).job
 
     async def claim(self, job: Job, *, worker: str = "w1", lease_s: float = LEASE_S) -> Claim:
-        """The job, claimed."""
-        claim = await self.claims.claim(job.id, job.generation, worker, lease_s)
-        assert claim is not None
+        """The job, claimed: the one that comes next."""
+        [claim] = await self.claim_some(1, kind=job.kind, worker=worker, lease_s=lease_s)
+        assert claim.job.id == job.id, "another job is before it"
         return claim
+
+    async def claim_some(
+        self, max_jobs: int, *, kind: str = "image", worker: str = "w1", lease_s: float = LEASE_S, **fields: Any
+    ) -> Sequence[Claim]:
+        """The jobs that come next."""
+        request = ClaimRequest(kind=kind, worker_id=worker, lease_s=lease_s, max_jobs=max_jobs, **fields)
+        return await self.claims.claim(request)
+
+    async def make_due(self, job: Job) -> None:
+        """Ends the delay of a job that waits to be tried again."""
+        async with self.database.write() as transaction:
+            due = update(schema.jobs).where(schema.jobs.c.id == job.id).values(due_us=0)
+            await transaction.connection.execute(due)
+
+    async def reap(self) -> int:
+        """Ends the attempts whose lease ran out; their jobs can be claimed at once."""
+        return await self.upkeep.reap_expired(delay_s=0)
 
     async def again(self, job: Job) -> Job:
         """The job as it stands now."""
@@ -71,17 +89,15 @@ class Plane:
 
 
 @asynccontextmanager
-async def open_plane(
-    url: str, *, origin: str = "test", events: EventFactory | None = None, stale_after_s: float = 150.0
-) -> AsyncIterator[Plane]:
+async def open_plane(url: str, *, origin: str = "test", events: EventFactory | None = None) -> AsyncIterator[Plane]:
     """The stores on this database, with its tables."""
     await upgrade(url, (schema.SCHEMA,))
     engine = create_engine(url)
     events = events or EventFactory(lambda job: [f"/content/{job.id}"])
     try:
-        database = JobDatabase(engine, events, origin=origin, stale_after_s=stale_after_s)
+        database = JobDatabase(engine, events, origin=origin)
         yield Plane(
-            database, events, SqlJobStore(database), SqlClaims(database), SqlOutbox(database), SqlUpkeep(database)
+            database, events, SqlJobStore(database), SqlClaimStore(database), SqlOutbox(database), SqlUpkeep(database)
         )
     finally:
         await engine.dispose()

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from atelier_jobs.domain.claims import Claim
 from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.domain.states import State
-from atelier_jobs.domain.store import Claim
 from atelier_jobs.sql import schema
 from atelier_jobs.worker.attempt import Attempt
 from tests.ports.jobs.mesh import make_result, open_process, open_worker
@@ -24,30 +24,30 @@ async def test_what_was_kept_last_is_seen_while_a_worker_holds_the_job(plane: Pl
     assert await plane.jobs.partial(job) is None
     claim = await plane.claim(job)
     assert await plane.jobs.partial(claim.job) is None
-    assert await plane.claims.keep(claim, b"one frame")
-    assert await plane.claims.keep(claim, b"two frames")
+    assert await plane.claims.save_partial(claim, b"one frame")
+    assert await plane.claims.save_partial(claim, b"two frames")
     assert await plane.jobs.partial(claim.job) == b"two frames"
     canceling = await plane.jobs.cancel("ada", job.id)
-    assert await plane.claims.keep(claim, b"three frames")
+    assert await plane.claims.save_partial(claim, b"three frames")
     assert await plane.jobs.partial(canceling) == b"three frames"
 
 
 async def test_a_lost_attempt_keeps_nothing_and_what_it_kept_is_not_seen(plane: Plane) -> None:
     zombie = await plane.claim(await plane.submit(), lease_s=0.05)
-    assert await plane.claims.keep(zombie, b"zombie")
-    await eventually(plane.upkeep.reap_expired)
-    assert not await plane.claims.keep(zombie, b"zombie")
+    assert await plane.claims.save_partial(zombie, b"zombie")
+    await eventually(plane.reap)
+    assert not await plane.claims.save_partial(zombie, b"zombie")
     heir = await plane.claim(await plane.again(zombie.job), worker="w2")
-    assert not await plane.claims.keep(zombie, b"zombie")
+    assert not await plane.claims.save_partial(zombie, b"zombie")
     assert await plane.jobs.partial(heir.job) is None
-    assert await plane.claims.keep(heir, b"heir")
-    assert not await plane.claims.keep(zombie, b"zombie")
+    assert await plane.claims.save_partial(heir, b"heir")
+    assert not await plane.claims.save_partial(zombie, b"zombie")
     assert await plane.jobs.partial(heir.job) == b"heir"
     assert await plane.jobs.partial(zombie.job) is None, "that attempt is over"
 
 
 async def _expire(plane: Plane, _claim: Claim) -> None:
-    await eventually(plane.upkeep.reap_expired)
+    await eventually(plane.reap)
 
 
 async def _cancel(plane: Plane, claim: Claim) -> None:
@@ -71,18 +71,19 @@ ENDS: dict[str, Callable[[Plane, Claim], Awaitable[object]]] = {
 @pytest.mark.parametrize("end", ENDS)
 async def test_nothing_is_left_of_it_when_the_attempt_ends(plane: Plane, end: str) -> None:
     claim = await plane.claim(await plane.submit(), lease_s=0.2 if end == "expiry" else 30)
-    assert await plane.claims.keep(claim, b"partial")
+    assert await plane.claims.save_partial(claim, b"partial")
     await ENDS[end](plane, claim)
     assert await plane.rows(schema.partial_results) == []
-    assert not await plane.claims.keep(claim, b"late")
+    assert not await plane.claims.save_partial(claim, b"late")
     assert await plane.rows(schema.partial_results) == []
 
 
 @pytest.mark.parametrize("end", ["success", "restart", "delete"])
 async def test_nothing_is_left_either_of_what_is_kept_at_the_moment_of_the_end(plane: Plane, end: str) -> None:
     for _ in range(10):
-        claim = await plane.claim(await plane.submit())
-        await asyncio.gather(plane.claims.keep(claim, b"partial"), ENDS[end](plane, claim))
+        await plane.submit()
+        [claim] = await plane.claim_some(1)
+        await asyncio.gather(plane.claims.save_partial(claim, b"partial"), ENDS[end](plane, claim))
         assert await plane.rows(schema.partial_results) == []
 
 

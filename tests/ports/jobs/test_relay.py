@@ -7,10 +7,9 @@ import pytest
 from nats.js.errors import NotFoundError
 
 from atelier.events.v1 import events_pb2
-from atelier.jobs.v1 import job_pb2
 from atelier_jobs.domain.job import Failure
 from atelier_jobs.messaging.bus import Bus, Message
-from atelier_jobs.messaging.subjects import EVENTS_STREAM, JOBS_STREAM
+from atelier_jobs.messaging.subjects import EVENTS_STREAM
 from atelier_jobs.sql import schema
 from tests.ports.jobs.mesh import Process, open_process
 from tests.ports.jobs.plane import open_plane
@@ -41,17 +40,18 @@ async def test_what_is_committed_goes_out_at_once_under_its_id(database_url: str
     async with open_process(database_url, nats_server.url) as api, api.bus.subscribe("jobs.*", "events.>") as heard:
         await api.bus.connection_after(0)
         job = await api.plane.submit("a.da", traceparent="00-" + "ab" * 16 + "-" + "cd" * 8 + "-01")
-        messages: dict[str, Message] = {}
+        messages: list[Message] = []
         while len(messages) < 2:
             message = await heard.next(5)
             if message is not None:
-                messages[message.subject] = message
-        dispatch = job_pb2.Dispatch.FromString(messages["jobs.image"].data)
-        assert (dispatch.job_id, dispatch.generation) == (job.id, 1)
-        assert dispatch.traceparent.split("-")[1] == "ab" * 16
-        assert messages["jobs.image"].headers["Nats-Msg-Id"] == f"{job.id}:1"
-        event = events_pb2.Event.FromString(messages[f"events.a%2Eda.generation_progress.{job.id}"].data)
-        assert (event.job_id, event.seq) == (job.id, 1)
+                messages.append(message)
+        event, wake_up = messages
+        assert wake_up.subject == "jobs.image", "after the event"
+        assert event.subject == f"events.a%2Eda.generation_progress.{job.id}"
+        assert event.headers["Nats-Msg-Id"] == f"{job.id}:e1"
+        assert event.headers["traceparent"].split("-")[1] == "ab" * 16
+        told = events_pb2.Event.FromString(event.data)
+        assert (told.job_id, told.seq) == (job.id, 1)
         await eventually(lambda: _sent(api))
 
 
@@ -65,7 +65,6 @@ async def test_a_submit_is_recorded_while_the_broker_is_down_and_goes_out_when_i
         assert not api.bus.connected
         nats_server.start()
         await eventually(lambda: _sent(api))
-        assert await _count(api.bus, JOBS_STREAM) == 3
         assert await _count(api.bus, EVENTS_STREAM) == 3
 
 
@@ -81,7 +80,6 @@ async def test_everything_arrives_once_though_the_broker_is_killed_in_the_middle
             nats_server.start()
         jobs = await submitting
         await eventually(lambda: _sent(api), timeout_s=30)
-        assert await _count(api.bus, JOBS_STREAM) == len(jobs)
         assert await _count(api.bus, EVENTS_STREAM) == len(jobs)
 
 
@@ -100,38 +98,46 @@ async def test_two_relays_publish_nothing_twice_and_one_takes_over_what_the_othe
     ):
         await asyncio.gather(_submit_many(one, 20), _submit_many(two, 20))
         await eventually(lambda: _sent(one), timeout_s=15)
-        assert await _count(one.bus, JOBS_STREAM) == 60
         assert await _count(one.bus, EVENTS_STREAM) == 60
         assert job_ids
 
 
-async def test_a_broker_that_lost_its_disk_is_told_of_every_waiting_job_again(
-    sqlite_url: str, nats_server: NatsServer
-) -> None:
+async def test_a_broker_that_lost_its_disk_gets_its_stream_back(sqlite_url: str, nats_server: NatsServer) -> None:
     async with open_process(sqlite_url, nats_server.url) as api:
-        for _ in range(5):
-            await api.plane.submit()
+        await api.plane.submit()
         await eventually(lambda: _sent(api))
         nats_server.kill()
         nats_server.forget()
         nats_server.start()
         await eventually(lambda: api.bus.connections >= 2)
+        await api.plane.submit()
 
-        async def all_back() -> bool:
-            return await _sent(api) and await _count(api.bus, JOBS_STREAM) == 5
+        async def only_the_second() -> bool:
+            return await _count(api.bus, EVENTS_STREAM) == 1
 
-        await eventually(all_back)
+        await eventually(only_the_second)
 
 
-async def test_a_delayed_dispatch_goes_out_when_it_is_due(sqlite_url: str, nats_server: NatsServer) -> None:
-    async with open_process(sqlite_url, nats_server.url) as api:
+async def test_the_work_queue_of_former_releases_is_removed(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with Bus.open(nats_server.url, name="former") as former:
+        await former.connection_after(0)
+        await former.jetstream.add_stream(name="JOBS", subjects=["jobs.*"])
+        async with open_process(sqlite_url, nats_server.url) as api:
+            await api.plane.submit()
+            await eventually(lambda: _sent(api))
+            with pytest.raises(NotFoundError):
+                await former.jetstream.stream_info("JOBS")
+
+
+async def test_a_job_that_is_tried_again_wakes_workers_when_it_is_due(sqlite_url: str, nats_server: NatsServer) -> None:
+    async with open_process(sqlite_url, nats_server.url) as api, api.bus.subscribe("jobs.image") as heard:
+        await api.bus.connection_after(0)
         job = await api.plane.submit()
-        claim = await api.plane.claim(job)
-        await api.plane.claims.fail(claim, Failure("BROKEN", "It broke."), delay_s=0.4)
-        again = await api.plane.again(job)
-        await eventually(lambda: _sent(api))
-        row = next(r for r in await api.plane.rows(schema.outbox) if r["message_id"] == f"{job.id}:2")
-        assert 0.4 <= (row["sent_us"] - again.queue_us) / 1e6 < 3
+        while await heard.next(5) is None:
+            continue
+        await api.plane.claims.fail(await api.plane.claim(job), Failure("BROKEN", "It broke."), delay_s=0.4)
+        assert await heard.next(5) is not None
+        assert [claim.job.id for claim in await api.plane.claim_some(1)] == [job.id]
 
 
 async def test_files_of_an_ended_job_are_removed_by_the_process_that_can(
@@ -161,30 +167,14 @@ async def test_files_are_removed_once_more_later_and_then_no_more(sqlite_url: st
         assert [c.keep_epoch for c in api.cleanups] == [0, 0]
 
 
-async def test_a_full_queue_of_the_broker_keeps_dispatches_waiting_and_no_events(
-    sqlite_url: str, nats_server: NatsServer
-) -> None:
-    async with open_process(sqlite_url, nats_server.url, max_messages=2) as api:
-        for _ in range(5):
-            await api.plane.submit()
-
-        async def only_dispatches_wait() -> bool:
-            waiting = [row["topic"] for row in await api.plane.rows(schema.outbox) if row["sent_us"] is None]
-            return waiting == ["dispatch"] * 3
-
-        await eventually(only_dispatches_wait)
-        assert await _count(api.bus, EVENTS_STREAM) == 5
-        assert await _count(api.bus, JOBS_STREAM) == 2
-
-
 async def test_a_stream_that_somebody_removed_is_made_again(sqlite_url: str, nats_server: NatsServer) -> None:
     async with open_process(sqlite_url, nats_server.url) as api:
         await api.plane.submit()
         await eventually(lambda: _sent(api))
-        await api.bus.jetstream.delete_stream(JOBS_STREAM)
+        await api.bus.jetstream.delete_stream(EVENTS_STREAM)
         await api.plane.submit()
 
-        async def both_are_back() -> bool:
-            return await _count(api.bus, JOBS_STREAM) == 2
+        async def is_back() -> bool:
+            return await _count(api.bus, EVENTS_STREAM) == 1
 
-        await eventually(both_are_back)
+        await eventually(is_back)

@@ -8,10 +8,10 @@ from atelier_jobs.domain.outbox import Topic
 from atelier_jobs.domain.outcome import Outcome, TransactionHook
 from atelier_jobs.domain.states import State
 from atelier_jobs.sql import schema
-from atelier_jobs.sql.claims import SqlClaims
+from atelier_jobs.sql.claims import SqlClaimStore
 from atelier_jobs.sql.database import Transaction
 from atelier_jobs.sql.history import read_history
-from tests.ports.jobs.plane import Plane, open_plane
+from tests.ports.jobs.plane import Plane
 from tests.support.wait import eventually
 
 BROKEN = Failure("BROKEN", "It broke.")
@@ -19,8 +19,8 @@ BROKEN = Failure("BROKEN", "It broke.")
 
 async def test_eight_claims_at_the_same_time_have_one_winner(plane: Plane) -> None:
     job = await plane.submit()
-    claims = await asyncio.gather(*(plane.claims.claim(job.id, 1, f"w{n}", 30) for n in range(8)))
-    [won] = [claim for claim in claims if claim is not None]
+    claims = await asyncio.gather(*(plane.claim_some(1, worker=f"w{n}") for n in range(8)))
+    [won] = [claim for some in claims for claim in some]
     now = await plane.again(job)
     assert (now.state, now.epoch, now.attempt, now.worker) == (State.RUNNING, 1, 1, won.job.worker)
     assert await plane.states(job) == [State.QUEUED, State.RUNNING]
@@ -39,11 +39,17 @@ async def test_a_lease_runs_by_the_databases_own_clock(plane: Plane) -> None:
     assert (await plane.again(claim.job)).step == 3
 
 
-async def test_a_dispatch_of_an_older_generation_claims_nothing(plane: Plane) -> None:
+async def test_a_job_that_was_given_back_is_claimed_again_when_its_delay_is_over(plane: Plane) -> None:
     claim = await plane.claim(await plane.submit())
-    assert await plane.claims.release(claim)
-    assert await plane.claims.claim(claim.job.id, 1, "w2", 30) is None
-    assert await plane.claims.claim(claim.job.id, 2, "w2", 30) is not None
+    assert await plane.claims.release(claim, delay_s=0.3)
+    assert not await plane.claim_some(1)
+
+    async def claimed() -> bool:
+        return bool(await plane.claim_some(1))
+
+    await eventually(claimed)
+    again = await plane.again(claim.job)
+    assert (again.epoch, again.start_us - again.queue_us) > (1, 0)
 
 
 async def test_a_success_is_recorded_once_and_saying_it_again_is_no_second_one(plane: Plane) -> None:
@@ -65,8 +71,8 @@ async def test_what_belongs_to_a_success_is_written_with_it_and_not_for_a_zombie
 
         return mark
 
-    claims = SqlClaims(plane.database, marking)
-    await eventually(plane.upkeep.reap_expired)
+    claims = SqlClaimStore(plane.database, marking)
+    await eventually(plane.reap)
     assert not await claims.complete(zombie, Outcome(b"late", "late"))
     assert "cleanup" not in [topic for topic, _ in await plane.outbox_messages()]
     holder = await plane.claim(await plane.again(zombie.job))
@@ -76,9 +82,9 @@ async def test_what_belongs_to_a_success_is_written_with_it_and_not_for_a_zombie
 
 async def test_an_expired_lease_is_queued_again_and_the_zombie_writes_nothing(plane: Plane) -> None:
     zombie = await plane.claim(await plane.submit(), lease_s=0.05)
-    await eventually(plane.upkeep.reap_expired)
+    await eventually(plane.reap)
     queued = await plane.again(zombie.job)
-    assert (queued.state, queued.faults, queued.generation) == (State.QUEUED, 1, 2)
+    assert (queued.state, queued.faults) == (State.QUEUED, 1)
     heir = await plane.claim(queued, worker="w2")
     assert not (await plane.claims.renew(zombie)).mine
     assert not await plane.claims.complete(zombie, Outcome(b"zombie"))
@@ -94,7 +100,7 @@ async def test_an_expired_lease_is_queued_again_and_the_zombie_writes_nothing(pl
 async def test_an_expired_lease_of_a_job_that_is_being_canceled_ends_it(plane: Plane) -> None:
     claim = await plane.claim(await plane.submit(), lease_s=0.05)
     await plane.jobs.cancel("ada", claim.job.id)
-    await eventually(plane.upkeep.reap_expired)
+    await eventually(plane.reap)
     assert (await plane.again(claim.job)).state is State.CANCELED
 
 
@@ -114,7 +120,7 @@ async def test_two_reconcilers_at_once_reap_a_job_once(plane: Plane) -> None:
 
 async def test_a_job_fails_after_its_last_attempt_and_leaves_a_dead_letter(plane: Plane) -> None:
     job = await plane.submit(max_attempts=2)
-    assert await plane.claims.fail(await plane.claim(job), BROKEN)
+    assert await plane.claims.fail(await plane.claim(job), BROKEN, delay_s=0)
     job = await plane.again(job)
     assert (job.state, job.faults) == (State.QUEUED, 1)
     assert await plane.claims.fail(await plane.claim(job), BROKEN)
@@ -138,7 +144,7 @@ async def test_faults_of_the_infrastructure_consume_no_attempt(plane: Plane) -> 
     for number in range(1, 6):
         claim = await plane.claim(await plane.again(job))
         assert claim.job.attempt == number
-        assert await plane.claims.release(claim, delay_s=60)
+        assert await plane.claims.release(claim)
     job = await plane.again(job)
     assert (job.state, job.faults) == (State.QUEUED, 0)
     assert await plane.claims.complete(await plane.claim(job), Outcome(b"at last"))
@@ -150,11 +156,10 @@ async def test_the_delay_before_the_next_attempt_doubles(plane: Plane) -> None:
     for _ in range(3):
         claim = await plane.claim(await plane.again(job))
         await plane.claims.fail(claim, BROKEN, delay_s=10)
-        row = (await plane.rows(schema.outbox))[-1]
-        assert row["topic"] == "dispatch"
-        delays.append(round((row["due_us"] - (await plane.again(job)).queue_us) / 1e6))
+        job = await plane.again(job)
+        delays.append(round((job.due_us - job.queue_us) / 1e6))
+        await plane.make_due(job)
     assert delays == [10, 20, 40]
-    assert ("dispatch", f"{job.id}:4") in await plane.outbox_messages()
 
 
 async def test_a_failure_that_meets_a_cancel_is_a_stop(plane: Plane) -> None:
@@ -181,31 +186,16 @@ async def test_cancel_against_success_has_one_winner_and_one_end(plane: Plane) -
         assert sum(state.terminal for state in await plane.states(claim.job)) == 1
 
 
-async def test_a_job_that_nobody_took_is_dispatched_again_less_and_less_often(database_url: str) -> None:
-    async with open_plane(database_url, stale_after_s=0.05) as plane:
-        job = await plane.submit()
-        await eventually(plane.upkeep.redispatch_stale)
-        await eventually(plane.upkeep.redispatch_stale)
-        [row] = await plane.rows(schema.jobs)
-        assert row["redispatches"] == 2
-        assert row["generation"] == 1
-        dispatches = [name for topic, name in await plane.outbox_messages() if topic == "dispatch"]
-        assert dispatches == [f"{job.id}:1"] * 3
-        due = [row["due_us"] for row in await plane.rows(schema.outbox) if row["topic"] == "dispatch"]
-        assert row["redispatch_us"] - due[-1] == 4 * 50_000
-        assert await plane.states(job) == [State.QUEUED]
-
-
 async def test_old_keys_and_sent_rows_are_purged_and_young_ones_stay(plane: Plane) -> None:
     job = await plane.submit(idempotency_key="key", request_hash=b"1")
     rows = (await plane.outbox.pending([Topic.EVENT], 10)).rows
     await plane.outbox.mark_sent([row.id for row in rows])
     await plane.upkeep.purge(sent_after_s=60, keys_after_s=60)
     assert await plane.jobs.repeat_of("ada", "key", b"1") == job
-    assert len(await plane.rows(schema.outbox)) == 2
+    assert len(await plane.rows(schema.outbox)) == 1
     await plane.upkeep.purge(sent_after_s=-1, keys_after_s=-1)
     assert await plane.jobs.repeat_of("ada", "key", b"1") is None
-    assert [row["topic"] for row in await plane.rows(schema.outbox)] == ["dispatch"]
+    assert not await plane.rows(schema.outbox)
 
 
 async def test_files_are_removed_but_for_the_epoch_that_won(plane: Plane) -> None:

@@ -50,7 +50,7 @@ async def running_events(nats: NatsServer, folder: Path, **settings: Any) -> Asy
     chosen = EventsSettings(nats_url=nats.url, state_dir=str(folder), shutdown_grace_s=0.2, **settings)
     async with Bus.open(nats.url, name="test") as bus, serve(chosen, signer.jwks) as running:
         await bus.connection_after(0)
-        await Streams(()).ensure(bus)
+        await Streams().ensure(bus)
         # A small window: who does not read stops the sender soon.
         options = [("grpc.http2.lookahead_bytes", 65_536), ("grpc.http2.bdp_probe", 0)]
         async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}", options=options) as channel:

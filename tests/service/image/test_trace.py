@@ -30,7 +30,7 @@ async def test_a_request_is_one_trace_through_all_parts(mesh: ImageMesh, spans: 
 
     steps = spans_named("denoise.step")
     assert [span.attributes["step"] for span in steps if span.attributes] == [1, 2]
-    submit = ["job.publish", "job.submit", "atelier.image.v1.ImageService/GenerateImage"]
+    submit = ["job.submit", "atelier.image.v1.ImageService/GenerateImage"]
     for step in steps:
         ancestors = lineage(step)
         assert ancestors[:3] == ["denoise.step", "image.generate", "job.attempt"]

@@ -311,7 +311,7 @@ async def test_a_video_is_one_trace_through_all_parts(mesh: VideoMesh, spans: In
             names.append(span.name)
         return names
 
-    attempt = ["job.attempt", "job.publish", "job.submit", "atelier.video.v1.VideoService/GenerateVideo"]
+    attempt = ["job.attempt", "job.submit", "atelier.video.v1.VideoService/GenerateVideo"]
     assert lineages("denoise.step") == [["denoise.step", "video.generate", *attempt]] * 2
     assert ["video.encode", "video.generate", *attempt] in lineages("video.encode")
     stored = [names for names in lineages("atelier.storage.v1.StorageService/CreateAsset") if "video.store" in names]

@@ -18,7 +18,7 @@ from tests.unit.models.cards import DEMO
 PARAMETERS = resolve(AskedImage(prompt="a cat", metadata={"a": "b"}), DEMO, lambda: 7)
 QUEUED = Job(
     id="0197", owner="ada", kind="image", state=State.QUEUED, revision=1, spec=PARAMETERS.to_bytes(), result=None,
-    failure=None, attempt=0, faults=0, max_attempts=3, epoch=0, generation=1, worker="", lease_until_us=0, step=0,
+    failure=None, attempt=0, faults=0, max_attempts=3, epoch=0, worker="", lease_until_us=0, step=0,
     steps=0, seq=1, traceparent=f"00-{'a' * 32}-{'b' * 16}-01", cached=False, create_us=1_000_000, queue_us=1_000_000,
     start_us=0, finish_us=0,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from atelier.jobs.v1 import job_pb2
 from atelier_jobs.domain import transitions
+from atelier_jobs.domain.claim_order import Place
 from atelier_jobs.domain.history import History, check
 from atelier_jobs.domain.job import EventRecord, Failure, Job
 from atelier_jobs.domain.states import LEGAL, TERMINAL, IllegalMoveError, Move, State, after, follows
@@ -16,7 +17,7 @@ from atelier_jobs.domain.transitions import Change
 
 NEW = Job(
     id="job", owner="ada", kind="image", state=State.QUEUED, revision=1, spec=b"", result=None, failure=None, attempt=0,
-    faults=0, max_attempts=3, epoch=0, generation=1, worker="", lease_until_us=0, step=0, steps=0, seq=1,
+    faults=0, max_attempts=3, epoch=0, worker="", lease_until_us=0, step=0, steps=0, seq=1,
     traceparent="", cached=False, create_us=1, queue_us=1, start_us=0, finish_us=0,
 )  # fmt: skip
 
@@ -58,10 +59,10 @@ class Walk(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.now += seconds * 1_000_000
 
-    @rule(generation=st.integers(0, 1))
-    def a_worker_claims(self, generation: int) -> None:
+    @rule()
+    def a_worker_claims(self) -> None:
         before = self.job.epoch
-        self._apply(transitions.claim(self.job, self.job.generation - generation, "w", self.now, 15_000_000))
+        self._apply(transitions.claim(self.job, "w", self.now, 15_000_000))
         if self.job.epoch != before:
             assert self.job.epoch not in self.epochs
             self.epochs.add(self.job.epoch)
@@ -90,7 +91,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(result=st.none() | st.just(b"cached"))
     def the_owner_makes_it_anew(self, result: bytes | None) -> None:
-        self._apply(transitions.restart(self.job, b"spec", "", self.now, result))
+        self._apply(transitions.restart(self.job, b"spec", "", self.now, result, cost=2.0, affinity="", at=Place(5, 7)))
 
     @invariant()
     def its_history_is_good_but_for_not_having_ended(self) -> None:
@@ -116,10 +117,25 @@ TestWalk.settings = settings(max_examples=60, stateful_step_count=25, deadline=N
 
 
 def test_a_lease_that_still_runs_is_left_alone() -> None:
-    change = transitions.claim(NEW, 1, "w", 1000, 500)
+    change = transitions.claim(NEW, "w", 1000, 500)
     assert change is not None
     assert transitions.expire(change.job, 1400, delay_us=1) is None
     assert transitions.expire(replace(change.job, lease_until_us=1000), 1400, delay_us=1) is not None
+
+
+def test_a_job_that_is_not_due_yet_is_not_claimed() -> None:
+    assert transitions.claim(replace(NEW, due_us=1001), "w", 1000, 500) is None
+    assert transitions.claim(replace(NEW, due_us=1000), "w", 1000, 500) is not None
+
+
+def test_a_job_that_changes_in_place_keeps_its_place_and_one_that_is_made_anew_takes_another() -> None:
+    queued = replace(NEW, virtual_start=3.0, virtual_finish=4.0)
+    at = Place(7.0, 9.0)
+    in_place = transitions.restart(queued, b"new", "", 9, None, cost=2.0, affinity="m", at=at).job
+    assert (in_place.virtual_start, in_place.virtual_finish, in_place.affinity) == (3.0, 5.0, "m")
+    ended = replace(queued, state=State.FAILED)
+    anew = transitions.restart(ended, b"new", "", 9, None, cost=2.0, affinity="m", at=at).job
+    assert (anew.virtual_start, anew.virtual_finish) == (7.0, 9.0)
 
 
 def test_the_delay_doubles_and_is_bounded() -> None:
@@ -127,5 +143,5 @@ def test_the_delay_doubles_and_is_bounded() -> None:
     delays = []
     for faults in (0, 1, 2, 50):
         change = transitions.fail(replace(job, faults=faults), Failure("A", "a"), 5, retryable=True, delay_us=1_000_000)
-        delays.append(change.dispatch_delay_us)
+        delays.append(change.job.due_us - 5)
     assert delays == [1_000_000, 2_000_000, 4_000_000, transitions.MAX_DELAY_US]

@@ -11,7 +11,7 @@ def test_an_owner_with_dots_is_one_token() -> None:
     assert subjects.live("ada.l", "id") == "live.ada%2El.id"
     assert subjects.event("ada", "generation.progress", "id") == "events.ada.generation_progress.id"
     assert subjects.event(subjects.EVERYBODY, "model.status", "") == "events._all.model_status._"
-    assert subjects.dispatch("image") == "jobs.image"
+    assert subjects.work("image") == "jobs.image"
 
 
 @given(st.text(alphabet=st.characters(codec="ascii"), min_size=1))

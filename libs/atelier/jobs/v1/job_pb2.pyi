@@ -5,7 +5,6 @@ What every job has in common, whatever it makes."""
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -131,42 +130,6 @@ class Failure(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Failure: _TypeAlias = Failure  # noqa: Y015
-
-@_typing.final
-class Dispatch(_message.Message):
-    """What a dispatch message on the work queue carries. The job itself is read from SQL when it is claimed."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    JOB_ID_FIELD_NUMBER: _builtins.int
-    GENERATION_FIELD_NUMBER: _builtins.int
-    TRACEPARENT_FIELD_NUMBER: _builtins.int
-    PUBLISH_TIME_FIELD_NUMBER: _builtins.int
-    job_id: _builtins.str
-    """The job."""
-    generation: _builtins.int
-    """The dispatch generation: a redelivery of an older generation is dropped."""
-    traceparent: _builtins.str
-    """W3C traceparent of the span that published it."""
-    @_builtins.property
-    def publish_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was published."""
-
-    def __init__(
-        self,
-        *,
-        job_id: _builtins.str = ...,
-        generation: _builtins.int = ...,
-        traceparent: _builtins.str = ...,
-        publish_time: _timestamp_pb2.Timestamp | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["publish_time", b"publish_time"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "job_id", b"job_id", "publish_time", b"publish_time", "traceparent", b"traceparent"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Dispatch: _TypeAlias = Dispatch  # noqa: Y015
 
 @_typing.final
 class ModelCommand(_message.Message):

@@ -1,0 +1,151 @@
+"""Admission of new jobs: their place in the queue, and limits that are exact without a lock for everybody."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Float, Integer, bindparam, func, literal, select, text
+
+from atelier_jobs.domain.claim_order import Place, Priority, place
+from atelier_jobs.domain.store import Limits
+from atelier_jobs.sql import schema
+from atelier_jobs.sql.clock import now_us
+from atelier_jobs.sql.database import Transaction
+from atelier_service.errors import ResourceExhaustedError
+
+# Farther from a limit than what may be in flight at once, nobody counts under a lock. Of one owner: the transactions
+# that are open, at most 16 in each process. Of the whole queue, whose count may be a second old: a second's submits.
+OWNER_MARGIN = 100
+QUEUE_MARGIN = 2_000
+COUNT_AGE_S = 1.0
+
+_jobs = schema.jobs.c
+
+
+def _count(*where: ColumnElement[Any], limit: str) -> ColumnElement[int]:
+    some = select(literal(1)).select_from(schema.jobs).where(*where).limit(bindparam(limit, type_=Integer)).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+_OWNERS = (_jobs.owner == bindparam("owner"), _jobs.kind == bindparam("kind"), schema.LIVE)
+_LIVE = _count(*_OWNERS, limit="max_live")
+_QUEUED = _count(_jobs.kind == bindparam("kind"), schema.WAITING, limit="max_queued")
+_LATEST_FINISH = (
+    select(_jobs.virtual_finish)
+    .where(*_OWNERS, _jobs.priority == bindparam("priority"))
+    .order_by(_jobs.virtual_finish.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_VIRTUAL_TIME = (
+    select(_jobs.virtual_start)
+    .where(_jobs.kind == bindparam("kind"), schema.STARTED)
+    .order_by(_jobs.virtual_start.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+
+# Built once: they run with every submit.
+_STANDING = select(
+    now_us().label("now_us"),
+    _LIVE.label("live"),
+    func.coalesce(_VIRTUAL_TIME, literal(0.0, Float)).label("virtual_time"),
+    func.coalesce(_LATEST_FINISH, literal(0.0, Float)).label("latest_finish"),
+)
+_COUNT_LIVE = select(_LIVE)
+_COUNT_QUEUED = select(_QUEUED)
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+
+
+@dataclass(slots=True)
+class _Count:
+    """Jobs that wait: as counted, and those that this process has submitted since."""
+
+    jobs: int
+    until_s: float
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How an owner and a queue stand at a submit; counts near a limit are exact until the transaction ends."""
+
+    now_us: int
+    live: int
+    queued: int
+    virtual_time: float
+    latest_finish: float
+    limits: Limits
+
+    def place(self, cost: float) -> Place:
+        """Where a new job of this owner stands in the queue."""
+        return place(virtual_time=self.virtual_time, latest_finish=self.latest_finish, cost=cost)
+
+    def check(self, *, already_live: bool = False) -> None:
+        """Raises ResourceExhaustedError when one more is too many; one that is `already_live` is none more of its
+        owner's."""
+        limits = self.limits
+        if limits.max_live_per_owner and not already_live and self.live >= limits.max_live_per_owner:
+            raise ResourceExhaustedError(
+                "QUOTA_EXCEEDED",
+                f"You have {limits.max_live_per_owner} unfinished jobs, which is as many as you may have.",
+                metadata={"limit": str(limits.max_live_per_owner)},
+                retry_after_s=limits.retry_after_s,
+            )
+        if limits.max_queued and self.queued >= limits.max_queued:
+            raise ResourceExhaustedError(
+                "QUEUE_FULL",
+                "The queue is full.",
+                metadata={"limit": str(limits.max_queued)},
+                retry_after_s=limits.retry_after_s,
+            )
+
+
+class Admission:
+    """Reads standings; one object a process, for it remembers how long the queues were."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, _Count] = {}
+
+    async def standing(
+        self, transaction: Transaction, owner: str, kind: str, priority: Priority, limits: Limits
+    ) -> Standing:
+        """The standing of `owner` in the queue of `kind`, in one statement while both are far from their limits.
+
+        Near a limit it waits until no other transaction counts for it: take it before you lock a job's row.
+        """
+        values: dict[str, str | int] = {
+            "owner": owner, "kind": kind, "priority": int(priority), "max_live": limits.max_live_per_owner,
+            "max_queued": limits.max_queued,
+        }  # fmt: skip
+        row = (await transaction.connection.execute(_STANDING, values)).mappings().one()
+        live = row["live"]
+        if limits.max_live_per_owner and live + OWNER_MARGIN >= limits.max_live_per_owner:
+            await self._lock(transaction, f"atelier.jobs.{kind}/{owner}")
+            live = (await transaction.connection.execute(_COUNT_LIVE, values)).scalar_one()
+        queued = 0
+        if limits.max_queued:
+            queued = await self._queued(transaction, kind, limits, values)
+        return Standing(
+            now_us=row["now_us"], live=live, queued=queued, virtual_time=row["virtual_time"],
+            latest_finish=row["latest_finish"], limits=limits,
+        )  # fmt: skip
+
+    async def _queued(self, transaction: Transaction, kind: str, limits: Limits, values: dict[str, str | int]) -> int:
+        now_s = asyncio.get_running_loop().time()
+        count = self._counts.get(kind)
+        if count is None or now_s > count.until_s:
+            count = self._counts[kind] = _Count(limits.max_queued if count is None else count.jobs + count.since, now_s)
+            count.until_s = now_s + COUNT_AGE_S
+            count.jobs = (await transaction.connection.execute(_COUNT_QUEUED, values)).scalar_one()
+        count.since += 1
+        if count.jobs + count.since + QUEUE_MARGIN < limits.max_queued:
+            return count.jobs
+        await self._lock(transaction, f"atelier.jobs.{kind}")
+        exact: int = (await transaction.connection.execute(_COUNT_QUEUED, values)).scalar_one()
+        return exact
+
+    async def _lock(self, transaction: Transaction, name: str) -> None:
+        """One at a time counts, so that the last free place is given once. SQLite has one writer anyway."""
+        if transaction.connection.dialect.name == "postgresql":
+            await transaction.connection.execute(_LOCK, {"name": name})
