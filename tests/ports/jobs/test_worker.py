@@ -245,3 +245,52 @@ async def test_a_handler_that_stops_unasked_has_failed(sqlite_url: str, nats_ser
     async with open_process(sqlite_url, nats_server.url) as api, open_worker(api, stops):
         [ended] = await _ends(api, await api.plane.submit(max_attempts=1))
         assert ended.state is State.FAILED
+
+
+async def test_a_broker_that_is_unavailable_delays_work_and_does_not_stop_it(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
+    nats_server.kill()
+    async with (
+        open_process(sqlite_url, nats_server.url, origin="api") as api,
+        open_process(sqlite_url, nats_server.url, origin="worker", reconciles=False) as process,
+        open_worker(process, poll_s=0.2),
+    ):
+        ended = await _ends(api, *[await api.plane.submit() for _ in range(3)])
+        assert {job.state for job in ended} == {State.SUCCEEDED}
+        assert not api.bus.connected
+
+
+async def test_a_worker_of_another_process_is_woken_and_does_not_wait_until_it_looks_by_itself(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
+    async with (
+        open_process(sqlite_url, nats_server.url, origin="api") as api,
+        open_process(sqlite_url, nats_server.url, origin="worker", reconciles=False) as process,
+        open_worker(process, poll_s=300),
+    ):
+        await process.bus.connection_after(0)
+        await api.bus.connection_after(0)
+        for _ in range(3):
+            await _ends(api, await api.plane.submit(), timeout_s=10)
+
+
+async def test_a_worker_holds_as_many_jobs_as_its_capacity_says(sqlite_url: str, nats_server: NatsServer) -> None:
+    may_end = asyncio.Event()
+
+    async def ends_when_told(job: Job, attempt: Attempt) -> bytes:
+        await may_end.wait()
+        return await make_result(job, attempt)
+
+    async with (
+        open_process(sqlite_url, nats_server.url) as api,
+        open_worker(api, ends_when_told, capacity=5) as (
+            worker,
+            _,
+        ),
+    ):
+        jobs = [await api.plane.submit() for _ in range(7)]
+        await eventually(lambda: len(worker.running_job_ids) == 5)
+        assert (await api.plane.jobs.queue_counts("image")).queued == 2
+        may_end.set()
+        await _ends(api, *jobs)
