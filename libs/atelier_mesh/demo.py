@@ -1,42 +1,84 @@
-"""What a fresh mesh shows of itself: a picture and a clip of the models that ship."""
+"""The demonstration: a picture and a clip of the models that ship, through the client library."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
+from atelier_client import AsyncClient, AsyncImage, AsyncVideo, AtelierApiError, RetryPolicy
 from atelier_mesh.address import Address
-from atelier_mesh.door import Door
 
-PICTURE = {"prompt": "a red circle on a blue background", "seed": 1}
-CLIP = {"prompt": "a red ball moving right on a white background", "seed": 1}
-# Seconds. A picture takes one, a clip up to half a minute on two cores; others may stand in the queue before them.
+PICTURE = "a red circle on a blue background"
+CLIP = "a red ball moving right on a white background"
+_SEED = 1
+# Seconds. A picture takes one, a clip up to half a minute on two cores; other jobs may be queued before them.
 _PICTURE_S = 90.0
 _CLIP_S = 300.0
+# A mesh that is busy for longer is reported at once.
+_RETRY = RetryPolicy(attempts=3, longest_wait_s=5.0)
+
+J = TypeVar("J", AsyncImage, AsyncVideo)
 
 
-async def make_picture(address: Address, target: Path) -> str:
-    """Makes it, writes it to `target` and answers the trace of its making. Raises NotMadeError, OSError."""
-    async with Door.open(address) as door:
-        image = await door.make("/api/v1/images/generate", PICTURE, _PICTURE_S)
-        await door.save(image["links"]["content"], target)
-    trace_id: str = image["trace_id"]
-    return trace_id
+class NotMadeError(Exception):
+    """The mesh did not make a picture or clip; the message says why."""
+
+
+async def make_picture(address: Address, target: Path, prompt: str = PICTURE, timeout_s: float = _PICTURE_S) -> str:
+    """Makes a picture and writes it to `target`, whose folder is created.
+
+    Returns:
+        The trace id of the request.
+
+    Raises:
+        NotMadeError: The picture failed or did not end within `timeout_s` seconds; an accepted job goes on then.
+        OSError: `target` cannot be written.
+    """
+    async with AsyncClient(address.url, address.api_key, retry=_RETRY) as client:
+        image = await _end(client.generate(prompt, wait=False, seed=_SEED), timeout_s)
+        await _save(image.save, target)
+    return image.trace_id
 
 
 async def make_clip(address: Address, target: Path, sheet: Path) -> str:
-    """The same for a clip; its contact sheet is written to `sheet`."""
-    async with Door.open(address) as door:
-        video = await door.make("/api/v1/videos/generate", CLIP, _CLIP_S)
-        await door.save(video["links"]["content"], target)
-        await door.save(f"{video['links']['content']}?role=CONTACT_SHEET", sheet)
-    trace_id: str = video["trace_id"]
-    return trace_id
+    """Makes a clip and writes it to `target`, its contact sheet to `sheet`. Returns and raises as `make_picture`."""
+    async with AsyncClient(address.url, address.api_key, retry=_RETRY) as client:
+        video = await _end(client.generate_video(CLIP, wait=False, seed=_SEED), _CLIP_S)
+        await _save(video.save, target)
+        await _save(video.save, sheet, "CONTACT_SHEET")
+    return video.trace_id
 
 
 async def make_demo(address: Address, folder: Path, tell: Callable[[str], None]) -> dict[str, str]:
-    """Makes both; answers where they lie, by what they are. Raises NotMadeError, OSError."""
+    """Makes a picture and a clip below `folder`; `tell` gets the progress. Returns the path of each file by its name.
+
+    Raises NotMadeError, OSError.
+    """
     picture, clip, sheet = folder / "picture.png", folder / "clip.mp4", folder / "clip-sheet.jpg"
-    tell(f'Making a picture, "{PICTURE["prompt"]}" ...')
+    tell(f'Making a picture, "{PICTURE}" ...')
     await make_picture(address, picture)
-    tell(f'Making a clip, "{CLIP["prompt"]}"; it may take half a minute ...')
+    tell(f'Making a clip, "{CLIP}"; it may take half a minute ...')
     await make_clip(address, clip, sheet)
     return {"Picture": str(picture), "Clip": str(clip), "Contact sheet": str(sheet)}
+
+
+async def _end(submit: Awaitable[J], timeout_s: float) -> J:
+    """Waits for the end of a job. Raises NotMadeError unless it has SUCCEEDED within `timeout_s` seconds."""
+    job: J | None = None
+    try:
+        async with asyncio.timeout(timeout_s):
+            job = await submit
+            return await job.wait()
+    except TimeoutError:
+        state = f"it is {job.state}" if job else "there is no response"
+        raise NotMadeError(f"{state} after {timeout_s:g} s; does a worker for it run? its log may say more") from None
+    except AtelierApiError as error:
+        raise NotMadeError(str(error)) from error
+
+
+async def _save(save: Callable[..., Awaitable[Any]], target: Path, *what: str) -> None:
+    await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+    try:
+        await save(target, *what)
+    except AtelierApiError as error:
+        raise NotMadeError(str(error)) from error

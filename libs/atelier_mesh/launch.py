@@ -7,8 +7,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 
 from atelier_mesh.address import Address, UnknownAddressError
-from atelier_mesh.demo import make_demo, make_picture
-from atelier_mesh.door import NotMadeError
+from atelier_mesh.demo import NotMadeError, make_demo, make_picture
 from atelier_mesh.mesh import address_file, running_mesh
 from atelier_mesh.ports import PortInUseError
 from atelier_mesh.settings import MeshSettings

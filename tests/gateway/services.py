@@ -72,9 +72,9 @@ class Images(image_pb2_grpc.ImageServiceServicer):
         if request.parameters.prompt == "bug":
             raise RuntimeError("a secret of the service")
         await set_http(context, 202, location="/api/v1/images/1")
-        watched = "quiet" if request.parameters.prompt == "quiet" else "1"
-        links = image_pb2.ImageLinks(self="/api/v1/images/1", events=f"/api/v1/images/{watched}/events")
-        return image_pb2.Image(id="1", state=job_pb2.QUEUED, parameters=request.parameters, links=links)
+        image_id = "quiet" if request.parameters.prompt == "quiet" else "1"
+        links = image_pb2.ImageLinks(self=f"/api/v1/images/{image_id}", events=f"/api/v1/images/{image_id}/events")
+        return image_pb2.Image(id=image_id, state=job_pb2.QUEUED, parameters=request.parameters, links=links)
 
     async def ListImages(self, request: image_pb2.ListImagesRequest, context: Context) -> image_pb2.ListImagesResponse:
         self._remember(context)
@@ -204,7 +204,12 @@ class Videos(video_pb2_grpc.VideoServiceServicer):
 
     async def GetVideo(self, request: video_pb2.GetVideoRequest, context: Context) -> video_pb2.Video:
         await self._wait_if(request.id == "slow")
-        return video_pb2.Video(id=request.id, state=job_pb2.SUCCEEDED, links=_video_links(request.id))
+        outputs = [
+            video_pb2.VideoOutput(role=role, size_bytes=len(CONTENT))
+            for role in (video_pb2.CLIP, video_pb2.CONTACT_SHEET)
+        ]
+        links = _video_links(request.id)
+        return video_pb2.Video(id=request.id, state=job_pb2.SUCCEEDED, links=links, outputs=outputs)
 
     async def GetVideoContent(
         self, request: video_pb2.GetVideoContentRequest, context: Context
