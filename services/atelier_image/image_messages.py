@@ -5,7 +5,7 @@ from typing import cast, get_args
 from atelier.image.v1 import image_pb2
 from atelier.type.v1 import type_pb2
 from atelier_artifacts.api.job_files import file_fields
-from atelier_drawing.api.messages import asked_fields, defaults_fields, optional, parameters_fields, tokens_fields
+from atelier_drawing.api.messages import read_parameters, token_count, write_defaults, write_parameters
 from atelier_drawing.domain.result import result_from
 from atelier_image.domain.parameters import AskedImage, FormatName, ImageParameters
 from atelier_image.domain.result import Picture
@@ -29,30 +29,35 @@ def content_paths(job: Job) -> list[str]:
 
 
 def asked_from(message: image_pb2.GenerationParameters) -> AskedImage:
-    """The request as it was sent."""
-    return AskedImage(
-        **asked_fields(message), count=optional(message, "count"), output_format=_format_name(message.output_format)
+    """Reads the parameters as the caller sent them."""
+    asked = AskedImage(
+        prompt=message.prompt,
+        count=message.count if message.HasField("count") else None,
+        output_format=_format_name(message.output_format),
     )
+    return read_parameters(message, asked)
 
 
 def parameters_message(parameters: ImageParameters) -> image_pb2.GenerationParameters:
-    """Resolved parameters; sent again, they ask for the same."""
-    return image_pb2.GenerationParameters(
-        **parameters_fields(parameters),
-        count=parameters.count,
-        output_format=type_pb2.PictureFormat.Value(parameters.output_format),
+    """Writes resolved parameters; sent again, they ask for the same image."""
+    message = image_pb2.GenerationParameters(
+        count=parameters.request.count, output_format=type_pb2.PictureFormat.Value(parameters.output_format)
     )
+    write_parameters(message, parameters)
+    return message
 
 
 def image_message(job: Job) -> image_pb2.Image:
     """A job as the image that it makes."""
     result = result_from(job.result, Picture) if job.result is not None else None
+    tokens = result.tokens if result else None
     path = image_path(job.id)
     image = image_pb2.Image(
         **job_fields(job),
         parameters=parameters_message(ImageParameters.from_bytes(job.spec)),
         model_revision=result.model_revision if result else "",
-        **tokens_fields(result.tokens if result else None),
+        prompt_tokens=token_count(tokens.prompt) if tokens else None,
+        negative_prompt_tokens=token_count(tokens.negative_prompt) if tokens else None,
         progress=progress_message(job),
         links=image_pb2.ImageLinks(
             self=path, events=f"{path}/events", content=f"{path}/content", cancel=f"{path}/cancel"
@@ -66,9 +71,8 @@ def image_message(job: Job) -> image_pb2.Image:
 
 def model_message(model: ModelView) -> image_pb2.Model:
     """A model that draws pictures."""
-    defaults = image_pb2.GenerationParameters(
-        **defaults_fields(model.card.id, model.card.defaults), count=1, output_format=type_pb2.PNG
-    )
+    defaults = image_pb2.GenerationParameters(count=1, output_format=type_pb2.PNG)
+    write_defaults(defaults, model.card.id, model.card.defaults)
     return image_pb2.Model(**model_fields(model), defaults=defaults)
 
 

@@ -95,8 +95,8 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
             video_pb2.VideoFrame(
                 index=index,
                 time_s=index / parameters.drawn_rate_hz,
-                width_px=parameters.width_px,
-                height_px=parameters.height_px,
+                width_px=parameters.request.width_px,
+                height_px=parameters.request.height_px,
                 content_url=frame_path(request.id, index),
             )
             for index in range(first, end)

@@ -5,7 +5,7 @@ from functools import lru_cache
 from atelier.jobs.v1 import job_pb2
 from atelier.video.v1 import video_pb2
 from atelier_artifacts.api.job_files import file_fields
-from atelier_drawing.api.messages import asked_fields, defaults_fields, optional, parameters_fields, tokens_fields
+from atelier_drawing.api.messages import read_parameters, token_count, write_defaults, write_parameters
 from atelier_drawing.domain.result import result_from
 from atelier_jobs.api.messages import job_fields
 from atelier_jobs.domain.job import Job
@@ -59,40 +59,44 @@ def progress_of(job: Job) -> job_pb2.Progress:
 def _counts(spec: bytes) -> tuple[int, int]:
     """Steps and frames; every event asks."""
     parameters = VideoParameters.from_bytes(spec)
-    return parameters.steps, parameters.frames
+    return parameters.request.steps, parameters.request.frames
 
 
 def asked_from(message: video_pb2.VideoParameters) -> AskedVideo:
-    """The request as it was sent."""
-    return AskedVideo(
-        **asked_fields(message),
-        frames=optional(message, "frames"),
-        frame_rate_hz=optional(message, "frame_rate_hz"),
+    """Reads the parameters as the caller sent them."""
+    asked = AskedVideo(
+        prompt=message.prompt,
+        frames=message.frames if message.HasField("frames") else None,
+        frame_rate_hz=message.frame_rate_hz if message.HasField("frame_rate_hz") else None,
         first_frame_asset_id=message.first_frame_asset_id,
         container=_container_name(message.container),
     )
+    return read_parameters(message, asked)
 
 
 def parameters_message(parameters: VideoParameters) -> video_pb2.VideoParameters:
-    """Resolved parameters; sent again, they ask for the same."""
-    return video_pb2.VideoParameters(
-        **parameters_fields(parameters),
-        frames=parameters.frames,
+    """Writes resolved parameters; sent again, they ask for the same video."""
+    message = video_pb2.VideoParameters(
+        frames=parameters.request.frames,
         frame_rate_hz=parameters.frame_rate_hz,
         first_frame_asset_id=parameters.first_frame_asset_id,
         container=video_pb2.Container.Value(parameters.container),
     )
+    write_parameters(message, parameters)
+    return message
 
 
 def video_message(job: Job) -> video_pb2.Video:
     """A job as the video that it makes."""
     result = result_from(job.result, VideoFile) if job.result is not None else None
+    tokens = result.tokens if result else None
     path = video_path(job.id)
     video = video_pb2.Video(
         **job_fields(job),
         parameters=parameters_message(VideoParameters.from_bytes(job.spec)),
         model_revision=result.model_revision if result else "",
-        **tokens_fields(result.tokens if result else None),
+        prompt_tokens=token_count(tokens.prompt) if tokens else None,
+        negative_prompt_tokens=token_count(tokens.negative_prompt) if tokens else None,
         progress=progress_of(job),
         links=video_pb2.VideoLinks(
             self=path,
@@ -117,11 +121,9 @@ def model_message(model: ModelView) -> video_pb2.VideoModel:
     """A model that draws clips."""
     card, defaults = model.card, model.card.defaults
     filled_in = video_pb2.VideoParameters(
-        **defaults_fields(card.id, defaults),
-        frames=defaults.frames,
-        frame_rate_hz=defaults.frame_rate_hz,
-        container=video_pb2.MP4,
+        frames=defaults.frames, frame_rate_hz=defaults.frame_rate_hz, container=video_pb2.MP4
     )
+    write_defaults(filled_in, card.id, defaults)
     return video_pb2.VideoModel(
         **model_fields(model),
         defaults=filled_in,

@@ -79,7 +79,7 @@ async def _by_phase(folder: Path) -> tuple[list[float], list[float]]:
                     await asyncio.to_thread(files.add, chunk.pixels)
 
                 forget_peak(engine.pid)
-                await engine.generate_clip(parameters.request(None), LONG_MODEL, on_frames=take, on_step=step_done)
+                await engine.generate_clip(parameters.request, LONG_MODEL, on_frames=take, on_step=step_done)
                 decoding.append(peak_mb(engine.pid))
     return denoising, decoding
 

@@ -54,7 +54,7 @@ def drawn_by_engine(engine: VideoEngine) -> Draw:
         def take(chunk: FrameChunk) -> bool:
             return watch.encode(lambda: files.add(chunk.pixels))
 
-        engine.generate(parameters.request(None), on_frames=take, on_step=watch.step)
+        engine.generate(parameters.request, on_frames=take, on_step=watch.step)
 
     return draw
 

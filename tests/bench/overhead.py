@@ -45,8 +45,8 @@ def measure_clip_overhead(mesh: RunningMesh, key: str, *, threads: int, rounds: 
     ):
         clip = clip_of(video_catalogue(), 0)
         as_the_peer_is_asked = {
-            "size": clip.width_px, "frames": clip.frames, "steps": clip.steps,
-            "guidance_scale": clip.guidance_scale, "fps": round(clip.frame_rate_hz),
+            "size": clip.request.width_px, "frames": clip.request.frames, "steps": clip.request.steps,
+            "guidance_scale": clip.request.guidance_scale, "fps": round(clip.frame_rate_hz),
         }  # fmt: skip
         work = Work(
             path="/api/v1/videos/generate",

@@ -61,6 +61,11 @@ class DrawingRequest:
         """Whether the network runs twice a step: for the negative prompt and for the prompt."""
         return self.guidance_scale > 1.0
 
+    @property
+    def pictures(self) -> int:
+        """How many pictures, or frames of a clip, are drawn."""
+        return 1
+
     def to_json(self) -> dict[str, Any]:
         """The parameters as JSON values by field name; a first frame, which is no JSON value, is left out."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "first_frame"}
@@ -86,6 +91,11 @@ class ImageRequest(DrawingRequest):
         DrawingRequest.__post_init__(self)  # super() without arguments does not work in a dataclass with slots
         if self.count < 1:
             raise EngineError("INVALID_REQUEST", "count must be at least 1")
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures are drawn."""
+        return self.count
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -117,3 +127,8 @@ class VideoRequest(DrawingRequest):
         first = self.first_frame
         if first is not None and (first.dtype.name != "uint8" or first.shape != (self.height_px, self.width_px, 3)):
             raise EngineError("INVALID_REQUEST", "first_frame must have the clip's size, and 3 bytes a pixel")
+
+    @property
+    def pictures(self) -> int:
+        """How many frames are drawn."""
+        return self.frames

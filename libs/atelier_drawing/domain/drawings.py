@@ -8,6 +8,7 @@ from atelier_artifacts.domain.result_cache import Hit, HitGoneError, ResultCache
 from atelier_diffusion.catalogue.catalogue import Catalogue
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.model_card import ModelCard
+from atelier_diffusion.policy.request import DrawingRequest
 from atelier_drawing.domain.cache_key import cache_key
 from atelier_drawing.domain.parameters import AskedDrawing, DrawingParameters
 from atelier_jobs.domain.job import Job
@@ -22,8 +23,8 @@ from atelier_service.ids import uuid7
 AskedT = TypeVar("AskedT", bound=AskedDrawing)
 RecordedT = TypeVar("RecordedT")
 
-Resolve = Callable[[AskedT, ModelCard, Callable[[], int]], DrawingParameters]
-"""Fills in what was left out; see `resolved_drawing`. Raises InvalidArgumentError."""
+Resolve = Callable[[AskedT, ModelCard, Callable[[], int]], DrawingParameters[DrawingRequest]]
+"""Sets what a caller left out; see `resolve_request`. Raises InvalidArgumentError."""
 
 
 def random_seed() -> int:
@@ -90,10 +91,10 @@ class Drawings(Generic[AskedT]):
             text = "is no model of the catalogue"
             raise InvalidArgumentError.of_field("model", text, reason="UNKNOWN_MODEL") from error
 
-    def _resolve(self, asked: AskedT) -> DrawingParameters:
+    def _resolve(self, asked: AskedT) -> DrawingParameters[DrawingRequest]:
         return self._fill_in(asked, self._card(asked.model), self._draw_seed)
 
-    async def _cached(self, owner: str, asked: AskedT, parameters: DrawingParameters) -> Hit | None:
+    async def _cached(self, owner: str, asked: AskedT, parameters: DrawingParameters[DrawingRequest]) -> Hit | None:
         """An earlier result of the same request. Its files exist: they stay while a job refers to them."""
         if asked.seed is None:
             return None  # a fresh seed was never drawn before

@@ -1,20 +1,24 @@
-"""What every request says, for pictures and for clips: as the caller asked for it, and with everything filled in."""
+"""Parameters of drawing jobs: as a caller sent them, and with every value set."""
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Generic, TypeVar
 
 from atelier_diffusion.policy.model_card import ModelCard
 from atelier_diffusion.policy.request import SEED_RANGE, DrawingRequest, SchedulerName
 from atelier_service.errors import FieldViolation, InvalidArgumentError
+
+T = TypeVar("T")
+RequestT = TypeVar("RequestT", bound=DrawingRequest)
+RequestT_co = TypeVar("RequestT_co", bound=DrawingRequest, covariant=True)
 
 _UNIT_COST = 512 * 512 * 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedDrawing:
-    """A request as it was sent; None is what the caller left out. Its field rules were checked before."""
+    """Parameters as a caller sent them, after the contract's field rules. None: the caller left it out."""
 
     prompt: str
     negative_prompt: str = ""
@@ -29,85 +33,80 @@ class AskedDrawing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrawingParameters:
-    """A request with nothing left open: asked again, it makes the same bytes on the same weights.
+class DrawingParameters(Generic[RequestT_co]):
+    """What a job stores: an engine request with every value set, and what the engine does not need.
 
-    `metadata` are the caller's own labels: kept and echoed, but no part of what is drawn.
+    Sent again, they return the same bytes from the same weights. A subclass adds what its files depend on besides.
+
+    Attributes:
+        model: Id of the model.
+        request: What the engine draws.
+        metadata: The caller's own labels: stored and returned, but no part of what is drawn.
     """
 
-    prompt: str
-    negative_prompt: str
     model: str
-    width_px: int
-    height_px: int
-    steps: int
-    guidance_scale: float
-    seed: int
-    scheduler: SchedulerName
+    request: RequestT_co
     metadata: Mapping[str, str]
 
     @property
     def cost(self) -> float:
-        """What it takes, for fair shares; a picture of 512 × 512 pixels in 20 steps takes 1."""
-        return self.width_px * self.height_px * self.steps / _UNIT_COST
+        """Work of the job, for fair shares between owners: 1 is one picture of 512 × 512 pixels in 20 steps."""
+        request = self.request
+        return request.pictures * request.width_px * request.height_px * request.steps / _UNIT_COST
 
     def drawn(self) -> dict[str, Any]:
-        """All that the files depend on: everything but the labels."""
-        values = asdict(self)
-        del values["metadata"]
-        return values
-
-    def request_fields(self) -> dict[str, Any]:
-        """The fields of DrawingRequest: what the engine is asked, whatever it draws."""
-        return {each.name: getattr(self, each.name) for each in fields(DrawingRequest)}
+        """Everything that the files depend on, as flat JSON values: all but the labels."""
+        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("request", "metadata")}
+        return {**self.request.to_json(), **own}
 
     def to_bytes(self) -> bytes:
-        """As the job keeps them: JSON with sorted keys."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False).encode()
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """What `to_bytes` wrote."""
-        return cls(**json.loads(data))
+        """The stored form: JSON with sorted keys. Jobs of earlier versions are stored in it; it must not change."""
+        values = {**self.drawn(), "metadata": dict(self.metadata)}
+        return json.dumps(values, sort_keys=True, ensure_ascii=False).encode()
 
 
-def resolved_drawing(asked: AskedDrawing, card: ModelCard, draw_seed: Callable[[], int]) -> dict[str, Any]:
-    """The fields of DrawingParameters, with what was left out filled in from the model's card; `draw_seed` is asked
-    only when there is no seed.
+def resolve_request(asked: AskedDrawing, card: ModelCard, defaults: RequestT, draw_seed: Callable[[], int]) -> RequestT:
+    """Sets what the caller left out.
 
-    Raises InvalidArgumentError that names each side of a size, or the scheduler, that the model cannot draw with.
+    Args:
+        asked: What the caller sent.
+        card: The card of the model that is to draw it.
+        defaults: The card's default request, with the values of its kind already set.
+        draw_seed: Called when the caller sent no seed; any integer.
+
+    Raises:
+        InvalidArgumentError: The model cannot draw the size (names each side that is wrong) or with the scheduler.
     """
-    defaults = card.defaults
-    resolved: dict[str, Any] = {
-        "prompt": asked.prompt,
-        "negative_prompt": asked.negative_prompt,
-        "model": card.id,
-        "width_px": given(asked.width_px, defaults.width_px),
-        "height_px": given(asked.height_px, defaults.height_px),
-        "steps": given(asked.steps, defaults.steps),
-        "guidance_scale": float(defaults.guidance_scale if asked.guidance_scale is None else asked.guidance_scale),
-        "seed": draw_seed() % SEED_RANGE if asked.seed is None else asked.seed,
-        "scheduler": asked.scheduler or defaults.scheduler,
-        "metadata": dict(asked.metadata),
-    }
-    _check_size(resolved, card)
-    if card.schedulers and resolved["scheduler"] not in card.schedulers:
+    request = replace(
+        defaults,
+        prompt=asked.prompt,
+        negative_prompt=asked.negative_prompt,
+        width_px=given(asked.width_px, defaults.width_px),
+        height_px=given(asked.height_px, defaults.height_px),
+        steps=given(asked.steps, defaults.steps),
+        guidance_scale=float(given(asked.guidance_scale, defaults.guidance_scale)),
+        seed=draw_seed() % SEED_RANGE if asked.seed is None else asked.seed,
+        scheduler=given(asked.scheduler, defaults.scheduler),
+    )
+    _check_size(request, card)
+    if card.schedulers and request.scheduler not in card.schedulers:
         text = f"the model {card.id} draws with {' or '.join(card.schedulers)} only"
         raise InvalidArgumentError.of_field("scheduler", text, reason="INVALID_SCHEDULER")
-    return resolved
+    return request
 
 
-def given(value: int | None, default: int) -> int:
-    """What was asked for, or else the default."""
+def given(value: T | None, default: T) -> T:
+    """The value that the caller sent, or the default."""
     return default if value is None else value
 
 
-def _check_size(resolved: Mapping[str, Any], card: ModelCard) -> None:
+def _check_size(request: DrawingRequest, card: ModelCard) -> None:
     rule = f"must be a multiple of {card.size_multiple_px} up to {card.max_size_px} for the model {card.id}"
+    sides = {"width_px": request.width_px, "height_px": request.height_px}
     wrong = [
         FieldViolation(name, rule)
-        for name in ("width_px", "height_px")
-        if resolved[name] % card.size_multiple_px or resolved[name] > card.max_size_px
+        for name, side_px in sides.items()
+        if side_px % card.size_multiple_px or side_px > card.max_size_px
     ]
     if wrong:
         text = "; ".join(f"{violation.field}: {violation.description}" for violation in wrong)

@@ -7,6 +7,7 @@ from typing import Protocol
 from atelier_artifacts.domain.stored_files import Source, StoredFile
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.prompt_tokens import PromptTokens
+from atelier_diffusion.policy.request import DrawingRequest
 from atelier_drawing.domain.cache_key import cache_key
 from atelier_drawing.domain.parameters import DrawingParameters
 from atelier_drawing.domain.result import Result
@@ -25,7 +26,7 @@ _PASSING = frozenset(
 class Made:
     """What was made of `parameters`, stored."""
 
-    parameters: DrawingParameters
+    parameters: DrawingParameters[DrawingRequest]
     model_revision: str
     outputs: tuple[StoredFile, ...]
     tokens: PromptTokens | None = None

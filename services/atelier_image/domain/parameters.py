@@ -1,40 +1,49 @@
-"""What to draw: as the caller asked for it, and with everything filled in."""
+"""Parameters of an image: as a caller sent them, and with every value set."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from atelier_diffusion.policy.model_card import ModelCard
 from atelier_diffusion.policy.request import ImageRequest
-from atelier_drawing.domain.parameters import AskedDrawing, DrawingParameters, given, resolved_drawing
+from atelier_drawing.domain.parameters import AskedDrawing, DrawingParameters, given, resolve_request
 
 FormatName = Literal["PNG", "WEBP", "JPEG"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedImage(AskedDrawing):
-    """A request as it was sent."""
+    """Parameters as a caller sent them. None: the caller left it out."""
 
     count: int | None = None
     output_format: FormatName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageParameters(DrawingParameters):
-    """A request with nothing left open."""
+class ImageParameters(DrawingParameters[ImageRequest]):
+    """What a job of this service stores."""
 
-    count: int
     output_format: FormatName
 
-    def request(self) -> ImageRequest:
-        """The same for the engine."""
-        return ImageRequest(**self.request_fields(), count=self.count)
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "ImageParameters":
+        """Reads what `to_bytes` returned."""
+        values = json.loads(data)
+        return cls(
+            model=values["model"],
+            request=ImageRequest.from_json(values),
+            output_format=values["output_format"],
+            metadata=values["metadata"],
+        )
 
 
 def resolve(asked: AskedImage, card: ModelCard, draw_seed: Callable[[], int]) -> ImageParameters:
-    """See `resolved_drawing`."""
+    """Sets what the caller left out; see `resolve_request`."""
+    defaults = replace(card.defaults.image_request(), count=given(asked.count, 1))
     return ImageParameters(
-        **resolved_drawing(asked, card, draw_seed),
-        count=given(asked.count, 1),
-        output_format=asked.output_format or "PNG",
+        model=card.id,
+        request=resolve_request(asked, card, defaults, draw_seed),
+        output_format=given(asked.output_format, "PNG"),
+        metadata=dict(asked.metadata),
     )

@@ -37,16 +37,16 @@ class ImageMaker:
         parameters = ImageParameters.from_bytes(job.spec)
         attributes: dict[str, str | int | float] = {
             "image.model": parameters.model,
-            "image.steps": parameters.steps,
-            "image.count": parameters.count,
-            "image.width_px": parameters.width_px,
-            "image.height_px": parameters.height_px,
+            "image.steps": parameters.request.steps,
+            "image.count": parameters.request.count,
+            "image.width_px": parameters.request.width_px,
+            "image.height_px": parameters.request.height_px,
         }
         with attempt.span("image.generate", attributes):
             pictures = await draw(
                 attempt,
                 parameters.model,
-                lambda on_step: self._engine.generate(parameters.request(), parameters.model, on_step=on_step),
+                lambda on_step: self._engine.generate(parameters.request, parameters.model, on_step=on_step),
             )
         with attempt.span("image.store"):
             outputs = await all_of(self._store(job, attempt, parameters, picture) for picture in pictures)

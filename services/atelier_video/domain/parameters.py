@@ -1,19 +1,19 @@
-"""What to draw: as the caller asked for it, and with everything filled in."""
+"""Parameters of a video: as a caller sent them, and with every value set."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from atelier_diffusion.policy.model_card import ModelCard
 from atelier_diffusion.policy.request import VideoRequest
-from atelier_drawing.domain.parameters import AskedDrawing, DrawingParameters, given, resolved_drawing
+from atelier_drawing.domain.parameters import AskedDrawing, DrawingParameters, given, resolve_request
 from atelier_media.clip_format import MAX_GIF_FRAME_RATE_HZ, Container
-from atelier_media.frame import Frame
 from atelier_service.errors import InvalidArgumentError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedVideo(AskedDrawing):
-    """A request as it was sent."""
+    """Parameters as a caller sent them. None: the caller left it out."""
 
     frames: int | None = None
     frame_rate_hz: float | None = None
@@ -22,40 +22,52 @@ class AskedVideo(AskedDrawing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VideoParameters(DrawingParameters):
-    """A request with nothing left open.
+class VideoParameters(DrawingParameters[VideoRequest]):
+    """What a job of this service stores. Its request has no first frame yet: the worker sets it.
 
-    The model draws `frames` at `drawn_rate_hz`, its own rate; the clip shows them at `frame_rate_hz`, at the same
-    speed. `first_frame_asset_id` is empty when there is none.
+    Attributes:
+        frame_rate_hz: The rate that the clip is shown at; motion keeps its speed.
+        drawn_rate_hz: The model's own rate, at which the frames are drawn.
+        first_frame_asset_id: The picture that the clip begins with; empty for none.
     """
 
-    frames: int
     frame_rate_hz: float
     drawn_rate_hz: float
     first_frame_asset_id: str
     container: Container
 
-    @property
-    def cost(self) -> float:
-        """As for a picture, for each frame."""
-        return super().cost * self.frames
-
-    def request(self, first_frame: Frame | None) -> VideoRequest:
-        """The same for the engine."""
-        return VideoRequest(**self.request_fields(), frames=self.frames, first_frame=first_frame)
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "VideoParameters":
+        """Reads what `to_bytes` returned."""
+        values = json.loads(data)
+        return cls(
+            model=values["model"],
+            request=VideoRequest.from_json(values),
+            frame_rate_hz=values["frame_rate_hz"],
+            drawn_rate_hz=values["drawn_rate_hz"],
+            first_frame_asset_id=values["first_frame_asset_id"],
+            container=values["container"],
+            metadata=values["metadata"],
+        )
 
 
 def resolve(asked: AskedVideo, card: ModelCard, draw_seed: Callable[[], int]) -> VideoParameters:
-    """See `resolved_drawing`. Raises InvalidArgumentError also for what the model or the container cannot do."""
+    """Sets what the caller left out; see `resolve_request`.
+
+    Raises:
+        InvalidArgumentError: Also for what the model or the container cannot do.
+    """
+    defaults = replace(card.defaults.video_request(), frames=given(asked.frames, card.defaults.frames))
     parameters = VideoParameters(
-        **resolved_drawing(asked, card, draw_seed),
-        frames=given(asked.frames, card.defaults.frames),
-        frame_rate_hz=float(card.defaults.frame_rate_hz if asked.frame_rate_hz is None else asked.frame_rate_hz),
+        model=card.id,
+        request=resolve_request(asked, card, defaults, draw_seed),
+        frame_rate_hz=float(given(asked.frame_rate_hz, card.defaults.frame_rate_hz)),
         drawn_rate_hz=float(card.defaults.frame_rate_hz),
         first_frame_asset_id=asked.first_frame_asset_id,
-        container=asked.container or "MP4",
+        container=given(asked.container, "MP4"),
+        metadata=dict(asked.metadata),
     )
-    if parameters.frames > card.max_frames:
+    if parameters.request.frames > card.max_frames:
         text = f"must be from 1 to {card.max_frames} for the model {card.id}"
         raise InvalidArgumentError.of_field("frames", text, reason="INVALID_FRAMES")
     if parameters.container == "GIF" and parameters.frame_rate_hz > MAX_GIF_FRAME_RATE_HZ:

@@ -47,7 +47,8 @@ class ClipFiles:
 
     def __init__(self, path: Path, parameters: VideoParameters, described: Mapping[str, Any]) -> None:
         """The clip grows at `path` (its suffix is added) and carries `described`, JSON values."""
-        width_px, height_px, count = parameters.width_px, parameters.height_px, parameters.frames
+        request = parameters.request
+        width_px, height_px, count = request.width_px, request.height_px, request.frames
         drawn_hz, shown_hz = exact_frame_rate(parameters.drawn_rate_hz), exact_frame_rate(parameters.frame_rate_hz)
         self._turn = threading.Lock()
         self._container = parameters.container

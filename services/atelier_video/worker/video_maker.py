@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -97,13 +98,13 @@ class _Making:
 
     async def run(self) -> Made:
         parameters = self._parameters
-        first_frame = await self._first_frame()
+        request = replace(parameters.request, first_frame=await self._first_frame())
         attributes: dict[str, str | int | float] = {
             "video.model": parameters.model,
-            "video.steps": parameters.steps,
-            "video.frames": parameters.frames,
-            "video.width_px": parameters.width_px,
-            "video.height_px": parameters.height_px,
+            "video.steps": parameters.request.steps,
+            "video.frames": parameters.request.frames,
+            "video.width_px": parameters.request.width_px,
+            "video.height_px": parameters.request.height_px,
             "video.container": parameters.container,
         }
         with self._attempt.span("video.generate", attributes):
@@ -111,9 +112,9 @@ class _Making:
                 self._attempt,
                 parameters.model,
                 lambda on_step: self._engine.generate_clip(
-                    parameters.request(first_frame), parameters.model, on_frames=self._take, on_step=on_step
+                    request, parameters.model, on_frames=self._take, on_step=on_step
                 ),
-                steps_to_follow=parameters.frames,
+                steps_to_follow=request.frames,
             )
         with self._attempt.span("video.store"):
             assert self._clip is not None  # a clip has frames
@@ -132,7 +133,9 @@ class _Making:
         if not parameters.first_frame_asset_id:
             return None
         data = await self._files.read(self._job, self._attempt, parameters.first_frame_asset_id)
-        return await asyncio.to_thread(read_first_frame, data, parameters.width_px, parameters.height_px)
+        return await asyncio.to_thread(
+            read_first_frame, data, parameters.request.width_px, parameters.request.height_px
+        )
 
     async def _take(self, chunk: FrameChunk) -> None:
         """The next frames, in their order. Meanwhile the device decodes those after them and then waits: so nothing
@@ -142,7 +145,7 @@ class _Making:
             self._clip = await self._encoding(self._begin)
         clip = self._clip
         files = await self._encoding(lambda: self._encode(clip, chunk))
-        if chunk.first_index + len(chunk.pixels) == self._parameters.frames:
+        if chunk.first_index + len(chunk.pixels) == self._parameters.request.frames:
             self._last = files  # goes to storage with all the rest, in a moment
             return
         for file in files:
@@ -150,7 +153,7 @@ class _Making:
             await self._attempt.keep(self._so_far())
 
     def _encode(self, clip: ClipFiles, chunk: FrameChunk) -> list[NewFile]:
-        steps, frames = self._parameters.steps, self._parameters.frames
+        steps, frames = self._parameters.request.steps, self._parameters.request.frames
         files: list[NewFile] = []
         for index, frame in enumerate(chunk.pixels, chunk.first_index):
             files += clip.add(frame)

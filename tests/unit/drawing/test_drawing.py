@@ -17,7 +17,7 @@ from tests.support.wait import eventually
 from tests.unit.jobs.attempts import Reports, an_attempt
 from tests.unit.models.cards import DEMO
 
-REQUEST = resolve(AskedImage(prompt="a cat", steps=3), DEMO, lambda: 7).request()
+REQUEST = resolve(AskedImage(prompt="a cat", steps=3), DEMO, lambda: 7).request
 PIXELS = np.zeros((8, 8, 3), np.uint8)
 
 

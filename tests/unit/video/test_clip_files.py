@@ -19,13 +19,13 @@ from atelier_video.worker.clip_files import ClipFiles, NewFile
 from tests.unit.media.moving_picture import moving_frame, moving_frames, read_index
 from tests.unit.video.clip_job import PARAMETERS
 
-TWENTY = replace(PARAMETERS, frames=20)
+TWENTY = replace(PARAMETERS, request=replace(PARAMETERS.request, frames=20))
 
 
 def files_of(folder: Path, parameters: VideoParameters, chunk: int = 7) -> tuple[ClipFiles, list[NewFile]]:
     """The files of a clip whose frames come in chunks; those that are complete before the end come first."""
     clip = ClipFiles(folder / "clip", parameters, parameters.drawn())
-    frames = moving_frames(parameters.frames, parameters.width_px, parameters.height_px)
+    frames = moving_frames(parameters.request.frames, parameters.request.width_px, parameters.request.height_px)
     files: list[NewFile] = []
     for first in range(0, len(frames), chunk):
         files += clip.add(frames[first : first + chunk])
@@ -104,7 +104,7 @@ def test_the_poster_is_the_middle_frame_and_the_sheet_shows_nine(tmp_path: Path)
 
 
 def test_a_clip_of_one_frame_has_all_its_files(tmp_path: Path) -> None:
-    _, files = files_of(tmp_path, replace(TWENTY, frames=1))
+    _, files = files_of(tmp_path, replace(TWENTY, request=replace(TWENTY.request, frames=1)))
     assert [file.role for file in files] == ["CLIP", "POSTER", "CONTACT_SHEET", "FRAMES"]
 
 

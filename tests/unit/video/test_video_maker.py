@@ -34,8 +34,8 @@ from tests.unit.media.moving_picture import moving_frame, read_index
 from tests.unit.storage.pictures import png
 from tests.unit.video.clip_job import PARAMETERS, RUNNING
 
-FORTY = replace(PARAMETERS, frames=40)
-SHORT = replace(PARAMETERS, frames=32)
+FORTY = replace(PARAMETERS, request=replace(PARAMETERS.request, frames=40))
+SHORT = replace(PARAMETERS, request=replace(PARAMETERS.request, frames=32))
 JOB = replace(RUNNING, spec=FORTY.to_bytes())
 CHUNK = 4
 AWAY = UnavailableError("STORAGE_UNAVAILABLE", "away")
@@ -222,7 +222,7 @@ async def test_a_disk_that_takes_nothing_may_take_it_later(tmp_path: Path) -> No
 
 
 async def test_what_cannot_be_encoded_is_not_tried_again(tmp_path: Path) -> None:
-    odd = replace(RUNNING, spec=replace(FORTY, width_px=95).to_bytes())
+    odd = replace(RUNNING, spec=replace(FORTY, request=replace(FORTY.request, width_px=95)).to_bytes())
     with pytest.raises(JobFault) as caught:
         await made(tmp_path, Shelf(), attempt=an_attempt(odd))
     assert (caught.value.reason, caught.value.retryable) == ("INVALID_SIZE", False)

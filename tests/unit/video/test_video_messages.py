@@ -16,7 +16,7 @@ from atelier_video.domain.result import Role, VideoFile
 from atelier_video.video_messages import asked_from, content_paths, parameters_message, progress_of, video_message
 from tests.unit.video.clip_job import CARD, PARAMETERS, QUEUED, RUNNING
 
-ALL = PARAMETERS.steps + PARAMETERS.frames
+ALL = PARAMETERS.request.steps + PARAMETERS.request.frames
 
 
 def a_file(role: Role, first_frame: int = 0, frame_count: int = 1, duration_s: float = 0.0) -> VideoFile:
@@ -51,14 +51,14 @@ def test_the_echo_of_a_video_asks_for_the_same() -> None:
 def test_progress_is_the_steps_and_then_the_frames() -> None:
     told = [progress_of(replace(RUNNING, step=count, steps=ALL)) for count in range(ALL + 1)]
     assert [(progress.step, progress.frame) for progress in told] == [
-        *((step, 0) for step in range(PARAMETERS.steps)),
-        *((PARAMETERS.steps, frame) for frame in range(PARAMETERS.frames + 1)),
+        *((step, 0) for step in range(PARAMETERS.request.steps)),
+        *((PARAMETERS.request.steps, frame) for frame in range(PARAMETERS.request.frames + 1)),
     ]
     assert {(progress.steps, progress.frames) for progress in told} == {(4, 12)}
     fractions = [progress.fraction for progress in told]
     assert fractions[0] == 0.0
     assert all(earlier < later for earlier, later in pairwise(fractions))
-    assert fractions[PARAMETERS.steps] == pytest.approx(0.9)
+    assert fractions[PARAMETERS.request.steps] == pytest.approx(0.9)
     assert fractions[-1] == pytest.approx(1.0)
 
 

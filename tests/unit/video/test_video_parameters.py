@@ -1,11 +1,12 @@
 """What is left out is filled in; what neither the model nor the container can do is refused."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from atelier_diffusion.policy.request import VideoRequest
 from atelier_media.clip_format import SIZE_STEPS_PX
 from atelier_service.errors import InvalidArgumentError
 from atelier_video.domain.parameters import AskedVideo, VideoParameters, resolve
@@ -20,10 +21,13 @@ def no_seed() -> int:
 
 def test_everything_left_out_comes_from_the_card() -> None:
     resolved = resolve(AskedVideo(prompt="a cat"), CARD, lambda: 7)
+    request = VideoRequest(
+        prompt="a cat", negative_prompt="", width_px=96, height_px=64, steps=4, guidance_scale=2.0, seed=7,
+        scheduler="DDIM", frames=12,
+    )  # fmt: skip
     assert resolved == VideoParameters(
-        prompt="a cat", negative_prompt="", model="demo-clips", width_px=96, height_px=64, steps=4,
-        guidance_scale=2.0, seed=7, scheduler="DDIM", frames=12, frame_rate_hz=8.0, drawn_rate_hz=8.0,
-        first_frame_asset_id="", container="MP4", metadata={},
+        model="demo-clips", request=request, frame_rate_hz=8.0, drawn_rate_hz=8.0, first_frame_asset_id="",
+        container="MP4", metadata={},
     )  # fmt: skip
 
 
@@ -34,14 +38,14 @@ def test_what_is_sent_stays() -> None:
         container="WEBM", metadata={"project": "cats"},
     )  # fmt: skip
     resolved = resolve(asked, GOES_ON_FROM_A_PICTURE, no_seed)
-    for name in AskedVideo.__dataclass_fields__:
-        assert getattr(resolved, name) == getattr(asked, name)
-    assert resolved.drawn_rate_hz == 8.0, "the model draws at its own rate"
+    assert {**resolved.drawn(), "metadata": resolved.metadata} == {**asdict(asked), "drawn_rate_hz": 8.0}
 
 
 def test_the_echo_resolves_to_itself() -> None:
     first = resolve(AskedVideo(prompt="a cat", frame_rate_hz=25, container="GIF"), CARD, lambda: 7)
-    echo = AskedVideo(**{name: getattr(first, name) for name in AskedVideo.__dataclass_fields__})
+    values = first.drawn()
+    del values["drawn_rate_hz"]  # the model's own
+    echo = AskedVideo(**values, metadata=first.metadata)
     assert resolve(echo, CARD, no_seed) == first
 
 
@@ -80,9 +84,29 @@ def test_a_video_job_keeps_its_parameters() -> None:
     assert VideoParameters.from_bytes(resolved.to_bytes()) == resolved
 
 
-def test_the_video_engine_is_asked_for_the_same() -> None:
+def test_the_stored_form_of_a_video_is_that_of_the_first_version() -> None:
+    asked = AskedVideo(prompt="a red ball", seed=3, frame_rate_hz=25, container="GIF")
+    stored = (
+        '{"container": "GIF", "drawn_rate_hz": 8.0, "first_frame_asset_id": "", "frame_rate_hz": 25.0, "frames": 12,'
+        ' "guidance_scale": 2.0, "height_px": 64, "metadata": {}, "model": "demo-clips", "negative_prompt": "",'
+        ' "prompt": "a red ball", "scheduler": "DDIM", "seed": 3, "steps": 4, "width_px": 96}'
+    )
+    assert resolve(asked, CARD, no_seed).to_bytes().decode() == stored
+
+
+def test_a_first_frame_is_no_part_of_the_stored_form() -> None:
+    parameters = resolve(AskedVideo(prompt="a cat"), CARD, lambda: 7)
     picture = np.zeros((64, 96, 3), np.uint8)
-    request = resolve(AskedVideo(prompt="a cat", seed=4294967295), CARD, no_seed).request(picture)
+    begun = replace(parameters, request=replace(parameters.request, first_frame=picture))
+    assert begun.to_bytes() == parameters.to_bytes()
+
+
+def test_the_video_engine_is_asked_for_the_same() -> None:
+    request = resolve(AskedVideo(prompt="a cat", seed=4294967295), CARD, no_seed).request
     assert (request.prompt, request.width_px, request.height_px, request.frames) == ("a cat", 96, 64, 12)
     assert (request.steps, request.guidance_scale, request.seed, request.scheduler) == (4, 2.0, 4294967295, "DDIM")
-    assert request.first_frame is picture
+
+
+def test_the_cost_of_a_video_grows_with_its_frames() -> None:
+    short, long = (resolve(AskedVideo(prompt="a cat", frames=frames), CARD, lambda: 7).cost for frames in (12, 48))
+    assert long == 4 * short > 0
