@@ -7,7 +7,7 @@ from atelier_drawing.worker.serving import RunningWorker, serve_worker
 from atelier_image.domain.kind import IMAGE
 from atelier_image.image_messages import content_paths
 from atelier_image.settings import ImageWorkerSettings
-from atelier_image.worker.image_maker import ImageMaker
+from atelier_image.worker.image_generator import ImageGenerator
 from atelier_jobs.events.factory import EventFactory
 from atelier_service.credentials import jwks_from
 from atelier_service.identity import JwksSource
@@ -26,7 +26,7 @@ def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AbstractAsyncConte
         jwks,
         opens=open_engine,
         events=EventFactory(content_paths),
-        maker=ImageMaker,
+        generator=ImageGenerator,
     )
 
 

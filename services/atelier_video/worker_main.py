@@ -13,7 +13,7 @@ from atelier_video.domain.kind import VIDEO
 from atelier_video.settings import VideoWorkerSettings
 from atelier_video.video_messages import content_paths, progress_of
 from atelier_video.worker.scratch import scratch_folder
-from atelier_video.worker.video_maker import VideoMaker
+from atelier_video.worker.video_generator import VideoGenerator
 
 SERVICE = "atelier-video-worker"
 
@@ -30,7 +30,7 @@ async def serve(settings: VideoWorkerSettings, jwks: JwksSource) -> AsyncIterato
             jwks,
             opens=open_video_engine,
             events=EventFactory(content_paths, progress_of),
-            maker=lambda engine, files: VideoMaker(engine, files, folder),
+            generator=lambda engine, files: VideoGenerator(engine, files, folder),
             libraries=("av",),
         ) as worker:
             yield worker

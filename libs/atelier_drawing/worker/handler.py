@@ -1,4 +1,4 @@
-"""What a worker does with one job, whatever it makes."""
+"""The job handler of drawing workers, and the port behind which each kind draws."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,69 +16,84 @@ from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault
 from atelier_models.domain.model_view import Engine
 
-# At another time these may go well: the hub is back, the files are all there, other work has ended, the memory is free.
-_PASSING = frozenset(
+# A retry may succeed: the hub is reachable again, the files are complete, other work has ended, memory is free.
+_RETRYABLE = frozenset(
     {"MODEL_DOWNLOAD_FAILED", "MODEL_FILES_CHANGING", "MODEL_MEMORY_BUSY", "OUT_OF_MEMORY", "ENGINE_LOST"}
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What was made of `parameters`, stored."""
+class Output:
+    """What a generator drew of `parameters`, stored.
+
+    Attributes:
+        model_revision: Revision of the weights.
+        files: The stored files, in the order of the result.
+        tokens: How much of the prompts the model read; None where that is unknown.
+    """
 
     parameters: DrawingParameters[DrawingRequest]
     model_revision: str
-    outputs: tuple[StoredFile, ...]
+    files: tuple[StoredFile, ...]
     tokens: PromptTokens | None = None
 
 
-class Maker(Protocol):
-    """Draws and stores: what a kind of jobs is about."""
+class Generator(Protocol):
+    """Draws the files of a job and stores them: the part that each kind has of its own."""
 
-    async def make(self, job: Job, attempt: Attempt) -> Made:
-        """Several run at once; while one stores, the device is free for the next.
+    async def generate(self, job: Job, attempt: Attempt) -> Output:
+        """Draws and stores. Several calls run at once: while one stores, the device is free for the next.
 
-        Raises EngineError, JobFault, InfrastructureFault and Stopped.
+        Raises:
+            EngineError: The engine cannot draw it.
+            JobFault: The job fails, whatever worker runs it.
+            InfrastructureFault: This attempt fails through no fault of the job.
+            Stopped: The attempt is to stop.
         """
         ...
 
 
-class MakingHandler:
-    """A Handler: makes, and says which requests the result answers."""
+class DrawingHandler:
+    """A `Handler`: runs the generator, and returns the result with its key in the content cache."""
 
     def __init__(
         self,
-        maker: Maker,
+        generator: Generator,
         fingerprint_of: Callable[[str], str],
         *,
         changed: Callable[[], None],
     ) -> None:
-        """`fingerprint_of` tells for a model's id what draws it here (see `Engine`); `changed` is called when the jobs
-        in hand do."""
-        self._maker = maker
+        """Makes the handler.
+
+        Args:
+            generator: Draws and stores.
+            fingerprint_of: Returns the fingerprint of what draws a model here, by the model's id; see `Engine`.
+            changed: Called when a job starts or ends.
+        """
+        self._generator = generator
         self._fingerprint_of = fingerprint_of
         self._changed = changed
-        self._in_hand: dict[str, str] = {}
+        self._running: dict[str, str] = {}
 
     @property
     def oldest(self) -> tuple[str, str]:
-        """Of the jobs in hand the one that came first: its id and whose it is. Both empty when there is none."""
-        return next(iter(self._in_hand.items()), ("", ""))
+        """The id and the owner of the running job that started first; both empty when none runs."""
+        return next(iter(self._running.items()), ("", ""))
 
     async def run(self, job: Job, attempt: Attempt) -> Outcome:
         """See Handler.run."""
-        self._in_hand[job.id] = job.owner
+        self._running[job.id] = job.owner
         self._changed()
         try:
-            made = await self._maker.make(job, attempt)
+            output = await self._generator.generate(job, attempt)
         except EngineError as error:
             if error.reason == "ENGINE_RESTARTED":
                 raise InfrastructureFault("the engine process ended during another job") from error
-            raise JobFault(error.reason, error.message, retryable=error.reason in _PASSING) from error
+            raise JobFault(error.reason, error.message, retryable=error.reason in _RETRYABLE) from error
         finally:
-            self._in_hand.pop(job.id, None)
+            self._running.pop(job.id, None)
             self._changed()
         source = Source(job.id, attempt.epoch)
-        result = Result(model_revision=made.model_revision, source=source, outputs=made.outputs, tokens=made.tokens)
-        engine = Engine(made.model_revision, self._fingerprint_of(made.parameters.model))
-        return Outcome(result.to_bytes(), cache_key(made.parameters, engine))
+        result = Result(model_revision=output.model_revision, source=source, outputs=output.files, tokens=output.tokens)
+        engine = Engine(output.model_revision, self._fingerprint_of(output.parameters.model))
+        return Outcome(result.to_bytes(), cache_key(output.parameters, engine))

@@ -20,7 +20,7 @@ from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.remote.remote_engine import RemoteEngine
 from atelier_drawing.settings import DrawingWorkerSettings
 from atelier_drawing.worker.fingerprint import fingerprint
-from atelier_drawing.worker.handler import Maker, MakingHandler
+from atelier_drawing.worker.handler import DrawingHandler, Generator
 from atelier_jobs.domain.owner_jobs import Kind
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus, BusUnavailableError
@@ -66,10 +66,10 @@ async def serve_worker(
     *,
     opens: Callable[..., Any],
     events: EventFactory,
-    maker: Callable[[RemoteEngine, AssetFiles], Maker],
+    generator: Callable[[RemoteEngine, AssetFiles], Generator],
     libraries: tuple[str, ...] = (),
 ) -> AsyncIterator[RunningWorker]:
-    """Takes jobs while the context is open, and has them made by `maker`, with the engine that `opens` makes.
+    """Takes jobs while the context is open, and runs them through `generator`, with the engine that `opens` makes.
     `libraries` are those besides the engine's that change the bytes of what is made.
 
     At the end, jobs in hand get `job_grace_s` to end and are given back then. Database at the start is needed; broker,
@@ -102,7 +102,7 @@ async def serve_worker(
         for status in engine.statuses:
             news.tell(status, event=False)
         files = AssetFiles(OwnersStorage(channel, credential), settings.store_patience_s)
-        handler = MakingHandler(maker(engine, files), fingerprint_of, changed=heartbeat.changed)
+        handler = DrawingHandler(generator(engine, files), fingerprint_of, changed=heartbeat.changed)
         claims = SqlClaimStore(database, SqlResultCache(database, artifacts).on_success)
 
         def capacity() -> Capacity:

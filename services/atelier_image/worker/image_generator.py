@@ -1,4 +1,4 @@
-"""Pictures: drawn, encoded, stored."""
+"""The generator of images: draws pictures, encodes and stores them."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from atelier_diffusion.engine.results import Picture as DrawnPicture
 from atelier_diffusion.policy.request import ImageRequest
 from atelier_diffusion.remote.messages import StepDone
 from atelier_drawing.worker.drawing import draw
-from atelier_drawing.worker.handler import Made
+from atelier_drawing.worker.handler import Output
 from atelier_image.domain.parameters import ImageParameters
 from atelier_image.domain.result import Picture
 from atelier_jobs.domain.job import Job
@@ -18,22 +18,22 @@ from atelier_jobs.worker.attempt import Attempt
 
 
 class DrawsPictures(Protocol):
-    """What is asked of the engine; see RemoteEngine."""
+    """The port to the engine; see `RemoteEngine`."""
 
     async def generate(
         self, request: ImageRequest, model_id: str, *, on_step: Callable[[StepDone], None]
     ) -> tuple[list[DrawnPicture], float]: ...
 
 
-class ImageMaker:
-    """A Maker."""
+class ImageGenerator:
+    """A `Generator`."""
 
     def __init__(self, engine: DrawsPictures, files: AssetFiles) -> None:
         self._engine = engine
         self._files = files
 
-    async def make(self, job: Job, attempt: Attempt) -> Made:
-        """See Maker.make."""
+    async def generate(self, job: Job, attempt: Attempt) -> Output:
+        """See `Generator.generate`."""
         parameters = ImageParameters.from_bytes(job.spec)
         attributes: dict[str, str | int | float] = {
             "image.model": parameters.model,
@@ -50,7 +50,7 @@ class ImageMaker:
             )
         with attempt.span("image.store"):
             outputs = await all_of(self._store(job, attempt, parameters, picture) for picture in pictures)
-        return Made(parameters, pictures[0].model_revision, tuple(outputs), pictures[0].tokens)
+        return Output(parameters, pictures[0].model_revision, tuple(outputs), pictures[0].tokens)
 
     async def _store(self, job: Job, attempt: Attempt, parameters: ImageParameters, picture: DrawnPicture) -> Picture:
         data = await asyncio.to_thread(_encode, parameters, picture)

@@ -1,4 +1,4 @@
-"""Clips: drawn, encoded as their frames come, stored."""
+"""The generator of videos: draws clips, encodes their frames as they come, and stores the files."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ from atelier_diffusion.policy.request import VideoRequest
 from atelier_diffusion.remote.messages import StepDone
 from atelier_drawing.domain.result import Result
 from atelier_drawing.worker.drawing import draw
-from atelier_drawing.worker.handler import Made
+from atelier_drawing.worker.handler import Output
 from atelier_jobs.domain.job import Job
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_jobs.worker.attempt import Attempt, JobFault
@@ -35,12 +35,12 @@ _ENCODE = Histogram(
     "atelier_video_encode_seconds", "Seconds to encode the frames of one clip, in all its files.",
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 180, 600),
 )  # fmt: skip
-# At another time these may go well: there is room on the disk again.
-_PASSING = frozenset({"ENCODING_FAILED"})
+# A retry may succeed: the disk has space again.
+_RETRYABLE = frozenset({"ENCODING_FAILED"})
 
 
 class DrawsClips(Protocol):
-    """What is asked of the engine; see RemoteEngine."""
+    """The port to the engine; see `RemoteEngine`."""
 
     @property
     def statuses(self) -> tuple[ModelStatus, ...]: ...
@@ -55,26 +55,26 @@ class DrawsClips(Protocol):
     ) -> tuple[Clip, float]: ...
 
 
-class VideoMaker:
-    """A Maker. Clips grow in `folder`."""
+class VideoGenerator:
+    """A `Generator`. Clips are encoded into files in `folder`."""
 
     def __init__(self, engine: DrawsClips, files: AssetFiles, folder: Path) -> None:
         self._engine = engine
         self._files = files
         self._folder = folder
 
-    async def make(self, job: Job, attempt: Attempt) -> Made:
-        """See Maker.make."""
+    async def generate(self, job: Job, attempt: Attempt) -> Output:
+        """See `Generator.generate`."""
         parameters = VideoParameters.from_bytes(job.spec)
         try:
-            async with aclosing(_Making(self._engine, self._files, self._folder, job, attempt, parameters)) as making:
-                return await making.run()
+            async with aclosing(_ClipRun(self._engine, self._files, self._folder, job, attempt, parameters)) as run:
+                return await run.output()
         except MediaError as error:
-            raise JobFault(error.reason, error.message, retryable=error.reason in _PASSING) from error
+            raise JobFault(error.reason, error.message, retryable=error.reason in _RETRYABLE) from error
 
 
-class _Making:
-    """One clip on its way."""
+class _ClipRun:
+    """One clip, from its first frame to its stored files."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class _Making:
         self._last: list[NewFile] = []
         self._encode_s = 0.0
 
-    async def run(self) -> Made:
+    async def output(self) -> Output:
         parameters = self._parameters
         request = replace(parameters.request, first_frame=await self._first_frame())
         attributes: dict[str, str | int | float] = {
@@ -121,7 +121,7 @@ class _Making:
             files = [*self._last, *await self._encoding(self._clip.finish)]
             self._stored += await all_of(self._store(file) for file in files)
         _ENCODE.observe(self._encode_s)
-        return Made(parameters, drawn.model_revision, tuple(self._stored), drawn.tokens)
+        return Output(parameters, drawn.model_revision, tuple(self._stored), drawn.tokens)
 
     async def aclose(self) -> None:
         """Leaves nothing on the disk."""

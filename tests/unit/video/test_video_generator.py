@@ -20,14 +20,14 @@ from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.request import VideoRequest
 from atelier_diffusion.remote.messages import StepDone
 from atelier_drawing.domain.result import result_from
-from atelier_drawing.worker.handler import Made
+from atelier_drawing.worker.handler import Output
 from atelier_jobs.domain.job import Job
 from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault, Stopped, StopReason
 from atelier_media.clip_reader import ClipReader
 from atelier_media.errors import ClipWriteError
 from atelier_service.errors import AtelierError, InvalidArgumentError, NotFoundError, UnavailableError
 from atelier_video.domain.result import VideoFile
-from atelier_video.worker.video_maker import VideoMaker
+from atelier_video.worker.video_generator import VideoGenerator
 from tests.support.wait import eventually
 from tests.unit.jobs.attempts import Reports
 from tests.unit.media.moving_picture import moving_frame, read_index
@@ -121,17 +121,19 @@ async def made(
     engine: PaperEngine | None = None,
     attempt: Attempt | None = None,
     patience_s: float = 60,
-) -> Made:
+) -> Output:
     attempt = attempt or an_attempt()
-    return await VideoMaker(engine or PaperEngine(), AssetFiles(shelf, patience_s), folder).make(attempt.job, attempt)
+    return await VideoGenerator(engine or PaperEngine(), AssetFiles(shelf, patience_s), folder).generate(
+        attempt.job, attempt
+    )
 
 
 def left_in(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
-def outputs(done: Made) -> list[VideoFile]:
-    return [file for file in done.outputs if isinstance(file, VideoFile)]
+def outputs(done: Output) -> list[VideoFile]:
+    return [file for file in done.files if isinstance(file, VideoFile)]
 
 
 async def test_frames_become_the_files_of_a_video(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from atelier_diffusion.policy.request import ImageRequest
 from atelier_diffusion.remote.messages import StepDone
 from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_image.domain.result import Picture as Stored
-from atelier_image.worker.image_maker import ImageMaker
+from atelier_image.worker.image_generator import ImageGenerator
 from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault, Stopped, StopReason
 from atelier_service.errors import (
     AtelierError,
@@ -68,8 +68,8 @@ def _bytes(upload: Upload) -> bytes:
 
 
 async def made(shelf: Shelf, attempt: Attempt, patience_s: float = 60) -> Stored:
-    done = await ImageMaker(OneRequest(), AssetFiles(shelf, patience_s)).make(JOB, attempt)
-    (stored,) = done.outputs
+    done = await ImageGenerator(OneRequest(), AssetFiles(shelf, patience_s)).generate(JOB, attempt)
+    (stored,) = done.files
     assert isinstance(stored, Stored)
     return stored
 
