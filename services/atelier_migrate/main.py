@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 import uvloop
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 import atelier_auth.adapters.tables
 import atelier_image.schemas
@@ -25,16 +25,28 @@ DATABASES: Mapping[str, Sequence[Schema]] = {
 """The schemas of each service's database, by the service's name."""
 
 
+class UpgradeFailedError(Exception):
+    """A database is unavailable, or a revision failed there; the message is one line and names the database."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        # What the driver says: SQLAlchemy's own text has the rows of a statement in it.
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        super().__init__(f"{name}: {' '.join(str(reason).split())}")
+
+
 async def migrate(settings: MigrateSettings, names: Sequence[str]) -> None:
     """Upgrades the databases `names` one after the other, and prints what happened to each of their schemas.
 
     Raises:
         ConfigurationError: A database was upgraded by a newer version than this one.
-        SQLAlchemyError, OSError: A database is unavailable, or a revision failed.
+        UpgradeFailedError: A database is unavailable, or a revision failed.
     """
     for name in names:
         url: str = getattr(settings, f"{name}_database_url")
-        changes = await upgrade(url, DATABASES[name])
+        try:
+            changes = await upgrade(url, DATABASES[name])
+        except (SQLAlchemyError, OSError) as error:
+            raise UpgradeFailedError(name, error) from error
         for schema, (before, after) in changes.items():
             print(f"{name}: {schema} {after}" + ("" if before == after else f", upgraded from {before or 'nothing'}"))
 
@@ -55,8 +67,8 @@ def main() -> None:
     except ConfigurationError as error:
         sys.stderr.write(f"atelier-migrate: {error}\n")
         sys.exit(EXIT_STATUS)
-    except (SQLAlchemyError, OSError) as error:
-        sys.exit(f"atelier-migrate: {' '.join(str(error).split())}")
+    except UpgradeFailedError as error:
+        sys.exit(f"atelier-migrate: {error}")
 
 
 if __name__ == "__main__":

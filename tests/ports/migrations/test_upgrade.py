@@ -1,166 +1,43 @@
-"""Upgrading databases: from nothing and from the tables of version 0.1.0 to those that the code declares."""
+"""How a database is upgraded, and what a service says about one that was not."""
 
 import asyncio
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, inspect, select, text
+from sqlalchemy import Connection, MetaData, inspect
 
-from atelier_migrate.main import DATABASES
 from atelier_service.configuration import ConfigurationError
 from atelier_service.database import create_engine
 from atelier_service.migrations.schema import Schema, check_schemas
 from atelier_service.migrations.upgrade import upgrade
-from tests.old_states.old_state import load_into_postgresql, unpack
+from tests.ports.migrations.looking import on, rows
 
-every_database = pytest.mark.parametrize("name", DATABASES)
-
-
-async def on(url: str, look: Any) -> Any:
-    """What `look(connection)` returns, at the database."""
-    engine = create_engine(url)
-    try:
-        async with engine.begin() as connection:
-            return await connection.run_sync(look)
-    finally:
-        await engine.dispose()
+PEOPLE = """
+op.create_table("people", sa.Column("name", sa.Text, primary_key=True), sa.Column("age", sa.Integer))
+op.create_index("adults", "people", ["age"], sqlite_where=sa.text("age > 17"), postgresql_where=sa.text("age > 17"))
+op.create_table("pets", sa.Column("name", sa.Text), sa.Column("of", sa.Text, sa.ForeignKey("people.name")))
+op.execute("INSERT INTO people VALUES ('ada', 36), ('ben', 9)")
+op.execute("INSERT INTO pets VALUES ('rex', 'ben')")
+"""
 
 
-async def old_database(name: str, url: str, folder: Path) -> str:
-    """The database `name` of version 0.1.0, in place of the empty one at `url`; returns its URL."""
-    if url.startswith("sqlite"):
-        unpack(folder)
-        return f"sqlite:///{folder / name}.db"
-    await load_into_postgresql(name, url)
-    return url
-
-
-def differences(name: str) -> Any:
-    """A look at what the tables of a database and those that the code declares differ in."""
-    versions = {schema.version_table for schema in DATABASES[name]}
-    declared = MetaData()
-    for schema in DATABASES[name]:
-        for table in schema.metadata.sorted_tables:
-            table.to_metadata(declared)
-
-    def look(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(
-            connection,
-            opts={"include_name": lambda found, kind, _parents: kind != "table" or found not in versions},
+def schema_of(folder: Path, *revisions: str, name: str = "people") -> Schema:
+    """A schema with these revisions."""
+    folder.mkdir(exist_ok=True)
+    for number, body in enumerate(revisions, 1):
+        before = None if number == 1 else f"{number - 1:04}"
+        indented = "".join(f"    {line}\n" for line in body.strip().splitlines())
+        (folder / f"v{number:04}_it.py").write_text(
+            "import sqlalchemy as sa\nfrom alembic import op\n\n"
+            f"revision = '{number:04}'\ndown_revision = {before!r}\n\n\ndef upgrade():\n{indented}"
         )
-        return list(compare_metadata(context, declared))
-
-    return look
+    return Schema(name, MetaData(), folder)
 
 
-def partial_indexes(connection: Connection) -> Mapping[str, str]:
-    """The indexes with a condition, which Alembic does not compare, and their definitions."""
-    if connection.dialect.name == "sqlite":
-        query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'"
-    else:
-        query = (
-            "SELECT indexname, replace(indexdef, schemaname || '.', '') FROM pg_indexes"
-            " WHERE schemaname = current_schema AND indexdef LIKE '% WHERE %'"
-        )
-    return {row[0]: " ".join(row[1].replace("IF NOT EXISTS ", "").split()) for row in connection.execute(text(query))}
-
-
-def rows_of(name: str) -> Any:
-    """A look at the primary keys in every table of a database."""
-
-    def look(connection: Connection) -> dict[str, set[Any]]:
-        tables: list[Table] = [t for s in DATABASES[name] for t in s.metadata.sorted_tables]
-        there = set(inspect(connection).get_table_names())
-        return {
-            table.name: {tuple(row) for row in connection.execute(select(*table.primary_key.columns))}
-            for table in tables
-            if table.name in there
-        }
-
-    return look
-
-
-@every_database
-async def test_an_empty_database_gets_the_tables_that_the_code_declares(name: str, database_url: str) -> None:
-    await upgrade(database_url, DATABASES[name])
-
-    assert await on(database_url, differences(name)) == []
-
-
-@every_database
-async def test_indexes_with_a_condition_are_those_that_the_code_declares(name: str, database_url: str) -> None:
-    await upgrade(database_url, DATABASES[name])
-    upgraded = await on(database_url, partial_indexes)
-    for schema in DATABASES[name]:
-        await on(database_url, schema.metadata.drop_all)
-        await on(database_url, schema.metadata.create_all)
-
-    assert upgraded == await on(database_url, partial_indexes)
-
-
-@every_database
-async def test_a_database_of_version_0_1_0_gets_the_tables_that_the_code_declares(
-    name: str, database_url: str, tmp_path: Path
-) -> None:
-    url = await old_database(name, database_url, tmp_path / "old")
-
-    changes = await upgrade(url, DATABASES[name])
-
-    assert {before for before, _ in changes.values()} == {None}
-    assert await on(url, differences(name)) == []
-
-
-@every_database
-async def test_a_database_of_version_0_1_0_keeps_its_jobs_users_keys_and_assets(
-    name: str, database_url: str, tmp_path: Path
-) -> None:
-    url = await old_database(name, database_url, tmp_path / "old")
-    lasting = {"jobs", "job_events", "idempotency_keys", "users", "api_keys", "api_key_scopes", "signing_keys"} | {
-        "storage_blobs", "storage_assets", "image_results", "video_results", "partial_results",
-    }  # fmt: skip
-    before = await on(url, rows_of(name))
-
-    await upgrade(url, DATABASES[name])
-
-    after = await on(url, rows_of(name))
-    assert sum(map(len, before.values())) > 0
-    for table in lasting & set(before):
-        assert after[table] == before[table], table
-
-
-@every_database
-async def test_a_second_upgrade_changes_nothing(name: str, database_url: str) -> None:
-    await upgrade(database_url, DATABASES[name])
-
-    changes = await upgrade(database_url, DATABASES[name])
-
-    assert all(before == after for before, after in changes.values())
-
-
-@every_database
-async def test_of_two_upgrades_at_once_one_waits_and_none_fails(name: str, database_url: str) -> None:
-    both = await asyncio.gather(*(upgrade(database_url, DATABASES[name]) for _ in range(2)))
-
-    first, second = sorted(both, key=lambda changes: [before or "" for before, _ in changes.values()])
-    assert {before for before, _ in first.values()} == {None}
-    assert all(before == after for before, after in second.values())
-
-
-@every_database
-async def test_a_service_accepts_a_database_that_was_upgraded(name: str, database_url: str) -> None:
-    await upgrade(database_url, DATABASES[name])
-    engine = create_engine(database_url)
-    try:
-        await check_schemas(engine, DATABASES[name])
-    finally:
-        await engine.dispose()
-
-
-async def refusal(url: str, schemas: tuple[Schema, ...]) -> str:
+async def refusal(url: str, schemas: Sequence[Schema]) -> str:
     """What a service says about a database that it does not accept."""
     engine = create_engine(url)
     try:
@@ -172,51 +49,103 @@ async def refusal(url: str, schemas: tuple[Schema, ...]) -> str:
 
 
 async def test_a_service_refuses_a_database_without_a_revision_and_names_the_program_that_helps(
-    database_url: str,
+    database_url: str, tmp_path: Path
 ) -> None:
-    assert "run atelier-migrate" in await refusal(database_url, tuple(DATABASES["auth"]))
+    assert "run atelier-migrate" in await refusal(database_url, [schema_of(tmp_path / "revisions", PEOPLE)])
 
 
-def two_revisions(folder: Path, second: str) -> Schema:
-    """A schema with a table, and a second revision of these statements."""
-    folder.mkdir(exist_ok=True)
-    metadata = MetaData()
-    Table("numbers", metadata, Column("number", Integer, primary_key=True))
-    first = 'op.create_table("numbers", sa.Column("number", sa.Integer, primary_key=True))'
-    for number, before, body in (("0001", None, first), ("0002", "0001", second)):
-        (folder / f"v{number}_it.py").write_text(
-            f"import sqlalchemy as sa\nfrom alembic import op\n"
-            f"revision = {number!r}\ndown_revision = {before!r}\n\n\ndef upgrade():\n    {body}\n"
-        )
-    return Schema("numbers", metadata, folder)
+async def test_a_service_accepts_what_was_upgraded(database_url: str, tmp_path: Path) -> None:
+    schema = schema_of(tmp_path / "revisions", PEOPLE)
+    await upgrade(database_url, [schema])
+    engine = create_engine(database_url)
+    try:
+        await check_schemas(engine, [schema])
+    finally:
+        await engine.dispose()
+
+
+async def test_a_service_does_not_create_a_sqlite_file_that_is_missing(tmp_path: Path) -> None:
+    said = await refusal(f"sqlite:///{tmp_path / 'none.db'}", [schema_of(tmp_path / "revisions", PEOPLE)])
+
+    assert said == f"there is no database {tmp_path / 'none.db'}: run atelier-migrate"
+    assert not (tmp_path / "none.db").exists()
 
 
 async def test_a_service_refuses_an_older_revision_and_says_both(database_url: str, tmp_path: Path) -> None:
-    schema = two_revisions(tmp_path / "revisions", "pass")
-    await upgrade(database_url, (schema,))
-    await on(database_url, lambda c: c.execute(text("UPDATE alembic_version_numbers SET version_num = '0001'")))
+    await upgrade(database_url, [schema_of(tmp_path / "revisions", PEOPLE)])
 
-    said = await refusal(database_url, (schema,))
+    said = await refusal(database_url, [schema_of(tmp_path / "revisions", PEOPLE, "pass")])
 
     assert "is at revision 0001" in said
     assert "needs 0002: run atelier-migrate" in said
 
 
 async def test_what_a_newer_version_upgraded_is_refused_and_left_alone(database_url: str, tmp_path: Path) -> None:
-    schema = two_revisions(tmp_path / "revisions", "pass")
-    await upgrade(database_url, (schema,))
-    (tmp_path / "revisions" / "v0002_it.py").unlink()
+    await upgrade(database_url, [schema_of(tmp_path / "newer", PEOPLE, "op.drop_table('pets')")])
+    older = schema_of(tmp_path / "older", PEOPLE)
 
-    assert "newer than this program" in await refusal(database_url, (schema,))
+    assert "newer than this program" in await refusal(database_url, [older])
     with pytest.raises(ConfigurationError, match="newer than this program"):
-        await upgrade(database_url, (schema,))
+        await upgrade(database_url, [older])
+    assert await on(database_url, rows("SELECT version_num FROM alembic_version_people")) == [("0002",)]
 
 
 async def test_a_revision_that_fails_leaves_the_database_as_it_was(database_url: str, tmp_path: Path) -> None:
-    failing = 'op.add_column("numbers", sa.Column("more", sa.Integer)); raise ValueError("no")'
-    schema = two_revisions(tmp_path / "revisions", failing)
+    good, bad = schema_of(tmp_path / "good", PEOPLE), schema_of(tmp_path / "bad", "op.drop_table('none')", name="bad")
 
-    with pytest.raises(ValueError, match="no"):
-        await upgrade(database_url, (schema,))
+    with pytest.raises(Exception, match="none"):
+        await upgrade(database_url, [good, bad])
 
-    assert await on(database_url, lambda c: inspect(c).get_table_names()) == []
+    assert await on(database_url, lambda connection: inspect(connection).get_table_names()) == []
+
+
+async def test_a_table_that_others_refer_to_is_rebuilt_with_its_rows_and_indexes(
+    database_url: str, tmp_path: Path
+) -> None:
+    rebuild = """
+with op.batch_alter_table("people") as people:
+    people.add_column(sa.Column("priority", sa.Integer, nullable=False, server_default="2"))
+    people.alter_column("age", existing_type=sa.Integer(), nullable=False)
+with op.batch_alter_table("people") as people:
+    people.alter_column("priority", existing_type=sa.Integer(), server_default=None)
+"""
+    await upgrade(database_url, [schema_of(tmp_path / "revisions", PEOPLE)])
+
+    await upgrade(database_url, [schema_of(tmp_path / "revisions", PEOPLE, rebuild)])
+
+    def look(connection: Connection) -> tuple[bool, str, str]:
+        columns = {column["name"]: column for column in inspect(connection).get_columns("people")}
+        (index,) = inspect(connection).get_indexes("people")
+        (key,) = inspect(connection).get_foreign_keys("pets")
+        condition = index["dialect_options"][f"{connection.dialect.name}_where"]
+        return columns["age"]["nullable"], str(condition).strip("()"), key["referred_table"]
+
+    assert await on(database_url, look) == (False, "age > 17", "people")
+    query = (
+        "SELECT people.name, age, priority, pets.name FROM people LEFT JOIN pets ON pets.of = people.name ORDER BY 1"
+    )
+    assert await on(database_url, rows(query)) == [("ada", 36, 2, None), ("ben", 9, 2, "rex")]
+
+
+async def test_a_revision_that_breaks_a_foreign_key_fails(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'people.db'}"
+    await upgrade(url, [schema_of(tmp_path / "revisions", PEOPLE)])
+
+    with pytest.raises(RuntimeError, match="pets"):
+        await upgrade(url, [schema_of(tmp_path / "revisions", PEOPLE, 'op.execute("DELETE FROM people")')])
+
+    assert await on(url, rows("SELECT count(*) FROM people")) == [(2,)]
+
+
+async def test_an_upgrade_waits_for_another_process_that_writes(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'people.db'}"
+    schema = schema_of(tmp_path / "revisions", PEOPLE)
+    with closing(sqlite3.connect(tmp_path / "people.db", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("BEGIN IMMEDIATE")
+        upgrading = asyncio.create_task(upgrade(url, [schema]))
+        done, _ = await asyncio.wait({upgrading}, timeout=0.5)
+        assert not done
+        other.execute("COMMIT")
+
+    assert await upgrading == {"alembic_version_people": (None, "0001")}
