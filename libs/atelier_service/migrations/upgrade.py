@@ -26,7 +26,7 @@ async def upgrade(url: str, schemas: Sequence[Schema]) -> Mapping[str, tuple[str
         schemas: The schemas of this database.
 
     Returns:
-        For each schema's version table the revision before, None for none, and the revision now.
+        The revision before, None for none, and the revision now, by the schema's name.
 
     Raises:
         ConfigurationError: The database was upgraded by a newer version of the program.
@@ -58,7 +58,7 @@ def _upgrade_all(connection: Connection, schemas: Sequence[Schema]) -> dict[str,
         if before is not None and before > schema.head:
             raise mismatch(connection.engine.url, schema, before)
         command.upgrade(_config(connection, schema), "head")
-        changes[schema.version_table] = (before, schema.head)
+        changes[schema.name] = (before, schema.head)
     if connection.dialect.name == "sqlite":
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
         if broken:

@@ -148,4 +148,4 @@ async def test_an_upgrade_waits_for_another_process_that_writes(tmp_path: Path) 
         assert not done
         other.execute("COMMIT")
 
-    assert await upgrading == {"alembic_version_people": (None, "0001")}
+    assert await upgrading == {"people": (None, "0001")}
