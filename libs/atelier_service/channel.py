@@ -74,6 +74,11 @@ class _UnaryStream(_Outgoing, grpc.aio.UnaryStreamClientInterceptor):
         return await self._call(continuation, client_call_details, request)
 
 
+class _StreamStream(_Outgoing, grpc.aio.StreamStreamClientInterceptor):
+    async def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        return await self._call(continuation, client_call_details, request_iterator)
+
+
 class _StreamUnary(_Outgoing, grpc.aio.StreamUnaryClientInterceptor):
     async def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
         return await self._call(continuation, client_call_details, request_iterator)
@@ -89,5 +94,10 @@ def open_channel(address: str, *, token: TokenSource | None = None) -> grpc.aio.
     return grpc.aio.insecure_channel(
         address,
         options=_OPTIONS,
-        interceptors=[_UnaryUnary(peer, source), _UnaryStream(peer, source), _StreamUnary(peer, source)],
+        interceptors=[
+            _UnaryUnary(peer, source),
+            _UnaryStream(peer, source),
+            _StreamUnary(peer, source),
+            _StreamStream(peer, source),
+        ],
     )

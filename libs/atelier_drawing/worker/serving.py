@@ -22,6 +22,7 @@ from atelier_drawing.settings import DrawingWorkerSettings
 from atelier_drawing.worker.fingerprint import fingerprint
 from atelier_drawing.worker.handler import DrawingHandler, Generator
 from atelier_jobs.domain.owner_jobs import Kind
+from atelier_jobs.events.bus_progress import BusProgress
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus, BusUnavailableError
 from atelier_jobs.messaging.streams import Streams
@@ -109,7 +110,8 @@ async def serve_worker(
             return Capacity(jobs=settings.slots, loaded=frozenset(news.ready_ids))
 
         worker = Worker(
-            claims, BusWorkSignals(bus, kind.name, database.wake_ups), bus, database.events, handler,
+            claims, BusWorkSignals(bus, kind.name, database.wake_ups), BusProgress(bus, database.events),
+            handler,
             WorkerSettings(
                 kind=kind.name, worker_id=settings.worker_id, lease_s=settings.lease_s, grace_s=settings.job_grace_s
             ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from atelier_jobs.domain.job import Failure, Job
@@ -39,6 +39,7 @@ class Claim:
     step: int = 0  # how far the worker came; written together with what became of it
     steps: int = 0
     has_partial: bool = True  # False when it certainly saved no partial result, which spares its end a statement
+    token: str = field(default="", repr=False)  # opens the job's files to this claim; empty: there is none yet
 
     @property
     def epoch(self) -> int:
@@ -52,6 +53,7 @@ class Renewal:
 
     mine: bool
     cancel_requested: bool = False
+    token: str = field(default="", repr=False)  # in place of the claim's; empty: that one stays
 
 
 class ClaimStore(Protocol):
@@ -102,6 +104,14 @@ class ClaimStore(Protocol):
 
     async def discard(self, claim: Claim) -> None:
         """A fenced attempt may have stored files: asks for them to be removed when the job has ended."""
+        ...
+
+
+class HeldJobs(Protocol):
+    """The plane's look at what its workers hold."""
+
+    async def held_by(self, kind: str, worker_id: str) -> Sequence[Job]:
+        """The jobs of the kind that the worker holds under a lease. Raises UnavailableError."""
         ...
 
 

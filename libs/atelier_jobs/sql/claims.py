@@ -18,7 +18,7 @@ from atelier_jobs.domain.states import State
 from atelier_jobs.domain.transitions import Change
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.clock import now_us
-from atelier_jobs.sql.database import JobDatabase
+from atelier_jobs.sql.database import JobDatabase, fetch_jobs
 from atelier_jobs.sql.queue_heads import read_heads
 
 _jobs = schema.jobs.c
@@ -32,7 +32,7 @@ def _no_hook(_job: Job, _outcome: Outcome) -> None:
 
 
 class SqlClaimStore:
-    """A ClaimStore."""
+    """A ClaimStore, and the HeldJobs of the same database."""
 
     def __init__(self, database: JobDatabase, outcome_hook: OutcomeHook = _no_hook) -> None:
         """`outcome_hook` makes what is written in the transaction of each success."""
@@ -90,6 +90,12 @@ class SqlClaimStore:
             return Renewal(mine=False)
         return Renewal(mine=True, cancel_requested=state == State.CANCELING)
 
+    async def held_by(self, kind: str, worker_id: str) -> Sequence[Job]:
+        """See HeldJobs.held_by."""
+        held = select(schema.jobs).where(schema.HELD, _jobs.kind == kind, _jobs.worker == worker_id)
+        async with self._database.read() as connection:
+            return await fetch_jobs(connection, held)
+
     async def save_partial(self, claim: Claim, partial: bytes) -> bool:
         """See ClaimStore.save_partial."""
         # FOR SHARE (PostgreSQL): whoever ends the attempt at this moment is waited for, or finds what was saved.
@@ -136,7 +142,8 @@ class SqlClaimStore:
     async def discard(self, claim: Claim) -> None:
         """See ClaimStore.discard."""
         async with self._database.write() as transaction:
-            await transaction.enqueue(Topic.CLEANUP, claim.job, await transaction.now_us())
+            found = await fetch_jobs(transaction.connection, select(schema.jobs).where(_jobs.id == claim.job.id))
+            await transaction.enqueue(Topic.CLEANUP, next(iter(found), claim.job), await transaction.now_us())
 
     async def _finish(
         self,
@@ -154,6 +161,8 @@ class SqlClaimStore:
             job, now = locked
             if not job.state.held:
                 return done(job)
+            if job.worker != claim.job.worker:
+                return False
             came = replace(job, step=max(job.step, claim.step), steps=max(job.steps, claim.steps))
             change = decide(came, now)
             if change is None:
@@ -170,6 +179,7 @@ def _holds(claim: Claim) -> tuple[ColumnElement[Any], ...]:
     return (
         _jobs.id == claim.job.id,
         _jobs.epoch == claim.epoch,
+        _jobs.worker == claim.job.worker,
         schema.HELD,
     )
 

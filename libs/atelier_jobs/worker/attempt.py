@@ -69,11 +69,13 @@ class Attempt:
         reporter: ProgressReporter,
         span_context: Context,
         write_partial: Callable[[bytes], Coroutine[Any, Any, bool]] = _nowhere,
+        token: str = "",
     ) -> None:
         self.job = job
         self.span_context = span_context  # of `job.attempt`, for spans that are made in another thread
         self._reporter = reporter
         self._write_partial = write_partial
+        self._token = token
         self._stop = threading.Event()
         self._stop_reason: StopReason | None = None
         self._when_stopped: list[Callable[[], object]] = []
@@ -87,6 +89,16 @@ class Attempt:
     def number(self) -> int:
         """1 for the first attempt of this revision."""
         return self.job.attempt
+
+    @property
+    def token(self) -> str:
+        """The token that opens the job's files, until the lease ends: to be asked for anew at each call. Empty while
+        there is none."""
+        return self._token
+
+    def renew_token(self, token: str) -> None:
+        """A renewal of the lease has brought another token; an empty one leaves the last."""
+        self._token = token or self._token
 
     @property
     def stop_requested(self) -> bool:

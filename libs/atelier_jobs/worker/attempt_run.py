@@ -15,12 +15,10 @@ from atelier_jobs import metrics
 from atelier_jobs.domain.claims import Claim, ClaimStore
 from atelier_jobs.domain.job import Failure
 from atelier_jobs.domain.outcome import Outcome
-from atelier_jobs.events.factory import EventFactory
-from atelier_jobs.messaging.bus import Bus
+from atelier_jobs.domain.progress_sink import ProgressSink
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_jobs.worker.attempt import Attempt, Handler, InfrastructureFault, JobFault, Stopped, StopReason
 from atelier_jobs.worker.progress import ProgressReporter
-from atelier_service.clock import Clock
 from atelier_service.errors import UnavailableError
 from atelier_service.telemetry import context_from_traceparent, tracer
 
@@ -41,10 +39,8 @@ class AttemptRun:
     def __init__(
         self,
         claims: ClaimStore,
-        bus: Bus,
-        events: EventFactory,
+        progress: ProgressSink,
         handler: Handler,
-        clock: Clock,
         claim: Claim,
         *,
         timeout_s: float,
@@ -55,7 +51,7 @@ class AttemptRun:
         self._claim = claim
         self._timeout_s = timeout_s
         self._retry_delay_s = retry_delay_s
-        self._reporter = ProgressReporter(bus, events, claim.job, clock)
+        self._reporter = ProgressReporter(progress, claim.job)
         self._has_partial = False
         self._look_up = asyncio.Event()
         self._attempt: Attempt | None = None
@@ -94,7 +90,9 @@ class AttemptRun:
         with tracer().start_as_current_span(
             "job.attempt", context=submit_context, kind=SpanKind.CONSUMER, attributes=attributes
         ):
-            self._attempt = Attempt(job, self._reporter, otel_context.get_current(), self._save_partial)
+            self._attempt = Attempt(
+                job, self._reporter, otel_context.get_current(), self._save_partial, self._claim.token
+            )
             began = time.monotonic()
             helpers = [asyncio.create_task(self._beat(self._attempt)), asyncio.create_task(self._reporter.run())]
             try:
@@ -211,5 +209,6 @@ class AttemptRun:
         if not renewal.mine:
             attempt.stop(StopReason.LOST)
             return
+        attempt.renew_token(renewal.token)
         if renewal.cancel_requested:
             attempt.stop(StopReason.CANCELED)

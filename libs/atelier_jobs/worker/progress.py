@@ -5,10 +5,7 @@ import threading
 from dataclasses import dataclass
 
 from atelier_jobs.domain.job import Job
-from atelier_jobs.events.factory import EventFactory
-from atelier_jobs.messaging import subjects
-from atelier_jobs.messaging.bus import Bus
-from atelier_service.clock import Clock
+from atelier_jobs.domain.progress_sink import ProgressSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +20,14 @@ class ProgressReporter:
 
     def __init__(
         self,
-        bus: Bus,
-        events: EventFactory,
+        sink: ProgressSink,
         job: Job,
-        clock: Clock,
         *,
         interval_s: float = 0.1,
         preview_s: float = 0.5,
     ) -> None:
-        self._bus = bus
-        self._events = events
+        self._sink = sink
         self._job = job
-        self._clock = clock
         self._interval_s = interval_s
         self._preview_s = preview_s
         self._loop = asyncio.get_running_loop()
@@ -70,16 +63,14 @@ class ProgressReporter:
     async def _publish(self) -> None:
         preview, preview_type = self._take_preview()
         latest = self._latest
-        event = self._events.step(
+        await self._sink.publish(
             self._job,
-            self._clock.now_us(),
             step=latest.step,
             steps=latest.steps,
             eta_s=latest.eta_s,
             preview=preview,
             preview_type=preview_type,
         )
-        await self._bus.publish(subjects.live(self._job.owner, self._job.id), event.SerializeToString())
 
     def _take_preview(self) -> tuple[bytes, str]:
         now = self._loop.time()

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import structlog
 
 from atelier_jobs.domain.claims import Claim, ClaimRequest, ClaimStore, WorkSignals
-from atelier_jobs.events.factory import EventFactory
-from atelier_jobs.messaging.bus import Bus
+from atelier_jobs.domain.progress_sink import ProgressSink
 from atelier_jobs.worker.attempt import Handler
 from atelier_jobs.worker.attempt_run import AttemptRun
-from atelier_service.clock import Clock, SystemClock
 from atelier_service.errors import UnavailableError
 
 logger = structlog.get_logger()
@@ -54,22 +52,18 @@ class Worker:
         self,
         claims: ClaimStore,
         signals: WorkSignals,
-        bus: Bus,
-        events: EventFactory,
+        progress: ProgressSink,
         handler: Handler,
         settings: WorkerSettings,
         capacity: Callable[[], Capacity] = Capacity,
-        clock: Clock | None = None,
     ) -> None:
         """`capacity` is asked before each claim."""
         self._claims = claims
         self._signals = signals
-        self._bus = bus
-        self._events = events
+        self._progress = progress
         self._handler = handler
         self._settings = settings
         self._capacity = capacity
-        self._clock = clock or SystemClock()
         self._running: dict[tuple[str, int], AttemptRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._look = asyncio.Event()
@@ -151,7 +145,7 @@ class Worker:
     def _begin(self, claim: Claim, group: asyncio.TaskGroup) -> None:
         settings = self._settings
         run = AttemptRun(
-            self._claims, self._bus, self._events, self._handler, self._clock, claim,
+            self._claims, self._progress, self._handler, claim,
             timeout_s=settings.attempt_timeout_s, retry_delay_s=settings.retry_delay_s,
         )  # fmt: skip
         key = (claim.job.id, claim.epoch)

@@ -30,7 +30,10 @@ _BEST_FIRST = (ModelState.READY, ModelState.LOADING, ModelState.FAILED, ModelSta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReport:
-    """What one worker says of one model. `alive` is False when the worker has not been heard of lately."""
+    """What one worker says of one model. `alive` is False when the worker has not been heard of lately.
+
+    `event_id` names the event that tells everybody of the change; empty when none is to be published.
+    """
 
     worker_id: str
     model_id: str
@@ -41,6 +44,7 @@ class ModelReport:
     message: str = ""
     update_us: int = 0
     alive: bool = True
+    event_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,18 @@ class ModelReports(Protocol):
         ...
 
 
+class WorkerReports(Protocol):
+    """What one worker reports of itself and of its models. Raises UnavailableError while the report is not stored."""
+
+    async def heard(self, worker_id: str, reports: Sequence[ModelReport] = ()) -> None:
+        """The worker lives, and its models stand so."""
+        ...
+
+    async def left(self, worker_id: str) -> None:
+        """The worker ends: it is dead at once."""
+        ...
+
+
 class ModelCommands(Protocol):
     """Commands to the workers about models."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outbox import Cleanup
 from atelier_jobs.domain.outcome import Outcome
+from atelier_jobs.events.bus_progress import BusProgress
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.messaging.streams import Streams
@@ -103,7 +104,7 @@ async def open_worker(
     )  # fmt: skip
     signals = BusWorkSignals(process.bus, "image", process.plane.database.wake_ups)
     worker = Worker(
-        process.plane.claims, signals, process.bus, process.plane.events, handler, settings,
+        process.plane.claims, signals, BusProgress(process.bus, process.plane.events), handler, settings,
         lambda: Capacity(jobs=capacity),
     )  # fmt: skip
     stopping = asyncio.Event()

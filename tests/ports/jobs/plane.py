@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from atelier.events.v1 import events_pb2
-from atelier_jobs.domain.claims import Claim, ClaimRequest
+from atelier_jobs.domain.claims import Claim, ClaimRequest, ClaimStore
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.store import NO_LIMITS, Limits, Submission
@@ -33,7 +33,7 @@ class Plane:
     database: JobDatabase
     events: EventFactory
     jobs: SqlJobStore
-    claims: SqlClaimStore
+    claims: ClaimStore
     outbox: SqlOutbox
     upkeep: SqlUpkeep
 

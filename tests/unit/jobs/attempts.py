@@ -9,6 +9,7 @@ from atelier_jobs.domain.states import State
 from atelier_jobs.worker.attempt import Attempt
 from tests.unit.image.test_image_messages import QUEUED
 
+TOKEN = "the token of the job"
 RUNNING = replace(QUEUED, state=State.RUNNING, epoch=4, attempt=1)
 
 
@@ -29,4 +30,4 @@ class Reports:
 
 def an_attempt(reports: Reports | None = None) -> Attempt:
     reporter: Any = reports or Reports()
-    return Attempt(RUNNING, reporter, Context())
+    return Attempt(RUNNING, reporter, Context(), token=TOKEN)

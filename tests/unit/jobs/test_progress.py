@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from atelier.events.v1.events_pb2 import Event
 from atelier_jobs.domain.states import State
+from atelier_jobs.events.bus_progress import BusProgress
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.worker.progress import ProgressReporter
@@ -24,7 +25,7 @@ async def _reporting(server: NatsServer) -> AsyncIterator[tuple[ProgressReporter
     heard: asyncio.Queue[Event] = asyncio.Queue()
     async with Bus.open(server.url, name="test") as bus, bus.subscribe("live.ada.job") as subscription:
         await bus.connection_after(0)
-        reporter = ProgressReporter(bus, EventFactory(), RUNNING, FakeClock())
+        reporter = ProgressReporter(BusProgress(bus, EventFactory(), FakeClock()), RUNNING)
 
         async def listen() -> None:
             async for message in subscription:

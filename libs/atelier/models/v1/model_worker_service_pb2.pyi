@@ -60,7 +60,7 @@ class ModelReport(_message.Message):
     MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
-    PUBLISH_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Which model."""
     state: _type_pb2.ModelState.ValueType
@@ -75,8 +75,8 @@ class ModelReport(_message.Message):
     """Why loading failed: a stable upper-case name; empty when it did not."""
     message: _builtins.str
     """The same in one sentence."""
-    publish: _builtins.bool
-    """True when the change is to be published as an event of the type `model.status`."""
+    event_id: _builtins.str
+    """Id of the event of the type `model.status` that is to be published, new for each change; empty for none."""
     def __init__(
         self,
         *,
@@ -87,11 +87,11 @@ class ModelReport(_message.Message):
         memory_bytes: _builtins.int = ...,
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
-        publish: _builtins.bool = ...,
+        event_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "memory_bytes", b"memory_bytes", "message", b"message", "model_id", b"model_id", "publish", b"publish", "reason", b"reason", "revision", b"revision", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "fingerprint", b"fingerprint", "memory_bytes", b"memory_bytes", "message", b"message", "model_id", b"model_id", "reason", b"reason", "revision", b"revision", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,25 @@
+"""Progress as ephemeral events on the bus: the adapter of ProgressSink on the side that has the bus."""
+
+from atelier_jobs.domain.job import Job
+from atelier_jobs.events.factory import EventFactory
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus
+from atelier_service.clock import Clock, SystemClock
+
+
+class BusProgress:
+    """A ProgressSink."""
+
+    def __init__(self, bus: Bus, events: EventFactory, clock: Clock | None = None) -> None:
+        self._bus = bus
+        self._events = events
+        self._clock = clock or SystemClock()
+
+    async def publish(
+        self, job: Job, *, step: int, steps: int, eta_s: float | None, preview: bytes, preview_type: str
+    ) -> None:
+        """See ProgressSink.publish."""
+        event = self._events.step(
+            job, self._clock.now_us(), step=step, steps=steps, eta_s=eta_s, preview=preview, preview_type=preview_type
+        )
+        await self._bus.publish(subjects.live(job.owner, job.id), event.SerializeToString())

@@ -1,0 +1,58 @@
+"""The jobs that workers hold, as one process of the plane knows them."""
+
+import asyncio
+from collections import OrderedDict
+
+from atelier.jobs.v1 import worker_service_pb2
+from atelier_jobs.domain.claims import HeldJobs
+from atelier_jobs.domain.job import Job
+from atelier_service.errors import UnavailableError
+
+_REMEMBERED = 4096
+_LOOK_EVERY_S = 1.0
+
+
+class HeldJobCache:
+    """Finds the job of a claim without a statement for each report of progress.
+
+    Claims of this process are remembered. Those of another one, or of the time before a restart, are looked up, at most
+    once a second for each worker. A job that is found may have been lost to its worker since.
+    """
+
+    def __init__(self, jobs: HeldJobs, kind: str) -> None:
+        self._jobs = jobs
+        self._kind = kind
+        self._remembered: OrderedDict[tuple[str, int], Job] = OrderedDict()
+        self._looked: OrderedDict[str, float] = OrderedDict()
+
+    def remember(self, job: Job) -> None:
+        """A worker has claimed the job."""
+        self._remembered[job.id, job.epoch] = job
+        while len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+
+    def forget(self, claim: worker_service_pb2.JobClaim) -> None:
+        """The claim has ended."""
+        self._remembered.pop((claim.job_id, claim.epoch), None)
+
+    async def find(self, worker_id: str, claim: worker_service_pb2.JobClaim) -> Job | None:
+        """The job that `worker_id` holds under this claim; None when it holds none, or when that is unknown now."""
+        key = (claim.job_id, claim.epoch)
+        if key not in self._remembered and self._may_look(worker_id):
+            try:
+                for held in await self._jobs.held_by(self._kind, worker_id):
+                    self.remember(held)
+            except UnavailableError:
+                return None
+        job = self._remembered.get(key)
+        return job if job is not None and job.worker == worker_id else None
+
+    def _may_look(self, worker_id: str) -> bool:
+        now = asyncio.get_running_loop().time()
+        if now - self._looked.get(worker_id, float("-inf")) < _LOOK_EVERY_S:
+            return False
+        self._looked[worker_id] = now
+        self._looked.move_to_end(worker_id)
+        while len(self._looked) > _REMEMBERED:
+            self._looked.popitem(last=False)
+        return True

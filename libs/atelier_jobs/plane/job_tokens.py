@@ -1,0 +1,53 @@
+"""Job tokens from auth: the adapter of JobTokens."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import grpc.aio
+import structlog
+
+from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
+from atelier_jobs.domain.job import Job
+
+logger = structlog.get_logger()
+
+# A claim waits no longer for auth: the job is done meanwhile, and the token comes with a renewal.
+_DEADLINE_S = 2.0
+_LONGEST_S = 3600
+
+
+def no_assets(_job: Job) -> Sequence[str]:
+    """For kinds whose specs name no assets."""
+    return ()
+
+
+class AuthJobTokens:
+    """A JobTokens."""
+
+    def __init__(self, auth: grpc.aio.Channel, assets_of: Callable[[Job], Sequence[str]] = no_assets) -> None:
+        """Creates the adapter.
+
+        Args:
+            auth: A channel to auth that speaks for the service that serves the jobs.
+            assets_of: The owner's assets that the spec of a job names, for its worker to read.
+        """
+        self._stub = auth_pb2_grpc.AuthServiceStub(auth)
+        self._assets_of = assets_of
+
+    async def mint(self, job: Job, *, worker: str, lease_s: float) -> str:
+        """See JobTokens.mint."""
+        request = auth_pb2.CreateJobTokenRequest(
+            user_id=job.owner,
+            worker=worker,
+            kind=job.kind,
+            job_id=job.id,
+            epoch=job.epoch,
+            asset_ids=self._assets_of(job),
+            expires_in_s=min(_LONGEST_S, math.ceil(lease_s)),
+        )
+        try:
+            answer = await self._stub.CreateJobToken(request, timeout=_DEADLINE_S)
+        except grpc.aio.AioRpcError as error:
+            logger.warning("no token for a job yet", job_id=job.id, code=error.code().name)
+            return ""
+        return answer.access_token

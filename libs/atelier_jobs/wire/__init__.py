@@ -1,0 +1,1 @@
+"""Claims as messages between the plane and its workers, for both sides."""

@@ -1,0 +1,103 @@
+"""Messages of WorkerService, made of domain values and read back."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from atelier.jobs.v1 import job_pb2, worker_service_pb2
+from atelier_jobs.domain.claims import Claim
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
+
+KIND_HEADER = "x-atelier-kind"
+"""Call metadata that names the kind of jobs: by it a proxy in front of several planes finds the right one."""
+
+
+def claimed_job_message(job: Job, token: str) -> worker_service_pb2.ClaimedJob:
+    """A job as its worker gets it, with the token for its files (empty: not yet)."""
+    return worker_service_pb2.ClaimedJob(
+        id=job.id,
+        owner=job.owner,
+        kind=job.kind,
+        revision=job.revision,
+        spec=job.spec,
+        attempt=job.attempt,
+        faults=job.faults,
+        max_attempts=job.max_attempts,
+        epoch=job.epoch,
+        seq=job.seq,
+        traceparent=job.traceparent,
+        create_time=_time(job.create_us),
+        queue_time=_time(job.queue_us),
+        start_time=_time(job.start_us),
+        lease_end_time=_time(job.lease_until_us),
+        affinity=job.affinity,
+        token=token,
+    )
+
+
+def claim_from(message: worker_service_pb2.ClaimedJob, *, worker_id: str, lease_s: float) -> Claim:
+    """The worker's claim of a job that the plane has sent; what only the plane needs to know of it is left out."""
+    job = Job(
+        id=message.id,
+        owner=message.owner,
+        kind=message.kind,
+        state=State.RUNNING,
+        revision=message.revision,
+        spec=message.spec,
+        result=None,
+        failure=None,
+        attempt=message.attempt,
+        faults=message.faults,
+        max_attempts=message.max_attempts,
+        epoch=message.epoch,
+        worker=worker_id,
+        lease_until_us=message.lease_end_time.ToMicroseconds(),
+        step=0,
+        steps=0,
+        seq=message.seq,
+        traceparent=message.traceparent,
+        cached=False,
+        create_us=message.create_time.ToMicroseconds(),
+        queue_us=message.queue_time.ToMicroseconds(),
+        start_us=message.start_time.ToMicroseconds(),
+        finish_us=0,
+        affinity=message.affinity,
+    )
+    return Claim(job, lease_s, token=message.token)
+
+
+def held_job_message(claim: Claim) -> worker_service_pb2.HeldJob:
+    """A claim as each write of its worker names it."""
+    message = worker_service_pb2.HeldJob(
+        claim=job_claim_message(claim.job), worker_id=claim.job.worker, has_partial=claim.has_partial
+    )
+    if claim.steps:
+        message.progress.CopyFrom(job_pb2.Progress(step=claim.step, steps=claim.steps))
+    return message
+
+
+def held_claim_from(message: worker_service_pb2.HeldJob, *, kind: str, lease_s: float = 0.0) -> Claim:
+    """The claim that a worker's write names.
+
+    Its job has the identity of the claim and nothing else: a store compares job, epoch and worker with the row, and
+    takes all other columns from there.
+    """
+    job = Job(
+        id=message.claim.job_id, owner="", kind=kind, state=State.RUNNING, revision=0, spec=b"", result=None,
+        failure=None, attempt=0, faults=0, max_attempts=0, epoch=message.claim.epoch, worker=message.worker_id,
+        lease_until_us=0, step=0, steps=0, seq=0, traceparent="", cached=False, create_us=0, queue_us=0, start_us=0,
+        finish_us=0,
+    )  # fmt: skip
+    return Claim(job, lease_s, message.progress.step, message.progress.steps, has_partial=message.has_partial)
+
+
+def job_claim_message(job: Job) -> worker_service_pb2.JobClaim:
+    """Job and epoch."""
+    return worker_service_pb2.JobClaim(job_id=job.id, epoch=job.epoch)
+
+
+def _time(us: int) -> Timestamp | None:
+    if not us:
+        return None
+    time = Timestamp()
+    time.FromMicroseconds(us)
+    return time

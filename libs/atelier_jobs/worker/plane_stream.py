@@ -1,0 +1,130 @@
+"""The worker's stream to the plane: progress and status in one direction, wake-ups in the other. It may break."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import grpc.aio
+import structlog
+
+from atelier.jobs.v1 import job_pb2, worker_service_pb2
+from atelier_jobs.domain.job import Job
+from atelier_jobs.wire.claim_messages import KIND_HEADER, job_claim_message
+from atelier_service.rpc_errors import from_rpc_error
+
+logger = structlog.get_logger()
+
+_MAX_PAUSE_S = 2.0
+# The end of the worker's own token ends the stream: the next one begins at once, with a new token.
+_EXPIRED = "TOKEN_EXPIRED"
+
+Request = worker_service_pb2.ConnectRequest
+
+
+class ConnectStub(Protocol):
+    """The stream of WorkerService; see worker_service_pb2_grpc.WorkerServiceStub."""
+
+    Connect: Any
+
+
+class PlaneStream:
+    """WorkSignals and ProgressSink of a worker, over one stream that is opened again whenever it breaks.
+
+    Nothing queues up: of each job the latest progress waits, and of the worker its latest condition.
+    """
+
+    def __init__(self, stub: ConnectStub, *, kind: str, worker_id: str) -> None:
+        self._stub = stub
+        self._kind = kind
+        self._worker_id = worker_id
+        self._news = asyncio.Event()
+        self._connected = False
+        self._condition: worker_service_pb2.WorkerCondition | None = None
+        self._condition_sent = False
+        self._progress: dict[tuple[str, int], worker_service_pb2.JobProgress] = {}
+
+    @property
+    def connected(self) -> bool:
+        """True while the plane hears this worker."""
+        return self._connected
+
+    @asynccontextmanager
+    async def listen(self, *, on_work: Callable[[], None], on_change: Callable[[str], None]) -> AsyncIterator[None]:
+        """See WorkSignals.listen. Each new connection counts as a wake-up: one may have been missed."""
+        task = asyncio.create_task(self._run(on_work, on_change), name="plane-stream")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def publish(
+        self, job: Job, *, step: int, steps: int, eta_s: float | None, preview: bytes, preview_type: str
+    ) -> None:
+        """See ProgressSink.publish."""
+        if not self._connected:
+            return
+        key = (job.id, job.epoch)
+        message = worker_service_pb2.JobProgress(
+            claim=job_claim_message(job),
+            progress=job_pb2.Progress(step=step, steps=steps),
+            preview=preview,
+            preview_content_type=preview_type if preview else "",
+        )
+        if eta_s is not None:
+            message.progress.eta_s = eta_s
+        waiting = self._progress.get(key)
+        if waiting is not None and not preview:
+            message.preview, message.preview_content_type = waiting.preview, waiting.preview_content_type
+        self._progress[key] = message
+        self._news.set()
+
+    def report(self, condition: worker_service_pb2.WorkerCondition) -> None:
+        """Sends how the worker is, now and with each new connection. To be called in the event loop."""
+        self._condition, self._condition_sent = condition, False
+        self._news.set()
+
+    async def _run(self, on_work: Callable[[], None], on_change: Callable[[str], None]) -> None:
+        failures = 0
+        while True:
+            call = self._stub.Connect(self._requests(), metadata=((KIND_HEADER, self._kind),), wait_for_ready=True)
+            try:
+                async for response in call:
+                    if response.HasField("ready"):
+                        failures = 0
+                        self._connected = True
+                        self._news.set()
+                        on_work()
+                    elif response.HasField("work_available"):
+                        on_work()
+                    elif response.HasField("job_changed"):
+                        on_change(response.job_changed.job_id)
+            except grpc.aio.AioRpcError as rpc_error:
+                error = from_rpc_error(rpc_error)
+                if error.reason == _EXPIRED and self._connected:
+                    continue
+                logger.info("not connected to the plane", reason=error.reason, error=error.message)
+            finally:
+                self._connected = False
+                self._progress.clear()
+                call.cancel()
+            failures += 1
+            await asyncio.sleep(min(_MAX_PAUSE_S, 0.05 * 2**failures) * random.uniform(0.5, 1.0))  # noqa: S311
+
+    async def _requests(self) -> AsyncIterator[Request]:
+        yield Request(hello=worker_service_pb2.WorkerHello(worker_id=self._worker_id, kind=self._kind))
+        self._condition_sent = False
+        while True:
+            if self._condition is not None and not self._condition_sent:
+                self._condition_sent = True
+                yield Request(condition=self._condition)
+            progress, self._progress = self._progress, {}
+            for message in progress.values():
+                yield Request(progress=message)
+            if not self._progress and (self._condition is None or self._condition_sent):
+                self._news.clear()
+                await self._news.wait()

@@ -1,0 +1,99 @@
+"""`atelier.models.v1.ModelWorkerService`: reports of workers come in, commands go out."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc.aio
+import structlog
+from google.protobuf.message import DecodeError
+
+from atelier.jobs.v1 import job_pb2
+from atelier.models.v1 import model_worker_service_pb2, model_worker_service_pb2_grpc
+from atelier_jobs.messaging import subjects
+from atelier_jobs.messaging.bus import Bus
+from atelier_jobs.uninterrupted import uninterrupted
+from atelier_models.adapters.model_events import ModelEvents
+from atelier_models.domain.model_view import Engine, ModelReport, ModelState
+from atelier_models.domain.models import WorkerReports
+from atelier_service.errors import PermissionDeniedError
+from atelier_service.identity import current_principal
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+_log = structlog.get_logger(__name__)
+
+
+class ModelWorkerServicer(model_worker_service_pb2_grpc.ModelWorkerServiceServicer):
+    """Serves the workers of one kind of jobs."""
+
+    def __init__(self, kind: str, worker_service: str, reports: WorkerReports, events: ModelEvents, bus: Bus) -> None:
+        """Creates the servicer.
+
+        Args:
+            kind: The kind of jobs, whose commands are passed on.
+            worker_service: Name of the service whose workers report; others are refused.
+            reports: Stores what they report.
+            events: Publishes what changed.
+            bus: Brings the commands.
+        """
+        self._kind = kind
+        self._worker_service = worker_service
+        self._reports = reports
+        self._events = events
+        self._bus = bus
+
+    async def ReportModels(
+        self, request: model_worker_service_pb2.ReportModelsRequest, context: Context
+    ) -> model_worker_service_pb2.ReportModelsResponse:
+        """Stores reports, and publishes those that are events."""
+        self._check()
+        reports = [_report_from(request.worker_id, message) for message in request.models]
+        await uninterrupted(self._reports.heard(request.worker_id, reports))
+        for report in reports:
+            if report.event_id:
+                self._events.add(report)
+        return model_worker_service_pb2.ReportModelsResponse()
+
+    async def SignOff(
+        self, request: model_worker_service_pb2.SignOffRequest, context: Context
+    ) -> model_worker_service_pb2.SignOffResponse:
+        """The worker has ended."""
+        self._check()
+        await uninterrupted(self._reports.left(request.worker_id))
+        return model_worker_service_pb2.SignOffResponse()
+
+    async def WatchModelCommands(
+        self, request: model_worker_service_pb2.WatchModelCommandsRequest, context: Context
+    ) -> AsyncIterator[model_worker_service_pb2.ModelCommand]:
+        """Commands, after an empty one that says that they are heard now."""
+        self._check()
+        async with self._bus.subscribe(subjects.model_commands(self._kind)) as messages:
+            yield model_worker_service_pb2.ModelCommand()
+            async for message in messages:
+                try:
+                    command = job_pb2.ModelCommand.FromString(message.data)
+                except DecodeError:
+                    _log.warning("a message on the bus is no command", subject=message.subject)
+                    continue
+                yield model_worker_service_pb2.ModelCommand(
+                    model_id=command.model_id,
+                    load=command.load,
+                    traceparent=message.headers.get("traceparent", ""),
+                )
+
+    def _check(self) -> None:
+        if current_principal().subject != f"service:{self._worker_service}":
+            raise PermissionDeniedError("NOT_THIS_WORKER", f"these models are those of {self._worker_service}")
+
+
+def _report_from(worker_id: str, message: model_worker_service_pb2.ModelReport) -> ModelReport:
+    return ModelReport(
+        worker_id=worker_id,
+        model_id=message.model_id,
+        state=ModelState(message.state),
+        engine=Engine(message.revision, message.fingerprint),
+        memory_bytes=message.memory_bytes,
+        reason=message.reason,
+        message=message.message,
+        event_id=message.event_id,
+    )
