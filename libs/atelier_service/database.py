@@ -1,14 +1,18 @@
 """SQL engines: SQLite on one machine, PostgreSQL on many."""
 
+import time
 from typing import Any
 
 from opentelemetry import trace
 from sqlalchemy import AsyncAdaptedQueuePool, event, make_url
 from sqlalchemy.dialects import registry
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from atelier_service.sqlite import BEGIN_TO_WRITE, BUSY_TIMEOUT_MS, CONNECTIONS, LoopSqlite
 from atelier_service.telemetry import tracer
+
+_IDLE_S = 1.0
 
 registry.register("sqlite.loop", LoopSqlite.__module__, LoopSqlite.__name__)
 
@@ -30,7 +34,8 @@ def create_engine(url: str) -> AsyncEngine:
         )
         _set_up_sqlite(engine)
     else:
-        engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        engine = create_async_engine(url, pool_size=8, max_overflow=8)
+        _ping_after_idling(engine)
     _trace(engine)
     return engine
 
@@ -41,6 +46,26 @@ def _set_up_sqlite(engine: AsyncEngine) -> None:
         # What only reads needs none: each statement sees what was committed, as on PostgreSQL.
         if not connection.get_execution_options().get("readonly", False):
             connection.exec_driver_sql(BEGIN_TO_WRITE)
+
+
+def _ping_after_idling(engine: AsyncEngine) -> None:
+    """Asks a connection that nobody used for a second whether it still lives; of a busy one, its use says so."""
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def _checkin(_connection: Any, record: Any) -> None:
+        record.info["idle_since_s"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _checkout(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("idle_since_s", float("inf")) < _IDLE_S:
+            return
+        dialect = engine.dialect
+        try:
+            dialect.do_ping(connection)
+        except Exception as error:
+            if isinstance(error, dialect.loaded_dbapi.Error) and dialect.is_disconnect(error, connection, None):
+                raise DisconnectionError from error  # and the pool opens another one
+            raise
 
 
 def _trace(engine: AsyncEngine) -> None:

@@ -2,15 +2,15 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Integer, bindparam, func, literal, select, text
+from sqlalchemy import Float, func, literal, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from atelier_jobs.domain.claim_order import Place, Priority, place
 from atelier_jobs.domain.store import Limits
-from atelier_jobs.sql import schema
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import Transaction
+from atelier_jobs.sql.standing import LATEST_FINISH, LIVE, QUEUED, VIRTUAL_TIME
 from atelier_service.errors import ResourceExhaustedError
 
 # Farther from a limit than what may be in flight at once, nobody counts under a lock. Of one owner: the transactions
@@ -19,41 +19,15 @@ OWNER_MARGIN = 100
 QUEUE_MARGIN = 2_000
 COUNT_AGE_S = 1.0
 
-_jobs = schema.jobs.c
-
-
-def _count(*where: ColumnElement[Any], limit: str) -> ColumnElement[int]:
-    some = select(literal(1)).select_from(schema.jobs).where(*where).limit(bindparam(limit, type_=Integer)).subquery()
-    return select(func.count()).select_from(some).scalar_subquery()
-
-
-_OWNERS = (_jobs.owner == bindparam("owner"), _jobs.kind == bindparam("kind"), schema.LIVE)
-_LIVE = _count(*_OWNERS, limit="max_live")
-_QUEUED = _count(_jobs.kind == bindparam("kind"), schema.WAITING, limit="max_queued")
-_LATEST_FINISH = (
-    select(_jobs.virtual_finish)
-    .where(*_OWNERS, _jobs.priority == bindparam("priority"))
-    .order_by(_jobs.virtual_finish.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-_VIRTUAL_TIME = (
-    select(_jobs.virtual_start)
-    .where(_jobs.kind == bindparam("kind"), schema.STARTED)
-    .order_by(_jobs.virtual_start.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-
 # Built once: they run with every submit.
 _STANDING = select(
     now_us().label("now_us"),
-    _LIVE.label("live"),
-    func.coalesce(_VIRTUAL_TIME, literal(0.0, Float)).label("virtual_time"),
-    func.coalesce(_LATEST_FINISH, literal(0.0, Float)).label("latest_finish"),
+    LIVE.label("live"),
+    func.coalesce(VIRTUAL_TIME, literal(0.0, Float)).label("virtual_time"),
+    func.coalesce(LATEST_FINISH, literal(0.0, Float)).label("latest_finish"),
 )
-_COUNT_LIVE = select(_LIVE)
-_COUNT_QUEUED = select(_QUEUED)
+_COUNT_LIVE = select(LIVE)
+_COUNT_QUEUED = select(QUEUED)
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
@@ -68,7 +42,10 @@ class _Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How an owner and a queue stand at a submit; counts near a limit are exact until the transaction ends."""
+    """How an owner and a queue stand at a submit.
+
+    Counts near a limit are exact until the transaction ends; `queued` far from it is 0.
+    """
 
     now_us: int
     live: int
@@ -124,26 +101,28 @@ class Admission:
             await self._lock(transaction, f"atelier.jobs.{kind}/{owner}")
             live = (await transaction.connection.execute(_COUNT_LIVE, values)).scalar_one()
         queued = 0
-        if limits.max_queued:
-            queued = await self._queued(transaction, kind, limits, values)
+        if not await self.is_far(transaction.connection, kind, limits):
+            await self._lock(transaction, f"atelier.jobs.{kind}")
+            queued = (await transaction.connection.execute(_COUNT_QUEUED, values)).scalar_one()
         return Standing(
             now_us=row["now_us"], live=live, queued=queued, virtual_time=row["virtual_time"],
             latest_finish=row["latest_finish"], limits=limits,
         )  # fmt: skip
 
-    async def _queued(self, transaction: Transaction, kind: str, limits: Limits, values: dict[str, str | int]) -> int:
+    async def is_far(self, connection: AsyncConnection, kind: str, limits: Limits) -> bool:
+        """Whether the queue of `kind` is so far from its limit that nobody needs to count; counts once a second."""
+        if not limits.max_queued:
+            return True
         now_s = asyncio.get_running_loop().time()
         count = self._counts.get(kind)
         if count is None or now_s > count.until_s:
-            count = self._counts[kind] = _Count(limits.max_queued if count is None else count.jobs + count.since, now_s)
-            count.until_s = now_s + COUNT_AGE_S
-            count.jobs = (await transaction.connection.execute(_COUNT_QUEUED, values)).scalar_one()
+            # Others go by the former count until this one is there.
+            jobs = limits.max_queued if count is None else count.jobs + count.since
+            count = self._counts[kind] = _Count(jobs, until_s=now_s + COUNT_AGE_S)
+            values = {"kind": kind, "max_queued": limits.max_queued}
+            count.jobs = (await connection.execute(_COUNT_QUEUED, values)).scalar_one()
         count.since += 1
-        if count.jobs + count.since + QUEUE_MARGIN < limits.max_queued:
-            return count.jobs
-        await self._lock(transaction, f"atelier.jobs.{kind}")
-        exact: int = (await transaction.connection.execute(_COUNT_QUEUED, values)).scalar_one()
-        return exact
+        return count.jobs + count.since + QUEUE_MARGIN < limits.max_queued
 
     async def _lock(self, transaction: Transaction, name: str) -> None:
         """One at a time counts, so that the last free place is given once. SQLite has one writer anyway."""

@@ -7,6 +7,8 @@ from sqlalchemy import BigInteger
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+_OBSERVED_S = 10.0
+
 
 class now_us(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
     """Microseconds since the epoch, UTC, when the statement runs (SQLite: to the millisecond)."""
@@ -29,6 +31,28 @@ def _sqlite(_element: now_us | statement_us, _compiler: Any, **_kw: Any) -> str:
     return (
         "(CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000)"
     )
+
+
+class EstimatedClock:
+    """The database's clock as this process reckons it, to the milliseconds that a reply takes."""
+
+    def __init__(self) -> None:
+        self._ahead_us: int | None = None
+        self._until_s = 0.0
+
+    def observe(self, database_us: int) -> None:
+        """Takes note of a time that a statement has just returned."""
+        ahead_us = database_us - time.time_ns() // 1000
+        # A reply that was quick tells most: the greatest of some seconds.
+        if self._ahead_us is None or ahead_us > self._ahead_us or time.monotonic() > self._until_s:
+            self._ahead_us = ahead_us
+            self._until_s = time.monotonic() + _OBSERVED_S
+
+    def now_us(self) -> int | None:
+        """Microseconds since the epoch; None while nothing was observed for long."""
+        if self._ahead_us is None or time.monotonic() > self._until_s + _OBSERVED_S:
+            return None
+        return time.time_ns() // 1000 + self._ahead_us
 
 
 def sqlite_now_us() -> int:

@@ -1,8 +1,9 @@
 """One database that holds jobs: transactions that write a job, its events and its outbox rows together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, bindparam, case, delete, insert, select, update
@@ -19,7 +20,8 @@ from atelier_jobs.domain.wake_ups import WakeUps
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging import subjects
 from atelier_jobs.sql import schema
-from atelier_jobs.sql.clock import now_us, sqlite_now_us
+from atelier_jobs.sql.clock import EstimatedClock, now_us, sqlite_now_us
+from atelier_jobs.sql.submit_statement import submit_at_once
 from atelier_service.errors import UnavailableError
 
 # Connection lost, rolled back for another's sake, out of resources, starting up or shutting down.
@@ -59,38 +61,65 @@ class JobDatabase:
         self.events = events
         self.origin = origin
         self.wake_ups = WakeUps()
+        self.clock = EstimatedClock()
+        # Each statement sees what was committed, with or without a transaction, which costs two more round trips.
+        self._read_options = {"readonly": True} | ({} if self.on_sqlite else {"isolation_level": "AUTOCOMMIT"})
         self.outbox_written = asyncio.Event()
         self.cleanup_written = asyncio.Event()
         # SQLite has one writer: those of this process queue up here, in order, and not in its busy handler, which
         # sleeps. Other databases take as many as there are connections.
-        self._writers = asyncio.Semaphore(1 if engine.dialect.name == "sqlite" else 1000)
+        self._writers = asyncio.Semaphore(1 if self.on_sqlite else 1000)
+
+    @property
+    def on_sqlite(self) -> bool:
+        """True for SQLite, which has one writer."""
+        return self.engine.dialect.name == "sqlite"
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that only reads. Raises UnavailableError when the database is away."""
         try:
             async with self.engine.connect() as connection:
-                yield await connection.execution_options(readonly=True)
+                yield await connection.execution_options(**self._read_options)
         except (DBAPIError, PoolTimeoutError, OSError) as error:
             raise _named(error) from error
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator["Transaction"]:
-        """A transaction that commits at the end of the block. Raises UnavailableError when the database is away."""
+        """A transaction that commits at the end of the block. Raises UnavailableError without the database."""
         transaction: Transaction | None = None
         try:
             async with self._writers, self.engine.begin() as connection:
                 transaction = Transaction(connection, self)
                 yield transaction
-            for kind, in_us in transaction.claimable.items():
-                self.wake_ups.claimable(kind, in_us / 1e6)
+            self._wake(transaction)
         except (DBAPIError, PoolTimeoutError, OSError) as error:
             raise _named(error) from error
         finally:
-            if transaction is not None and transaction.topics_written:
-                self.outbox_written.set()
-                if Topic.CLEANUP in transaction.topics_written:
-                    self.cleanup_written.set()
+            if transaction is not None:
+                self._signal(transaction)
+
+    @asynccontextmanager
+    async def write_at_once(self) -> AsyncIterator["Transaction"]:
+        """Commits each statement by itself; not for SQLite, whose writers take turns. Raises UnavailableError."""
+        try:
+            async with self.engine.connect() as connection:
+                transaction = Transaction(await connection.execution_options(isolation_level="AUTOCOMMIT"), self)
+                yield transaction
+            self._wake(transaction)
+            self._signal(transaction)
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            raise _named(error) from error
+
+    def _wake(self, transaction: "Transaction") -> None:
+        for kind, in_us in transaction.claimable.items():
+            self.wake_ups.claimable(kind, in_us / 1e6)
+
+    def _signal(self, transaction: "Transaction") -> None:
+        if transaction.topics_written:
+            self.outbox_written.set()
+        if Topic.CLEANUP in transaction.topics_written:
+            self.cleanup_written.set()
 
 
 class Transaction:
@@ -158,6 +187,32 @@ class Transaction:
             rows.append(self._hint_row(last, now_us))
         await self._write_outbox(rows)
 
+    async def insert_at_once(self, job: Job, key: Mapping[str, Any] | None, *, max_live: int | None) -> Job | None:
+        """A new job with its key, first event and place in the queue, in one statement.
+
+        Returns:
+            The job with its place. None, and nothing is written, when the key is taken or the owner has `max_live` or
+            more unfinished jobs.
+        """
+        payload = self._database.events.changed(job, job.create_us).SerializeToString()
+        row = row_of(job)
+        del row["virtual_start"], row["virtual_finish"]
+        recorded = await submit_at_once(
+            self.connection,
+            job=row,
+            event=_event_columns(job, job.create_us, payload),
+            outbox=self._event_row(job, job.create_us, payload),
+            key=key,
+            max_live=max_live,
+        )
+        if recorded is None:
+            return None
+        start, now = recorded
+        self._database.clock.observe(now)
+        self.topics_written.add(Topic.EVENT)
+        self.claimable[job.kind] = 0
+        return replace(job, virtual_start=start, virtual_finish=start + job.cost)
+
     async def _tell(self, change: Change, now_us: int) -> None:
         """Events, and whatever has to go out: in one round trip each."""
         events, job = self._database.events, change.job
@@ -167,10 +222,7 @@ class Transaction:
             rows.append(self._hint_row(job, now_us))
         for step in change.told:
             payload = events.changed(step, now_us).SerializeToString()
-            kept.append({
-                "job_id": step.id, "seq": step.seq, "revision": step.revision, "epoch": step.epoch,
-                "attempt": step.attempt, "state": int(step.state), "time_us": now_us, "payload": payload,
-            })  # fmt: skip
+            kept.append(_event_columns(step, now_us, payload))
             rows.append(self._event_row(step, now_us, payload))
         if job.state is State.QUEUED:
             in_us = max(0, job.due_us - now_us)
@@ -242,6 +294,13 @@ def row_of(job: Job) -> dict[str, Any]:
     row["failure_reason"] = job.failure.reason if job.failure else None
     row["failure_message"] = job.failure.message if job.failure else None
     return row
+
+
+def _event_columns(step: Job, now_us: int, payload: bytes) -> dict[str, Any]:
+    return {
+        "job_id": step.id, "seq": step.seq, "revision": step.revision, "epoch": step.epoch, "attempt": step.attempt,
+        "state": int(step.state), "time_us": now_us, "payload": payload,
+    }  # fmt: skip
 
 
 def _left_files(job: Job) -> bool:

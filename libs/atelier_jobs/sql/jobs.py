@@ -15,7 +15,7 @@ from atelier_jobs.domain.outcome import TransactionHook
 from atelier_jobs.domain.states import LIVE, State
 from atelier_jobs.domain.store import NO_LIMITS, Limits, Page, QueueCounts, Submission, Submitted
 from atelier_jobs.sql import schema
-from atelier_jobs.sql.admission import Admission
+from atelier_jobs.sql.admission import OWNER_MARGIN, Admission
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase, Transaction, fetch_jobs, job_of
 from atelier_service.errors import AlreadyExistsError, NotFoundError
@@ -44,26 +44,51 @@ class SqlJobStore:
     ) -> Submitted:
         """See JobStore.submit."""
         with tracer().start_as_current_span("job.submit", attributes={"job.kind": submission.kind}) as span:
-            async with self._database.write() as transaction:
-                if submission.idempotency_key:
-                    first = await self._claim_key(transaction, submission)
-                    if first is not None:
-                        span.set_attributes({"job.id": first.id, "job.repeated": True})
-                        return Submitted(first, repeated=True)
-                if submission.result is None:
-                    standing = await self._admission.standing(
-                        transaction, submission.owner, submission.kind, submission.priority, limits
-                    )
-                    standing.check()
-                    now, at = standing.now_us, standing.place(submission.cost)
-                else:
-                    now, at = await transaction.now_us(), Place()
-                job = _born(submission, now, submission.traceparent or current_traceparent(), at)
-                await transaction.insert(job)
-                if hook is not None:
-                    await hook(transaction)
-            span.set_attribute("job.id", job.id)
-        metrics.SUBMITTED.labels(kind=job.kind).inc()
+            recorded = None
+            if submission.result is None and hook is None and not self._database.on_sqlite:
+                recorded = await self._submit_at_once(submission, limits)
+            if recorded is None:
+                submitted = await self._submit_in_steps(submission, limits, hook)
+                recorded = submitted.job
+                if submitted.repeated:
+                    span.set_attributes({"job.id": recorded.id, "job.repeated": True})
+                    return submitted
+            span.set_attribute("job.id", recorded.id)
+        metrics.SUBMITTED.labels(kind=recorded.kind).inc()
+        return Submitted(recorded, repeated=False)
+
+    async def _submit_at_once(self, submission: Submission, limits: Limits) -> Job | None:
+        """Records a job in one statement; None where that says nothing of the reason why it cannot."""
+        max_live = limits.max_live_per_owner - OWNER_MARGIN if limits.max_live_per_owner else None
+        now = self._database.clock.now_us()
+        if now is None or (max_live is not None and max_live <= 0):
+            return None
+        job = _born(submission, now, submission.traceparent or current_traceparent(), Place())
+        async with self._database.write_at_once() as transaction:
+            if not await self._admission.is_far(transaction.connection, submission.kind, limits):
+                return None
+            key = _key_row(submission) | {"create_us": now} if submission.idempotency_key else None
+            return await transaction.insert_at_once(job, key, max_live=max_live)
+
+    async def _submit_in_steps(self, submission: Submission, limits: Limits, hook: TransactionHook | None) -> Submitted:
+        async with self._database.write() as transaction:
+            if submission.idempotency_key:
+                first = await self._claim_key(transaction, submission)
+                if first is not None:
+                    return Submitted(first, repeated=True)
+            if submission.result is None:
+                standing = await self._admission.standing(
+                    transaction, submission.owner, submission.kind, submission.priority, limits
+                )
+                standing.check()
+                now, at = standing.now_us, standing.place(submission.cost)
+                self._database.clock.observe(now)
+            else:
+                now, at = await transaction.now_us(), Place()
+            job = _born(submission, now, submission.traceparent or current_traceparent(), at)
+            await transaction.insert(job)
+            if hook is not None:
+                await hook(transaction)
         return Submitted(job, repeated=False)
 
     async def repeat_of(self, owner: str, key: str, request_hash: bytes) -> Job | None:
@@ -208,10 +233,7 @@ class SqlJobStore:
         Two at the same time: the second waits for the first to commit (PostgreSQL at the unique index, SQLite at the
         write lock), and then sees its row.
         """
-        values = {
-            "owner": submission.owner, "key": submission.idempotency_key, "request_hash": submission.request_hash,
-            "job_id": submission.job_id, "create_us": now_us(),
-        }  # fmt: skip
+        values = _key_row(submission) | {"create_us": now_us()}
         taken = await transaction.connection.execute(self._insert_if_new(values))
         if taken.rowcount == 1:
             return None
@@ -237,10 +259,17 @@ def _born(submission: Submission, now: int, traceparent: str, at: Place) -> Job:
         state=State.SUCCEEDED if done else State.QUEUED, revision=1, spec=submission.spec, result=submission.result,
         failure=None, attempt=0, faults=0, max_attempts=submission.max_attempts, epoch=0, worker="",
         lease_until_us=0, step=0, steps=0, seq=1, traceparent=traceparent, cached=done, create_us=now, queue_us=now,
-        start_us=0, finish_us=now if done else 0, due_us=now, priority=submission.priority,
+        start_us=0, finish_us=now if done else 0, priority=submission.priority,
         parent_id=submission.parent_id, labels=dict(submission.labels), cost=submission.cost,
         affinity=submission.affinity, virtual_start=at.virtual_start, virtual_finish=at.virtual_finish,
     )  # fmt: skip
+
+
+def _key_row(submission: Submission) -> dict[str, Any]:
+    return {
+        "owner": submission.owner, "key": submission.idempotency_key, "request_hash": submission.request_hash,
+        "job_id": submission.job_id,
+    }  # fmt: skip
 
 
 def _check_same_request(first: bytes, second: bytes) -> None:
