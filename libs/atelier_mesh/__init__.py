@@ -1,1 +1,1 @@
-"""Runs the whole mesh on one machine, and writes what its parts are configured with."""
+"""The launcher: starts and supervises the whole mesh on one machine."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from atelier_client import AsyncClient, AsyncImage, AsyncVideo, AtelierApiError, RetryPolicy
-from atelier_mesh.address import Address
+from atelier_mesh.state_folder import Address
 
 PICTURE = "a red circle on a blue background"
 CLIP = "a red ball moving right on a white background"
@@ -49,15 +49,15 @@ async def make_clip(address: Address, target: Path, sheet: Path) -> str:
     return video.trace_id
 
 
-async def make_demo(address: Address, folder: Path, tell: Callable[[str], None]) -> dict[str, str]:
-    """Makes a picture and a clip below `folder`; `tell` gets the progress. Returns the path of each file by its name.
+async def make_demo(address: Address, folder: Path, report: Callable[[str], None]) -> dict[str, str]:
+    """Makes a picture and a clip below `folder`; `report` gets progress. Returns the path of each file by its name.
 
     Raises NotMadeError, OSError.
     """
     picture, clip, sheet = folder / "picture.png", folder / "clip.mp4", folder / "clip-sheet.jpg"
-    tell(f'Making a picture, "{PICTURE}" ...')
+    report(f'Making a picture, "{PICTURE}" ...')
     await make_picture(address, picture)
-    tell(f'Making a clip, "{CLIP}"; it may take half a minute ...')
+    report(f'Making a clip, "{CLIP}"; it may take half a minute ...')
     await make_clip(address, clip, sheet)
     return {"Picture": str(picture), "Clip": str(clip), "Contact sheet": str(sheet)}
 

@@ -1,4 +1,4 @@
-"""The launcher's work: the whole mesh on one machine, every part a real process, or what it makes to show."""
+"""The commands of the launcher: `run`, the whole mesh on one machine, and `demo`."""
 
 import asyncio
 import sys
@@ -6,18 +6,17 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 
-from atelier_mesh.address import Address, UnknownAddressError
 from atelier_mesh.demo import NotMadeError, make_demo, make_picture
 from atelier_mesh.mesh import address_file, running_mesh
 from atelier_mesh.ports import PortInUseError
 from atelier_mesh.settings import MeshSettings
-from atelier_mesh.state_folder import AlreadyRunningError
+from atelier_mesh.state_folder import Address, AlreadyRunningError, UnknownAddressError
 from atelier_mesh.supervisor import ProgramFailedError
 from atelier_service.configuration import EXIT_STATUS, ConfigurationError, read
 from atelier_service.process import run
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     print(text, flush=True)
 
 
@@ -27,12 +26,9 @@ def _block(rows: dict[str, str]) -> str:
 
 
 async def run_mesh(settings: MeshSettings) -> None:
-    """Starts everything, says where it is, and stops it all when it is cancelled.
-
-    Raises what `running_mesh` raises.
-    """
+    """Starts the mesh, prints its addresses, and stops it when it is cancelled. Raises what `running_mesh` raises."""
     started = time.monotonic()
-    async with running_mesh(settings, _tell) as address:
+    async with running_mesh(settings, _report) as address:
         api = f"{address.url}/api/v1"
         rows = {
             "REST": api,
@@ -46,12 +42,12 @@ async def run_mesh(settings: MeshSettings) -> None:
         if settings.first_picture:
             rows |= await _first_picture(settings, address)
         rows |= {"Logs": f"{settings.state_dir / 'logs'}/", "Settings": f"{address_file(settings)}"}
-        _tell(f"\nAtelier is up after {time.monotonic() - started:.1f} s.\n\n{_block(rows)}\n")
-        _tell("  Ctrl-C stops everything.")
+        _report(f"\nAtelier is up after {time.monotonic() - started:.1f} s.\n\n{_block(rows)}\n")
+        _report("  Ctrl-C stops everything.")
         try:
             await asyncio.get_running_loop().create_future()
         finally:
-            _tell("Stopping ...")
+            _report("Stopping ...")
 
 
 def _workers(count: int) -> str:
@@ -68,23 +64,25 @@ async def _first_picture(settings: MeshSettings, address: Address) -> dict[str, 
 
 
 async def run_demo(settings: MeshSettings) -> None:
-    """Makes a picture and a clip on the mesh that runs on the state folder, or on one that is started for it.
+    """Makes a picture and a clip on the mesh that runs on the state folder, or on one that is started for them.
 
-    Raises what `running_mesh` raises but AlreadyRunningError; UnknownAddressError, NotMadeError.
+    Raises:
+        UnknownAddressError: A mesh runs and has not written its address yet.
+        NotMadeError: The mesh did not make one of them.
     """
     for_both = settings.model_copy(update={"video_workers": max(1, settings.video_workers)})
     async with AsyncExitStack() as stack:
         try:
-            address = await stack.enter_async_context(running_mesh(for_both, _tell))
+            address = await stack.enter_async_context(running_mesh(for_both, _report))
         except AlreadyRunningError:
             address = Address.read(address_file(settings))
-            _tell(f"A mesh runs at {address.url}.")
-        rows = await make_demo(address, settings.state_dir / "demo", _tell)
-        _tell(f"\n{_block(rows)}\n")
+            _report(f"A mesh runs at {address.url}.")
+        rows = await make_demo(address, settings.state_dir / "demo", _report)
+        _report(f"\n{_block(rows)}\n")
 
 
 async def _until(stopping: asyncio.Event, work: Coroutine[object, object, None]) -> None:
-    """Runs `work` to its end; cancels it, and waits for that, when `stopping` is set."""
+    """Runs `work` to its end; cancels it and waits for that when `stopping` is set. Raises what `work` raises."""
     working = asyncio.create_task(work)
     stopped = asyncio.create_task(stopping.wait())
     await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,7 +101,7 @@ COMMANDS: dict[str, Callable[[MeshSettings], Coroutine[object, object, None]]] =
 
 
 def launch(name: str) -> None:
-    """Does what the command `name` says, until it is done or a signal stops it. Ends the process when that fails."""
+    """Runs the command `name` until it ends or a signal stops it. Ends the process with a message when it fails."""
     command = COMMANDS[name]
 
     async def _main(stopping: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""`atelier-mesh run`: the whole mesh on one machine, every part a real process. `atelier-mesh demo`: what it makes."""
+"""The command `atelier-mesh`: `run` starts the whole mesh on one machine, `demo` makes a picture and a clip."""
 
 import argparse
 import sys
@@ -13,10 +13,10 @@ def main() -> None:
     parser.add_argument("--version", action="version", version=f"atelier-mesh {metadata.version('atelier-mesh')}")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start everything; Ctrl-C stops it")
-    commands.add_parser("demo", help="make a picture and a clip, on the mesh that runs or on one for the purpose")
+    commands.add_parser("demo", help="make a picture and a clip, on the running mesh or on one started for them")
     name = parser.parse_args().command
     try:
-        from atelier_mesh.launch import launch  # it takes a second, in which Ctrl-C is no reason for a traceback
+        from atelier_mesh.launch import launch  # takes a second, in which Ctrl-C must not print a traceback
 
         launch(name)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Which port is whose: all follow from the gateway's."""
+"""The TCP ports of a mesh: all follow from the gateway's."""
 
 import errno
 import socket
@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from atelier_service.configuration import ConfigurationError
 
 NEXT_WORKER = 4
-"""How far a worker's ports lie from those of the worker before it, of its own kind."""
+"""Distance of a worker's ports from those of the previous worker of its kind."""
 
 
 class PortInUseError(Exception):
@@ -20,7 +20,7 @@ class PortInUseError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """TCP ports of one mesh. Only `gateway` is meant for others."""
+    """TCP ports of one mesh. Only `gateway` is for clients."""
 
     gateway: int
     gateway_admin: int
@@ -52,16 +52,21 @@ class Ports:
     image_worker_metrics: int
     video_worker: int
     video_worker_metrics: int
-    """The first workers'. Kinds take turns, so that a worker's ports do not depend on how many there are of the other
-    kind: the next one of either kind lies `NEXT_WORKER` further on."""
+    """Ports of the first workers. Kinds alternate, so that a worker's ports do not depend on the number of workers of
+    the other kind: the next one of either kind has those `NEXT_WORKER` higher."""
 
     @classmethod
     def following(cls, gateway: int) -> "Ports":
-        """The gateway's port, and the ones after it."""
+        """Returns the gateway's port and the ones after it."""
         return cls(*range(gateway, gateway + len(fields(cls))))
 
     def ensure_free(self, host: str, *, image_workers: int = 1, video_workers: int = 1) -> None:
-        """Raises PortInUseError for the first port that cannot be bound, ConfigurationError when `host` cannot be."""
+        """Checks that every port can be bound.
+
+        Raises:
+            PortInUseError: A port is taken; names the first one.
+            ConfigurationError: `host` is not an address of this machine.
+        """
         for name, port in self._all(image_workers, video_workers):
             at = host if name == "gateway" else "127.0.0.1"
             with socket.socket(socket.AF_INET6 if ":" in at else socket.AF_INET) as probe:

@@ -1,4 +1,4 @@
-"""What is checked before anything is started: every setting of every process, and the names in the environment."""
+"""Checks before anything is started: the settings of every process, and the names in the environment."""
 
 import difflib
 import os
@@ -15,14 +15,14 @@ from atelier_service.configuration import ConfigurationError, read
 from atelier_service.settings import ServiceSettings
 
 _PREFIX = "ATELIER_"
-# Of the client library and the command, which read them in the same shell.
+# The client library and the command read these, often in the same shell.
 _CLIENT = frozenset({"ATELIER_URL", "ATELIER_API_KEY", "ATELIER_GRPC", "ATELIER_DEBUG"})
 
 
 def check_programs(programs: Sequence[Program]) -> list[str]:
-    """Reads the settings of all `programs` as these will read them. Returns warnings, each once.
+    """Reads the settings of all `programs` as these will read them. Returns distinct warnings.
 
-    Raises ConfigurationError, which names the process and what is wrong.
+    Raises ConfigurationError, which names the process and the setting.
     """
     warnings: dict[str, None] = {}
     for program in programs:
@@ -37,7 +37,7 @@ def check_programs(programs: Sequence[Program]) -> list[str]:
 
 
 def check_names(programs: Sequence[Program], environment: Mapping[str, str]) -> list[str]:
-    """A warning for each variable of `environment` that looks like a setting and is none, or has no effect here."""
+    """Returns a warning for each variable of `environment` that looks like a setting and is none, or has no effect."""
     fields = {program.name: _variables(_settings_class(program)) for program in programs if program.settings}
     own = _variables(MeshSettings) | _CLIENT
     known = own.union(*fields.values())
@@ -56,7 +56,7 @@ def check_names(programs: Sequence[Program], environment: Mapping[str, str]) -> 
 
 
 def _settings_class(program: Program) -> type[ServiceSettings | GatewaySettings]:
-    """Found by its name: the launcher starts services, and imports none of them otherwise."""
+    """Resolves the class by its name: apart from this, the launcher imports no service."""
     found: type[ServiceSettings | GatewaySettings] = pkgutil.resolve_name(program.settings)
     return found
 
@@ -68,7 +68,7 @@ def _variables(settings: type[BaseSettings]) -> frozenset[str]:
 
 @contextmanager
 def _environment(more: Mapping[str, str]) -> Iterator[None]:
-    """The environment of this process with `more` in it."""
+    """Adds `more` to the environment of this process for a while."""
     before = dict(os.environ)
     os.environ.update(more)
     try:

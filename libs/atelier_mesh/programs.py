@@ -1,4 +1,4 @@
-"""Every process of a mesh on one machine: what it is called, how it is started, when it is ready."""
+"""The programs of a mesh on one machine, with their command lines, environments and readiness checks."""
 
 import os
 import sys
@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 from atelier_mesh.ports import NEXT_WORKER, Ports
 from atelier_mesh.program import Program
-from atelier_mesh.secrets import Secrets
 from atelier_mesh.settings import MeshSettings
+from atelier_mesh.state_folder import Secrets
 
 LOOPBACK = "127.0.0.1"
 BUCKET = "atelier"
 _SCRIPTS = Path(sys.executable).parent
-# Who stops when: the door and the workers first, so that jobs are given back while there is somebody to take them.
+# Stop waves: the gateway and the workers first, so that jobs are released while the services that take them run.
 _FIRST, _SERVICES, _LAST = range(3)
 
 _PortPair = tuple[int, int]
@@ -42,7 +42,7 @@ def nats_program(ports: Ports, state_dir: Path) -> Program:
         [str(_SCRIPTS / "nats-server"), "-c", "nats.conf"],
         folder=folder,
         ready=f"http:{ports.nats_monitor}/healthz",
-        stops=_LAST,
+        stop_wave=_LAST,
     )
 
 
@@ -65,7 +65,7 @@ def s3_program(ports: Ports, secrets: Secrets, state_dir: Path) -> Program:
         "s3",
         [str(_SCRIPTS / "weed"), "mini", *(f"-{name}={value}" for name, value in options.items())],
         ready=f"http:{ports.s3}/healthz",
-        stops=_LAST,
+        stop_wave=_LAST,
         folder=folder,
         environment={"AWS_ACCESS_KEY_ID": secrets.s3_access_key, "AWS_SECRET_ACCESS_KEY": secrets.s3_secret_key},
     )
@@ -101,7 +101,7 @@ def gateway_program(settings: MeshSettings, ports: Ports) -> Program:
 
 
 def migrate_program(settings: MeshSettings) -> Program:
-    """The upgrade of all databases: it runs before the services are started, and ends."""
+    """The upgrade of all database schemas: it runs to its end before the services are started."""
     return Program(
         "atelier-migrate",
         [str(_SCRIPTS / "atelier-migrate")],
@@ -114,7 +114,7 @@ def migrate_program(settings: MeshSettings) -> Program:
 
 
 def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> list[Program]:
-    """Our own processes."""
+    """Returns the programs of ours, apart from the gateway."""
     state = settings.state_dir
     shared = {
         "ATELIER_AUTH_ADDRESS": _address(ports.auth),
@@ -177,7 +177,7 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
 
 
 def all_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> list[Program]:
-    """In the order in which they are started; nothing waits for another: each finds the others when they are up."""
+    """Returns all programs in the order of their start; none waits for another to be up."""
     return [
         nats_program(ports, settings.state_dir),
         s3_program(ports, secrets, settings.state_dir),

@@ -1,4 +1,4 @@
-"""Settings of the mesh on one machine."""
+"""Settings of the launcher."""
 
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,7 +11,7 @@ from atelier_service.settings import ENDPOINT
 
 
 class MeshSettings(BaseSettings):
-    """Read from the environment, `ATELIER_<FIELD>`. `ATELIER_PORT` moves all ports at once."""
+    """Read from the environment, `ATELIER_<FIELD>`; frozen. `ATELIER_PORT` moves all ports at once."""
 
     model_config = SettingsConfigDict(env_prefix="ATELIER_", frozen=True, extra="ignore")
 

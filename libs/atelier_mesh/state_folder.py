@@ -1,29 +1,42 @@
-"""The folder of everything that a mesh keeps: usable, with room, and held by one launcher at a time."""
+"""The state folder of a mesh: its lock, its secrets, and the file that holds its address."""
 
 import fcntl
+import json
 import os
+import secrets
 import shutil
+import string
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from atelier_client.settings import ClientSettings
 from atelier_service.configuration import ConfigurationError
 
 LEAST_FREE_BYTES = 256 * 2**20
-"""Of its disk. Databases, the broker and the S3 server fail in their own ways, and late, when there is less."""
+"""Free space that the disk needs. Databases, the broker and the S3 server fail late, each in its own way, with less."""
 
 _ANOTHER = "ATELIER_STATE_DIR=<another> moves it"
+_ALPHABET = string.ascii_letters + string.digits
+_LOWER = string.ascii_lowercase + string.digits
 
 
 class AlreadyRunningError(Exception):
-    """Another launcher holds the state folder."""
+    """Another launcher has locked the state folder."""
+
+
+class UnknownAddressError(Exception):
+    """A mesh runs, and has not written its address yet."""
 
 
 @contextmanager
-def held(folder: Path, *, least_free_bytes: int = LEAST_FREE_BYTES) -> Iterator[None]:
-    """Makes `folder` if need be and holds it; the kernel lets go of it when the process dies.
+def locked(folder: Path, *, least_free_bytes: int = LEAST_FREE_BYTES) -> Iterator[None]:
+    """Creates `folder` if needed and locks it; the kernel releases the lock when the process ends, however it ends.
 
-    Raises AlreadyRunningError, and ConfigurationError when nothing can be kept there.
+    Raises:
+        AlreadyRunningError: Another process has locked it.
+        ConfigurationError: Nothing can be stored there, or less than `least_free_bytes` are free.
     """
     _check_name(folder)
     try:
@@ -50,7 +63,7 @@ def held(folder: Path, *, least_free_bytes: int = LEAST_FREE_BYTES) -> Iterator[
 
 
 def _check_name(folder: Path) -> None:
-    """Raises ConfigurationError for a path that cannot be passed on to every process."""
+    """Raises ConfigurationError for a path that cannot be passed to every process."""
     path = str(folder.absolute())
     if os.pathsep in path:
         raise ConfigurationError(f"the state folder {path} has a {os.pathsep!r} in its path; {_ANOTHER}")
@@ -59,8 +72,72 @@ def _check_name(folder: Path) -> None:
 
 
 def _check_writable(folder: Path) -> None:
-    """Raises ConfigurationError unless files can be written in every folder that is there already."""
+    """Raises ConfigurationError unless files can be written in every folder that exists already."""
     for name in ("", "logs", "run", "nats", "s3", "gateway"):
         place = folder / name
         if place.exists() and not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
             raise ConfigurationError(f"the state folder {folder} cannot be used: {place} cannot be written; {_ANOTHER}")
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The development API key, the services' shared secret, and the S3 server's credentials."""
+
+    api_key: str
+    service_secret: str
+    s3_access_key: str
+    s3_secret_key: str
+
+    @classmethod
+    def load_or_create(cls, path: Path) -> "Secrets":
+        """Returns the secrets stored at `path`, or creates and stores new ones, readable by their owner only.
+
+        Raises ConfigurationError when the file holds something else, OSError.
+        """
+        if path.exists():
+            try:
+                return cls(**json.loads(path.read_text()))
+            except (ValueError, TypeError):  # the error may show a secret
+                raise ConfigurationError(
+                    f"{path} does not hold the secrets of a mesh; without it, new ones are made"
+                ) from None
+        created = cls(f"atl_{_random(12, _LOWER)}_{_random(43)}", _random(43), _random(20), _random(40))
+        _write_private(path, json.dumps(asdict(created)), os.O_EXCL)
+        return created
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The gateway's address for each protocol, and the development key."""
+
+    url: str
+    """Base URL of REST, such as `http://127.0.0.1:8080`."""
+    grpc: str
+    """`host:port`."""
+    api_key: str = field(repr=False)
+
+    def write(self, path: Path) -> None:
+        """Writes a file for scripts (`set -a; . var/dev.env`) and the client, readable by its owner only."""
+        lines = f"ATELIER_URL={self.url}\nATELIER_API_KEY={self.api_key}\nATELIER_GRPC={self.grpc}\n"
+        _write_private(path, lines, os.O_TRUNC)
+
+    @classmethod
+    def read(cls, path: Path) -> "Address":
+        """Reads what `write` wrote. Raises UnknownAddressError."""
+        try:
+            found = ClientSettings.read({}, path)
+        except OSError:
+            found = ClientSettings()
+        if not (found.grpc and found.api_key):
+            raise UnknownAddressError(f"{path} does not say where the mesh is; is it still starting?")
+        return cls(found.url, found.grpc, found.api_key)
+
+
+def _write_private(path: Path, text: str, flag: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+def _random(length: int, alphabet: str = _ALPHABET) -> str:
+    return "".join(secrets.choice(alphabet) for _ in range(length))

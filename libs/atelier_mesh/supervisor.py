@@ -1,4 +1,4 @@
-"""Starts processes, starts them again when they end, and leaves none behind."""
+"""The supervisor of the mesh's processes: starts them, restarts those that end, and stops all of them."""
 
 import asyncio
 import contextlib
@@ -11,17 +11,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from atelier_mesh.program import Program
-from atelier_mesh.readiness import until_ready
+from atelier_mesh.program import Program, until_ready
 from atelier_service.configuration import EXIT_STATUS
 
 _PR_SET_PDEATHSIG = 1
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0
-# A process that ran this long before it fell starts again after the first pause.
+# A process that ran this long before it ended is restarted after the first pause.
 _STABLE_S = 30.0
 # A process that ends this often before the mesh is up will not come up: nothing has used it yet.
-_FALLS_AT_START = 3
+_EXITS_AT_START = 3
 _MAX_LOG_BYTES = 10 * 1024 * 1024
 _LAST_LINE_BYTES = 4096
 # Whoever starts the launcher may ignore these (nohup, a shell's background job), and children inherit that.
@@ -35,22 +34,31 @@ class ProgramFailedError(Exception):
 
 
 def die_with_parent() -> None:
-    """Runs in the child before exec: the kernel kills it when the launcher dies, however it dies. Signals have their
-    default dispositions."""
+    """Runs in the child before exec: the kernel will kill it when the launcher dies, however it dies.
+
+    Resets signals to their default dispositions.
+    """
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     for number in _DEFAULT_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
 
 
 class Supervisor:
-    """Runs programs; each writes to `<logs>/<name>.log` and its pid to `<pids>/<name>.pid`."""
+    """Runs programs, each with its output in `<logs>/<name>.log` and its process id in `<pids>/<name>.pid`."""
 
-    def __init__(self, logs: Path, pids: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, logs: Path, pids: Path, report: Callable[[str], None]) -> None:
+        """Starts nothing yet.
+
+        Args:
+            logs: Folder of logs, created when needed.
+            pids: Folder of process ids, created when needed.
+            report: Gets one sentence for a person about each event, such as a restart.
+        """
         self._logs = logs
         self._pids = pids
-        self._tell = tell
+        self._report = report
         self._processes: dict[str, tuple[Program, asyncio.subprocess.Process]] = {}
-        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._monitors: dict[str, asyncio.Task[None]] = {}
         self._up = False
         self._failed: asyncio.Future[ProgramFailedError] = asyncio.get_running_loop().create_future()
 
@@ -75,16 +83,18 @@ class Supervisor:
             raise self._failure(program, code)
 
     async def start(self, programs: Sequence[Program]) -> None:
-        """Starts all; raises OSError when one cannot be executed."""
+        """Starts all, and restarts them from now on. Raises OSError when one cannot be executed."""
         self._make_folders()
         for program in programs:
             await self._spawn(program)
-            self._keepers[program.name] = asyncio.create_task(self._keep(program))
+            self._monitors[program.name] = asyncio.create_task(self._monitor(program))
 
     async def until_ready(self, programs: Sequence[Program], timeout_s: float) -> None:
         """Waits until all are ready.
 
-        Raises ProgramFailedError as soon as one cannot run, TimeoutError that names those that are not ready.
+        Raises:
+            ProgramFailedError: One cannot run; raised at once.
+            TimeoutError: Some were not ready after `timeout_s` seconds; the message names them.
         """
         waiting = {p.name: asyncio.create_task(until_ready(p.ready)) for p in programs if p.ready}
         everything = asyncio.gather(*waiting.values())
@@ -102,20 +112,22 @@ class Supervisor:
         self._up = True
 
     async def stop(self, timeout_s: float = 10.0) -> None:
-        """SIGTERM to all, wave by wave, and SIGKILL to what is there `timeout_s` after its own.
+        """Sends SIGTERM to all, one `Program.stop_wave` after the other; SIGKILL to those that run `timeout_s` later.
 
-        Workers go before what they need to give their jobs back.
+        Workers end before the programs that they need to release their jobs.
         """
-        for keeper in self._keepers.values():
-            keeper.cancel()
-        await asyncio.gather(*self._keepers.values(), return_exceptions=True)
-        for wave in sorted({program.stops for program, _ in self._processes.values()}):
-            await _end([process for program, process in self._processes.values() if program.stops == wave], timeout_s)
+        for monitor in self._monitors.values():
+            monitor.cancel()
+        await asyncio.gather(*self._monitors.values(), return_exceptions=True)
+        for wave in sorted({program.stop_wave for program, _ in self._processes.values()}):
+            await _end(
+                [process for program, process in self._processes.values() if program.stop_wave == wave], timeout_s
+            )
         for name in self._processes:
             (self._pids / f"{name}.pid").unlink(missing_ok=True)
 
     def log_of(self, name: str) -> Path:
-        """Where a program's output goes."""
+        """The file of a program's output."""
         return self._logs / f"{name}.log"
 
     def _make_folders(self) -> None:
@@ -141,19 +153,19 @@ class Supervisor:
         try:
             (self._pids / f"{program.name}.pid").write_text(f"{process.pid}\n")
         except OSError as error:
-            self._tell(f"{program.name} runs, and its pid file cannot be written: {error}")
+            self._report(f"{program.name} runs, and its pid file cannot be written: {error}")
 
-    async def _keep(self, program: Program) -> None:
+    async def _monitor(self, program: Program) -> None:
         pause_s = _FIRST_PAUSE_S
-        for fall in itertools.count(1):
+        for exits in itertools.count(1):
             started = time.monotonic()
             code = await self._processes[program.name][1].wait()
             if time.monotonic() - started > _STABLE_S:
                 pause_s = _FIRST_PAUSE_S
-            if code == EXIT_STATUS or (not self._up and fall >= _FALLS_AT_START):
+            if code == EXIT_STATUS or (not self._up and exits >= _EXITS_AT_START):
                 self._give_up(program, code)
                 return
-            self._tell(f"{program.name} ended ({_how(code)}), starting it again; see {self.log_of(program.name)}")
+            self._report(f"{program.name} ended ({_how(code)}), starting it again; see {self.log_of(program.name)}")
             while True:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
@@ -161,33 +173,33 @@ class Supervisor:
                     await self._spawn(program)
                     break
                 except OSError as error:  # a full disk, say: it may have room again later
-                    self._tell(f"{program.name} cannot be started: {error}")
+                    self._report(f"{program.name} cannot be started: {error}")
 
     def _give_up(self, program: Program, code: int) -> None:
-        """It is not started again; a mesh that is not up yet fails with it."""
+        """Leaves a program stopped; a mesh that is not up yet fails with it."""
         error = self._failure(program, code)
         if self._up:
-            self._tell(f"{error}. It is not started again.")
+            self._report(f"{error}. It is not started again.")
         elif not self._failed.done():
             self._failed.set_result(error)
 
     def _failure(self, program: Program, code: int) -> ProgramFailedError:
         log = self.log_of(program.name)
-        said = _last_line(log).removeprefix(f"{program.name}: ") or _how(code)
+        reason = _last_line(log).removeprefix(f"{program.name}: ") or _how(code)
         return ProgramFailedError(
-            f"{program.name}: {said}"
+            f"{program.name}: {reason}"
             if code == EXIT_STATUS
-            else f"{program.name} ended ({_how(code)}): {said}; see {log}"
+            else f"{program.name} ended ({_how(code)}): {reason}; see {log}"
         )
 
 
 def _how(code: int) -> str:
-    """How a process ended that has this exit code."""
+    """Describes an exit code."""
     return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
 def _last_line(log: Path) -> str:
-    """Of what a program wrote, without what would move a cursor; empty when that is nothing."""
+    """The last line of a log without control characters; empty when there is none."""
     with log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_LINE_BYTES))
         lines = file.read().decode(errors="replace").strip().splitlines()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from atelier_mesh.address import Address
 from atelier_mesh.demo import CLIP, NotMadeError, make_clip, make_picture
+from atelier_mesh.state_folder import Address
 from tests.gateway.mesh import Gateway, Upstream, free_port
 from tests.gateway.services import CONTENT
 

@@ -10,8 +10,8 @@ from atelier_mesh.ports import Ports
 from atelier_mesh.preflight import check_names, check_programs
 from atelier_mesh.program import Program
 from atelier_mesh.programs import gateway_program, service_programs
-from atelier_mesh.secrets import Secrets
 from atelier_mesh.settings import MeshSettings
+from atelier_mesh.state_folder import Secrets
 from atelier_service.configuration import ConfigurationError
 
 KEY = f"atl_{'a' * 12}_{'b' * 43}"
@@ -36,7 +36,7 @@ def test_nothing_is_wrong_with_the_defaults(programs: list[Program]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("ATELIER_DEVICE", "gpu", "atelier-image-worker: ATELIER_DEVICE=gpu: "),
         ("ATELIER_DTYPE", "int4", "ATELIER_DTYPE=int4: "),
@@ -51,11 +51,11 @@ def test_nothing_is_wrong_with_the_defaults(programs: list[Program]) -> None:
     ],
 )
 def test_a_wrong_setting_of_any_process_is_named_with_its_process(
-    programs: list[Program], name: str, value: str, said: str
+    programs: list[Program], name: str, value: str, message: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refused:
         check_programs(with_variable(programs, name, value))
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 

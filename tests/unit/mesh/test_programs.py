@@ -8,8 +8,8 @@ import pytest
 from atelier_mesh.ports import Ports
 from atelier_mesh.program import Program
 from atelier_mesh.programs import service_programs
-from atelier_mesh.secrets import Secrets
 from atelier_mesh.settings import MeshSettings
+from atelier_mesh.state_folder import Secrets
 
 PORTS = Ports.following(8080)
 

@@ -4,23 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from atelier_mesh.secrets import Secrets
-from atelier_mesh.state_folder import AlreadyRunningError, held
+from atelier_mesh.state_folder import AlreadyRunningError, Secrets, locked
 from atelier_service.configuration import ConfigurationError
 
 
 def test_it_is_made_and_held_by_one_at_a_time(tmp_path: Path) -> None:
     folder = tmp_path / "a/b"
-    with held(folder):
+    with locked(folder):
         assert folder.is_dir()
-        with pytest.raises(AlreadyRunningError, match="ATELIER_STATE_DIR"), held(folder):
+        with pytest.raises(AlreadyRunningError, match="ATELIER_STATE_DIR"), locked(folder):
             pass
-    with held(folder):
+    with locked(folder):
         pass
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("file/state", "Not a directory"),
         ("n" * 300, "name too long"),
@@ -29,23 +28,23 @@ def test_it_is_made_and_held_by_one_at_a_time(tmp_path: Path) -> None:
         ("a\0b", "printed"),
     ],
 )
-def test_one_that_cannot_be_is_refused_in_one_line(tmp_path: Path, name: str, said: str) -> None:
+def test_one_that_cannot_be_is_refused_in_one_line(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigurationError) as refused, held(tmp_path / name):
+    with pytest.raises(ConfigurationError) as refused, locked(tmp_path / name):
         pass
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert "ATELIER_STATE_DIR" in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_a_file_in_place_of_one_of_its_folders_is_named(tmp_path: Path) -> None:
     (tmp_path / "logs").touch()
-    with pytest.raises(ConfigurationError, match="logs cannot be written"), held(tmp_path):
+    with pytest.raises(ConfigurationError, match="logs cannot be written"), locked(tmp_path):
         pass
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_started(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="MiB free"), held(tmp_path, least_free_bytes=2**80):
+    with pytest.raises(ConfigurationError, match="MiB free"), locked(tmp_path, least_free_bytes=2**80):
         pass
 
 
@@ -53,5 +52,5 @@ def test_a_disk_without_room_is_refused_before_anything_is_started(tmp_path: Pat
 def test_secrets_that_are_broken_are_not_shown(tmp_path: Path, text: str) -> None:
     (tmp_path / "secrets.json").write_text(text)
     with pytest.raises(ConfigurationError, match=r"secrets\.json") as refused:
-        Secrets.load_or_make(tmp_path / "secrets.json")
+        Secrets.load_or_create(tmp_path / "secrets.json")
     assert "hunter2" not in str(refused.value)

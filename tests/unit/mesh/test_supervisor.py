@@ -17,12 +17,12 @@ NEVER = "http:1/"
 
 
 class Watched:
-    """A supervisor, and what it told."""
+    """A supervisor, and what it reported."""
 
     def __init__(self, folder: Path) -> None:
-        self.told: list[str] = []
+        self.reports: list[str] = []
         self.folder = folder
-        self.supervisor = Supervisor(folder / "logs", folder / "run", self.told.append)
+        self.supervisor = Supervisor(folder / "logs", folder / "run", self.reports.append)
 
     def program(self, name: str, code: str, ready: str = "") -> Program:
         """One that counts its starts in a file of its name, and then runs `code`."""
@@ -43,7 +43,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     await made.supervisor.stop()
 
 
-async def test_a_process_that_refuses_its_configuration_is_started_once_and_its_reason_is_said(
+async def test_a_process_that_refuses_its_configuration_is_started_once_and_its_reason_is_reported(
     watched: Watched,
 ) -> None:
     wrong = watched.program("wrong", "print('wrong: ATELIER_X is wrong', file=sys.stderr); sys.exit(78)", NEVER)
@@ -68,7 +68,7 @@ async def test_one_that_ends_once_is_started_again(watched: Watched) -> None:
     program = watched.program("once", code)
     await watched.supervisor.start([program])
     await eventually(lambda: watched.starts("once") == 2, what="it runs again")
-    assert any(line.startswith("once ended (exit status 1), starting it again") for line in watched.told)
+    assert any(line.startswith("once ended (exit status 1), starting it again") for line in watched.reports)
 
 
 async def test_one_that_refuses_its_configuration_later_is_left_and_the_mesh_goes_on(watched: Watched) -> None:
@@ -77,7 +77,7 @@ async def test_one_that_refuses_its_configuration_later_is_left_and_the_mesh_goe
     await watched.supervisor.until_ready([steady], 60)
     late = watched.program("late", "sys.exit(78)")
     await watched.supervisor.start([late])
-    await eventually(lambda: any("not started again" in line for line in watched.told), what="it is said")
+    await eventually(lambda: any("not started again" in line for line in watched.reports), what="it is reported")
     assert watched.starts("late") == 1
 
 
@@ -88,10 +88,10 @@ def test_children_have_default_signals_whatever_the_launcher_ignores() -> None:
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
-        said = subprocess.run(
+        output = subprocess.run(
             [sys.executable, "-c", ask], preexec_fn=die_with_parent, capture_output=True, text=True, check=True
         ).stdout
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    assert said == "['SIG_DFL', 'SIG_DFL', 'SIG_DFL']\nTrue\n"
+    assert output == "['SIG_DFL', 'SIG_DFL', 'SIG_DFL']\nTrue\n"
