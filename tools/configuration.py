@@ -17,10 +17,11 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from atelier_auth.settings import AuthSettings
-from atelier_drawing.settings import DrawingApiSettings, DrawingSettings, DrawingWorkerSettings
+from atelier_drawing.settings import DrawingSettings, DrawingWorkerSettings
 from atelier_events.settings import EventsSettings
 from atelier_gateway.settings import GatewaySettings
 from atelier_image.settings import ImageSettings, ImageWorkerSettings
+from atelier_jobs.settings import JobApiSettings, JobSettings, JobWorkerSettings
 from atelier_mesh.settings import MeshSettings
 from atelier_migrate.settings import MigrateSettings
 from atelier_service.settings import ServiceSettings, StreamSettings
@@ -50,12 +51,14 @@ GROUPS = (
     Group("atelier-auth", AuthSettings, (ServiceSettings,)),
     Group("atelier-storage", StorageSettings, (ServiceSettings,)),
     Group("atelier-events", EventsSettings, (StreamSettings,)),
-    Group("Services that draw, and their workers", DrawingSettings, (ServiceSettings,)),
-    Group("Services that draw", DrawingApiSettings, (DrawingSettings, StreamSettings)),
-    Group("Workers", DrawingWorkerSettings, (DrawingSettings,)),
-    Group("atelier-image", ImageSettings, (DrawingApiSettings,)),
+    Group("Services that run jobs, and their workers", JobSettings, (ServiceSettings,)),
+    Group("Services that run jobs", JobApiSettings, (JobSettings, StreamSettings)),
+    Group("Workers", JobWorkerSettings, (JobSettings,)),
+    Group("Services that draw, and their workers", DrawingSettings, (JobSettings,)),
+    Group("Workers that draw", DrawingWorkerSettings, (DrawingSettings, JobWorkerSettings)),
+    Group("atelier-image", ImageSettings, (DrawingSettings, JobApiSettings)),
     Group("atelier-image-worker", ImageWorkerSettings, (DrawingWorkerSettings,)),
-    Group("atelier-video", VideoSettings, (DrawingApiSettings,)),
+    Group("atelier-video", VideoSettings, (DrawingSettings, JobApiSettings)),
     Group("atelier-video-worker", VideoWorkerSettings, (DrawingWorkerSettings,)),
 )
 

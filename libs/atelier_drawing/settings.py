@@ -1,40 +1,25 @@
-"""Settings that every service of this kind has; each adds its own in a subclass."""
+"""Settings of services that draw with models, and of their workers; each adds its own in a subclass."""
 
 import os
-import socket
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
 from atelier_diffusion.policy.errors import CatalogueError
 from atelier_diffusion.policy.model_card import ModelKind
+from atelier_jobs.settings import JobSettings, JobWorkerSettings
 from atelier_service.configuration import ConfigurationError
-from atelier_service.settings import ServiceSettings, StreamSettings
 
 
-def database_url(default: Any = ...) -> Any:
-    """The field of that name; each service has a default of its own."""
-    return Field(
-        default=default,
-        repr=False,  # it may hold a password
-        description="SQLAlchemy URL, sqlite or postgresql+asyncpg; atelier-migrate makes the tables",
-    )
-
-
-class DrawingSettings(ServiceSettings):
-    """What the API process and the worker both need. Read from the environment, `ATELIER_<FIELD>`; frozen."""
+class DrawingSettings(JobSettings):
+    """Settings of the API process and of the worker."""
 
     kind: ClassVar[ModelKind]
     """Of the models that it draws with."""
 
-    database_url: str = database_url()
-    nats_url: str = Field(default="nats://127.0.0.1:4222", description="URL of the NATS server")
     storage_address: str = Field(default="127.0.0.1:8102", description="host:port of atelier-storage")
-    service_secret: SecretStr = Field(
-        default=SecretStr(""), description="this service's secret at atelier-auth, for its own and delegated tokens"
-    )
     models: str = Field(
         default=os.pathsep.join(("models/catalogue.yaml", "var/models.yaml")),
         pattern=f"^[^{os.pathsep}]+({os.pathsep}[^{os.pathsep}]+)?$",
@@ -60,28 +45,9 @@ class DrawingSettings(ServiceSettings):
         return [*super().check(), *(f"model {card.id!r}: there is no folder {card.folder}" for card in missing)]
 
 
-class DrawingApiSettings(DrawingSettings, StreamSettings):
-    """Settings of an API process."""
-
-    max_queued: int = Field(
-        default=10_000, ge=1, le=1_000_000, description="jobs that may wait, of everybody; more are told to retry"
-    )
-    max_live_per_owner: int = Field(
-        default=1_000, ge=1, le=1_000_000, description="unfinished jobs that one owner may have; more are told to retry"
-    )
-    max_attempts: int = Field(default=3, ge=1, le=10, description="faults of a job before it is FAILED")
-    watch_heartbeat_s: float = Field(default=15.0, gt=0, le=60, description="seconds between heartbeats of a watch")
-    queue_status_s: float = Field(default=5.0, gt=0, le=60, description="seconds between two counts of the queue")
-
-
-class DrawingWorkerSettings(DrawingSettings):
+class DrawingWorkerSettings(DrawingSettings, JobWorkerSettings):
     """Settings of a worker process."""
 
-    worker_id: str = Field(
-        default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}",
-        pattern="^[A-Za-z0-9._-]{1,100}$",
-        description="name of this worker, unique in the mesh",
-    )
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$", description="what draws: auto, cpu, cuda or cuda:N"
     )
@@ -103,21 +69,6 @@ class DrawingWorkerSettings(DrawingSettings):
         default="", pattern=r"^(https?://\S+)?$", description="URL of a Hugging Face mirror; empty: Hugging Face itself"
     )
     preload: bool = Field(default=True, description="load the default model at the start")
-    slots: int = Field(
-        default=2,
-        ge=1,
-        le=8,
-        description="jobs held at once: one draws while the others load their spec or store what they made",
-    )
-    lease_s: float = Field(
-        default=15.0, ge=1, le=600, description="seconds without a renewal after which a job goes to another worker"
-    )
-    job_grace_s: float = Field(
-        default=10.0,
-        ge=0,
-        le=3600,
-        description="seconds that held jobs get to end at SIGTERM before they are given back",
-    )
     report_s: float = Field(default=5.0, gt=0, le=10, description="seconds between two reports of this worker")
     store_patience_s: float = Field(
         default=600.0,

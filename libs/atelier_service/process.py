@@ -38,6 +38,18 @@ async def background(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
                 task.cancel()
 
 
+@asynccontextmanager
+async def stoppable(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Runs `work(stopping)` while the context is open; at its end sets `stopping` and waits for the work to end."""
+    stopping = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(work(stopping))
+        try:
+            yield
+        finally:
+            stopping.set()
+
+
 def heed_cancellation() -> None:
     """Raises CancelledError when this task was cancelled; to be called after awaiting a library's `wait_for`.
 

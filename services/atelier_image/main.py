@@ -1,46 +1,93 @@
 """atelier-image: what it is made of, and how it starts. It brings no torch."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc.aio
 
 from atelier.image.v1 import image_pb2_grpc
-from atelier_drawing.api.serving import Parts, serve_api
+from atelier_artifacts.adapters.result_cache import SqlResultCache
+from atelier_artifacts.adapters.storage import open_storage
+from atelier_artifacts.adapters.tables import artifact_tables
+from atelier_artifacts.api.job_files import JobFiles
+from atelier_artifacts.domain.garbage_collector import GarbageCollector
+from atelier_drawing.domain.drawings import Drawings
 from atelier_image.domain.kind import IMAGE
-from atelier_image.domain.parameters import AskedImage, resolve
+from atelier_image.domain.parameters import resolve
 from atelier_image.image_messages import content_paths, image_path
 from atelier_image.model_servicer import ModelServicer
 from atelier_image.servicer import ImageServicer
 from atelier_image.settings import ImageSettings
 from atelier_image.stream_servicer import ImageStreamServicer
+from atelier_jobs.api.job_endpoints import job_endpoints
 from atelier_jobs.events.factory import EventFactory
-from atelier_service.credentials import jwks_from
-from atelier_service.identity import JwksSource
-from atelier_service.server import RunningServer
+from atelier_jobs.messaging.bus import Bus
+from atelier_jobs.plane.plane_tasks import plane_tasks
+from atelier_jobs.sql.service_database import open_database, process_origin
+from atelier_models.adapters.model_commands import BusModelCommands
+from atelier_models.adapters.model_reports import SqlModelReports
+from atelier_models.adapters.tables import model_tables
+from atelier_models.domain.models import Models
+from atelier_service import process
+from atelier_service.channel import open_channel
+from atelier_service.credentials import ServiceCredential, jwks_from
+from atelier_service.identity import JwksSource, TokenVerifier
+from atelier_service.revoked_keys import RevokedKeys
+from atelier_service.server import RunningServer, run_server
 from atelier_service.service import read_settings, run_service
+from atelier_service.url_signing import UrlSigner
 
 SERVICE = "atelier-image"
 
 
-def serve(settings: ImageSettings, jwks: JwksSource) -> AbstractAsyncContextManager[RunningServer]:
-    """See `serve_api`. Raises also ConfigurationError."""
-    return serve_api(
-        IMAGE,
-        SERVICE,
-        settings,
-        settings.catalogue(),
-        jwks,
-        resolve=resolve,
-        path_of=image_path,
-        events=EventFactory(content_paths),
-        register=_register,
-    )
+@asynccontextmanager
+async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[RunningServer]:
+    """Serves while the context is open; `jwks` fetches the keys that tokens are verified with.
 
+    Broker, storage and auth may be unavailable: what does not need them is served. Raises ConfigurationError, OSError
+    (the port is taken), and what the database raises when it cannot be opened.
+    """
+    catalogue = settings.catalogue()
+    artifact, model = artifact_tables(IMAGE.name), model_tables(IMAGE.name)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
 
-def _register(parts: Parts[AskedImage], server: grpc.aio.Server) -> None:
-    image_pb2_grpc.add_ImageServiceServicer_to_server(ImageServicer(parts), server)
-    image_pb2_grpc.add_ImageStreamServiceServicer_to_server(ImageStreamServicer(parts.streams), server)
-    image_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(parts.models), server)
+        events = EventFactory(content_paths)
+        database = await enter(
+            open_database(
+                settings.database_url, artifact.schema, model.schema, origin=process_origin(SERVICE), events=events
+            )
+        )
+        bus = await enter(Bus.open(settings.nats_url, name=SERVICE))
+        credential = ServiceCredential(settings.auth_address, SERVICE, settings.service_secret)
+        stack.push_async_callback(credential.close)
+        storage = await enter(open_storage(settings.storage_address, credential))
+        urls = UrlSigner(await enter(open_channel(settings.auth_address)))
+
+        jobs = job_endpoints(IMAGE, settings, database, bus, image_path)
+        cache = SqlResultCache(database, artifact)
+        files = JobFiles(jobs.jobs, storage, cache)
+        reports = SqlModelReports(database, model)
+        models = Models(catalogue, reports, BusModelCommands(bus, IMAGE.name))
+        drawings = Drawings(jobs.jobs, resolve, catalogue, reports, cache)
+
+        def register(server: grpc.aio.Server) -> None:
+            servicer = ImageServicer(jobs.api, drawings, files, jobs.streams, urls)
+            image_pb2_grpc.add_ImageServiceServicer_to_server(servicer, server)
+            image_pb2_grpc.add_ImageStreamServiceServicer_to_server(ImageStreamServicer(jobs.streams), server)
+            image_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(models), server)
+
+        revoked = RevokedKeys()
+        collector = GarbageCollector(cache, storage)
+        await enter(
+            process.background(
+                *plane_tasks(
+                    database, bus, IMAGE.name, collect=collector.collect, queue_status_s=settings.queue_status_s
+                ),
+                revoked.run(settings.auth_address),
+            )
+        )
+        yield await enter(run_server(settings, register=register, verifier=TokenVerifier(jwks), revoked=revoked))
 
 
 def main() -> None:

@@ -8,23 +8,28 @@ from google.protobuf import empty_pb2
 
 from atelier.events.v1 import events_pb2
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier_drawing.api.serving import Parts
+from atelier_artifacts.api.job_files import JobFiles
+from atelier_drawing.domain.drawings import Drawings
 from atelier_image.domain.parameters import AskedImage
 from atelier_image.domain.result import picture_of
 from atelier_image.image_messages import asked_from, image_message
-from atelier_jobs.api.job_api import Context
+from atelier_jobs.api.event_streams import EventStreams
+from atelier_jobs.api.job_api import Context, JobApi
 from atelier_service.identity import current_principal
+from atelier_service.url_signing import UrlSigner
 
 
 class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     """Owners see their own images only; the rest answers as if it were not there."""
 
-    def __init__(self, parts: Parts[AskedImage]) -> None:
-        self._images = parts.drawings
-        self._jobs = parts.jobs
-        self._files = parts.files
-        self._streams = parts.streams
-        self._urls = parts.urls
+    def __init__(
+        self, jobs: JobApi, images: Drawings[AskedImage], files: JobFiles, streams: EventStreams, urls: UrlSigner
+    ) -> None:
+        self._jobs = jobs
+        self._images = images
+        self._files = files
+        self._streams = streams
+        self._urls = urls
 
     async def GenerateImage(self, request: image_pb2.GenerateImageRequest, context: Context) -> image_pb2.Image:
         """Accepts a prompt, and waits for the picture when the caller prefers that."""

@@ -5,12 +5,13 @@ from typing import ClassVar
 from pydantic import Field
 
 from atelier_diffusion.policy.model_card import ModelKind
-from atelier_drawing.settings import DrawingApiSettings, DrawingWorkerSettings, database_url
+from atelier_drawing.settings import DrawingSettings, DrawingWorkerSettings
+from atelier_jobs.settings import JobApiSettings, database_url
 
 _DATABASE_URL = database_url("sqlite:///var/image.db")
 
 
-class ImageSettings(DrawingApiSettings):
+class ImageSettings(DrawingSettings, JobApiSettings):
     """Settings of the API process."""
 
     kind: ClassVar[ModelKind] = "image"

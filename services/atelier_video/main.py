@@ -1,18 +1,36 @@
 """atelier-video: what it is made of, and how it starts. It brings no torch."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc.aio
 
 from atelier.video.v1 import video_pb2_grpc
-from atelier_drawing.api.serving import Parts, serve_api
+from atelier_artifacts.adapters.result_cache import SqlResultCache
+from atelier_artifacts.adapters.storage import open_storage
+from atelier_artifacts.adapters.tables import artifact_tables
+from atelier_artifacts.api.job_files import JobFiles
+from atelier_artifacts.domain.garbage_collector import GarbageCollector
+from atelier_drawing.domain.drawings import Drawings
+from atelier_jobs.api.job_endpoints import job_endpoints
 from atelier_jobs.events.factory import EventFactory
-from atelier_service.credentials import jwks_from
-from atelier_service.identity import JwksSource
-from atelier_service.server import RunningServer
+from atelier_jobs.messaging.bus import Bus
+from atelier_jobs.plane.plane_tasks import plane_tasks
+from atelier_jobs.sql.service_database import open_database, process_origin
+from atelier_models.adapters.model_commands import BusModelCommands
+from atelier_models.adapters.model_reports import SqlModelReports
+from atelier_models.adapters.tables import model_tables
+from atelier_models.domain.models import Models
+from atelier_service import process
+from atelier_service.channel import open_channel
+from atelier_service.credentials import ServiceCredential, jwks_from
+from atelier_service.identity import JwksSource, TokenVerifier
+from atelier_service.revoked_keys import RevokedKeys
+from atelier_service.server import RunningServer, run_server
 from atelier_service.service import read_settings, run_service
+from atelier_service.url_signing import UrlSigner
 from atelier_video.domain.kind import VIDEO
-from atelier_video.domain.parameters import AskedVideo, resolve
+from atelier_video.domain.parameters import resolve
 from atelier_video.model_servicer import VideoModelServicer
 from atelier_video.servicer import VideoServicer
 from atelier_video.settings import VideoSettings
@@ -22,25 +40,54 @@ from atelier_video.video_messages import content_paths, progress_of, video_path
 SERVICE = "atelier-video"
 
 
-def serve(settings: VideoSettings, jwks: JwksSource) -> AbstractAsyncContextManager[RunningServer]:
-    """See `serve_api`. Raises also ConfigurationError."""
-    return serve_api(
-        VIDEO,
-        SERVICE,
-        settings,
-        settings.catalogue(),
-        jwks,
-        resolve=resolve,
-        path_of=video_path,
-        events=EventFactory(content_paths, progress_of),
-        register=_register,
-    )
+@asynccontextmanager
+async def serve(settings: VideoSettings, jwks: JwksSource) -> AsyncIterator[RunningServer]:
+    """Serves while the context is open; `jwks` fetches the keys that tokens are verified with.
 
+    Broker, storage and auth may be unavailable: what does not need them is served. Raises ConfigurationError, OSError
+    (the port is taken), and what the database raises when it cannot be opened.
+    """
+    catalogue = settings.catalogue()
+    artifact, model = artifact_tables(VIDEO.name), model_tables(VIDEO.name)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
 
-def _register(parts: Parts[AskedVideo], server: grpc.aio.Server) -> None:
-    video_pb2_grpc.add_VideoServiceServicer_to_server(VideoServicer(parts), server)
-    video_pb2_grpc.add_VideoStreamServiceServicer_to_server(VideoStreamServicer(parts.streams), server)
-    video_pb2_grpc.add_VideoModelServiceServicer_to_server(VideoModelServicer(parts.models), server)
+        events = EventFactory(content_paths, progress_of)
+        database = await enter(
+            open_database(
+                settings.database_url, artifact.schema, model.schema, origin=process_origin(SERVICE), events=events
+            )
+        )
+        bus = await enter(Bus.open(settings.nats_url, name=SERVICE))
+        credential = ServiceCredential(settings.auth_address, SERVICE, settings.service_secret)
+        stack.push_async_callback(credential.close)
+        storage = await enter(open_storage(settings.storage_address, credential))
+        urls = UrlSigner(await enter(open_channel(settings.auth_address)))
+
+        jobs = job_endpoints(VIDEO, settings, database, bus, video_path)
+        cache = SqlResultCache(database, artifact)
+        files = JobFiles(jobs.jobs, storage, cache)
+        reports = SqlModelReports(database, model)
+        models = Models(catalogue, reports, BusModelCommands(bus, VIDEO.name))
+        drawings = Drawings(jobs.jobs, resolve, catalogue, reports, cache)
+
+        def register(server: grpc.aio.Server) -> None:
+            servicer = VideoServicer(jobs.api, drawings, files, jobs.streams, urls, storage)
+            video_pb2_grpc.add_VideoServiceServicer_to_server(servicer, server)
+            video_pb2_grpc.add_VideoStreamServiceServicer_to_server(VideoStreamServicer(jobs.streams), server)
+            video_pb2_grpc.add_VideoModelServiceServicer_to_server(VideoModelServicer(models), server)
+
+        revoked = RevokedKeys()
+        collector = GarbageCollector(cache, storage)
+        await enter(
+            process.background(
+                *plane_tasks(
+                    database, bus, VIDEO.name, collect=collector.collect, queue_status_s=settings.queue_status_s
+                ),
+                revoked.run(settings.auth_address),
+            )
+        )
+        yield await enter(run_server(settings, register=register, verifier=TokenVerifier(jwks), revoked=revoked))
 
 
 def main() -> None:

@@ -9,9 +9,11 @@ from google.protobuf import empty_pb2
 
 from atelier.events.v1 import events_pb2
 from atelier.video.v1 import video_pb2, video_pb2_grpc
-from atelier_artifacts.adapters.storage import CHUNK_BYTES
-from atelier_drawing.api.serving import Parts
-from atelier_jobs.api.job_api import Context
+from atelier_artifacts.adapters.storage import CHUNK_BYTES, StorageAssets
+from atelier_artifacts.api.job_files import JobFiles
+from atelier_drawing.domain.drawings import Drawings
+from atelier_jobs.api.event_streams import EventStreams
+from atelier_jobs.api.job_api import Context, JobApi
 from atelier_jobs.domain.owner_jobs import IdempotencyKey
 from atelier_jobs.domain.store import Submitted
 from atelier_service.byte_range import names_etag
@@ -20,6 +22,7 @@ from atelier_service.http import REVALIDATED, request_header, set_http
 from atelier_service.identity import current_principal
 from atelier_service.paging import decode_position, encode_token, fitting, page_size
 from atelier_service.slots import Slots
+from atelier_service.url_signing import UrlSigner
 from atelier_video.domain.first_frame import check_first_frame
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
 from atelier_video.domain.result import Frames, Role, file_of
@@ -31,14 +34,22 @@ from atelier_video.video_messages import asked_from, frame_path, video_message
 class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     """Owners see their own videos only; the rest answers as if it were not there."""
 
-    def __init__(self, parts: Parts[AskedVideo]) -> None:
-        self._videos = parts.drawings
-        self._jobs = parts.jobs
-        self._files = parts.files
-        self._streams = parts.streams
-        self._urls = parts.urls
-        self._storage = parts.storage
-        self._part_files = PartCache(parts.storage.read)
+    def __init__(
+        self,
+        jobs: JobApi,
+        videos: Drawings[AskedVideo],
+        files: JobFiles,
+        streams: EventStreams,
+        urls: UrlSigner,
+        storage: StorageAssets,
+    ) -> None:
+        self._jobs = jobs
+        self._videos = videos
+        self._files = files
+        self._streams = streams
+        self._urls = urls
+        self._storage = storage
+        self._part_files = PartCache(storage.read)
         self._cutting = asyncio.Semaphore(_CUT_AT_ONCE)
         self._reading = Slots(_READ_AT_ONCE, _READ_AT_ONCE_BY_ONE, _too_many_downloads)
 

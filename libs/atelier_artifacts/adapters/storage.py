@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +12,7 @@ import grpc.aio
 from google.api import httpbody_pb2
 
 from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
+from atelier_service.channel import open_channel
 from atelier_service.credentials import ServiceCredential
 from atelier_service.rpc_errors import from_rpc_error
 
@@ -53,6 +54,16 @@ class StorageAssets:
         """The bytes of an asset of the caller; `headers` as an HTTP client sends them (`range`, `if-none-match`, …)."""
         request = storage_pb2.GetAssetContentRequest(id=asset_id)
         return self._caller.GetAssetContent(request, metadata=tuple(headers))
+
+
+@asynccontextmanager
+async def open_storage(address: str, credential: ServiceCredential) -> AsyncIterator[StorageAssets]:
+    """Opens the channels of an API process to storage, at `host:port`."""
+    async with (
+        open_channel(address, token=credential.of_caller) as caller,
+        open_channel(address, token=credential.token) as service,
+    ):
+        yield StorageAssets(caller, service)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

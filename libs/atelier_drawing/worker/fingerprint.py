@@ -1,8 +1,12 @@
-"""What else than the weights changes pixels."""
+"""Fingerprint of an engine: everything besides the weights that changes pixels."""
 
 import platform
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
+
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.remote.remote_engine import RemoteEngine
 
 _LIBRARIES = ("torch", "diffusers", "transformers", "pillow")
 
@@ -23,3 +27,15 @@ def fingerprint(device_name: str, dtype: str, variant: str = "", more_libraries:
     libraries = ", ".join(f"{name} {version(name)}" for name in (*_LIBRARIES, *more_libraries))
     precision = f"{dtype} of {variant}" if variant else dtype
     return f"drawing {_DRAWING_VERSION}; {libraries}; {platform.machine()}; {device_name}; {precision}"
+
+
+def fingerprints(
+    engine: RemoteEngine, catalogue: Catalogue, more_libraries: tuple[str, ...] = ()
+) -> Callable[[str], str]:
+    """Returns a function from the id of a model to the fingerprint of what draws it with this engine."""
+
+    def fingerprint_of(model_id: str) -> str:
+        card = catalogue.get(model_id)
+        return fingerprint(engine.device_name, card.dtype or engine.dtype, card.variant, more_libraries)
+
+    return fingerprint_of

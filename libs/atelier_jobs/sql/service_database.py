@@ -1,5 +1,7 @@
 """The database of a service: the tables of its jobs, and those of other schemas beside them."""
 
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,7 +19,7 @@ async def open_database(url: str, *schemas: Schema, origin: str, events: EventFa
     Args:
         url: SQLAlchemy URL.
         schemas: Schemas beside that of the job plane.
-        origin: Names this process (see JobDatabase).
+        origin: Names this process (see JobDatabase); `process_origin` makes one.
         events: Builds the events of the jobs.
 
     Raises:
@@ -30,3 +32,8 @@ async def open_database(url: str, *schemas: Schema, origin: str, events: EventFa
         yield JobDatabase(engine, events, origin=origin)
     finally:
         await engine.dispose()
+
+
+def process_origin(service: str) -> str:
+    """A name for this process of a service that no other process has."""
+    return f"{service}-{socket.gethostname()}-{os.getpid()}"

@@ -1,4 +1,4 @@
-"""Loads and drops models when the API process says so."""
+"""Listener for commands about models: loads and unloads them on this worker."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ _MAX_AT_ONCE = 8
 
 
 class ModelCommandListener:
-    """Listens for ModelCommand messages. What becomes of them is told by the engine's listener."""
+    """Listens for ModelCommand messages. The engine's listener gets what becomes of them."""
 
     def __init__(self, engine: RemoteEngine, bus: Bus, kind: str) -> None:
         self._engine = engine
@@ -27,9 +27,9 @@ class ModelCommandListener:
         self._places = asyncio.Semaphore(_MAX_AT_ONCE)
 
     async def run(self) -> None:
-        """Until it is cancelled. A load takes its time; what is said meanwhile is heard."""
-        async with self._bus.subscribe(subjects.model_commands(self._kind)) as orders, asyncio.TaskGroup() as group:
-            async for message in orders:
+        """Listens until it is cancelled. Several commands are followed at once: a load takes its time."""
+        async with self._bus.subscribe(subjects.model_commands(self._kind)) as commands, asyncio.TaskGroup() as group:
+            async for message in commands:
                 await self._places.acquire()
                 group.create_task(self._follow(message)).add_done_callback(lambda _: self._places.release())
 
@@ -37,7 +37,7 @@ class ModelCommandListener:
         try:
             command = job_pb2.ModelCommand.FromString(message.data)
         except DecodeError:
-            _log.warning("an order that is none", subject=message.subject)
+            _log.warning("a command that cannot be read", subject=message.subject)
             return
         parent = context_from_traceparent(message.headers.get("traceparent", ""))
         name = "model.load" if command.load else "model.unload"

@@ -1,8 +1,8 @@
-"""Tells how the models of this worker stand: to the database, and as `model.status` events to everybody."""
+"""Publisher of the states of this worker's models: to the database, and as `model.status` events to everybody."""
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
@@ -24,7 +24,7 @@ _MAX_PAUSE_S = 5.0
 
 
 class ModelStatusPublisher:
-    """News go out in their order; what database or broker do not take now is told when they are back."""
+    """Publishes in order; while database or broker are unavailable, what they are to get waits."""
 
     def __init__(self, bus: Bus, reports: SqlModelReports, worker_id: str, *, changed: Callable[[], None]) -> None:
         """`changed` is called in the event loop when something did."""
@@ -33,8 +33,8 @@ class ModelStatusPublisher:
         self._worker_id = worker_id
         self._changed = changed
         self._ready: dict[str, int] = {}
-        self._for_sql = _News()
-        self._for_bus = _News()
+        self._for_sql = _Waiting()
+        self._for_bus = _Waiting()
         self._fingerprint_of: Callable[[str], str] = lambda _: ""
 
     @property
@@ -47,22 +47,33 @@ class ModelStatusPublisher:
         """What their weights hold."""
         return sum(self._ready.values())
 
-    def draw_with(self, fingerprint_of: Callable[[str], str]) -> None:
-        """What draws a model on this worker; known once the device is."""
-        self._fingerprint_of = fingerprint_of
+    def begin(self, statuses: Iterable[ModelStatus], fingerprint_of: Callable[[str], str]) -> None:
+        """Records the states at the start, without events.
 
-    def tell(self, status: ModelStatus, *, event: bool = True) -> None:
-        """Takes note; without `event` only the database learns of it."""
+        Args:
+            statuses: One for each model.
+            fingerprint_of: Returns for a model's id what draws it here; known once the engine is open.
+        """
+        self._fingerprint_of = fingerprint_of
+        for status in statuses:
+            self._note(status)
+            self._for_sql.add(status)
+        self._changed()
+
+    def publish(self, status: ModelStatus) -> None:
+        """Publishes a change. To be called in the event loop."""
+        self._note(status)
+        self._for_sql.add(status)
+        self._for_bus.add(status)
+        self._changed()
+
+    def _note(self, status: ModelStatus) -> None:
         self._ready.pop(status.model_id, None)
         if status.state is EngineState.READY:
             self._ready[status.model_id] = status.memory_bytes
-        self._for_sql.add(status)
-        if event:
-            self._for_bus.add(status)
-        self._changed()
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Publishes until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._for_sql.hand_to(self._record))
             group.create_task(self._for_bus.hand_to(self._publish))
@@ -80,22 +91,22 @@ class ModelStatusPublisher:
         await self._reports.heard(self._worker_id, [report])
 
     async def _publish(self, status: ModelStatus) -> None:
-        news = events_pb2.ModelStatus(
+        message = events_pb2.ModelStatus(
             model_id=status.model_id,
             state=status.state.name,
             memory_bytes=status.memory_bytes,
             worker_id=self._worker_id,
         )
         if status.reason:
-            news.error.reason, news.error.message = status.reason, status.message
-        event = events_pb2.Event(type=_TYPE, model_status=news)
+            message.error.reason, message.error.message = status.reason, status.message
+        event = events_pb2.Event(type=_TYPE, model_status=message)
         event.time.GetCurrentTime()
         subject = subjects.event(subjects.EVERYBODY, _TYPE, status.model_id)
         await self._bus.publish_durable(subject, event.SerializeToString(), message_id=uuid7())
 
 
-class _News:
-    """Waits to be told, oldest first; beyond a thousand the oldest are forgotten."""
+class _Waiting:
+    """States that wait to be published, oldest first; beyond a thousand the oldest are dropped."""
 
     def __init__(self) -> None:
         self._waiting: deque[ModelStatus] = deque(maxlen=_KEPT)
@@ -105,16 +116,16 @@ class _News:
         self._waiting.append(status)
         self._some.set()
 
-    async def hand_to(self, tell: Callable[[ModelStatus], Awaitable[None]]) -> None:
+    async def hand_to(self, publish: Callable[[ModelStatus], Awaitable[None]]) -> None:
         pause_s = 0.1
         while True:
             await self._some.wait()
             self._some.clear()
             while self._waiting:
                 try:
-                    await tell(self._waiting[0])
+                    await publish(self._waiting[0])
                 except (UnavailableError, BusUnavailableError) as error:
-                    _log.info("news of a model wait", error=str(error))
+                    _log.info("the state of a model waits to be published", error=str(error))
                     await asyncio.sleep(pause_s)
                     pause_s = min(_MAX_PAUSE_S, pause_s * 2)
                 else:

@@ -10,7 +10,6 @@ import pytest
 
 from atelier.video.v1 import video_pb2
 from atelier_artifacts.domain.stored_files import Source
-from atelier_drawing.api.serving import Parts
 from atelier_drawing.domain.result import Result
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
@@ -66,7 +65,7 @@ class Call:
 def servicer() -> VideoServicer:
     set_principal(Principal("ada"))
     world: Any = World()
-    return VideoServicer(Parts(world, world, world, world, world, world, world))
+    return VideoServicer(world, world, world, world, world, world)
 
 
 async def _frame(servicer: VideoServicer, call: Call) -> bytes:

@@ -1,4 +1,4 @@
-"""Tells the mesh how long the queue is."""
+"""Queue status: how many jobs of a kind wait and run, published for all."""
 
 import asyncio
 
@@ -13,8 +13,8 @@ from atelier_service.errors import UnavailableError
 _log = structlog.get_logger(__name__)
 
 
-async def tell_queue_status(jobs: JobStore, bus: Bus, kind: str, every_s: float) -> None:
-    """Counts and publishes until it is cancelled; database and broker may go away and come back."""
+async def publish_queue_status(jobs: JobStore, bus: Bus, kind: str, every_s: float) -> None:
+    """Counts and publishes every `every_s` seconds until it is cancelled; outlasts database and broker."""
     while True:
         try:
             counts = await jobs.queue_counts(kind)

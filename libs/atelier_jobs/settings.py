@@ -1,0 +1,73 @@
+"""Settings of services that run jobs, and of their workers; each adds its own in a subclass."""
+
+import os
+import socket
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from atelier_jobs.domain.store import Limits
+from atelier_service.settings import ServiceSettings, StreamSettings
+
+
+def database_url(default: Any = ...) -> Any:
+    """The field of that name; each service has a default of its own."""
+    return Field(
+        default=default,
+        repr=False,  # it may hold a password
+        description="SQLAlchemy URL, sqlite or postgresql+asyncpg; atelier-migrate makes the tables",
+    )
+
+
+class JobSettings(ServiceSettings):
+    """Settings of the API process and of the worker. Read from the environment, `ATELIER_<FIELD>`; frozen."""
+
+    database_url: str = database_url()
+    nats_url: str = Field(default="nats://127.0.0.1:4222", description="URL of the NATS server")
+    service_secret: SecretStr = Field(
+        default=SecretStr(""), description="this service's secret at atelier-auth, for its own and delegated tokens"
+    )
+
+
+class JobApiSettings(JobSettings, StreamSettings):
+    """Settings of an API process."""
+
+    max_queued: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="jobs that may wait, of everybody; more are told to retry"
+    )
+    max_live_per_owner: int = Field(
+        default=1_000, ge=1, le=1_000_000, description="unfinished jobs that one owner may have; more are told to retry"
+    )
+    max_attempts: int = Field(default=3, ge=1, le=10, description="faults of a job before it is FAILED")
+    watch_heartbeat_s: float = Field(default=15.0, gt=0, le=60, description="seconds between heartbeats of a watch")
+    queue_status_s: float = Field(default=5.0, gt=0, le=60, description="seconds between two counts of the queue")
+
+    @property
+    def limits(self) -> Limits:
+        """Limits of a submit."""
+        return Limits(max_queued=self.max_queued, max_live_per_owner=self.max_live_per_owner)
+
+
+class JobWorkerSettings(JobSettings):
+    """Settings of a worker process."""
+
+    worker_id: str = Field(
+        default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}",
+        pattern="^[A-Za-z0-9._-]{1,100}$",
+        description="name of this worker, unique in the mesh",
+    )
+    slots: int = Field(
+        default=2,
+        ge=1,
+        le=8,
+        description="jobs held at once: one draws while the others load their spec or store what they made",
+    )
+    lease_s: float = Field(
+        default=15.0, ge=1, le=600, description="seconds without a renewal after which a job goes to another worker"
+    )
+    job_grace_s: float = Field(
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="seconds that held jobs get to end at SIGTERM before they are given back",
+    )

@@ -1,0 +1,78 @@
+"""Reporting of one worker: its heartbeat, the states of its models, and the commands about them that it follows."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from atelier_diffusion.engine.hardware import process_memory_bytes
+from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.remote.remote_engine import RemoteEngine
+from atelier_jobs.messaging.bus import Bus
+from atelier_models.adapters.model_reports import SqlModelReports
+from atelier_models.worker.command_listener import ModelCommandListener
+from atelier_models.worker.heartbeat import Heartbeat, WorkerIdentity, WorkerLoad
+from atelier_models.worker.status_publisher import ModelStatusPublisher
+from atelier_service.errors import UnavailableError
+
+_log = structlog.get_logger(__name__)
+
+
+class WorkerReporting:
+    """Reports to the database and on the bus; either may be unavailable meanwhile."""
+
+    def __init__(self, bus: Bus, reports: SqlModelReports, worker_id: str, kind: str, *, every_s: float) -> None:
+        self._bus = bus
+        self._reports = reports
+        self._worker_id = worker_id
+        self._kind = kind
+        self._heartbeat = Heartbeat(bus, reports, every_s=every_s)
+        self._publisher = ModelStatusPublisher(bus, reports, worker_id, changed=self._heartbeat.changed)
+
+    @property
+    def ready_ids(self) -> tuple[str, ...]:
+        """The models in memory."""
+        return self._publisher.ready_ids
+
+    def changed(self) -> None:
+        """Sends a heartbeat now: the jobs in hand have changed. To be called in the event loop."""
+        self._heartbeat.changed()
+
+    def publish(self, status: ModelStatus) -> None:
+        """Reports a change of a model's state; the listener of the engine."""
+        self._publisher.publish(status)
+
+    def tasks(
+        self, engine: RemoteEngine, fingerprint_of: Callable[[str], str], job_in_hand: Callable[[], tuple[str, str]]
+    ) -> tuple[Coroutine[Any, Any, None], ...]:
+        """The background tasks; each runs until it is cancelled.
+
+        Args:
+            engine: Reported, and commanded.
+            fingerprint_of: Returns for a model's id what draws it here (see `Engine`).
+            job_in_hand: Returns the id and the owner of the job that the worker is at; both empty when there is none.
+        """
+        self._publisher.begin(engine.statuses, fingerprint_of)
+
+        def load() -> WorkerLoad:
+            return WorkerLoad(
+                *job_in_hand(),
+                process_memory_bytes() + engine.resident_bytes,
+                self._publisher.ready_ids,
+                self._publisher.held_bytes,
+                None if engine.device_kind == "cpu" else engine.memory,
+            )
+
+        identity = WorkerIdentity(self._worker_id, self._kind, engine.device_kind, engine.device_name)
+        return (
+            self._publisher.run(),
+            self._heartbeat.run(identity, load),
+            ModelCommandListener(engine, self._bus, self._kind).run(),
+        )
+
+    async def leave(self) -> None:
+        """Reports that the worker ends. When the database is unavailable, missing heartbeats say so later."""
+        try:
+            await self._reports.left(self._worker_id)
+        except UnavailableError as error:
+            _log.info("the end of this worker was not reported", reason=error.reason)
