@@ -1,1 +1,1 @@
-"""Frames and clips: writing, reading, sampling. It knows no job, no wire and no model."""
+"""Frames and clips: writing, reading, sampling. It imports nothing of jobs, of the wire or of models."""

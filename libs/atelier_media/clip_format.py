@@ -1,7 +1,8 @@
-"""What a clip is to be: container, size, frame rate, parameters; and what each container can hold."""
+"""Clip formats: container, size, frame rate and parameters of a clip, and what each container can hold."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,7 +16,7 @@ CONTAINERS: tuple[Container, ...] = get_args(Container)
 CONTENT_TYPES: dict[Container, str] = {"MP4": "video/mp4", "WEBM": "video/webm", "GIF": "image/gif"}
 FILE_EXTENSIONS: dict[Container, str] = {"MP4": "mp4", "WEBM": "webm", "GIF": "gif"}
 
-# H.264 with 4:2:0 keeps one colour for two by two pixels, and its encoders take even sizes only.
+# H.264 with 4:2:0 stores one colour for two by two pixels, and its encoders take even sizes only.
 SIZE_STEPS_PX: dict[Container, int] = {"MP4": 2, "WEBM": 1, "GIF": 1}
 # What x264 takes; the others take more.
 MAX_SIDE_PX = 16384
@@ -25,10 +26,18 @@ MAX_GIF_FRAME_RATE_HZ = Fraction(50)
 
 @dataclass(frozen=True, slots=True)
 class ClipFormat:
-    """Raises `ClipWriteError` INVALID_SIZE and `MediaError` INVALID_FRAME_RATE.
+    """The format of a clip to be written.
 
-    `frame_rate_hz` is kept as `exact_frame_rate` has it. `parameters` are JSON values, kept in the file: the comment of
-    an MP4, a COMMENT tag in WebM, a comment extension in a GIF.
+    Attributes:
+        width_px: Width in pixels.
+        height_px: Height in pixels.
+        frame_rate_hz: Frames a second; converted by `exact_frame_rate`.
+        parameters: JSON values that the file carries: the comment of an MP4, a COMMENT tag in WebM, a comment
+            extension in a GIF.
+
+    Raises:
+        ClipWriteError: INVALID_SIZE, the container cannot hold it.
+        MediaError: INVALID_FRAME_RATE.
     """
 
     container: Container
@@ -52,3 +61,19 @@ class ClipFormat:
     def size_px(self) -> tuple[int, int]:
         """Width and height."""
         return self.width_px, self.height_px
+
+
+def parameters_text(parameters: Mapping[str, Any]) -> str:
+    """The parameters as JSON text, equal for equal parameters; empty when there are none."""
+    if not parameters:
+        return ""
+    return json.dumps(dict(parameters), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def read_parameters_text(text: str | None) -> dict[str, Any] | None:
+    """Reads what `parameters_text` returned; None for any other text, and for none."""
+    try:
+        value = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,4 +1,4 @@
-"""A stored clip, opened: what it is, any frame of it, and all of them."""
+"""The clip reader: facts of a stored clip, any frame of it, and all of them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from atelier_media import gif_outline
-from atelier_media.clip_format import Container
+from atelier_media.clip_format import Container, read_parameters_text
 from atelier_media.clip_limits import ClipLimits
 from atelier_media.errors import ClipReadError
 from atelier_media.frame import Frame
 from atelier_media.opened_clip import OpenedClip
-from atelier_media.parameters import read_parameters_text
 
 _HEAD_BYTES = 64
 _EBML = b"\x1a\x45\xdf\xa3"
@@ -25,9 +24,11 @@ _MAX_DENOMINATOR = 1001
 
 @dataclass(frozen=True, slots=True)
 class ClipInfo:
-    """`frame_rate_hz`: of a GIF, as it is played, in whole hundredths of a second; of the others, as it was written.
+    """Facts of a clip.
 
-    `parameters`: what the writer was given; None when there are none, or they are not ours.
+    Attributes:
+        frame_rate_hz: Of a GIF, as it is played, in whole hundredths of a second; of the others, as it was written.
+        parameters: Those of `ClipFormat`; None when the file carries none.
     """
 
     container: Container
@@ -39,16 +40,16 @@ class ClipInfo:
 
     @property
     def duration_s(self) -> float:
-        """How long it plays."""
+        """Duration in seconds."""
         return float(self.frame_count / self.frame_rate_hz)
 
     def frame_time_s(self, index: int) -> float:
-        """When frame `index` appears."""
+        """When frame `index` appears, in seconds from the beginning."""
         return float(index / self.frame_rate_hz)
 
 
 def sniff_container(head: bytes) -> Container | None:
-    """What the first 64 bytes of a file promise."""
+    """The container that the first 64 bytes of a file announce; None for any other file."""
     if head[:6] in gif_outline.SIGNATURES:
         return "GIF"
     if head[4:8] == b"ftyp":
@@ -61,13 +62,22 @@ def sniff_container(head: bytes) -> Container | None:
 class ClipReader:
     """Reads a clip of constant frame rate: MP4 with H.264, WebM with VP9, or GIF.
 
-    Of MP4 and WebM it reads the header, and then the groups of frames that are asked for: a `source` that fetches
-    ranges fetches little. Blocking, and for one thread at a time. A `source` that is a file object stays open and is
-    the reader's alone meanwhile; what it raises is passed on.
+    Of MP4 and WebM it reads the header, and then the groups of frames that are requested: a `source` that fetches
+    ranges fetches little. Blocking; one thread at a time.
     """
 
     def __init__(self, source: Path | BinaryIO, limits: ClipLimits | None = None) -> None:
-        """Raises `ClipReadError` NOT_A_CLIP, CLIP_TOO_LARGE and CLIP_DAMAGED, and what opening a path raises."""
+        """Opens a clip and reads its facts.
+
+        Args:
+            source: A path, or a file object: that stays open, must be used by nobody else meanwhile, and what it
+                raises is passed on.
+            limits: The largest clip to open.
+
+        Raises:
+            ClipReadError: NOT_A_CLIP, CLIP_TOO_LARGE or CLIP_DAMAGED.
+            OSError: The path cannot be opened.
+        """
         self._limits = limits or ClipLimits()
         self._turn = 0
         with ExitStack() as stack:
@@ -86,25 +96,33 @@ class ClipReader:
             self._resources = stack.pop_all()
 
     def frame(self, index: int) -> Frame:
-        """Frame `index`, from 0, exactly: decoded from the keyframe before it, or in a GIF from the first frame.
+        """Decodes frame `index`, from 0: from the keyframe before it, or in a GIF from the first frame.
 
-        Raises `ClipReadError` FRAME_NOT_FOUND and CLIP_DAMAGED.
+        Returns:
+            (height, width, 3), uint8, sRGB.
+
+        Raises:
+            ClipReadError: FRAME_NOT_FOUND or CLIP_DAMAGED.
         """
         if not 0 <= index < self.info.frame_count:
             raise ClipReadError("FRAME_NOT_FOUND", f"there are {self.info.frame_count} frames, counted from 0")
         return next(self.frames(index))
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
-        """The frames from `start` to the last one, decoded as they are taken.
+        """Iterates over the frames from `start` to the last one, decoding each when it is requested.
 
-        One at a time: asking the reader for anything else ends an iterator with a RuntimeError. Raises `ClipReadError`
-        CLIP_DAMAGED where a frame that `info` counts is missing.
+        Yields:
+            (height, width, 3), uint8, sRGB.
+
+        Raises:
+            ClipReadError: CLIP_DAMAGED, a frame that `info` counts is missing.
+            RuntimeError: Another method of the reader was called meanwhile.
         """
         self._turn += 1
         return self._iterate(start, self._turn)
 
     def close(self) -> None:
-        """Closes the file when it was given as a path."""
+        """Closes the file if it was given as a path."""
         self._turn += 1
         self._resources.close()
 
@@ -123,7 +141,7 @@ class ClipReader:
                 break
             yield frame
             if turn != self._turn:
-                raise RuntimeError("the reader was asked for something else meanwhile")
+                raise RuntimeError("another method of the reader was called meanwhile")
             wanted += 1
             if wanted == self.info.frame_count:
                 return

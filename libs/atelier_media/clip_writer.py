@@ -1,4 +1,4 @@
-"""Frames become a clip in a file, as they come."""
+"""The clip writer: encodes frames into a file one after the other."""
 
 from __future__ import annotations
 
@@ -28,19 +28,24 @@ class _Stream(Protocol):
 
 
 class ClipWriter:
-    """Writes one clip to `path`; the same frames and the same format give the same bytes.
+    """Writes one clip to `path`; equal frames and an equal format return equal bytes.
 
         with ClipWriter(path, ClipFormat("MP4", 256, 256, Fraction(8), parameters)) as writer:
             for chunk in decoded:
                 writer.write(chunk)
 
-    The clip is there, whole, when the block has ended well; until then it grows beside it, in `<name>.partial`, which
-    goes when the block ends badly, and which a process that dies leaves behind. At most nine frames wait inside of the
-    encoder, whatever the clip's length. Blocking and not thread-safe: one thread at a time, never the event loop.
+    The clip is at `path`, complete, when the block has ended without an exception. Until then it is written to
+    `<name>.partial` beside it, which is removed when the block raises; a process that is killed leaves it behind. The
+    encoder holds at most nine frames, whatever the clip's length. Blocking and not thread-safe: one thread at a time,
+    never the event loop.
     """
 
     def __init__(self, path: Path, clip_format: ClipFormat) -> None:
-        """Raises `ClipWriteError` CODEC_UNAVAILABLE and ENCODING_FAILED."""
+        """Opens the encoder.
+
+        Raises:
+            ClipWriteError: CODEC_UNAVAILABLE or ENCODING_FAILED.
+        """
         self._path = path
         self._partial = path.with_name(f"{path.name}.partial")
         self._format = clip_format
@@ -56,10 +61,14 @@ class ClipWriter:
         return self._frame_count
 
     def write(self, frames: Frames) -> None:
-        """Appends one frame (height, width, 3) or a chunk (n, height, width, 3) of uint8 sRGB; the caller keeps them.
+        """Appends frames; they are not modified, and no reference to them is held.
 
-        Raises `MediaError` INVALID_FRAME, before any frame of the chunk is written, and `ClipWriteError`
-        ENCODING_FAILED. After an error of the second kind only `abort` is of use.
+        Args:
+            frames: One frame (height, width, 3), or a chunk (n, height, width, 3); uint8, sRGB.
+
+        Raises:
+            MediaError: INVALID_FRAME, before any frame of the chunk is written.
+            ClipWriteError: ENCODING_FAILED; afterwards only `abort` may be called.
         """
         self._require_open()
         for frame in each_frame(frames, self._format.size_px):
@@ -68,9 +77,10 @@ class ClipWriter:
             self._frame_count += 1
 
     def finish(self) -> None:
-        """Puts the whole clip at `path`, in place of a file that is there.
+        """Completes the clip and moves it to `path`, replacing a file there.
 
-        Raises `ClipWriteError` NO_FRAMES and ENCODING_FAILED; there is no clip then.
+        Raises:
+            ClipWriteError: NO_FRAMES or ENCODING_FAILED; no file is left then.
         """
         self._require_open()
         try:
@@ -85,12 +95,12 @@ class ClipWriter:
         self._closed = True
 
     def abort(self) -> None:
-        """Leaves no file behind. Of no effect after `finish`, and a second time."""
+        """Removes the unfinished file. Idempotent; has no effect after `finish`."""
         if self._closed:
             return
         self._closed = True
         try:
-            # It may try to write the end of a file that nobody will read, on a disk that is full.
+            # Closing may write the end of the file, which is about to be removed, to a full disk.
             with suppress(av.FFmpegError):
                 self._stream.close()
         finally:

@@ -1,4 +1,4 @@
-"""sRGB pixels to the YUV of video and back, by BT.709 with limited range: what players assume and the tags say."""
+"""Colour conversion: sRGB to YUV and back, by BT.709 with limited range, as players assume and the stream is tagged."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from atelier_media.frame import Frame
 
 # ITU-T H.273, table 4: matrix coefficients of BT.709.
 MATRIX_BT709 = 1
-# Those that the scaler knows, in the same table; and 0, which is RGB, for GIF.
+# Those that the scaler supports, from the same table; and 0, which is RGB, for GIF.
 _KNOWN_MATRICES = frozenset({0, MATRIX_BT709, 4, 5, 6, 7, 9})
 
-# FULL_CHR_H_INP: without it every second column of pixels has no say in the colour.
+# FULL_CHR_H_INP: without it every second column of pixels is ignored for the colour.
 _EXACT = (
     Interpolation.BICUBIC
     | Interpolation.FULL_CHR_H_INP
@@ -28,7 +28,7 @@ _EXACT = (
 
 
 def tag_bt709(codec: CodecContext) -> None:
-    """Says in the stream what `ColourConverter` does to the pixels."""
+    """Tags a stream with the conversion that `ColourConverter` does."""
     assert isinstance(codec, VideoCodecContext)
     codec.color_primaries = ColorPrimaries.BT709
     codec.color_trc = ColorTrc.BT709
@@ -37,13 +37,13 @@ def tag_bt709(codec: CodecContext) -> None:
 
 
 class ColourConverter:
-    """Keeps the tables of one size. Not thread-safe."""
+    """Converts frames; holds the tables of one size. Not thread-safe."""
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
     def to_yuv(self, frame: Frame, index: int, frame_time_s: Fraction) -> VideoFrame:
-        """A yuv420p frame that is shown at `index` × `frame_time_s`, for one `frame_time_s`."""
+        """Converts a frame (height, width, 3) to yuv420p, shown at `index` × `frame_time_s` for `frame_time_s`."""
         yuv = self._reformatter.reformat(
             VideoFrame.from_ndarray(frame, format="rgb24"),
             format="yuv420p",
@@ -61,7 +61,11 @@ class ColourConverter:
         return yuv
 
     def to_rgb(self, frame: VideoFrame) -> Frame:
-        """The pixels of a decoded frame; YUV that does not say which it is counts as BT.709, as ours. Raises av's."""
+        """Converts a decoded frame to (height, width, 3), uint8, sRGB; untagged YUV counts as BT.709.
+
+        Raises:
+            av.FFmpegError: The conversion failed.
+        """
         if frame.colorspace not in _KNOWN_MATRICES:
             frame.colorspace = MATRIX_BT709
         rgb = self._reformatter.reformat(

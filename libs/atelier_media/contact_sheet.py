@@ -1,4 +1,4 @@
-"""Nine frames of a clip in one picture, gathered while the frames pass."""
+"""Contact sheets: nine frames of a clip in one picture, collected while the frames are encoded."""
 
 from __future__ import annotations
 
@@ -15,26 +15,39 @@ _GAP_GREY = 24
 
 
 def evenly_spaced(frame_count: int, picks: int) -> list[int]:
-    """Indices of `picks` frames from the first to the last; the nearest ones, repeated where there are fewer."""
+    """Indices of `picks` frames from the first to the last, evenly spaced; repeated where the clip has fewer.
+
+    Raises:
+        MediaError: INVALID_FRAME_COUNT.
+    """
     last = require_count(frame_count) - 1
     return [(2 * pick * last + picks - 1) // (2 * (picks - 1)) for pick in range(picks)]
 
 
 class ContactSheet:
-    """3×3 frames, in reading order, from the first to the last of `frame_count`.
-
-    Each is made smaller, never larger, until its longer side has at most `tile_side_px`. Holds the nine small frames.
-    """
+    """3×3 frames in reading order, from the first to the last. Holds the nine small frames."""
 
     def __init__(self, frame_count: int, tile_side_px: int = TILE_SIDE_PX) -> None:
-        """Raises `MediaError` INVALID_FRAME_COUNT."""
+        """Chooses the frames.
+
+        Args:
+            frame_count: Frames of the clip.
+            tile_side_px: The longer side of a small frame, at most; frames are never enlarged.
+
+        Raises:
+            MediaError: INVALID_FRAME_COUNT.
+        """
         self._indices = evenly_spaced(frame_count, COLUMNS * ROWS)
         self._tile_side_px = tile_side_px
         self._passed = 0
         self._tiles: list[Frame] = []
 
     def add(self, frames: Frames) -> None:
-        """The next frame or chunk; all of one size. Raises `MediaError` INVALID_FRAME."""
+        """Adds the next frame (height, width, 3) or chunk (n, height, width, 3), all of one size.
+
+        Raises:
+            MediaError: INVALID_FRAME.
+        """
         for frame in each_frame(frames):
             if places := self._indices.count(self._passed):
                 tile = self._tile(frame)
@@ -44,9 +57,13 @@ class ContactSheet:
             self._passed += 1
 
     def picture(self) -> Frame:
-        """The sheet so far (height, width, 3). Raises `MediaError` FRAMES_MISSING while one of the nine is missing."""
+        """The sheet: (height, width, 3), uint8, sRGB.
+
+        Raises:
+            MediaError: FRAMES_MISSING, one of the nine was not added yet.
+        """
         if len(self._tiles) < COLUMNS * ROWS:
-            raise MediaError("FRAMES_MISSING", f"{self._passed} of {self._indices[-1] + 1} frames came")
+            raise MediaError("FRAMES_MISSING", f"{self._passed} of {self._indices[-1] + 1} frames were added")
         height_px, width_px, _ = self._tiles[0].shape
         step_x_px, step_y_px = width_px + GAP_PX, height_px + GAP_PX
         sheet = np.full((ROWS * step_y_px - GAP_PX, COLUMNS * step_x_px - GAP_PX, 3), _GAP_GREY, np.uint8)

@@ -1,14 +1,14 @@
-"""What can go wrong with frames and clips. Reasons are stable, upper-case names; messages hold no path."""
+"""The errors of frames, clips and pictures. Reasons are stable, upper-case names; messages hold no path."""
 
 from __future__ import annotations
 
 
 class MediaError(Exception):
-    """Something is wrong with frames or a clip.
+    """Frames or a clip are invalid.
 
     Reasons: INVALID_FRAME_RATE (none, not a number, out of range, or more than a container can play), INVALID_FRAME
     (not an H×W×3 uint8 array of the size announced), INVALID_FRAME_COUNT (less than one frame), FRAMES_MISSING (fewer
-    frames came than were announced), and those of the subclasses.
+    frames were added than were announced), and those of the subclasses.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -28,15 +28,14 @@ class ClipWriteError(MediaError):
 class ClipReadError(MediaError):
     """A clip could not be read.
 
-    Reasons: NOT_A_CLIP (no MP4, WebM or GIF, or nothing in it that could be shown), CLIP_TOO_LARGE (over a limit,
-    found before any frame was decoded), CLIP_DAMAGED (what the file announces is not there), FRAME_NOT_FOUND (an
-    index past the end).
+    Reasons: NOT_A_CLIP (no MP4, WebM or GIF, or without a frame), CLIP_TOO_LARGE (over a limit; checked before any
+    frame is decoded), CLIP_DAMAGED (parts of the file are missing), FRAME_NOT_FOUND (an index past the end).
     """
 
 
 class PictureReadError(MediaError):
-    """A picture that somebody sent could not be read.
+    """A picture of a caller could not be read.
 
-    Reasons: PICTURE_DAMAGED (it cannot be decoded), PICTURE_TOO_LARGE (over a limit, found before it was decoded).
-    Whoever reads it says which picture of the request it was.
+    Reasons: PICTURE_DAMAGED (it cannot be decoded), PICTURE_TOO_LARGE (over a limit; checked before it is decoded).
+    The reader adds which picture of the request it was.
     """

@@ -1,24 +1,31 @@
-"""A frame, and a chunk of frames, as numpy arrays."""
+"""Frames and chunks of frames as numpy arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atelier_media.errors import MediaError
 
-# (height, width, 3), uint8, sRGB, C-contiguous when this library gives it.
-Frame = NDArray[np.uint8]
-# One frame, or (n, height, width, 3): n frames in the order of time.
-Frames = NDArray[np.uint8]
+Frame: TypeAlias = NDArray[np.uint8]
+"""(height, width, 3), uint8, sRGB; C-contiguous where this library returns it."""
+
+Frames: TypeAlias = NDArray[np.uint8]
+"""One frame, or a chunk (n, height, width, 3) of n consecutive frames."""
 
 
 def each_frame(frames: Frames, size_px: tuple[int, int] | None = None) -> Iterator[Frame]:
-    """The frames of `frames` one by one, as views where memory is laid out right already.
+    """Iterates over frames, as views where the memory is contiguous already.
 
-    `size_px` is (width, height); None takes any. Raises `MediaError` INVALID_FRAME before it gives the first one.
+    Args:
+        frames: One frame or a chunk.
+        size_px: The (width, height) that the frames must have; None admits any.
+
+    Raises:
+        MediaError: INVALID_FRAME, before the first frame is returned.
     """
     if frames.ndim not in (3, 4) or frames.shape[-1] != 3 or frames.dtype != np.uint8 or 0 in frames.shape[-3:]:
         message = f"expected (height, width, 3) or (n, height, width, 3) of uint8, got {frames.shape} of {frames.dtype}"
@@ -31,7 +38,11 @@ def each_frame(frames: Frames, size_px: tuple[int, int] | None = None) -> Iterat
 
 
 def require_count(frame_count: int) -> int:
-    """`frame_count`, at least 1; otherwise raises `MediaError` INVALID_FRAME_COUNT."""
+    """Returns `frame_count` if it is at least 1.
+
+    Raises:
+        MediaError: INVALID_FRAME_COUNT.
+    """
     if frame_count < 1:
         raise MediaError("INVALID_FRAME_COUNT", f"a clip has at least one frame, not {frame_count}")
     return frame_count

@@ -1,4 +1,4 @@
-"""One frame as a file."""
+"""Picture files of single frames: PNG, WebP and JPEG."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ PICTURE_CONTENT_TYPES: dict[PictureFormat, str] = {"PNG": "image/png", "WEBP": "
 
 
 def encode_frame(frame: Frame, picture_format: PictureFormat, max_width_px: int | None = None) -> bytes:
-    """A file of the frame; the same frame gives the same bytes. Raises `MediaError` INVALID_FRAME.
+    """Encodes a frame; equal frames return equal bytes. PNG is lossless, WebP has quality 90, JPEG 92 with full colour.
 
-    With `max_width_px` (at least 1) it is made smaller to that width, its aspect kept; never larger. PNG loses nothing;
-    WebP has quality 90, JPEG quality 92 with full colour.
+    Args:
+        frame: (height, width, 3), uint8, sRGB.
+        picture_format: The file format.
+        max_width_px: A wider frame is scaled down to this width, at least 1, with its aspect ratio; None: it is not.
+
+    Raises:
+        MediaError: INVALID_FRAME.
     """
     if frame.ndim != 3:
         raise MediaError("INVALID_FRAME", f"a file holds one frame, not {frame.shape}")

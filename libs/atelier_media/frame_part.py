@@ -1,8 +1,8 @@
-"""A part of a clip, frame by frame as it was drawn: up to 16 frames in one file, each of which is read by itself.
+"""Frame parts: up to 16 consecutive frames of a clip in one lossless file, each of which is decoded by itself.
 
-The file is an animated WebP, which browsers show, but each frame in it is a whole lossless picture: none refers to
-another, so one is decoded without the others, and frames that are equal stay as many as they are. Pillow's own writer
-of animations promises neither.
+The file is an animated WebP, which browsers show, but each frame in it is a complete lossless picture: none refers to
+another, so one is decoded without the others, and equal frames are stored as often as they occur. Pillow's writer of
+animations guarantees neither.
 
 Source: RFC 9649, sections 2.3 to 2.7.
 """
@@ -24,25 +24,27 @@ from atelier_media.frame import Frame, Frames, each_frame
 
 PART_FRAMES = 16
 PART_CONTENT_TYPE = "image/webp"
-# Of a lossless WebP.
+# 16 frames of 1024 px: 48 MiB before they are encoded.
+MOST_PART_PX = 16 * 1024 * 1024
+# The limit of a lossless WebP.
 _MAX_SIDE_PX = 16383
-# What is written can be read.
+# Also for writing: what is written can be read.
 _LIMITS = ClipLimits()
 
-# A VP8L chunk with its header and padding: one frame, encoded.
 EncodedFrame = NewType("EncodedFrame", bytes)
+"""One encoded frame: a VP8L chunk with its header and padding."""
 
 _RIFF = struct.Struct("<4sI4s")
 _CHUNK = struct.Struct("<4sI")
 _ANIMATED = 0x02
 # Overwrite the canvas instead of blending.
 _NO_BLEND = 0x02
-_FRAME_TIME_MS = 125  # a part knows no rate, but a browser shows it
+_FRAME_TIME_MS = 125  # a part has no rate, but a browser plays it
 
 
 @dataclass(frozen=True, slots=True)
 class FramePart:
-    """The file `data` holds the frames of the clip from `first_index` on."""
+    """A file, `data`, with `frames` frames of the clip from `first_index` on."""
 
     first_index: int
     frames: int
@@ -50,18 +52,27 @@ class FramePart:
 
 
 def encode_frame_part(frames: Frames) -> bytes:
-    """A file of one frame (height, width, 3) or of up to 16 (n, height, width, 3): the same frames, the same bytes.
+    """Encodes one part; equal frames return equal bytes.
 
-    Raises `MediaError` INVALID_FRAME and INVALID_FRAME_COUNT, and `ClipWriteError` INVALID_SIZE.
+    Args:
+        frames: One frame (height, width, 3), or up to 16 (n, height, width, 3); uint8, sRGB.
+
+    Raises:
+        MediaError: INVALID_FRAME or INVALID_FRAME_COUNT.
+        ClipWriteError: INVALID_SIZE.
     """
     height_px, width_px = frames.shape[-3:-1] if frames.ndim >= 3 else (0, 0)
     return join_frames([encode_part_frame(frame) for frame in each_frame(frames)], (width_px, height_px))
 
 
 def decode_frame(part: bytes, index: int) -> Frame:
-    """Frame `index` of a part, from 0, exactly as it went in; no other frame is decoded.
+    """Decodes frame `index` of a part, from 0, bit for bit as it was encoded; no other frame is decoded.
 
-    Raises `ClipReadError` NOT_A_CLIP, CLIP_TOO_LARGE, CLIP_DAMAGED and FRAME_NOT_FOUND.
+    Returns:
+        (height, width, 3), uint8, sRGB.
+
+    Raises:
+        ClipReadError: NOT_A_CLIP, CLIP_TOO_LARGE, CLIP_DAMAGED or FRAME_NOT_FOUND.
     """
     file = io.BytesIO(cut_frame(part, index))
     try:
@@ -72,9 +83,10 @@ def decode_frame(part: bytes, index: int) -> Frame:
 
 
 def cut_frame(part: bytes, index: int) -> bytes:
-    """Frame `index` of a part as a lossless WebP file, cut out as it lies there: nothing is decoded.
+    """Copies frame `index` of a part into a lossless WebP file of its own, without decoding it.
 
-    Raises as `decode_frame` does.
+    Raises:
+        ClipReadError: As `decode_frame`.
     """
     chunks = _chunks(part)
     size_px = _canvas_px(next(chunks, None))
@@ -90,7 +102,12 @@ def cut_frame(part: bytes, index: int) -> bytes:
 
 
 def encode_part_frame(frame: Frame) -> EncodedFrame:
-    """One frame for `join_frames`. Raises `MediaError` INVALID_FRAME and `ClipWriteError` INVALID_SIZE."""
+    """Encodes one frame (height, width, 3) for `join_frames`.
+
+    Raises:
+        MediaError: INVALID_FRAME.
+        ClipWriteError: INVALID_SIZE.
+    """
     if frame.ndim != 3:
         raise MediaError("INVALID_FRAME", f"expected one frame, got {frame.shape}")
     (pixels,) = each_frame(frame)
@@ -99,19 +116,68 @@ def encode_part_frame(frame: Frame) -> EncodedFrame:
         message = f"{width_px}×{height_px} px, of {_MAX_SIDE_PX} px a side and {_LIMITS.frame_px} px in all at most"
         raise ClipWriteError("INVALID_SIZE", message)
     target = io.BytesIO()
-    # More effort (method) takes twice to four times as long and saves a hundredth of what a camera or a model gives.
+    # More effort (method) takes twice to four times as long and saves one per cent on pictures of a camera or a model.
     Image.fromarray(pixels, "RGB").save(target, "WEBP", lossless=True, method=1, quality=0)
     return EncodedFrame(target.getvalue()[_RIFF.size :])
 
 
 def join_frames(frames: Sequence[EncodedFrame], size_px: tuple[int, int]) -> bytes:
-    """A part of 1 to 16 frames, all of `size_px` (width, height). Raises `MediaError` INVALID_FRAME_COUNT."""
+    """Joins 1 to 16 encoded frames, all of `size_px` (width, height), into a part.
+
+    Raises:
+        MediaError: INVALID_FRAME_COUNT.
+    """
     if not 1 <= len(frames) <= PART_FRAMES:
         raise MediaError("INVALID_FRAME_COUNT", f"a part has 1 to {PART_FRAMES} frames, not {len(frames)}")
     sides = b"".join((side_px - 1).to_bytes(3, "little") for side_px in size_px)
     place = bytes(6) + sides + _FRAME_TIME_MS.to_bytes(3, "little") + bytes([_NO_BLEND])
     chunks = [_chunk(b"VP8X", bytes([_ANIMATED, 0, 0, 0]) + sides), _chunk(b"ANIM", bytes(6))]
     return _file(chunks + [_chunk(b"ANMF", place + frame) for frame in frames])
+
+
+def frames_per_part(width_px: int, height_px: int) -> int:
+    """How many frames of a size go into one part: 16, fewer where the part would be too large for memory."""
+    return max(1, min(PART_FRAMES, MOST_PART_PX // (width_px * height_px)))
+
+
+class FrameParts:
+    """Collects the frames of a clip into parts of `frames_per_part` frames; only the last one may have fewer.
+
+    Holds less than one part, encoded. Blocking and not thread-safe: one thread at a time, never the event loop.
+    """
+
+    def __init__(self, width_px: int, height_px: int) -> None:
+        self._size_px = width_px, height_px
+        self._full = frames_per_part(width_px, height_px)
+        self._first_index = 0
+        self._encoded: list[EncodedFrame] = []
+
+    def add(self, frames: Frames) -> list[FramePart]:
+        """Adds the next frame (height, width, 3) or chunk (n, height, width, 3).
+
+        Returns:
+            The parts that it completes.
+
+        Raises:
+            MediaError: INVALID_FRAME, before any frame of the chunk is added.
+            ClipWriteError: INVALID_SIZE.
+        """
+        parts: list[FramePart] = []
+        for frame in each_frame(frames, self._size_px):
+            self._encoded.append(encode_part_frame(frame))
+            if len(self._encoded) == self._full:
+                parts.append(self._take_part())
+        return parts
+
+    def finish(self) -> list[FramePart]:
+        """The part of the remaining frames, if there are any; nothing can be added afterwards."""
+        return [self._take_part()] if self._encoded else []
+
+    def _take_part(self) -> FramePart:
+        part = FramePart(self._first_index, len(self._encoded), join_frames(self._encoded, self._size_px))
+        self._first_index += part.frames
+        self._encoded = []
+        return part
 
 
 def _file(chunks: Sequence[bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""Frame rates, exactly, and the way from one to another: whole frames are repeated or left out, none is mixed."""
+"""Frame rates as exact fractions, and conversion between them: frames are repeated or dropped, never blended."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ FrameT = TypeVar("FrameT")
 
 
 def exact_frame_rate(frame_rate_hz: Fraction | float) -> Fraction:
-    """The rate as a fraction whose denominator is at most 1001: the nearest one (29.97 is 2997/100).
+    """The nearest fraction whose denominator is at most 1001 (29.97 is 2997/100).
 
-    Raises `MediaError` INVALID_FRAME_RATE for what is no number or lies outside of 0.1 to 240 Hz.
+    Raises:
+        MediaError: INVALID_FRAME_RATE, not a number from 0.1 to 240 Hz.
     """
     if math.isfinite(frame_rate_hz):
         rate = Fraction(frame_rate_hz).limit_denominator(_MAX_DENOMINATOR)
@@ -33,22 +34,26 @@ def exact_frame_rate(frame_rate_hz: Fraction | float) -> Fraction:
 
 
 def source_index(index: int, source_hz: Fraction, target_hz: Fraction) -> int:
-    """Which frame of the source lies nearest in time to frame `index` of the target; of two equally near, the later.
+    """The source frame that is nearest in time to frame `index` of the target; of two equally near, the later.
 
-    From whole numbers alone, so that the millionth frame is as exact as the first. The source's end is not known
-    here: the last frames of the target may ask for the frame just after it, and get the last one.
+    Computed in integers, so that the millionth frame is as exact as the first. The length of the source is unknown
+    here: for the last frames of the target the result may be the index after the last frame.
     """
     ratio = source_hz / target_hz
     return (2 * index * ratio.numerator + ratio.denominator) // (2 * ratio.denominator)
 
 
 def converted_frame_count(frame_count: int, source_hz: Fraction, target_hz: Fraction) -> int:
-    """How many frames the target has: those that begin before the source ends."""
+    """Frames of the target: those that begin before the source ends.
+
+    Raises:
+        MediaError: INVALID_FRAME_COUNT.
+    """
     return math.ceil(require_count(frame_count) * target_hz / source_hz)
 
 
 class _Repeats:
-    """How often each frame of the source appears in the target: frame k of it is `source_index(k)`."""
+    """How often each source frame appears in the target, whose frame k is source frame `source_index(k)`."""
 
     def __init__(self, source_hz: Fraction, target_hz: Fraction) -> None:
         self._rates_hz = source_hz, target_hz
@@ -56,7 +61,7 @@ class _Repeats:
         self._given = 0
 
     def of_next(self) -> int:
-        """Of the next frame of the source."""
+        """How often the next source frame appears."""
         begin = self._given
         while source_index(self._given, *self._rates_hz) == self._taken:
             self._given += 1
@@ -64,38 +69,42 @@ class _Repeats:
         return self._given - begin
 
     def of_last(self) -> int:
-        """How often the last frame appears once more, now that none comes after it."""
+        """How often the last source frame appears in addition, since no frame follows."""
         return converted_frame_count(self._taken, *self._rates_hz) - self._given if self._taken else 0
 
 
 class FrameRateConverter:
-    """Frames at another rate, as chunks of them come. Holds one frame."""
+    """Converts frames to another rate, chunk by chunk. Holds one frame."""
 
     def __init__(self, source_hz: Fraction, target_hz: Fraction) -> None:
         self._repeats = _Repeats(source_hz, target_hz)
         self._last: Frame | None = None
 
     def add(self, frames: Frames) -> list[Frame]:
-        """The next frame or chunk; answers the frames to write, as views, the same one again where it is repeated.
+        """Adds the next frame (height, width, 3) or chunk (n, height, width, 3).
 
-        Raises `MediaError` INVALID_FRAME.
+        Returns:
+            The frames to write, as views; a repeated frame is the same object.
+
+        Raises:
+            MediaError: INVALID_FRAME.
         """
         frame: Frame | None = None
         shown: list[Frame] = []
         for frame in each_frame(frames):
             shown += [frame] * self._repeats.of_next()
         if frame is not None:
-            # A copy: a view would keep the whole chunk.
+            # A copy: a view would hold the whole chunk.
             self._last = frame.copy()
         return shown
 
     def finish(self) -> list[Frame]:
-        """The frames to write after the last one came: that one again, or none."""
+        """The frames to write after the last one was added: that one again, or none."""
         return [] if self._last is None else [self._last] * self._repeats.of_last()
 
 
 def convert_frame_rate(frames: Iterable[FrameT], source_hz: Fraction, target_hz: Fraction) -> Iterator[FrameT]:
-    """What `FrameRateConverter` does, where frames are taken and not given. Holds one frame."""
+    """Converts an iterable of frames as `FrameRateConverter` does. Holds one frame."""
     repeats = _Repeats(source_hz, target_hz)
     for frame in frames:
         yield from repeat(frame, repeats.of_next())

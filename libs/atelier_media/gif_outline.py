@@ -1,4 +1,4 @@
-"""What a GIF says about itself, block by block, without decoding a pixel.
+"""GIF outlines: size, frames, delays and comment, read block by block without decoding a pixel.
 
 Source: CompuServe, Graphics Interchange Format, version 89a (1990), sections 18 to 27.
 """
@@ -23,10 +23,13 @@ _MIN_DELAY_CS, _DEFAULT_DELAY_CS = 2, 10
 
 @dataclass(frozen=True, slots=True)
 class GifOutline:
-    """`duration_cs`: hundredths of a second, as browsers play it. `comment`: the last comment extension, or None.
+    """The outline of a GIF.
 
-    Offsets in bytes: of the trailer, and of the delay (two bytes, little-endian) of the last frame, or None when that
-    frame has none.
+    Attributes:
+        duration_cs: Hundredths of a second, as browsers play it.
+        comment: The last comment extension; None when there is none.
+        trailer_offset: Byte offset of the trailer.
+        last_delay_offset: Byte offset of the last frame's delay (two bytes, little-endian); None when it has none.
     """
 
     width_px: int
@@ -39,10 +42,11 @@ class GifOutline:
 
 
 def read_gif_outline(file: BinaryIO, max_frames: int) -> GifOutline:
-    """Reads `file` from its beginning to the trailer.
+    """Reads a GIF from its beginning to the trailer.
 
-    Raises `ClipReadError` NOT_A_CLIP (no GIF, or one without a frame), CLIP_DAMAGED (it ends or breaks before the
-    trailer), CLIP_TOO_LARGE (more than `max_frames`, or more than a mebibyte of comment).
+    Raises:
+        ClipReadError: NOT_A_CLIP (no GIF, or one without a frame), CLIP_DAMAGED (it ends or is invalid before the
+            trailer), CLIP_TOO_LARGE (more than `max_frames`, or more than a mebibyte of comment).
     """
     file.seek(0)
     header = file.read(13)
@@ -82,9 +86,12 @@ def read_gif_outline(file: BinaryIO, max_frames: int) -> GifOutline:
 
 
 def complete_gif(file: BinaryIO, last_delay_cs: int, comment: str) -> None:
-    """Sets how long the last frame is shown, and writes `comment`, unless it is empty, as the last block.
+    """Sets the delay of the last frame, and appends a comment.
 
-    `file` must be open for reading and writing, and its last frame must have a delay.
+    Args:
+        file: Open for reading and writing; its last frame must have a delay.
+        last_delay_cs: Hundredths of a second.
+        comment: Written as the last block, unless it is empty.
     """
     outline = read_gif_outline(file, max_frames=1 << 30)
     assert outline.last_delay_offset is not None

@@ -1,4 +1,4 @@
-"""An MP4 or WebM file as FFmpeg sees it: what its header says, and its frames from any of them on."""
+"""An opened video stream of a file: the facts in its header, and its frames from any index on, by FFmpeg."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ from atelier_media.errors import ClipReadError
 from atelier_media.frame import Frame
 
 _DEMUXERS: dict[Container, str] = {"MP4": "mov", "WEBM": "matroska", "GIF": "gif"}
-# Nothing else gets to see the bytes, whatever the file says about itself.
+# No other decoder may run, whatever the file announces.
 _DECODERS: dict[Container, str] = {"MP4": "h264", "WEBM": "vp9", "GIF": "gif"}
 _MAX_DENOMINATOR = 1001
 
 
 class OpenedClip:
-    """The first video stream of a file. Every method raises `ClipReadError` CLIP_DAMAGED; not thread-safe."""
+    """The first video stream of a file. Every method raises `ClipReadError` CLIP_DAMAGED. Not thread-safe."""
 
     def __init__(self, file: BinaryIO, container: Container, limits: ClipLimits) -> None:
-        """Raises `ClipReadError` NOT_A_CLIP and CLIP_TOO_LARGE; decodes nothing larger than `limits` meanwhile."""
+        """Opens the stream; decodes nothing larger than `limits`.
+
+        Raises:
+            ClipReadError: NOT_A_CLIP or CLIP_TOO_LARGE.
+        """
         self._limits = limits
         self._colours = ColourConverter()
         guard = {"codec_whitelist": _DECODERS[container], "max_pixels": str(limits.frame_px)}
@@ -45,7 +49,7 @@ class OpenedClip:
                 raise ClipReadError("NOT_A_CLIP", f"{container} without {_DECODERS[container]} video")
             self.width_px, self.height_px = codec.width, codec.height
             if not (self.width_px and self.height_px):
-                # What FFmpeg makes of a WebM that is over `max_pixels`.
+                # FFmpeg reports no size for a WebM that is over `max_pixels`.
                 raise ClipReadError("CLIP_TOO_LARGE", f"no size, or over {limits.frame_px} px")
             limits.require_size(self.width_px, self.height_px)
             if not self._stream.time_base:
@@ -63,16 +67,22 @@ class OpenedClip:
         return found.get("comment")
 
     def frame_rate_hz(self) -> Fraction:
-        """The average rate, as a fraction of small numbers. Raises `ClipReadError` NOT_A_CLIP where there is none."""
+        """The average frame rate, with a denominator of at most 1001.
+
+        Raises:
+            ClipReadError: NOT_A_CLIP, there is none.
+        """
         rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or 0).limit_denominator(_MAX_DENOMINATOR)
         if rate <= 0:
             raise ClipReadError("NOT_A_CLIP", "video without a frame rate")
         return rate
 
     def frame_count(self, frame_rate_hz: Fraction) -> int:
-        """From the header, or (WebM has no such number) from the time of the last frame, which reads the last group.
+        """Frames of the stream, from the header; for WebM, whose header has no such number, from the time of the last
+        frame, which reads the last group of frames.
 
-        Raises `ClipReadError` CLIP_TOO_LARGE.
+        Raises:
+            ClipReadError: CLIP_TOO_LARGE.
         """
         if self._stream.frames:
             return self._stream.frames
@@ -108,7 +118,7 @@ class OpenedClip:
                     yield index, self._pixels(decoded)
 
     def close(self) -> None:
-        """Lets FFmpeg's part go; the file stays open."""
+        """Releases FFmpeg's resources; the file stays open."""
         self._av.close()
 
     def _pixels(self, decoded: av.VideoFrame) -> Frame:
@@ -130,7 +140,7 @@ class OpenedClip:
 
 @contextmanager
 def _failing_as(reason: str) -> Iterator[None]:
-    """FFmpeg's errors become ours, and times that no clip has; those of the file object itself pass."""
+    """Converts FFmpeg's errors, and times out of range, to `ClipReadError`; those of the file object pass."""
     try:
         yield
     except (av.FFmpegError, OverflowError) as error:

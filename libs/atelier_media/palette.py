@@ -1,4 +1,4 @@
-"""The colours of a GIF: one palette serves as many frames as it fits, so that what stands still does not flicker."""
+"""GIF palettes: one palette is used for as many frames as it fits, so that still areas do not flicker."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from PIL import Image
 
 from atelier_media.frame import Frame
 
-# The 256th entry says "as before" and never stands for a colour.
+# The 256th entry means "as before" and is never a colour.
 PALETTE_COLOURS = 255
 TRANSPARENT_INDEX = 255
 
-# A new palette is drawn when the mean squared error (over all channels) of a frame exceeds that of the frame for which
-# the palette was drawn by this much, …
+# A new palette is made when the mean squared error (over all channels) of a frame exceeds that of the frame for which
+# the palette was made by this much, …
 _MEAN_GROWTH, _MEAN_SLACK = 1.5, 2.0
-# … or when that many more of its pixels are plainly wrong: a small thing of a new colour hardly moves the mean.
+# … or when that many more of its pixels are clearly wrong: a small object of a new colour hardly changes the mean.
 _WRONG_DISTANCE = 40
 _WRONG_SHARE = 0.0005
 
@@ -26,10 +26,10 @@ PaletteEntries = NDArray[np.uint8]
 
 
 class Palette:
-    """255 colours for one frame (median cut, refined by k-means) and for those that look like it.
+    """255 colours for one frame (median cut, refined by k-means) and for similar ones.
 
-    A frame of 255 colours or fewer loses next to nothing: Pillow takes some very close ones for one. No dithering: on
-    moving pictures it looks like noise that moves too.
+    A frame of 255 colours or fewer loses next to nothing: Pillow merges some very close ones. No dithering: in moving
+    pictures it looks like moving noise.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -45,13 +45,13 @@ class Palette:
         _, self._mean, self._wrong = self._measure(frame)
 
     def indices(self, frame: Frame) -> Indices | None:
-        """The frame in these colours; None when it deserves colours of its own."""
+        """The frame in these colours; None when it needs a palette of its own."""
         indices, mean, wrong = self._measure(frame)
         fits = mean <= self._mean * _MEAN_GROWTH + _MEAN_SLACK and wrong <= self._wrong + _WRONG_SHARE
         return indices if fits else None
 
     def _measure(self, frame: Frame) -> tuple[Indices, float, float]:
-        """Indices, mean squared error, share of pixels that are plainly wrong."""
+        """Indices, mean squared error, share of pixels that are clearly wrong."""
         image = Image.fromarray(frame, "RGB").quantize(palette=self._image, dither=Image.Dither.NONE)
         indices = np.asarray(image, np.uint8)
         # Pillow fills its palette up with black, which is the same colour as the entries left empty here.
@@ -62,13 +62,13 @@ class Palette:
 
 
 class PaletteMapper:
-    """Draws a new palette when the one before serves no more."""
+    """Maps frames to palettes, and makes a new palette when the last one does not fit."""
 
     def __init__(self) -> None:
         self._palette: Palette | None = None
 
     def map(self, frame: Frame) -> tuple[Indices, PaletteEntries]:
-        """The frame's indices and the palette that they mean."""
+        """The frame's indices, and the palette that they refer to."""
         indices = None if self._palette is None else self._palette.indices(frame)
         if self._palette is None or indices is None:
             self._palette = Palette(frame)

@@ -1,4 +1,4 @@
-"""A picture that somebody sent, as pixels that a model takes: upright, opaque, sRGB."""
+"""Uploaded pictures as pixels that a model takes: upright, opaque, sRGB."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from atelier_media.errors import PictureReadError
 from atelier_media.frame import Frame
 
 _FORMATS = ("PNG", "JPEG", "WEBP")
-_MAX_PIXELS = 64 * 2**20  # what storage takes of an upload
+_MAX_PIXELS = 64 * 2**20  # storage's limit of an upload
 
 _GREY_MODES = frozenset({"1", "L", "LA", "I;16"})
 _SRGB = ImageCms.createProfile("sRGB")
@@ -53,7 +53,7 @@ def read_picture(data: bytes) -> Frame:
 
 
 def fitted(picture: Frame, width_px: int, height_px: int) -> Frame:
-    """The picture cut around its middle to that shape and scaled to that size."""
+    """Crops a picture (height, width, 3) around its centre to that aspect ratio and scales it to that size."""
     return np.array(ImageOps.fit(Image.fromarray(picture), (width_px, height_px), Image.Resampling.LANCZOS))
 
 
@@ -90,8 +90,8 @@ def _to_srgb(colour: Image.Image, profile: bytes | None) -> Image.Image:
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, OSError):
-        return colour.convert("RGB")  # a profile that is broken, or of other colours than the picture's, says nothing
-    assert converted is not None  # it is only where a picture is converted in place
+        return colour.convert("RGB")  # a broken profile, or one of another colour model, is ignored
+    assert converted is not None  # it is None only for a conversion in place
     return converted
 
 

@@ -1,4 +1,4 @@
-"""Frames into MP4 (H.264) or WebM (VP9)."""
+"""The video encoders: frames into MP4 (H.264) or WebM (VP9)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import cast
 import av
 from av.video.stream import VideoStream as AvVideoStream
 
-from atelier_media.clip_format import ClipFormat, Container
+from atelier_media.clip_format import ClipFormat, Container, parameters_text
 from atelier_media.colour import ColourConverter, tag_bt709
 from atelier_media.frame import Frame
-from atelier_media.parameters import parameters_text
 
-# Any frame is at most this many decoded frames away. Longer groups make smaller files and slower frames.
+# Decoding any frame takes at most this many frames. Longer groups make smaller files and slower access.
 KEYFRAME_INTERVAL = 16
 
 
@@ -26,7 +25,7 @@ class _Encoding:
     encoder_options: dict[str, str]
 
 
-# `bitexact`: no random ids, no versions. One thread: the number of threads is part of what decides the bytes.
+# `bitexact`: no random ids, no versions. One thread: the number of threads changes the bytes.
 # No frame is decoded before one that is shown earlier (bf, auto-alt-ref), and few wait in the encoder (the lookaheads).
 _ENCODINGS: dict[Container, _Encoding] = {
     "MP4": _Encoding(
@@ -59,7 +58,7 @@ _ENCODINGS: dict[Container, _Encoding] = {
 
 
 class VideoStream:
-    """An encoder and its muxer. Raises what av raises. Not thread-safe."""
+    """An encoder and its muxer. Methods raise `av.FFmpegError`. Not thread-safe."""
 
     def __init__(self, path: Path, clip_format: ClipFormat) -> None:
         encoding = _ENCODINGS[clip_format.container]
@@ -84,14 +83,14 @@ class VideoStream:
         tag_bt709(codec)
 
     def encode(self, frame: Frame, index: int) -> None:
-        """Frame `index` of the clip."""
+        """Encodes frame `index` of the clip: (height, width, 3), uint8, sRGB."""
         self._container.mux(self._stream.encode(self._colours.to_yuv(frame, index, self._frame_time_s)))
 
-    def finish(self, frame_count: int) -> None:  # noqa: ARG002 - what a GIF needs
-        """Writes what is left in the encoder, and the index."""
+    def finish(self, frame_count: int) -> None:  # noqa: ARG002 - a GIF needs it
+        """Writes the frames that the encoder holds, and the index."""
         self._container.mux(self._stream.encode(None))
         self._container.close()
 
     def close(self) -> None:
-        """Lets the file go. What it holds is of no use unless `finish` came before."""
+        """Closes the file; it is incomplete unless `finish` was called before."""
         self._container.close()

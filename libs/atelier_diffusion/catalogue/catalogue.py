@@ -1,4 +1,4 @@
-"""The models that can be asked for, read from YAML files. Imports no torch: the API process reads it too."""
+"""The catalogue: the models that requests can name, read from YAML files. API processes read it too."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ from atelier_diffusion.policy.scheduler_choice import SchedulerChoice
 
 
 class Catalogue:
-    """The cards of one kind of model by id; one of them is the default."""
+    """The cards of one kind of models, by id; one of them is the default."""
 
     def __init__(self, cards: list[ModelCard], default_id: str) -> None:
-        """`default_id` must be one of the cards'. Raises `CatalogueError` if not."""
+        """Makes a catalogue.
+
+        Raises:
+            CatalogueError: `default_id` is not the id of one of the cards.
+        """
         self._cards = {card.id: replace(card, is_default=card.id == default_id) for card in cards}
         if default_id not in self._cards:
             raise CatalogueError(f"the default model {default_id!r} is not in the catalogue")
@@ -29,16 +33,20 @@ class Catalogue:
 
     @property
     def default(self) -> ModelCard:
-        """The model that is used when a request names none."""
+        """The model of requests that name none."""
         return self._cards[self._default_id]
 
     @property
     def cards(self) -> tuple[ModelCard, ...]:
-        """The default first, then by id."""
+        """All cards: the default first, then by id."""
         return tuple(sorted(self._cards.values(), key=lambda card: (not card.is_default, card.id)))
 
     def get(self, model_id: str) -> ModelCard:
-        """The card of `model_id`; an empty id means the default. Raises `EngineError` UNKNOWN_MODEL."""
+        """The card of a model; an empty id means the default.
+
+        Raises:
+            EngineError: UNKNOWN_MODEL.
+        """
         card = self._cards.get(model_id or self._default_id)
         if card is None:
             raise EngineError("UNKNOWN_MODEL", f"no model {model_id!r} in the catalogue")
@@ -46,12 +54,20 @@ class Catalogue:
 
 
 def read_catalogue(shipped: Path, user: Path | None = None, *, root: Path, kind: ModelKind = "image") -> Catalogue:
-    """Reads the shipped catalogue and lays the user's over it, field by field; the user's file need not exist.
+    """Reads the shipped catalogue and overrides it with the user's, field by field.
 
-    Only models of `kind` are in it. What kind a model is of stands in the catalogue, not in the model's own files:
-    those of a hub are not here before somebody asks for them. The loader refuses a model that is of another kind.
-    Relative folders are taken from `root`. What an entry leaves out comes from the `card.json` in its folder, if
-    there is one. A folder that is missing is no error here: loading it will say so. Raises `CatalogueError`.
+    The catalogue, not the model's files, says which kind a model is: a hub's files are downloaded when the model is
+    first used. Loading refuses a model of another kind. What an entry leaves out is read from `card.json` in its
+    folder, if there is one. A missing folder is no error here: loading reports it.
+
+    Args:
+        shipped: The catalogue file of the distribution.
+        user: The operator's file; it need not exist.
+        root: The folder that relative `path` sources are in.
+        kind: The kind of models to return.
+
+    Raises:
+        CatalogueError: A file is invalid; the message names it, the entry and the field.
     """
     entries: dict[str, dict[str, Any]] = {}
     chosen: list[str] = []
@@ -80,7 +96,7 @@ def read_catalogue(shipped: Path, user: Path | None = None, *, root: Path, kind:
 
 
 def _defaults(document: Mapping[str, Any]) -> list[str]:
-    """The models named under `default:`, one or a list: each is the default of its own kind."""
+    """The ids under `default:`, one or a list: each is the default of its own kind."""
     named = document.get("default") or []
     ids = named if isinstance(named, list) else [named]
     if not all(isinstance(model_id, str) for model_id in ids):
@@ -92,7 +108,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        # One line, also of an error of several.
+        # On one line.
         raise CatalogueError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
     document = {} if document is None else document  # a file of comments
     if not isinstance(document, dict) or not isinstance(document.get("models") or {}, dict):

@@ -55,8 +55,11 @@ _MAX_ID = 100  # characters, as the contract has it
 
 
 def check_entry(model_id: object, entry: object) -> None:
-    """Raises `CatalogueError` that names the model and the first field that is unknown, of the wrong type or out of
-    bounds."""
+    """Checks one entry of a catalogue file.
+
+    Raises:
+        CatalogueError: Names the model and the first field that is unknown, of the wrong type or out of bounds.
+    """
     if not isinstance(model_id, str) or not 0 < len(model_id) <= _MAX_ID or not model_id.isprintable():
         raise CatalogueError(f"model {model_id!r}: an id is printable text of at most {_MAX_ID} characters; quote it?")
     where = f"model {model_id!r}"
@@ -71,7 +74,15 @@ def check_entry(model_id: object, entry: object) -> None:
 
 
 def check_card(where: str, card: object) -> None:
-    """The same for a `card.json`, which may hold more than the catalogue knows."""
+    """Checks a `card.json`, whose unknown fields are ignored.
+
+    Args:
+        where: Names the file in the error.
+        card: The parsed JSON.
+
+    Raises:
+        CatalogueError: As `check_entry`.
+    """
     if not isinstance(card, dict):
         raise CatalogueError(f"{where} must be an object")
     for name in _FIELDS.keys() & card.keys():
@@ -83,7 +94,17 @@ def check_card(where: str, card: object) -> None:
 
 
 def check_field(where: str, name: object, value: object, fields: Mapping[str, Any]) -> None:
-    """Raises `CatalogueError` unless `fields` has `name` and `value` suits it."""
+    """Checks one field.
+
+    Args:
+        where: Names the entry in the error.
+        name: The field's name.
+        value: Its value.
+        fields: The types of all known fields, by name.
+
+    Raises:
+        CatalogueError: The field is unknown, of the wrong type or out of bounds.
+    """
     if not isinstance(name, str) or name not in fields:
         close = difflib.get_close_matches(str(name), fields, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""

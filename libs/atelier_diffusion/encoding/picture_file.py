@@ -1,4 +1,4 @@
-"""Pictures as files, with their parameters inside. Needs Pillow, no torch. The same input gives the same bytes."""
+"""Picture files: PNG, WebP and JPEG with their parameters inside. Equal input returns equal bytes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,15 @@ _UNICODE_MARK = b"UNICODE\x00"
 
 
 def encode_picture(pixels: Pixels, output_format: OutputFormat, parameters: Mapping[str, Any]) -> bytes:
-    """A file of the picture that carries `parameters` (JSON values).
+    """Encodes a picture as a file that carries its parameters.
 
     PNG: text chunks `atelier` (JSON), `parameters` (see `webui_text`) and `Description` (a line for people). WebP
     (quality 90) and JPEG (quality 92): JSON as EXIF user comment, the line as image description.
+
+    Args:
+        pixels: (height, width, 3), uint8, sRGB.
+        output_format: The file format.
+        parameters: JSON values by the names of the contract.
     """
     image = Image.fromarray(pixels, "RGB")
     text = json.dumps(dict(parameters), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -51,7 +56,12 @@ def encode_picture(pixels: Pixels, output_format: OutputFormat, parameters: Mapp
 
 
 def preview_jpeg(pixels: Pixels, max_side_px: int = PREVIEW_SIDE_PX) -> bytes:
-    """A small JPEG whose longer side has `max_side_px`; a smaller picture is enlarged."""
+    """Encodes a picture as a small JPEG whose longer side is `max_side_px`; a smaller picture is enlarged.
+
+    Args:
+        pixels: (height, width, 3), uint8, sRGB.
+        max_side_px: Pixels of the longer side.
+    """
     image = Image.fromarray(pixels, "RGB")
     scale = max_side_px / max(image.size)
     if scale != 1:
@@ -63,7 +73,7 @@ def preview_jpeg(pixels: Pixels, max_side_px: int = PREVIEW_SIDE_PX) -> bytes:
 
 
 def read_parameters(data: bytes) -> dict[str, Any] | None:
-    """What `encode_picture` wrote into a file; None when there is nothing of it."""
+    """Reads the parameters that `encode_picture` wrote into a file; None when there are none."""
     with Image.open(io.BytesIO(data), formats=OUTPUT_FORMATS) as image:
         text = getattr(image, "text", {}).get(_CHUNK)
         if text is None:
@@ -76,17 +86,19 @@ def read_parameters(data: bytes) -> dict[str, Any] | None:
 
 
 def describe(parameters: Mapping[str, Any]) -> str:
-    """The parameters as one readable line: the prompt first, then `name: value`, in the order of their names."""
+    """The parameters as one line for people: the prompt first, then `name: value`, in the order of their names."""
     rest = (f"{name}: {value}" for name, value in sorted(parameters.items()) if name != "prompt" and value != "")
     return " · ".join((str(parameters.get("prompt", "")), *rest))
 
 
 def webui_text(parameters: Mapping[str, Any], software: str) -> str:
-    """The prompt, the negative prompt behind its mark, and a line of `name: value`; what is not there is left out.
+    """The parameters in the text form of AUTOMATIC1111's web UI, which galleries and other programs read.
+
+    It is the prompt, the negative prompt after its label, and a line of `name: value`; missing ones are left out.
 
     Args:
-        parameters: Resolved parameters by the names of the contract.
-        software: What made the picture, for `Version`.
+        parameters: Resolved parameters, by the names of the contract.
+        software: Name of the program, for `Version`.
     """
     size = f"{parameters['width_px']}x{parameters['height_px']}" if "width_px" in parameters else None
     scale = parameters.get("guidance_scale")
@@ -108,7 +120,7 @@ def webui_text(parameters: Mapping[str, Any], software: str) -> str:
 
 
 def _quoted(value: object) -> str:
-    """What would end the value for a reader is put in quotation marks, as the web UI does."""
+    """Quotes a value that holds a delimiter, as the web UI does."""
     text = str(value)
     return json.dumps(text, ensure_ascii=False) if any(mark in text for mark in ",:\n") else text
 

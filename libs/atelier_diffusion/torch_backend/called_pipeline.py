@@ -1,6 +1,6 @@
-"""Clips from any diffusers pipeline whose call takes the usual arguments (see `pipeline_call`).
+"""Clips from the call of any diffusers pipeline that takes the usual arguments (see `pipeline_call`).
 
-The pipeline's own call does everything: it denoises, and it decodes the whole clip at once.
+The call denoises, and decodes the whole clip at once.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from atelier_diffusion.torch_backend.latent_loop import held_bytes, overflowed
 from atelier_diffusion.torch_backend.noise_schedulers import pipeline_scheduler
 from atelier_diffusion.torch_backend.pipeline_reader import quiet
 
-# What families call the number of frames that one latent frame stands for.
+# The names that pipelines have for the number of frames that one latent frame stands for.
 _FRAMES_A_LATENT = ("vae_scale_factor_temporal", "vae_temporal_compression_ratio", "vae_temporal_scale_factor")
 
 
 class CalledPipeline:
-    """Draws clips by calling one loaded pipeline. Implements `clip_model.ClipModel`."""
+    """Draws clips by calling one loaded pipeline. Implements `ClipModel`."""
 
     def __init__(self, pipe: Any, device: Device, facts: PipelineFacts) -> None:
         self.facts = facts
@@ -39,7 +39,7 @@ class CalledPipeline:
         self._device = device
         self._scheduler = pipe.scheduler
         pipe.set_progress_bar_config(disable=True)
-        for saving in ("slicing", "tiling"):  # less memory for some time
+        for saving in ("slicing", "tiling"):  # less memory, more time
             if hasattr(getattr(pipe, "vae", None), f"use_{saving}"):
                 getattr(pipe.vae, f"enable_{saving}")()
 
@@ -56,7 +56,11 @@ class CalledPipeline:
         return lambda first, count: _to_frames(clip[first : first + count])
 
     def _called(self, request: VideoRequest, on_step: OnStep) -> NDArray[np.floating[Any]]:
-        """The clip: (F, H, W, 3) in [0, 1]; perhaps some frames more than were asked for."""
+        """Calls the pipeline.
+
+        Returns:
+            The clip: (frames, height, width, 3), in [0, 1]; it may have more frames than requested.
+        """
         done = 0
 
         def stepped(_pipe: Any, _index: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +68,7 @@ class CalledPipeline:
             done += 1
             if "latents" in tensors and not bool(torch.isfinite(tensors["latents"]).all()):
                 raise overflowed()
-            # Some families make more steps than were asked for.
+            # Some pipelines take more steps than requested.
             report_step(on_step, StepReport(min(done, request.steps), request.steps, 0, None))
             return tensors
 
@@ -73,7 +77,7 @@ class CalledPipeline:
         self._pipe.scheduler = pipeline_scheduler(own, self._scheduler)
         try:
             with quiet():
-                answer = self._pipe(**self._arguments(request), callback_on_step_end=stepped)
+                output = self._pipe(**self._arguments(request), callback_on_step_end=stepped)
         except NameError as error:  # what diffusers leaves of a package that it can be imported without
             raise EngineError(
                 "MODEL_UNSUPPORTED", f"the model's pipeline needs a Python package that is not installed: {error.name}"
@@ -81,13 +85,13 @@ class CalledPipeline:
         except (ValueError, TypeError, RuntimeError, IndexError, AssertionError) as error:
             if done or isinstance(error, (torch.OutOfMemoryError, torch.AcceleratorError)) or _is_memory(error):
                 raise
-            # Pipelines look at what they are given before they begin, each in its own way; what they overlook does not
-            # fit together in the first step, and would not at another time either.
+            # Pipelines check their arguments before they start, each in its own way; what they overlook fails in the
+            # first step, and would fail in a retry too.
             lacks_picture = self.facts.call.takes_image and request.first_frame is None
             without = " without a first frame" if lacks_picture else ""
             words = str(error).partition("\n")[0] or type(error).__name__
             raise EngineError("INVALID_REQUEST", f"the model's pipeline refuses this{without}: {words}") from error
-        clip: NDArray[np.floating[Any]] = np.asarray(answer[0][0])
+        clip: NDArray[np.floating[Any]] = np.asarray(output[0][0])
         return clip
 
     def _arguments(self, request: VideoRequest) -> dict[str, Any]:
@@ -97,7 +101,7 @@ class CalledPipeline:
             "negative_prompt": request.negative_prompt or None,
             "height": request.height_px,
             "width": request.width_px,
-            # The first latent frame stands for one, each other for so many: it rounds up, the rest is cut off.
+            # The first latent frame stands for one frame, each other for `latent`: round up, and cut off the rest.
             "num_frames": -(-(request.frames - 1) // latent) * latent + 1,
             "num_inference_steps": request.steps,
             "guidance_scale": request.guidance_scale,
@@ -111,7 +115,11 @@ class CalledPipeline:
 
 
 def _check(clip: NDArray[np.floating[Any]], request: VideoRequest) -> None:
-    """Raises `EngineError` where a family draws another clip than was asked for, or the numbers overflowed."""
+    """Checks the clip that the pipeline returned.
+
+    Raises:
+        EngineError: It has another size or fewer frames than requested, or NUMERICAL_FAILURE.
+    """
     frames, *picture = clip.shape
     if frames < request.frames:
         raise EngineError("INVALID_FRAMES", f"the model drew {frames} frames where {request.frames} were asked for")
@@ -124,7 +132,7 @@ def _check(clip: NDArray[np.floating[Any]], request: VideoRequest) -> None:
 
 
 def _is_memory(error: Exception) -> bool:
-    """Memory of the CPU has no exception of its own; see `Device.guarded`."""
+    """Whether the CPU's allocator failed, which has no exception class of its own; see `Device.guarded`."""
     return "can't allocate memory" in str(error)
 
 

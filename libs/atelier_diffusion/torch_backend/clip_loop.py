@@ -1,7 +1,7 @@
-"""Clips from a diffusers pipeline in ModelScope's text-to-video architecture.
+"""Clips from the parts of a diffusers pipeline in ModelScope's text-to-video architecture.
 
-All frames are denoised together, in one run of the network a step; its decoder knows no time, so that frames are
-decoded a few at a time and leave as they are made.
+All frames are denoised together, in one run of the network a step. Its decoder works on single frames, so they are
+decoded a few at a time and passed on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from atelier_diffusion.torch_backend.latent_loop import LatentLoop, LatentState,
 
 
 class DiffusersClipLoop(LatentLoop):
-    """Draws clips with one loaded pipeline. Implements `clip_model.ClipModel`."""
+    """Draws clips with one loaded pipeline. Implements `ClipModel`."""
 
     def __init__(self, pipe: Any, device: Device, preview: PreviewMethod = "decode") -> None:
         super().__init__(pipe, device, preview)
@@ -36,14 +36,14 @@ class DiffusersClipLoop(LatentLoop):
 
     @torch.inference_mode()
     def prepare(self, request: VideoRequest) -> LatentState:
-        """The clip: prompt encoded, noise drawn, no step done."""
+        """Encodes the prompt and draws the noise; no step is done yet."""
         return self._device.guarded(
             lambda: self._start(request, 0, request.seed, request.frames, self._encode(request))
         )  # fmt: skip
 
     @torch.inference_mode()
     def decode(self, state: LatentState, first_index: int, count: int) -> Frames:
-        """`count` of the finished frames from `first_index` on, decoded together."""
+        """Decodes `count` of the finished frames at once, from `first_index` on."""
         return self._finished(state.latents[first_index : first_index + count])
 
     def _predict(self, samples: torch.Tensor, timesteps: torch.Tensor, states: Sequence[LatentState]) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Where the numbers are crunched, and in which precision."""
+"""Devices: a torch device, its precision and its memory."""
 
 from __future__ import annotations
 
@@ -34,10 +34,14 @@ class Device:
 
     @classmethod
     def choose(cls, device: str = "auto", dtype: DtypeName | None = None) -> Device:
-        """`auto` takes CUDA where there is one; else `cpu`, `cuda` or `cuda:N`.
+        """Finds a device.
 
-        Without a dtype: float32 on a CPU, bfloat16 on CUDA. Raises `EngineError` INVALID_REQUEST for a device that
-        is not there.
+        Args:
+            device: `auto` (CUDA where there is one, else the CPU), `cpu`, `cuda` or `cuda:N`.
+            dtype: The precision; None means float32 on a CPU, bfloat16 on CUDA.
+
+        Raises:
+            EngineError: INVALID_REQUEST, this machine has no such device.
         """
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -55,7 +59,7 @@ class Device:
 
     @property
     def kind(self) -> str:
-        """`cpu`, `cuda` or `cuda:0`."""
+        """Name for torch: `cpu`, `cuda` or `cuda:0`."""
         return str(self.torch_device)
 
     def dtype_for(self, wanted: DtypeName | None) -> DtypeName:
@@ -63,30 +67,32 @@ class Device:
         return wanted or self.dtype
 
     def memory(self) -> MemoryReading:
-        """Memory of the GPU, or of the machine."""
+        """The memory of the GPU, or of the machine."""
         if self.torch_device.type == "cuda":
             free, total = torch.cuda.mem_get_info(self.torch_device)
-            kept = torch.cuda.memory_reserved(self.torch_device) - torch.cuda.memory_allocated(self.torch_device)
-            return MemoryReading(used_bytes=total - free, total_bytes=total, reserved_bytes=kept)
+            reserved = torch.cuda.memory_reserved(self.torch_device) - torch.cuda.memory_allocated(self.torch_device)
+            return MemoryReading(used_bytes=total - free, total_bytes=total, reserved_bytes=reserved)
         return host_memory()
 
     def release(self) -> None:
-        """Gives memory that nothing uses back to the device."""
+        """Returns memory that nothing uses to the device."""
         gc.collect()
         self.trim()
         if self.torch_device.type == "cuda":
             torch.cuda.empty_cache()
 
     def trim(self) -> None:
-        """Gives back what the C library keeps of the memory that was freed: after denoising a long clip on a CPU, that
-        is hundreds of megabytes. Takes milliseconds; of no effect on a GPU, and where there is no glibc."""
+        """Returns memory that the C library holds after it was freed: hundreds of megabytes after denoising a long clip
+        on a CPU. Takes milliseconds; has no effect on a GPU, and without glibc."""
         if self.torch_device.type == "cpu" and _malloc_trim is not None:
             _malloc_trim(0)
 
     def guarded(self, work: Callable[[], ResultT]) -> ResultT:
-        """Does `work`; a failed allocation becomes `EngineError` OUT_OF_MEMORY.
+        """Runs `work` and returns its result.
 
-        Raised outside the handler, so that the error does not keep the frames, and with them the tensors, alive.
+        Raises:
+            EngineError: OUT_OF_MEMORY, an allocation failed. It is raised outside the handler, so that it holds no
+                reference to the stack frames, and with them to the tensors.
         """
         try:
             return work()
@@ -111,5 +117,5 @@ def dtype_name(dtype: torch.dtype) -> DtypeName:
 
 
 def set_threads(threads: int) -> None:
-    """Threads that one operation may use on the CPU; 0 means one for each physical core. For the whole process."""
+    """Sets how many threads one operation uses on the CPU, for the whole process; 0 means one per physical core."""
     torch.set_num_threads(threads or physical_cores())

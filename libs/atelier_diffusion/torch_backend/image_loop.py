@@ -1,4 +1,4 @@
-"""Pictures from a diffusers pipeline (Stable Diffusion and Stable Diffusion XL)."""
+"""Pictures from the parts of a diffusers pipeline: Stable Diffusion and Stable Diffusion XL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from atelier_diffusion.torch_backend.latent_loop import LatentLoop, LatentState,
 
 
 class DiffusersLoop(LatentLoop):
-    """Draws with one loaded pipeline. Implements `denoise.DenoisingLoop[LatentState]`."""
+    """Draws pictures with one loaded pipeline. Implements `DenoisingLoop[LatentState]`."""
 
     @torch.inference_mode()
     def prepare(self, request: ImageRequest) -> list[LatentState]:
@@ -42,7 +42,7 @@ class DiffusersLoop(LatentLoop):
         return prediction.unsqueeze(1)
 
     def _added_conditions(self, request: DrawingRequest, encoded: Any) -> dict[str, torch.Tensor]:
-        """SDXL's: the pooled embeddings, and the sizes that it was trained with."""
+        """SDXL's: the pooled embeddings, and the size as it was trained with."""
         if not hasattr(self._pipe, "text_encoder_2"):
             return {}
         pooled = torch.cat([encoded[3], encoded[2]]) if request.is_guided else encoded[2]

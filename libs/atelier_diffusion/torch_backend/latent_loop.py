@@ -1,7 +1,7 @@
-"""What drawing a picture and drawing a clip have in common: latents that a diffusers pipeline's parts denoise.
+"""The latent denoising loop over the parts of a diffusers pipeline, which pictures and clips have in common.
 
-The pipeline's own parts do the work: `encode_prompt`, the UNet, the VAE. Latents are kept in float32 whatever the
-model's precision: the first sigmas of a zero-terminal-SNR schedule do not fit in bfloat16.
+The pipeline's own parts do the work: `encode_prompt`, the UNet, the VAE. Latents are float32 whatever the model's
+precision: the first sigmas of a zero-terminal-SNR schedule do not fit in bfloat16.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ PREVIEW_SIDE_PX = 128
 class Conditioning:
     """The encoded prompt; the pictures of a request share it.
 
-    `embeddings` is (rows, tokens, channels): the prompt alone, or the negative prompt and then the prompt when
-    there is guidance. `added` holds what SDXL's UNet takes besides, with as many rows.
+    Attributes:
+        embeddings: (rows, tokens, channels), in the model's precision. One row without guidance; with guidance the
+            negative prompt's and the prompt's.
+        added: Additional inputs of SDXL's UNet, with as many rows.
+        guidance_scale: Weight of the guidance.
     """
 
     embeddings: torch.Tensor
@@ -40,14 +43,19 @@ class Conditioning:
 
     @property
     def rows(self) -> int:
+        """Rows of the network's batch: 2 with guidance, else 1."""
         return len(self.embeddings)
 
 
 @dataclass(slots=True)
 class LatentState:
-    """A picture or a clip on its way: float32 latents (F, C, H, W), and everything that belongs to it alone.
+    """A picture or a clip between its first and its last step. Implements `DenoisingState`.
 
-    A picture has one frame.
+    Attributes:
+        latents: (frames, channels, height, width), float32; a picture has one frame.
+        scheduler: Its own: it holds a step index.
+        generator: Of the noise that stochastic schedulers add.
+        original: The finished latents as predicted by the last step; None before the first.
     """
 
     index: int
@@ -62,7 +70,7 @@ class LatentState:
 
 
 class LatentLoop(ABC):
-    """Denoises with one loaded pipeline. Implements `denoise.Denoiser[LatentState]`."""
+    """Denoises with one loaded pipeline. Implements `Denoiser[LatentState]`."""
 
     def __init__(self, pipe: Any, device: Device, preview: PreviewMethod = "decode") -> None:
         self._pipe = pipe
@@ -97,13 +105,20 @@ class LatentLoop(ABC):
 
     @abstractmethod
     def _predict(self, samples: torch.Tensor, timesteps: torch.Tensor, states: Sequence[LatentState]) -> torch.Tensor:
-        """Runs the network: (rows, F, C, H, W) in the model's precision → what it predicts, of the same shape.
+        """Runs the network once.
 
-        `timesteps` has one entry a row; the rows are those of the states' conditionings, in their order.
+        Args:
+            samples: (rows, frames, channels, height, width), in the model's precision; the rows are those of the
+                states' conditionings, in their order.
+            timesteps: One for each row.
+            states: The states that the rows belong to.
+
+        Returns:
+            The prediction, of the shape of `samples`.
         """
 
     def _added_conditions(self, request: DrawingRequest, encoded: Any) -> dict[str, torch.Tensor]:  # noqa: ARG002
-        """What the network takes besides the prompt's embeddings; `encoded` is `encode_prompt`'s answer."""
+        """Inputs of the network besides the prompt's embeddings; `encoded` is what `encode_prompt` returned."""
         return {}
 
     def _encode(self, request: DrawingRequest) -> Conditioning:
@@ -151,7 +166,7 @@ class LatentLoop(ABC):
             row += rows
 
     def _advance(self, state: LatentState, predicted: torch.Tensor) -> None:
-        """Takes one state on by one step; `predicted` has its one or two rows (negative first)."""
+        """Takes one state through one step; `predicted` has its one or two rows (negative prompt first)."""
         if state.conditioning.rows == 2:
             negative, positive = predicted
             guided = negative + state.conditioning.guidance_scale * (positive - negative)
@@ -165,7 +180,11 @@ class LatentLoop(ABC):
         state.step += 1
 
     def _finished(self, latents: torch.Tensor) -> Frames:
-        """The pictures of latents (N, C, H, W). Raises `EngineError` NUMERICAL_FAILURE."""
+        """Decodes latents (frames, channels, height, width).
+
+        Raises:
+            EngineError: NUMERICAL_FAILURE, OUT_OF_MEMORY.
+        """
         if not bool(torch.isfinite(latents).all()):
             raise overflowed()
         return self._device.guarded(lambda: self._decoded(latents))
@@ -196,12 +215,12 @@ class LatentLoop(ABC):
 
 
 def overflowed() -> EngineError:
-    """What numbers that are not finite come to: black frames, if nobody looked."""
+    """The error for values that are not finite, which would be decoded as black frames."""
     return EngineError("NUMERICAL_FAILURE", "the numbers overflowed; another scheduler or precision may help")
 
 
 def held_bytes(pipe: Any) -> int:
-    """Memory that a pipeline's weights hold."""
+    """Memory that a pipeline's weights take, in bytes."""
     parts = (part for part in pipe.components.values() if isinstance(part, torch.nn.Module))
     return sum(
         tensor.numel() * tensor.element_size() for part in parts for tensor in (*part.parameters(), *part.buffers())
@@ -209,12 +228,12 @@ def held_bytes(pipe: Any) -> int:
 
 
 def joined(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """All rows in one tensor; without a copy when there is but one."""
+    """Concatenates tensors along their rows; without a copy when there is one."""
     return tensors[0] if len(tensors) == 1 else torch.cat(tensors)
 
 
 def only(frames: Frames) -> Pixels:
-    """The picture of a clip that has but one."""
+    """The picture of a clip of one frame."""
     (picture,) = frames
     pixels: Pixels = picture
     return pixels

@@ -1,4 +1,4 @@
-"""Puts an engine together for this machine. Importing this module is cheap; opening an engine imports torch."""
+"""Opens engines on this machine's device. Importing this module is cheap; opening an engine imports torch."""
 
 from __future__ import annotations
 
@@ -25,17 +25,23 @@ WEIGHTS_SHARE = 0.8
 
 
 SPIN_COUNT = 2000
-"""How often a thread of torch looks whether the others are done before it goes to sleep (libgomp's GOMP_SPINCOUNT)."""
+"""How many times a thread of torch polls for the other threads before it sleeps (libgomp's GOMP_SPINCOUNT)."""
 
 
 class EngineOptions(TypedDict, total=False):
-    """How an engine is opened.
+    """Options of an engine; all may be left out.
 
-    `device` is `auto` (the default), `cpu`, `cuda` or `cuda:N`; `dtype` None means the device's own choice; `threads` 0
-    means the physical cores; a memory budget of 0 means four fifths of what the device has free now. Without a cache
-    folder or endpoints the hubs' own defaults hold. `model_index` is a file that remembers the hashes of models (see
-    `model_revisions`); without one they are hashed in every process. `listener` hears every change of a model's state,
-    in the thread that loads.
+    Attributes:
+        device: `auto` (the default), `cpu`, `cuda` or `cuda:N`.
+        dtype: The precision of weights; None means the device's own choice.
+        threads: CPU threads of one operation; 0 means the physical cores.
+        memory_budget_bytes: The most memory for weights; 0 means four fifths of what the device has free now.
+        cache_folder: For downloads; None means the hubs' own default.
+        hf_endpoint: URL of a Hugging Face mirror; empty means the hub's own default.
+        modelscope_endpoint: URL of a ModelScope mirror; empty means the hub's own default.
+        model_index: File that stores the hashes of models (see `model_revisions`); None means that every process
+            hashes them.
+        listener: Receives every change of a model's status, in the thread that loads.
     """
 
     device: str
@@ -50,9 +56,10 @@ class EngineOptions(TypedDict, total=False):
 
 
 def open_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) -> ImageEngine:
-    """An engine for pictures, with no model loaded yet. Takes seconds (it imports torch): call it from a worker thread.
+    """Opens an engine for pictures, with no model loaded. Takes seconds, since it imports torch.
 
-    Raises `EngineError` INVALID_REQUEST for a device that is not there.
+    Raises:
+        EngineError: INVALID_REQUEST, this machine has no such device.
     """
     with _importing_torch():
         from atelier_diffusion.torch_backend.pipeline_store import DiffusersStore
@@ -62,7 +69,7 @@ def open_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) -> Image
 
 
 def open_video_engine(catalogue: Catalogue, **options: Unpack[EngineOptions]) -> VideoEngine:
-    """An engine for clips, over a catalogue of video models; otherwise as `open_engine`."""
+    """Opens an engine for clips over a catalogue of video models; otherwise as `open_engine`."""
     with _importing_torch():
         from atelier_diffusion.torch_backend.pipeline_store import DiffusersClipStore
     device = _device(options)
@@ -88,11 +95,11 @@ def _cache(store: ModelStore[ModelT], device: Device, options: EngineOptions) ->
 
 @contextmanager
 def _importing_torch() -> Iterator[None]:
-    # Before torch loads OpenMP, and only where the operator has not chosen: see docs/benchmarks.md.
+    # Before torch loads OpenMP, and only where the operator has set neither: see docs/benchmarks.md.
     if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
         os.environ["GOMP_SPINCOUNT"] = str(SPIN_COUNT)
-    # Else they say in plain text, between our JSON lines, that they get on without torchvision, and, which no log of
-    # ours holds, the part of a prompt that was cut off. Whatever the environment says: read when they are imported.
+    # Otherwise they write plain text between our JSON lines: that torchvision is missing, and the truncated part of a
+    # prompt, which our logs must not hold. Overrides the environment; read when they are imported.
     os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
     with _collector_paused():
         yield
@@ -100,9 +107,9 @@ def _importing_torch() -> Iterator[None]:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Three thousand modules are imported: without the collector looking at them again and again, a sixth faster.
+    """Pauses the garbage collector: importing three thousand modules is a sixth faster.
 
-    What was imported stays for good, so it is never looked at again either.
+    What was imported stays for the life of the process, so it is frozen: the collector never visits it.
     """
     was_enabled = gc.isenabled()
     gc.disable()

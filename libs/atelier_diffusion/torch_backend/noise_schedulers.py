@@ -1,4 +1,4 @@
-"""Schedulers by name, made from a model's own configuration."""
+"""Noise schedulers by name, made from the configuration of a model's own one."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from atelier_diffusion.policy.scheduler_choice import SchedulerChoice, Scheduler
 
 _DPMPP_2M = {"algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint", "thresholding": False}
 
-# The noise schedule (betas or sigmas, prediction type, spacing, zero terminal SNR) is the model's. What a scheduler's
-# own default would get wrong for a latent model is said here.
+# The noise schedule (betas or sigmas, prediction type, spacing, zero terminal SNR) is the model's. Set here is what a
+# scheduler's own default would get wrong for a latent model.
 _CLASSES: dict[tuple[SchedulerFamily, SchedulerName], tuple[Any, dict[str, Any]]] = {
     # Its default clips the latent to [-1, 1], which only pixel models want.
     ("betas", "DDIM"): (DDIMScheduler, {"clip_sample": False, "thresholding": False}),
@@ -34,12 +34,19 @@ _CLASSES: dict[tuple[SchedulerFamily, SchedulerName], tuple[Any, dict[str, Any]]
 
 
 def new_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
-    """A scheduler with its timesteps set, for one picture: it holds a step index, so it is never shared.
+    """Makes a scheduler with its timesteps set, for one picture: it holds a step index, so it is never shared.
 
-    `own` is the model's. Timesteps and sigmas stay on the CPU: read on a GPU, each step would wait for the device.
-    Raises `EngineError` INVALID_REQUEST for one that the model cannot be drawn with, or not in so many steps.
+    Timesteps and sigmas stay on the CPU: on a GPU, reading them in each step would wait for the device.
+
+    Args:
+        name: The scheduler.
+        own: The model's own scheduler.
+        steps: Denoising steps.
+
+    Raises:
+        EngineError: INVALID_REQUEST, the model cannot be drawn with it, or not in so many steps.
     """
-    scheduler = _made(name, own)
+    scheduler = _new(name, own)
     try:
         scheduler.set_timesteps(steps, device="cpu")
     except ValueError as error:
@@ -50,16 +57,24 @@ def new_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
 
 
 def pipeline_scheduler(name: SchedulerName | None, own: Any) -> Any:
-    """A fresh scheduler for a pipeline that sets its timesteps itself: of that name, or as the pipeline's own is."""
-    return type(own).from_config(own.config) if name is None else _made(name, own)
+    """Makes a scheduler for a pipeline that sets the timesteps itself.
+
+    Args:
+        name: The scheduler; None means one like the pipeline's own.
+        own: The pipeline's own scheduler.
+
+    Raises:
+        EngineError: INVALID_REQUEST, the model cannot be drawn with it.
+    """
+    return type(own).from_config(own.config) if name is None else _new(name, own)
 
 
 def choice_of(own: Any) -> SchedulerChoice:
-    """What a loaded model's scheduler can be exchanged for."""
+    """Which schedulers can replace a loaded model's own one."""
     return SchedulerChoice.read({**own.config, "_class_name": type(own).__name__})
 
 
-def _made(name: SchedulerName, own: Any) -> Any:
+def _new(name: SchedulerName, own: Any) -> Any:
     choice = choice_of(own)
     found = _CLASSES.get((choice.family, name))
     if found is None:
@@ -69,11 +84,11 @@ def _made(name: SchedulerName, own: Any) -> Any:
 
 
 def predicted_original(scheduler: Any, output: Any) -> torch.Tensor:
-    """What the finished latent is thought to be after a step: (1, C, H, W)."""
+    """The finished latent as predicted by the last step: (frames, channels, height, width)."""
     for name in ("pred_original_sample", "denoised"):
         original: torch.Tensor | None = getattr(output, name, None)
         if original is not None:
             return original
-    # DPM-Solver++ keeps its predictions of the original as history instead of answering them.
+    # DPM-Solver++ stores its predictions of the original as history instead of returning them.
     latents: torch.Tensor = scheduler.model_outputs[-1]
     return latents

@@ -90,7 +90,7 @@ def _options(folder: ModelFolder, dtype: torch.dtype) -> dict[str, Any]:
 
 def _from_folder(folder: ModelFolder, dtype: torch.dtype) -> Any:
     options = _options(folder, dtype)
-    # Imported where they are used: it takes seconds that only those who use them should spend.
+    # Imported where they are used: each import takes seconds.
     if folder.pipeline == "TextToVideoSDPipeline":
         from diffusers.pipelines.deprecated.text_to_video_synthesis.pipeline_text_to_video_synth import (
             TextToVideoSDPipeline,
@@ -108,7 +108,11 @@ def _from_folder(folder: ModelFolder, dtype: torch.dtype) -> Any:
 
 
 def _check_parts(pipe: Any) -> None:
-    """Refuses pipelines of a supported class that need more than a prompt, or a scheduler of their own."""
+    """Refuses pipelines of a supported class that need more than a prompt, or an unknown scheduler.
+
+    Raises:
+        ModelLoadError: MODEL_UNSUPPORTED or MODEL_LOAD_FAILED.
+    """
     unet, vae = pipe.unet.config, pipe.vae.config
     widths = [
         encoder.config.hidden_size
@@ -150,7 +154,7 @@ def _tune(pipe: Any) -> None:
     if pipe.vae.dtype == torch.float16 and pipe.vae.config.force_upcast:
         pipe.vae.to(torch.float32)  # SDXL's decoder overflows in float16
     # Convolutions are faster so: 6 to 10 % of the demo model's time on a CPU, more on tensor cores.
-    # Those in two dimensions: a network over time has others, which know no such layout.
+    # Only those in two dimensions: a network over time has others, which have no such layout.
     convert_conv2d_weight_memory_format(pipe.unet, torch.channels_last)
     convert_conv2d_weight_memory_format(pipe.vae, torch.channels_last)
 
@@ -203,7 +207,7 @@ def _load(folder: ModelFolder, name: str, part_class: Any, dtype: torch.dtype) -
 
 
 def _cause(error: Exception) -> str:
-    """In a sentence that holds no path."""
+    """The cause as a sentence that holds no path."""
     shapes = _SHAPES.search(str(error))
     if shapes:
         return _misfit(*shapes.groups())

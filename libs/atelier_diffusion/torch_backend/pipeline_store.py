@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import torch
 
@@ -33,18 +33,23 @@ from atelier_diffusion.weights.model_revisions import FileStamp, ModelRevisions,
 
 ModelT_co = TypeVar("ModelT_co", bound=LoadedModel, covariant=True)
 
-# What hubs call half precision; many repositories have nothing else.
+# The variant that hubs call half precision; many repositories have no other.
 _USUAL_VARIANT = "fp16"
 
-# Reads a pipeline from a folder, for use at that precision.
-PipelineReader = Callable[[ModelFolder, torch.dtype], Any]
+PipelineReader: TypeAlias = Callable[[ModelFolder, torch.dtype], Any]
+"""Reads a pipeline from a folder, with weights of that precision."""
 
 
 @dataclass(slots=True)
 class LocatedPipeline(Generic[ModelT_co]):
-    """A model whose folder is on this machine and has been looked at. `make` gets the pipeline on its device.
+    """A model whose folder is on this machine and was checked. Implements `LocatedModel`.
 
-    `revision` is given where the files cannot change; otherwise loading hashes them.
+    Attributes:
+        revision: Names the weights; empty until loading has hashed them, unless a hub's commit names them.
+        read: Reads the pipeline.
+        make: Makes the engine's model of the pipeline, once that is on the device.
+        loaded_stamps: The files that were loaded.
+        unchanged_stamps: Of the files and their folders, when `is_replaced` last read them.
     """
 
     card: ModelCard
@@ -55,16 +60,20 @@ class LocatedPipeline(Generic[ModelT_co]):
     read: PipelineReader
     make: Callable[[Any], ModelT_co]
     loaded_stamps: Stamps = field(default_factory=dict)
-    unchanged_stamps: Stamps = field(default_factory=dict)  # of the files and their folders, when last looked at
+    unchanged_stamps: Stamps = field(default_factory=dict)
 
     @property
     def needed_bytes(self) -> int:
-        """Raises `ModelLoadError`."""
+        """Memory that the weights will take."""
         return self.folder.needed_bytes(self.device.dtype_for(self.card.dtype))
 
     def load(self) -> ModelT_co:
-        """Reads the weights to the device. Raises `ModelLoadError`: MODEL_FILES_CHANGING where somebody writes to them
-        meanwhile, so that nobody knows which were read."""
+        """Reads the weights to the device.
+
+        Raises:
+            ModelLoadError: They cannot be loaded; MODEL_FILES_CHANGING where they were written to meanwhile, so that
+                it is unknown which were read.
+        """
         before = stamps(self.folder)
         revision = self.revision or self.revisions.of(self.folder)
         try:
@@ -80,7 +89,8 @@ class LocatedPipeline(Generic[ModelT_co]):
         return model
 
     def is_replaced(self) -> bool:
-        """Asked before every request: while nothing is written to the files or beside them, that takes microseconds."""
+        """Whether the loaded files were replaced. Called before every request: takes microseconds while nothing is
+        written to the files or their folders."""
         try:
             now = {path: FileStamp.of(path) for path in with_folders(self.loaded_stamps)}
             if now == self.unchanged_stamps:
@@ -88,7 +98,7 @@ class LocatedPipeline(Generic[ModelT_co]):
             if stamps(ModelFolder(self.folder.path, self.folder.variant)) != self.loaded_stamps:
                 return True
         except (ModelLoadError, OSError):
-            return False  # what is gone, or half copied, takes the place of nothing
+            return False  # missing or incomplete files replace nothing
         self.unchanged_stamps = now
         return False
 
@@ -120,7 +130,7 @@ class LocatedPipeline(Generic[ModelT_co]):
 
 @dataclass(slots=True, kw_only=True)
 class LocatedClips(LocatedPipeline[ClipModel]):
-    """A model for clips."""
+    """A located model that draws clips. Implements `video_engine.LocatedClipModel`."""
 
     facts: ModelFacts
 
@@ -134,19 +144,25 @@ class PipelineStore:
         self._revisions = revisions
 
     def known_revision(self, card: ModelCard) -> str:
-        """See `model_cache.ModelStore`."""
+        """See `ModelStore.known_revision`."""
         if card.revision or card.folder is None:
             return card.revision
         return self._revisions.known(ModelFolder(card.folder, card.variant))
 
     def _found(self, card: ModelCard) -> tuple[ModelFolder, str]:
-        """Finds or downloads the model's folder and checks it; answers its revision where a hub tells it. Raises
-        `ModelLoadError`."""
+        """Finds or downloads the model's folder and checks it.
+
+        Returns:
+            The folder, and the revision where a hub names it; else an empty one.
+
+        Raises:
+            ModelLoadError: There is none, or it cannot be loaded.
+        """
         if card.folder is not None:
             folder, revision = ModelFolder(card.folder, card.variant), card.revision
             self._check(folder, card)
         else:
-            # Before gigabytes are downloaded for nothing.
+            # Before gigabytes of a model are downloaded that the engine cannot run.
             index = ModelFolder(self._hub.download_index(card.source))
             self._check(index, card)
             path, revision = self._hub.download(card.source, index.parts, card.variant)
@@ -158,23 +174,29 @@ class PipelineStore:
         return folder, revision
 
     def _check(self, folder: ModelFolder, card: ModelCard) -> None:
-        """Looks at no more than the index. Raises `ModelLoadError` MODEL_UNSUPPORTED."""
+        """Checks what the index alone says.
+
+        Raises:
+            ModelLoadError: MODEL_UNSUPPORTED.
+        """
         folder.check_kind(card.kind)
 
 
 class DiffusersStore(PipelineStore):
-    """Models that draw pictures. Implements `model_cache.ModelStore[DiffusersLoop]`."""
+    """Models that draw pictures. Implements `ModelStore[DiffusersLoop]`."""
 
     def locate(self, card: ModelCard) -> LocatedPipeline[DiffusersLoop]:
+        """See `ModelStore.locate`."""
         folder, revision = self._found(card)
         make = partial(DiffusersLoop, device=self._device, preview=card.preview)
         return LocatedPipeline(card, folder, revision, self._revisions, self._device, read_known_pipeline, make)
 
 
 class DiffusersClipStore(PipelineStore):
-    """Models that draw clips. Implements `model_cache.ModelStore[ClipModel]`."""
+    """Models that draw clips. Implements `ModelStore[ClipModel]`."""
 
     def locate(self, card: ModelCard) -> LocatedClips:
+        """See `ModelStore.locate`."""
         folder, revision = self._found(card)
         dtype = self._device.dtype_for(card.dtype)
         if folder.pipeline in PIPELINES:
@@ -195,6 +217,6 @@ class DiffusersClipStore(PipelineStore):
 
 
 def _call_of(folder: ModelFolder) -> PipelineCall:
-    if folder.pipeline in PIPELINES:  # those are not called; their parts take no picture
+    if folder.pipeline in PIPELINES:  # these are not called; their parts take no picture
         return PipelineCall(folder.pipeline, frozenset(), needs_image=False)
     return PipelineCall.read(folder.pipeline, pipeline_class(folder.pipeline).__call__)

@@ -1,4 +1,4 @@
-"""Downloads models from Hugging Face and ModelScope. The hubs' packages are imported when they are needed."""
+"""Model downloads from Hugging Face and ModelScope. The hubs' packages are imported when they are needed."""
 
 from __future__ import annotations
 
@@ -13,25 +13,38 @@ _INDEX = "model_index.json"
 
 
 class Hub:
-    """Fetches the files that the engine reads, and no others: configuration, tokenizers, safetensors."""
+    """Downloads the files that the engine reads, and no others: configurations, tokenizers, safetensors."""
 
     def __init__(self, cache_folder: Path | None = None, hf_endpoint: str = "", modelscope_endpoint: str = "") -> None:
-        """Without a cache folder or an endpoint, the hubs' own defaults (and environment variables) hold."""
+        """Sets where to download from and to.
+
+        Args:
+            cache_folder: The folder for downloads; None means the hubs' own default.
+            hf_endpoint: URL of a Hugging Face mirror; empty means the hub's own default.
+            modelscope_endpoint: URL of a ModelScope mirror; empty means the hub's own default.
+        """
         self._cache_folder = cache_folder
         self._hf_endpoint = hf_endpoint
         self._modelscope_endpoint = modelscope_endpoint
 
     def download_index(self, source: ModelSource) -> Path:
-        """A folder with the model's `model_index.json` at least; otherwise as `download`."""
+        """Downloads `model_index.json` into the folder that is returned; otherwise as `download`."""
         folder, _ = self._fetch(source, [_INDEX])
         return folder
 
     def download(self, source: ModelSource, parts: Iterable[str], variant: str = "") -> tuple[Path, str]:
-        """The folder with the files of the model's parts, and the commit that they are of; ModelScope's tools do not
-        tell it: empty.
+        """Downloads the files of a model's parts; uses those of an earlier download when the hub is unreachable.
 
-        What was downloaded before is used when the hub cannot be reached. Raises `ModelLoadError`
-        MODEL_DOWNLOAD_FAILED or MODEL_NOT_FOUND.
+        Args:
+            source: A repository of a hub.
+            parts: The names of the parts.
+            variant: Infix of the weight files, such as `fp16`; empty for none.
+
+        Returns:
+            The folder, and the commit of its files; an empty one for ModelScope, whose tools do not return it.
+
+        Raises:
+            ModelLoadError: MODEL_DOWNLOAD_FAILED, MODEL_NOT_FOUND, MODEL_ACCESS_DENIED or DISK_FULL.
         """
         return self._fetch(source, _wanted(parts, variant))
 
@@ -100,8 +113,8 @@ class Hub:
 
 
 def not_downloaded(source: ModelSource, error: BaseException) -> ModelLoadError:
-    """What kept a download from its end: a full disk, found among the causes of what the hub's tools raised, or the
-    network."""
+    """The error of a failed download: DISK_FULL where that is among the causes of `error`, else
+    MODEL_DOWNLOAD_FAILED."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -111,11 +124,11 @@ def not_downloaded(source: ModelSource, error: BaseException) -> ModelLoadError:
 
 
 def _wanted(parts: Iterable[str], variant: str) -> list[str]:
-    """Patterns of the files to fetch: no pickles, no other precision, no code."""
+    """Patterns of the files to download: no pickles, no other precision, no code."""
     infix = f".{variant}" if variant else ""
     files = ["*.json", "*.txt", "*.model"]
     for name in ("model", "diffusion_pytorch_model"):
-        # A hub names the shards of a variant in either way.
+        # Hubs name the shards of a variant in either way.
         shards = {f"{name}{infix}-*-of-*.safetensors", f"{name}-*-of-*{infix}.safetensors"}
         files += [f"{name}{infix}.safetensors", *sorted(shards)]
     return [_INDEX] + [f"{part}/{file}" for part in parts for file in files]

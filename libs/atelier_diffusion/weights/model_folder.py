@@ -1,4 +1,4 @@
-"""A folder in diffusers layout, looked at before anything in it is loaded."""
+"""Model folders in diffusers layout, inspected before anything in them is loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from atelier_diffusion.policy.errors import ModelLoadError
 from atelier_diffusion.policy.model_card import ModelKind
 from atelier_diffusion.weights.safetensors_file import tensor_bytes
 
-# The pipelines whose parts the engine runs itself, and what they make. Others that make clips are called as they are.
+# The pipelines whose network and decoder the engine runs itself, and what they draw. Others are called as they are.
 PIPELINES: dict[str, ModelKind] = {
     "StableDiffusionPipeline": "image",
     "StableDiffusionXLPipeline": "image",
@@ -34,16 +34,28 @@ _PICKLES = {".bin", ".ckpt", ".pt", ".pth", ".pkl"}
 
 
 class ModelFolder:
-    """Answers what is in a model's folder. Nothing is executed, no weight is read."""
+    """The content of a model's folder. Nothing is executed, no weight is read.
+
+    Properties and methods raise `ModelLoadError` for a folder or a file that cannot be loaded.
+    """
 
     def __init__(self, path: Path, variant: str = "") -> None:
-        """`variant` is the infix of hubs' alternative precisions: `fp16` for `model.fp16.safetensors`."""
+        """Inspects nothing yet.
+
+        Args:
+            path: The folder.
+            variant: Infix of alternative weights: `fp16` for `model.fp16.safetensors`; empty for none.
+        """
         self.path = path
         self.variant = variant
 
     @cached_property
     def index(self) -> dict[str, Any]:
-        """`model_index.json`. Raises `ModelLoadError`."""
+        """The content of `model_index.json`.
+
+        Raises:
+            ModelLoadError: There is none; the message says what is there instead.
+        """
         if self.path.is_file() and self.path.suffix in {".safetensors", *_PICKLES}:
             raise ModelLoadError("MODEL_UNSUPPORTED", f"the model is a single file: {_CONVERT}")
         if not self.path.is_dir():
@@ -66,7 +78,11 @@ class ModelFolder:
 
     @property
     def pipeline(self) -> str:
-        """Name of the pipeline's class. Raises `ModelLoadError`, also when that is code of the model's own."""
+        """Class name of the pipeline.
+
+        Raises:
+            ModelLoadError: MODEL_UNSUPPORTED, the model brings pipeline code of its own.
+        """
         name = self.index.get("_class_name")
         if not isinstance(name, str):
             raise ModelLoadError("MODEL_UNSUPPORTED", "the model brings a pipeline of its own; only diffusers' are run")
@@ -74,7 +90,7 @@ class ModelFolder:
 
     @property
     def parts(self) -> dict[str, str]:
-        """The parts that loading reads, and their classes."""
+        """The class names of the parts that loading reads, by part."""
         named = {name: part for name, part in self.index.items() if name.isidentifier()}
         listed = {name: part for name, part in named.items() if isinstance(part, list) and len(part) == 2}
         return {
@@ -85,53 +101,62 @@ class ModelFolder:
 
     @property
     def weighted_parts(self) -> list[str]:
-        """The parts that hold weights."""
+        """The names of the parts that hold weights."""
         return [name for name, made in self.parts.items() if not _WITHOUT_WEIGHTS.search(made)]
 
     @cached_property
     def weight_files(self) -> list[Path]:
-        """Every safetensors file that loading reads. Raises `ModelLoadError` when a part has none, MODEL_UNSAFE_FORMAT
-        when it has a pickle instead."""
+        """Every safetensors file that loading reads.
+
+        Raises:
+            ModelLoadError: A part has none; MODEL_UNSAFE_FORMAT where it has a pickle instead.
+        """
         return [file for name in self.weighted_parts for file in self._weights_of(name)]
 
     @property
     def read_files(self) -> list[Path]:
-        """Every file that loading reads: the index, weights, configurations and vocabularies. Raises
-        `ModelLoadError`."""
+        """Every file that loading reads: the index, weights, configurations and vocabularies."""
         folders = [self.path / name for name in self.parts if (self.path / name).is_dir()]
         texts = [file for folder in folders for file in folder.iterdir() if file.suffix in _TEXTS and file.is_file()]
         return [self.path / "model_index.json", *texts, *self.weight_files]
 
     def needed_bytes(self, dtype: str) -> int:
-        """Memory that the weights take once loaded as `dtype`. Raises `ModelLoadError`."""
+        """Memory that the weights take once loaded as `dtype`, in bytes."""
         return sum(tensor_bytes(file, dtype) for file in self.weight_files)
 
     @property
     def configs(self) -> dict[str, dict[str, Any]]:
-        """The configurations of all parts that have one, by part. Raises `ModelLoadError`."""
+        """The configurations of all parts that have one, by part."""
         names = {part: "scheduler_config.json" if part == "scheduler" else "config.json" for part in self.parts}
         files = {part: self.path / part / name for part, name in names.items()}
         return {part: _read_object(file, f"{part}/{file.name}") for part, file in files.items() if file.is_file()}
 
     def config(self, part: str) -> dict[str, Any]:
-        """Configuration of a part that is a diffusers model. Raises `ModelLoadError`."""
+        """The configuration of a part that is a diffusers model.
+
+        Raises:
+            ModelLoadError: MODEL_LOAD_FAILED, it has none.
+        """
         file = self.path / part / "config.json"
         if not file.is_file():
             raise ModelLoadError("MODEL_LOAD_FAILED", f"{part} has no config.json")
         return _read_object(file, f"{part}/config.json")
 
     def lacks_weights(self) -> bool:
-        """Whether some part has neither weights nor a pickle that could be refused."""
+        """Whether some part has neither weights nor a pickle to refuse."""
         return any(self._found(name) is None and not self._has_pickle(name) for name in self.weighted_parts)
 
     def variant_of(self, part: str) -> str:
-        """The variant that is read of a part: the only one that it has, where none was asked for."""
+        """The variant of a part that loading reads: its only one, where none was configured."""
         found = self._found(part)
         return self.variant if found is None else found[1]
 
     def check_kind(self, kind: ModelKind) -> None:
-        """Raises `ModelLoadError` MODEL_UNSUPPORTED when this pipeline does not make what `kind` says. What other
-        pipelines than those of `PIPELINES` make, their signatures tell."""
+        """Checks that the pipeline draws what `kind` says; of a pipeline not in `PIPELINES` its signature decides.
+
+        Raises:
+            ModelLoadError: MODEL_UNSUPPORTED, it does not.
+        """
         made = PIPELINES.get(self.pipeline)
         if made is None and kind == "image":
             known = ", ".join(name for name, made in PIPELINES.items() if made == "image")
@@ -140,7 +165,11 @@ class ModelFolder:
             raise ModelLoadError("MODEL_UNSUPPORTED", f"the model is of kind {made}; its catalogue entry says {kind}")
 
     def check(self, kind: ModelKind = "image") -> None:
-        """Raises `ModelLoadError` when this is no folder that the engine could load, to make what `kind` says."""
+        """Checks that the engine can load the folder, and that the pipeline draws what `kind` says.
+
+        Raises:
+            ModelLoadError: It cannot, or does not.
+        """
         self.check_kind(kind)
         _ = self.weight_files
         for part in self.parts:
@@ -160,7 +189,7 @@ class ModelFolder:
         raise ModelLoadError("MODEL_LOAD_FAILED", f"{part} has no {wanted}{known}")
 
     def _found(self, part: str) -> tuple[Path, str] | None:
-        """The file of weights of a part, or the index of its shards, and the variant that it is of."""
+        """The weight file of a part, or the index of its shards, and its variant."""
         variants = self._variants(part)
         wanted = self.variant
         if not wanted and "" not in variants and len(variants) == 1:
@@ -168,7 +197,7 @@ class ModelFolder:
         return (variants[wanted], wanted) if wanted in variants else None
 
     def _variants(self, part: str) -> dict[str, Path]:
-        """By name: the file of weights, or the index of shards."""
+        """The weight file, or the index of shards, by variant."""
         folder = self.path / part
         found: dict[str, Path] = {}
         for file in sorted(folder.iterdir()) if folder.is_dir() else []:

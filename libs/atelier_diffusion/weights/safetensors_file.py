@@ -1,4 +1,4 @@
-"""How much memory a model's weights will take, read from the headers of its files before anything is loaded."""
+"""Safetensors headers: how much memory weights will take, read before anything is loaded."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ _STORED_BYTES = {"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "U16": 2, "I32": 4, "U32
 
 
 def safetensors_header(file: Path) -> dict[str, Any]:
-    """The header of a safetensors file: tensor name → {dtype, shape, data_offsets}, and `__metadata__`.
+    """Reads the header of a safetensors file.
 
-    Raises `ModelLoadError` MODEL_LOAD_FAILED when the file is cut short or is none.
+    Returns:
+        Tensor name → {dtype, shape, data_offsets}, and `__metadata__`.
+
+    Raises:
+        ModelLoadError: MODEL_LOAD_FAILED, the file is truncated or no safetensors file.
     """
     size = file.stat().st_size
     with file.open("rb") as stream:
@@ -41,10 +45,14 @@ def safetensors_header(file: Path) -> dict[str, Any]:
 
 
 def tensor_bytes(file: Path, dtype: str) -> int:
-    """Bytes that the tensors of a safetensors file take once loaded as `dtype` (`float32`, `float16`, `bfloat16`).
+    """Memory of the tensors of a safetensors file once loaded, in bytes. Reads the header only.
 
-    Reads the header only. Floating-point tensors change to `dtype`, others keep their size.
-    Raises `ModelLoadError` MODEL_LOAD_FAILED.
+    Args:
+        file: The file.
+        dtype: What floating-point tensors are converted to: `float32`, `float16` or `bfloat16`.
+
+    Raises:
+        ModelLoadError: MODEL_LOAD_FAILED, the file is truncated or no safetensors file.
     """
     total = 0
     for name, tensor in safetensors_header(file).items():

@@ -14,8 +14,7 @@ from atelier_media.clip_writer import ClipWriter
 from atelier_media.contact_sheet import ContactSheet
 from atelier_media.frame import Frames
 from atelier_media.frame_file import PICTURE_CONTENT_TYPES, PictureFormat, encode_frame
-from atelier_media.frame_part import PART_CONTENT_TYPE, FramePart
-from atelier_media.frame_parts import FrameParts
+from atelier_media.frame_part import PART_CONTENT_TYPE, FramePart, FrameParts
 from atelier_media.frame_rate import FrameRateConverter, exact_frame_rate
 from atelier_media.poster import Poster
 from atelier_video.domain.parameters import VideoParameters

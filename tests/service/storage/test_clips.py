@@ -11,8 +11,7 @@ import pytest
 from atelier_media.clip_format import CONTAINERS, CONTENT_TYPES, ClipFormat, Container
 from atelier_media.clip_reader import ClipReader
 from atelier_media.clip_writer import ClipWriter
-from atelier_media.frame_part import PART_CONTENT_TYPE, decode_frame
-from atelier_media.frame_parts import FrameParts
+from atelier_media.frame_part import PART_CONTENT_TYPE, FrameParts, decode_frame
 from tests.service.storage.conftest import Storage, refusal
 from tests.unit.media.moving_picture import moving_frame, read_index
 from tests.unit.storage import pictures

@@ -13,8 +13,7 @@ from atelier_media.clip_reader import ClipReader
 from atelier_media.clip_writer import ClipWriter
 from atelier_media.contact_sheet import ContactSheet
 from atelier_media.frame import Frame
-from atelier_media.frame_part import FramePart, decode_frame
-from atelier_media.frame_parts import FrameParts
+from atelier_media.frame_part import FramePart, FrameParts, decode_frame
 from atelier_media.frame_rate import FrameRateConverter, source_index
 from atelier_media.poster import Poster
 

@@ -12,8 +12,7 @@ from tests.unit.media.moving_picture import moving_frame, moving_frames
 
 from atelier_media.errors import ClipReadError, MediaError
 from atelier_media.frame import Frames
-from atelier_media.frame_part import cut_frame, decode_frame, encode_frame_part
-from atelier_media.frame_parts import FrameParts
+from atelier_media.frame_part import FrameParts, cut_frame, decode_frame, encode_frame_part
 
 FRAMES = moving_frames(16)
 PART = encode_frame_part(FRAMES)
