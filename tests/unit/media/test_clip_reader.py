@@ -128,7 +128,7 @@ def test_one_reader_has_one_iterator_at_a_time(clips: dict[Container, Path]) -> 
         frames = reader.frames()
         next(frames)
         reader.frame(3)
-        with pytest.raises(RuntimeError, match="something else"):
+        with pytest.raises(RuntimeError, match="another method"):
             next(frames)
 
 
