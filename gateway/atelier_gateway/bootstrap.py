@@ -1,4 +1,4 @@
-"""Envoy's whole configuration."""
+"""Envoy's bootstrap: its whole configuration."""
 
 from atelier_gateway.clusters import build_clusters
 from atelier_gateway.config import Config, socket_address, typed
@@ -8,7 +8,15 @@ from atelier_gateway.settings import GatewaySettings
 
 
 def render(settings: GatewaySettings) -> Config:
-    """The bootstrap that `envoy --config-path` takes, as JSON. Reads the descriptor set for the public RPCs."""
+    """Builds the bootstrap that `envoy --config-path` takes, as JSON.
+
+    Args:
+        settings: Addresses, limits, and the folder of the descriptor set and the scripts.
+
+    Raises:
+        ConfigurationError: Swagger UI is not installed.
+        OSError: A file of `settings.folder` cannot be read.
+    """
     methods = read_methods(settings.descriptor_set)
     connections = {
         "name": "envoy.resource_monitors.global_downstream_max_connections",

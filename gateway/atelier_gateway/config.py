@@ -1,4 +1,4 @@
-"""The shapes that every part of Envoy's configuration is made of."""
+"""Building blocks of Envoy's configuration: typed configs, durations, addresses."""
 
 from typing import Any
 
@@ -7,21 +7,26 @@ Config = dict[str, Any]
 
 
 def typed(kind: str, **fields: Any) -> Config:
-    """A typed config: `kind` is the message's full name without the leading `envoy.`."""
+    """Returns a typed config.
+
+    Args:
+        kind: Full name of the message without the leading `envoy.`.
+        fields: Its fields.
+    """
     return {"@type": f"type.googleapis.com/envoy.{kind}", **fields}
 
 
 def seconds(value: float) -> str:
-    """A duration as JSON writes it."""
+    """Returns a duration in protobuf's JSON form."""
     return f"{value:g}s"
 
 
 def socket_address(host: str, port: int) -> Config:
-    """Where to bind or to connect."""
+    """Returns the address at which to bind or to connect."""
     return {"socket_address": {"address": host, "port_value": port}}
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Host and port of `host:port`, with or without a scheme. Raises ValueError when there is no port."""
+    """Splits `host:port`, with or without a scheme. Raises ValueError when there is no port."""
     host, _, port = address.removeprefix("http://").removeprefix("https://").rstrip("/").rpartition(":")
     return host.strip("[]"), int(port)

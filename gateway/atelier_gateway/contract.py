@@ -1,4 +1,4 @@
-"""What the gateway needs to know of the contracts: which RPCs are public, and where REST reaches them."""
+"""The public RPCs of the contracts and their REST routes, read from the descriptor set."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _FRAMED = "StreamService"
 
 
 def is_framed(service: str) -> bool:
-    """Whether `service` writes the streams of another one as REST sends them: it has the routes of that one."""
+    """Whether `service` writes the streams of another service as REST sends them; it has the routes of that service."""
     return service.endswith(_FRAMED)
 
 
@@ -54,7 +54,7 @@ class Method:
     takes_bytes: bool
     """True when the body of the REST request is a file."""
     gives_bytes: bool
-    """True when the answer is a file."""
+    """True when the response is a file."""
 
     @property
     def path(self) -> str:
@@ -63,12 +63,12 @@ class Method:
 
     @property
     def is_framed(self) -> bool:
-        """True when it is another RPC's stream as REST sends it."""
+        """True when it writes another RPC's stream as REST sends it."""
         return is_framed(self.service)
 
     @property
     def is_read(self) -> bool:
-        """True when asking twice does no harm."""
+        """True when a repeat has no effect."""
         return all(binding.verb == "GET" for binding in self.bindings)
 
 
@@ -81,7 +81,14 @@ def _bindings(rule: http_pb2.HttpRule) -> Iterator[Binding]:
 
 
 def read_methods(descriptor_set: Path) -> tuple[Method, ...]:
-    """All public RPCs, in the order of the contracts. An RPC without an HTTP annotation is internal."""
+    """Reads the public RPCs: those with an HTTP annotation. All others are internal.
+
+    Args:
+        descriptor_set: File that holds a serialized `google.protobuf.FileDescriptorSet`.
+
+    Returns:
+        The RPCs in the order of the contracts.
+    """
     files = FileDescriptorSet.FromString(descriptor_set.read_bytes())
     fields = {
         f".{file.package}.{message.name}": {field.name: field.type_name for field in message.field}

@@ -1,6 +1,6 @@
-"""The script that refuses what the contract does not know, with the contract as its tables.
+"""The Lua script that refuses requests with what the contract does not know; the contract is its tables.
 
-The scripts under envoy/contract follow one another in one file; before them stands `CONTRACT`:
+The scripts under envoy/contract are joined into one, after the table `CONTRACT`:
 
 - `messages`: full name → a row for each field: name, JSON name, kind, is_list, kind of a map's key, oneof;
 - `enums`: full name → the names of its values;
@@ -25,11 +25,17 @@ _MAGIC = re.compile(r"([^\w/])")
 
 
 _SCRIPTS = ("kinds", "problem", "json", "scalars", "suggestion", "body", "url", "request", "runtime")
-"""In their order: each may use what stands before it."""
+"""In this order: each may use the definitions of those before it."""
 
 
 def contract_script(folder: Path, descriptor_set: Path, methods: tuple[Method, ...]) -> str:
-    """The whole script; `folder` holds its parts."""
+    """Returns the whole script.
+
+    Args:
+        folder: Folder that holds its parts.
+        descriptor_set: File that holds a serialized `google.protobuf.FileDescriptorSet`.
+        methods: The RPCs whose requests it checks.
+    """
     parts = [(folder / f"{name}.lua").read_text("utf-8") for name in _SCRIPTS]
     return "\n".join([_contract(descriptor_set, methods), *parts])
 
@@ -58,14 +64,14 @@ def _path(binding: Binding) -> str:
 
 
 class _Tables:
-    """Messages and enums that are reached from requests."""
+    """The tables of messages and enums that are reachable from requests."""
 
     def __init__(self) -> None:
         self.messages: dict[str, list[list[Any]]] = {}
         self.enums: dict[str, list[str]] = {}
 
     def add(self, message: Descriptor) -> None:
-        """Adds a message and all that it holds."""
+        """Adds a message and every message and enum that it refers to."""
         if message.full_name in self.messages:
             return
         rows = self.messages[message.full_name] = []
@@ -77,7 +83,7 @@ class _Tables:
 
     def _kind(self, field: FieldDescriptor) -> str:
         if field.message_type is not None:
-            # A well-known type has a JSON of its own, which the script knows by its name.
+            # A well-known type has its own JSON form, which the script knows by name.
             if field.message_type.file.package != "google.protobuf" or field.message_type.name == "Empty":
                 self.add(field.message_type)
             return field.message_type.full_name
@@ -97,13 +103,13 @@ class _Tables:
 
 
 def _oneof(field: FieldDescriptor) -> str | None:
-    """The group of which only one can be set. What is `optional` is in one of its own, whose name begins so."""
+    """The oneof of a field. The synthetic oneof of an `optional` field, whose name begins with `_`, does not count."""
     group = field.containing_oneof
     return None if group is None or group.name.startswith("_") else group.name
 
 
 def _to_lua(value: Any) -> str:
-    """A literal of dicts, lists, strings, booleans and None."""
+    """Returns a Lua literal of dicts, lists, strings, booleans and None."""
     if isinstance(value, dict):
         return "{" + ",".join(f"[{_to_lua(key)}]={_to_lua(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""CORS: pages of which origins may call, and read the answers."""
+"""CORS: the origins whose pages may call and read responses."""
 
 import json
 
@@ -11,7 +11,7 @@ _REQUEST_HEADERS = (
     "tracestate", "baggage", "x-request-id", "idempotency-key", "prefer", "range", "if-none-match", "if-range",
     "last-event-id",
 )  # fmt: skip
-_ANSWER_HEADERS = (
+_EXPOSED_HEADERS = (
     "grpc-status", "grpc-message", "grpc-status-details-bin", "retry-after", "x-ratelimit-limit",
     "x-ratelimit-remaining", "x-ratelimit-reset", "x-trace-id", "etag", "content-range", "content-disposition",
     "accept-ranges", "allow", "location", "preference-applied",
@@ -19,7 +19,7 @@ _ANSWER_HEADERS = (
 
 
 def build_preflights(settings: GatewaySettings) -> Config:
-    """What preflights are answered, as the configuration of a virtual host."""
+    """Builds the CORS policy of a virtual host: the responses to preflights."""
     origins = [
         {"safe_regex": {"regex": ".*"}} if origin == "*" else {"exact": origin} for origin in settings.cors_origins
     ]
@@ -33,12 +33,12 @@ def build_preflights(settings: GatewaySettings) -> Config:
     return {"envoy.filters.http.cors": policy}
 
 
-def build_answers(settings: GatewaySettings) -> list[Config]:
-    """The filter that says on every answer who may read it; none when no page may call."""
+def build_cors_headers(settings: GatewaySettings) -> list[Config]:
+    """Builds the filter that sets CORS headers on every response; none without allowed origins."""
     if not settings.cors_origins:
         return []
     origins = ", ".join(f"[{json.dumps(origin)}] = true" for origin in settings.cors_origins)
-    constants = f"local ORIGINS, EXPOSED = {{ {origins} }}, {json.dumps(', '.join(_ANSWER_HEADERS))}\n"
+    constants = f"local ORIGINS, EXPOSED = {{ {origins} }}, {json.dumps(', '.join(_EXPOSED_HEADERS))}\n"
     script = constants + (settings.folder / "cors.lua").read_text("utf-8")
     lua = typed("extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": script})
     return [{"name": "envoy.filters.http.cors_answers", "typed_config": lua}]

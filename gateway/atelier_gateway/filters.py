@@ -7,14 +7,14 @@ from atelier_gateway.clusters import AUTH_CHECKS, SERVICE_CLUSTERS
 from atelier_gateway.config import Config, seconds, typed
 from atelier_gateway.contract import Method
 from atelier_gateway.contract_script import contract_script
-from atelier_gateway.cors import build_answers
+from atelier_gateway.cors import build_cors_headers
 from atelier_gateway.settings import GatewaySettings
 
 SUBJECT_HEADER = "x-atelier-subject"
-"""Who calls, as jwt_authn or ext_authz found out; what a client sends under this name is dropped."""
+"""The authenticated caller, set by jwt_authn or ext_authz; dropped from requests of clients."""
 
 SIGNATURE_HEADER = "x-atelier-signature"
-"""Where credentials.lua puts the signature of a URL; what a client sends under this name is dropped."""
+"""The signature of a URL, set by credentials.lua; dropped from requests of clients."""
 
 JWT_PAYLOAD = "jwt_payload"
 _JWT_METADATA = "envoy.filters.http.jwt_authn"
@@ -22,7 +22,7 @@ _EVERY = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
 
 
 def named(name: str, kind: str, **fields: object) -> Config:
-    """A filter."""
+    """Returns an HTTP filter with its typed config."""
     return {"name": f"envoy.filters.http.{name}", "typed_config": typed(f"extensions.filters.http.{kind}", **fields)}
 
 
@@ -41,8 +41,11 @@ def _health() -> Config:
 
 
 def _jwt(settings: GatewaySettings) -> Config:
-    """Verifies a token where there is one. Without one a request with an API key goes on, to ext_authz; one without any
-    credential is refused here: strangers cannot keep auth busy with it."""
+    """Verifies tokens.
+
+    A request with an API key and no token goes on to ext_authz. One without any credential is refused here, so that
+    anonymous callers cannot load auth.
+    """
     provider = {
         "issuer": "atelier",
         "audiences": ["atelier"],
@@ -59,7 +62,7 @@ def _jwt(settings: GatewaySettings) -> Config:
                 "timeout": "2s",
             },
             "cache_duration": seconds(settings.jwks_cache_s),
-            # Envoy starts before auth may be up: go on, and ask again until it is.
+            # Envoy may start before auth: start without keys, and fetch again until it is up.
             "async_fetch": {"fast_listener": True, "failed_refetch_duration": "0.25s"},
         },
     }
@@ -81,12 +84,12 @@ def _jwt(settings: GatewaySettings) -> Config:
 
 
 def _ext_authz() -> Config:
-    """Asks auth about every request that holds no valid token: an API key becomes a token, anything else is 401."""
+    """Calls auth for every request without a valid token: an API key is exchanged for a token, anything else is 401."""
     return named(
         "ext_authz", "ext_authz.v3.ExtAuthz",
         transport_api_version="V3",
         grpc_service={
-            # Of the whole check, tries included.
+            # Of the whole check with its retries.
             "timeout": "2s",
             "envoy_grpc": {
                 "cluster_name": AUTH_CHECKS,
@@ -112,8 +115,10 @@ def _ext_authz() -> Config:
 
 
 def _rate_limit(settings: GatewaySettings, of: str, header: str, **more: object) -> Config:
-    """A token bucket for each value of `header`, which names an `of`. Requests without it share one that is as large as
-    all others."""
+    """Limits requests with a token bucket for each value of `header`, which identifies an `of` (a key, a caller).
+
+    Requests without the header share one bucket that is as large as all others.
+    """
     bucket = {
         "max_tokens": settings.request_burst,
         "tokens_per_fill": settings.requests_per_s,
@@ -128,7 +133,7 @@ def _rate_limit(settings: GatewaySettings, of: str, header: str, **more: object)
         filter_enabled=_EVERY,
         filter_enforced=_EVERY,
         rate_limits=[{"actions": [value]}],
-        # A descriptor without a value stands for every value: each gets a bucket.
+        # A descriptor without a value matches every value: each gets its own bucket.
         descriptors=[{"entries": [{"key": of}], "token_bucket": bucket}],
         max_dynamic_descriptors=settings.max_callers,
         always_consume_default_token_bucket=False,
@@ -139,7 +144,7 @@ def _rate_limit(settings: GatewaySettings, of: str, header: str, **more: object)
 
 
 def transcoder(settings: GatewaySettings, methods: Iterable[Method]) -> Config:
-    """REST to gRPC, for the services of `methods`."""
+    """Builds the config of the transcoder from REST to gRPC for the services of `methods`."""
     return typed(
         "extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
         proto_descriptor=str(settings.descriptor_set),
@@ -160,14 +165,14 @@ def transcoder(settings: GatewaySettings, methods: Iterable[Method]) -> Config:
 
 
 def _contract(settings: GatewaySettings, methods: tuple[Method, ...]) -> Config:
-    """Refuses REST requests that hold what their RPC does not take."""
+    """Refuses REST requests with parameters or fields that their RPC does not have."""
     script = contract_script(settings.folder / "contract", settings.descriptor_set, methods)
     return named("lua.contract", "lua.v3.Lua", default_source_code={"inline_string": script})
 
 
-def _every_answer(settings: GatewaySettings) -> Config:
-    """What every answer says: the trace id (Envoy's own when it traces, otherwise the one of rest.lua), and that nobody
-    keeps it, unless the service or the route says how it may be kept."""
+def _response_headers(settings: GatewaySettings) -> Config:
+    """Sets headers of every response: the trace id (Envoy's own when it traces, otherwise that of rest.lua), and
+    `no-store` unless the service or the route sets another `cache-control`."""
     value = "%TRACE_ID%" if settings.otlp_endpoint else "%DYNAMIC_METADATA(envoy.filters.http.lua:trace_id)%"
     header = {"header": {"key": "x-trace-id", "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
     no_store = {"header": {"key": "cache-control", "value": "no-store"}, "append_action": "ADD_IF_ABSENT"}
@@ -180,33 +185,33 @@ def _every_answer(settings: GatewaySettings) -> Config:
 
 
 def build_filters(settings: GatewaySettings, methods: tuple[Method, ...]) -> list[Config]:
-    """All filters. An answer meets them from the last to the first."""
+    """Builds all filters, in the order in which requests pass them; responses pass them in reverse."""
     return [
-        _every_answer(settings),
-        *build_answers(settings),
+        _response_headers(settings),
+        *build_cors_headers(settings),
         # Before authentication: a browser sends no credentials with a preflight.
         named("cors", "cors.v3.Cors"),
-        # Before authentication, so that a refusal has the shape that a gRPC-Web client understands.
+        # Before authentication, so that gRPC-Web clients can read a refusal.
         named("grpc_web", "grpc_web.v3.GrpcWeb"),
-        # On the way back they come after the transcoder and see JSON.
+        # Responses reach them after the transcoder, as JSON.
         _lua("head", settings.folder / "head.lua"),
         _lua("lua", settings.folder / "rest.lua"),
-        # Before anything goes to another process, auth among them. After those that shape a refusal of it.
+        # Before any other process is called, auth among them; after the filters that shape its refusals.
         _lua("headers", settings.folder / "headers.lua"),
         _health(),
-        # Off but for the routes that take JSON: the transcoder bounds what it holds, not what passes through it. Before
-        # ext_authz, which stops the reading of a body that is too large while it waits for auth; nobody would count the
-        # rest of it then.
+        # Disabled except on routes that take JSON: the transcoder bounds what it buffers, not what passes through it.
+        # Before ext_authz, which stops reading a body that is too large while it waits for auth; its rest would not be
+        # counted then.
         {**named("buffer", "buffer.v3.Buffer", max_request_bytes=settings.max_json_bytes), "disabled": True},
-        # Before jwt_authn, which looks where this one puts things.
+        # Before jwt_authn, which reads the headers that this one sets.
         _lua("credentials", settings.folder / "credentials.lua"),
         _jwt(settings),
-        # Before auth is asked: a key that is used too often must not keep others' keys waiting.
+        # Before auth is called: one key that is used too often must not delay the checks of others.
         _rate_limit(settings, "key", "x-api-key"),
         _ext_authz(),
-        # After authentication: of all keys and tokens of a caller together.
+        # After authentication: limits all keys and tokens of a caller together.
         _rate_limit(settings, "caller", SUBJECT_HEADER, enable_x_ratelimit_headers="DRAFT_VERSION_03"),
-        # Just before the transcoder, which would drop what it does not know.
+        # Just before the transcoder, which would ignore what it does not know.
         _contract(settings, methods),
         {
             "name": "envoy.filters.http.grpc_json_transcoder",

@@ -12,8 +12,8 @@ from atelier_gateway.settings import GatewaySettings
 _CONNECTION_BUFFER_BYTES = 1 << 20
 _HEADERS_KIB = 96
 _HEADERS_COUNT = 4000
-"""Past these, and past 64 KiB in one header, Envoy's codec refuses a request, over HTTP/2 without a status. headers.lua
-has a limit that is lower."""
+"""Beyond these, and beyond 64 KiB in one header, Envoy's codec refuses a request, over HTTP/2 without a status.
+headers.lua has lower limits."""
 
 
 def _connection_manager(**fields: object) -> list[Config]:
@@ -22,8 +22,8 @@ def _connection_manager(**fields: object) -> list[Config]:
     return [{"filters": [manager]}]
 
 
-def _drop_what_only_we_may_say() -> Config:
-    """Before anything reads them: headers that tell who calls, or that Envoy itself trusts."""
+def _drop_internal_headers() -> Config:
+    """Drops headers that identify the caller, or that Envoy trusts, before any filter reads them."""
     prefixes = ("x-atelier-", "x-envoy-", "x-http-")
     removed = [{"remove_on_match": {"key_matcher": {"prefix": prefix, "ignore_case": True}}} for prefix in prefixes]
     return {
@@ -35,7 +35,7 @@ def _drop_what_only_we_may_say() -> Config:
 
 
 def build_public_listener(settings: GatewaySettings, methods: tuple[Method, ...]) -> Config:
-    """The only open port."""
+    """Builds the public listener, the only open port."""
     return {
         "name": "public",
         "address": socket_address(*split_address(settings.listen)),
@@ -48,13 +48,13 @@ def build_public_listener(settings: GatewaySettings, methods: tuple[Method, ...]
             normalize_path=True,
             merge_slashes=True,
             path_with_escaped_slashes_action="REJECT_REQUEST",
-            early_header_mutation_extensions=[_drop_what_only_we_may_say()],
+            early_header_mutation_extensions=[_drop_internal_headers()],
             request_headers_timeout="10s",
             max_request_headers_kb=_HEADERS_KIB,
             stream_idle_timeout=seconds(settings.idle_timeout_s),
             drain_timeout=seconds(settings.drain_s),
             common_http_protocol_options={"idle_timeout": "900s", "max_headers_count": _HEADERS_COUNT},
-            # A plain proxy_pass of nginx speaks HTTP/1.0; other clients of it need not say a host.
+            # A plain proxy_pass of nginx speaks HTTP/1.0, in which the host header is optional.
             http_protocol_options={"accept_http_10": True, "default_host_for_http_10": "atelier"},
             http2_protocol_options={
                 "max_concurrent_streams": 1000,
@@ -71,7 +71,8 @@ def build_public_listener(settings: GatewaySettings, methods: tuple[Method, ...]
 
 
 def build_internal_listener(settings: GatewaySettings, methods: tuple[Method, ...]) -> Config:
-    """Metrics for Prometheus, and the signing keys over HTTP for jwt_authn, which speaks no gRPC."""
+    """Builds the internal listener: metrics for Prometheus, and the signing keys over HTTP for jwt_authn, which has no
+    gRPC client."""
     jwks = tuple(method for method in methods if method.name == "GetJwks")
     routes = [
         {

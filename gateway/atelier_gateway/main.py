@@ -54,7 +54,7 @@ def _bootstrap() -> str:
 
 
 def _run(bootstrap: str, path: Path, concurrency: int) -> None:
-    """Replaces this process by Envoy, which so keeps its process id, its parent and its signals."""
+    """Replaces this process by Envoy, which keeps its process id and parent."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(bootstrap, "utf-8")
     command = envoy_command(path, concurrency=concurrency)

@@ -1,4 +1,4 @@
-"""What the gateway tells of itself: access log, traces."""
+"""Observability of the gateway: access log and traces."""
 
 from atelier_gateway.config import Config, typed
 from atelier_gateway.filters import SUBJECT_HEADER
@@ -6,7 +6,7 @@ from atelier_gateway.settings import GatewaySettings
 
 
 def build_access_log(settings: GatewaySettings) -> list[Config]:
-    """One JSON object per request. Holds no header that could be a credential, and no query string."""
+    """Builds the access log: one JSON object per request, without query strings and credentials."""
     trace = "%TRACE_ID%" if settings.otlp_endpoint else "%DYNAMIC_METADATA(envoy.filters.http.lua:trace_id)%"
     fields = {
         "time": "%START_TIME%",
@@ -41,7 +41,7 @@ def build_access_log(settings: GatewaySettings) -> list[Config]:
 
 
 def build_tracing(settings: GatewaySettings) -> Config:
-    """Fields of the connection manager that send spans; empty without an endpoint."""
+    """Returns the connection manager's fields for sending spans; empty without an endpoint."""
     if not settings.otlp_endpoint:
         return {}
     provider = {
@@ -59,7 +59,7 @@ def build_tracing(settings: GatewaySettings) -> Config:
             "spawn_upstream_span": True,
             "provider": provider,
             "custom_tags": [subject],
-            # Else every span has the name of the host, or of the cluster.
+            # Otherwise every span is named after the host or the cluster.
             "operation": "%ROUTE_NAME%",
             "upstream_operation": "%ROUTE_NAME%",
         }

@@ -1,7 +1,7 @@
-"""What the gateway serves from files: the OpenAPI document, the page that shows it, and the index at `/`.
+"""Static pages: the OpenAPI document, the page that shows it, and the index at `/`.
 
-Nobody needs credentials for them. The page is Swagger UI out of the swagger-ui-bundle-v2 wheel, and asks no other host
-for anything: its Content-Security-Policy allows none.
+They need no credentials. The page is Swagger UI from the swagger-ui-bundle-v2 wheel and loads nothing from other hosts:
+its Content-Security-Policy allows none.
 """
 
 from importlib.metadata import PackageNotFoundError, files, version
@@ -17,7 +17,7 @@ _POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        # The icons of Swagger UI are data, and pictures and clips that "try it" fetches are blobs.
+        # Icons of Swagger UI are data URLs; pictures and clips that "try it" fetches are blobs.
         "img-src 'self' data: blob:",
         "media-src 'self' blob:",
         "connect-src 'self'",
@@ -31,7 +31,7 @@ _NEVER_CHANGES = "public, max-age=31536000, immutable"
 
 
 def _renderer_file(name: str) -> Path:
-    """A file of Swagger UI. Raises FileNotFoundError when the wheel lacks it."""
+    """Returns a file of Swagger UI. Raises FileNotFoundError when the wheel lacks it."""
     for file in files(_RENDERER) or ():
         if file.name == name:
             return Path(str(file.locate()))
@@ -58,7 +58,7 @@ def _page(path: str, content_type: str, body: Config, filters: Config, *, cache:
 
 
 def _index(folder: Path, filters: Config) -> list[Config]:
-    """`/`: HTML for a browser, JSON for everybody else."""
+    """`/`: HTML for browsers, JSON for other clients."""
     as_html = _page("/", "text/html; charset=utf-8", _file(folder / "index.html"), filters)
     as_json = _page("/", "application/json", _file(folder / "index.json"), filters)
     as_html["name"] += " as HTML"
@@ -87,7 +87,7 @@ def build_pages(settings: GatewaySettings, filters: Config) -> list[Config]:
         release = version(_RENDERER)
     except PackageNotFoundError:
         raise ConfigurationError(f"{_RENDERER} is not installed; atelier-mesh[gateway] brings it") from None
-    # The address holds the version, so a browser may keep it.
+    # The path holds the version, so a browser may cache it.
     docs = (folder / "docs.html").read_text("utf-8").replace("{version}", release)
     return [
         _page("/api/v1/openapi.json", "application/json", _file(settings.openapi), filters),

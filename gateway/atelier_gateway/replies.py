@@ -1,7 +1,7 @@
-"""Answers that Envoy gives itself, in the shape that services give theirs: a google.rpc.Status with one ErrorInfo.
+"""Local replies: responses that Envoy makes itself, as services make theirs, a google.rpc.Status with one ErrorInfo.
 
-REST callers get it as JSON; rest.lua refines those that need a look at their text (which field is wrong). gRPC and
-gRPC-Web callers get it as a response of headers alone, with the details in `grpc-status-details-bin`.
+REST callers get JSON, which rest.lua refines where the cause is in the text (which field is wrong). gRPC and gRPC-Web
+callers get a headers-only response with the details in `grpc-status-details-bin`.
 """
 
 import base64
@@ -14,14 +14,14 @@ from google.rpc import error_details_pb2, status_pb2
 
 from atelier_gateway.config import Config, seconds, typed
 
-_ENVOYS_WORDS = "malformed request: %LOCAL_REPLY_BODY%"
-"""What Envoy says, for rest.lua, which makes a message for the caller of it."""
+_ENVOY_TEXT = "malformed request: %LOCAL_REPLY_BODY%"
+"""Envoy's own text, from which rest.lua makes the message for the caller."""
 _UNIMPLEMENTED = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a caller is told for one HTTP status."""
+    """The error that a caller gets for one HTTP status."""
 
     http: int
     code: int
@@ -29,7 +29,7 @@ class Reply:
     reason: str
     message: str
     retry_after_s: int = 0
-    """Seconds after which a repeat may succeed; 0 for no word about that."""
+    """Seconds after which a retry may succeed; 0 to leave it out."""
 
 
 _UNAUTHENTICATED = Reply(
@@ -39,7 +39,7 @@ _METHOD_NOT_ALLOWED = Reply(405, 12, "METHOD_NOT_ALLOWED", "this route does not 
 _UNAVAILABLE = Reply(503, 14, "UNAVAILABLE", "the service is unavailable; try again", retry_after_s=1)
 
 REPLIES = (
-    Reply(400, 3, "INVALID_REQUEST", _ENVOYS_WORDS),
+    Reply(400, 3, "INVALID_REQUEST", _ENVOY_TEXT),
     _UNAUTHENTICATED,
     Reply(404, 5, "ROUTE_NOT_FOUND", "there is no such route"),
     _METHOD_NOT_ALLOWED,
@@ -59,17 +59,17 @@ TOKEN_REPLIES = {
     "Jwt_is_expired": Reply(401, 16, "TOKEN_EXPIRED", "the token has expired"),
     "": Reply(401, 16, "TOKEN_INVALID", "the token is not valid"),
 }
-"""What jwt_authn refuses, by what its explanation begins with."""
+"""Replies for what jwt_authn refuses, by prefix of its response code details."""
 
 _MALFORMED = {
     "upgrade_failed": "this route takes no upgrade",
     "http1.invalid_transfer_encoding": "the transfer encoding is not known; send chunked",
 }
-"""What is wrong with a request that Envoy answers with a status that says something else, by its explanation."""
+"""Messages for malformed requests that Envoy refuses with another status than 400, by prefix of the details."""
 
 
 def status_body(reply: Reply) -> Config:
-    """The body of a reply to a REST caller."""
+    """Returns the JSON body of a reply to a REST caller: a google.rpc.Status."""
     info = {
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": reply.reason,
@@ -91,9 +91,9 @@ def _packed(detail: Message) -> any_pb2.Any:
 
 
 def status_headers(reply: Reply) -> dict[str, str]:
-    """The headers of a reply to a gRPC or gRPC-Web caller."""
-    code = _UNIMPLEMENTED if reply.http == 404 else reply.code  # as gRPC servers say it of an unknown method
-    message = reply.message if reply.message != _ENVOYS_WORDS else "malformed request"
+    """Returns the headers of a reply to a gRPC or gRPC-Web caller."""
+    code = _UNIMPLEMENTED if reply.http == 404 else reply.code  # the code of gRPC servers for an unknown method
+    message = reply.message if reply.message != _ENVOY_TEXT else "malformed request"
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=reply.reason, domain="atelier")]
     if reply.retry_after_s:
         details.append(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=reply.retry_after_s)))
@@ -124,15 +124,15 @@ _IS_REST: Config = {
                     }
                 }
             },
-            # Transcoded: it looks like gRPC now, but did not come so. A client's own x-envoy-* headers are dropped.
+            # Transcoded: it arrived without the content type of gRPC. A client's own x-envoy-* headers are dropped.
             {"header_filter": {"header": {"name": "x-envoy-original-path", "present_match": True}}},
         ]
     }
 }
 
 
-def _because(details: str) -> Config:
-    """Fits the replies that Envoy explains in words that begin so."""
+def _has_details(details: str) -> Config:
+    """Matches replies whose response code details begin with `details`."""
     return {
         "extension_filter": {
             "name": "envoy.access_loggers.extension_filters.cel",
@@ -148,21 +148,21 @@ def _header(name: str, value: str, append_action: str) -> Config:
     return {"header": {"key": name, "value": value}, "append_action": append_action}
 
 
-def _mappers(fits: Config, reply: Reply) -> list[Config]:
-    """What becomes of the replies that `fits` fits: for REST, and for gRPC."""
+def _mappers(matches: Config, reply: Reply) -> list[Config]:
+    """The mappers that make `reply` of the local replies that match: one for REST, one for gRPC."""
     retry_after = (
         [_header("retry-after", str(reply.retry_after_s), "OVERWRITE_IF_EXISTS_OR_ADD")] if reply.retry_after_s else []
     )
     rest: Config = {
-        "filter": {"and_filter": {"filters": [fits, _IS_REST]}},
+        "filter": {"and_filter": {"filters": [matches, _IS_REST]}},
         "status_code": reply.http,
         "body_format_override": {"json_format": status_body(reply)},
         "headers_to_add": retry_after,
     }
-    # headers.lua says itself what it refuses a gRPC call for.
-    action = "ADD_IF_ABSENT" if reply.message == _ENVOYS_WORDS else "OVERWRITE_IF_EXISTS_OR_ADD"
+    # headers.lua sets the message itself when it refuses a gRPC call.
+    action = "ADD_IF_ABSENT" if reply.message == _ENVOY_TEXT else "OVERWRITE_IF_EXISTS_OR_ADD"
     grpc: Config = {
-        "filter": fits,
+        "filter": matches,
         "status_code": 200,
         # Without a body, which the gRPC-Web filter would take for the message, with a status of its own.
         "body_format_override": {"text_format_source": {"inline_string": ""}},
@@ -175,19 +175,20 @@ def _mappers(fits: Config, reply: Reply) -> list[Config]:
 
 
 def build_local_replies() -> Config:
-    """The connection manager's `local_reply_config`; the first mapper that fits is taken.
+    """Builds the connection manager's `local_reply_config`, of which the first mapper that matches applies.
 
-    jwt_authn says 401 when it could not fetch the keys, which is nobody's fault but ours; and 403 to a token for
-    another audience, though nobody was authenticated. Envoy knows the method QUERY, and wants a content type for it; no
-    route does. It says 403 to an upgrade where there is none, and 501 to a transfer encoding that it does not know.
+    Envoy's own statuses differ in these cases: jwt_authn returns 401 when it could not fetch the keys, which is no
+    fault of the caller's, and 403 for a token of another audience, though no caller was authenticated. The method QUERY
+    requires a content type, though no route takes it. An upgrade that no route takes is 403, and an unknown transfer
+    encoding 501.
     """
-    mappers = _mappers(_because("jwt_authn_access_denied{Jwks_remote_fetch_is_failed}"), _UNAVAILABLE)
-    for explanation, reply in TOKEN_REPLIES.items():
-        mappers += _mappers(_because(f"jwt_authn_access_denied{{{explanation}"), reply)
-    for explanation, message in _MALFORMED.items():
-        mappers += _mappers(_because(explanation), Reply(400, 3, "INVALID_REQUEST", message))
+    mappers = _mappers(_has_details("jwt_authn_access_denied{Jwks_remote_fetch_is_failed}"), _UNAVAILABLE)
+    for details, reply in TOKEN_REPLIES.items():
+        mappers += _mappers(_has_details(f"jwt_authn_access_denied{{{details}"), reply)
+    for details, message in _MALFORMED.items():
+        mappers += _mappers(_has_details(details), Reply(400, 3, "INVALID_REQUEST", message))
     mappers += _mappers(_status_is("EQ", 403), _UNAUTHENTICATED)
-    mappers += _mappers(_because("query_missing_content_type"), _METHOD_NOT_ALLOWED)
+    mappers += _mappers(_has_details("query_missing_content_type"), _METHOD_NOT_ALLOWED)
     for reply in REPLIES:
         mappers += _mappers(_status_is("EQ", reply.http), reply)
     return {"mappers": [*mappers, *_mappers(_status_is("GE", _OTHER.http), _OTHER)]}

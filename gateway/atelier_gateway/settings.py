@@ -112,9 +112,7 @@ class GatewaySettings(BaseSettings):
         gt=0,
         description="seconds until signing keys are fetched again; a key must be published this long before it signs",
     )
-    drain_s: float = Field(
-        default=5, gt=0, description="seconds in which open connections are asked to finish at shutdown"
-    )
+    drain_s: float = Field(default=5, gt=0, description="seconds in which open connections are drained at shutdown")
 
     @property
     def port(self) -> int:
