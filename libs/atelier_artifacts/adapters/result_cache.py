@@ -1,7 +1,7 @@
-"""The content cache and the references to files, in SQL.
+"""Content cache and references to files, in SQL.
 
-A file's last reference and the decision to remove it meet in one transaction that holds every row of the same source:
-whoever adopts a result does so before, and is counted, or after, and finds nothing.
+The last reference to a source and the decision to delete its files meet in one transaction that locks every row of that
+source: a job that adopts the result does so before, and is counted, or after, and finds nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from atelier_jobs.sql.database import JobDatabase, Transaction
 
 
 class _Statements:
-    """What is said to the table, put together once."""
+    """The statements, built once."""
 
     def __init__(self, results: Table) -> None:
         c = results.c

@@ -10,25 +10,33 @@ class Assets(Protocol):
     """Files in storage that can be deleted."""
 
     async def delete_of_job(self, job_id: str, *, keep_epoch: int, up_to_epoch: int) -> None:
-        """Removes what a job stored but for one epoch (0 keeps none) and those after `up_to_epoch` (0: no such bound).
+        """Deletes the files that a job has stored.
 
-        Raises UnavailableError.
+        Args:
+            job_id: The job.
+            keep_epoch: The epoch whose files stay; 0: none.
+            up_to_epoch: The last epoch whose files are deleted; 0: all.
+
+        Raises:
+            UnavailableError: Storage is unavailable.
         """
         ...
 
 
 class GarbageCollector:
-    """Removes files that no job refers to any more. Every step is idempotent: what fails is done again, whole."""
+    """Deletes files to which no job refers any more. Steps are idempotent: after a failure `collect` is repeated."""
 
     def __init__(self, cache: ResultCache, assets: Assets) -> None:
         self._cache = cache
         self._assets = assets
 
     async def collect(self, job_id: str) -> None:
-        """Removes what the job stored and nobody refers to, and what only this job referred to of others.
+        """Deletes the files of a job to which no job refers, and files of others to which only this job referred.
 
-        A job that has not ended is left alone: it may be storing files right now, and its end asks again. Raises
-        UnavailableError while storage or the database is away.
+        Nothing is deleted for a job that has not ended: it may be storing files now, and its end calls again.
+
+        Raises:
+            UnavailableError: Storage or the database is unavailable.
         """
         settled = await self._cache.settle(job_id, source_of)
         if settled is None:
@@ -40,7 +48,7 @@ class GarbageCollector:
         if current is not None and current.job_id == job_id:
             kept |= {current.epoch}
         if len(kept) > 1 or (job is not None and job.epoch == 0):
-            return  # With two kept, whatever other epochs left behind goes when one of the two is let go.
-        # Epochs after the present one are left alone: somebody may have the job made anew right now.
+            return  # A deletion keeps one epoch at most: it waits until one of the two is released.
+        # Epochs after the present one stay: the job may have been restarted meanwhile.
         up_to_epoch = job.epoch if job is not None else 0
         await self._assets.delete_of_job(job_id, keep_epoch=max(kept, default=0), up_to_epoch=up_to_epoch)

@@ -11,8 +11,13 @@ from atelier_jobs.domain.outcome import TransactionHook
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What is still referred to. `job` is None when it is gone. `kept_epochs` are those of the job whose files stay;
-    `released` are files of other jobs that this one no longer refers to."""
+    """The references that exist once a job has ended.
+
+    Attributes:
+        job: As it is now; None when it was deleted.
+        kept_epochs: Epochs of the job to whose files some job refers.
+        released: Files of other jobs to which this one no longer refers.
+    """
 
     job: Job | None
     kept_epochs: frozenset[int]
@@ -21,7 +26,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A result that answers `key`, in its service's own words, and where its files are."""
+    """A stored result: the key it is found under, where its files are, and its bytes as its service wrote them."""
 
     key: str
     source: Source
@@ -29,41 +34,57 @@ class Hit:
 
 
 class HitGoneError(Exception):
-    """The files of a hit were let go of before anybody could refer to them."""
+    """The files of a hit were released before the job could refer to them."""
 
 
 class ResultCache(Protocol):
-    """Which jobs of an owner refer to which files, and what those files answer.
+    """References of an owner's jobs to files, and the cache of results by key.
 
-    One row for each job and the files that it refers to: the row is the reference that keeps the files, and as long
-    as it is there a request with its key is answered by them. Rows are written in the transaction that records what
-    they say of the job: see `TransactionHook`.
+    One row for each job and the files that it refers to. The row is the reference that keeps the files, and while it
+    exists a request with its key gets this result. A row is written in the transaction that records the state of the
+    job that it belongs to: see `TransactionHook`.
     """
 
     def adding(self, owner: str, job_id: str, key: str, source: Source, result: bytes) -> TransactionHook:
-        """The job refers to files that answer `key`."""
+        """Makes the hook that records the result of a job and its reference to the files.
+
+        Args:
+            owner: Whose job it is.
+            job_id: The job.
+            key: The key under which the result is found; empty: under none.
+            source: Where the files are.
+            result: The result's bytes.
+        """
         ...
 
     async def find(self, owner: str, keys: Sequence[str]) -> Hit | None:
-        """The newest result under one of `keys`; None when there is none."""
+        """Returns the owner's newest result under one of `keys`; None when there is none."""
         ...
 
     def adopting(self, owner: str, job_id: str, hit: Hit) -> TransactionHook:
-        """The job refers to the files of `hit`. Raises HitGoneError when they are on their way out."""
+        """Makes the hook that records a job's reference to the files of `hit`.
+
+        The hook raises HitGoneError when the files were released meanwhile.
+        """
         ...
 
     async def retire(self, owner: str, source: Source) -> None:
-        """These files answer no request any more: some of them are gone."""
+        """Removes the key of a result, some of whose files are lost: no request gets it any more."""
         ...
 
     async def settle(self, job_id: str, current: Callable[[Job | None], Source | None]) -> Settled | None:
-        """Lets go of all that the job referred to but for `current` of it, and tells what is referred to now.
+        """Releases all references of an ended job except the current one, in one transaction.
 
-        What was let go is told again and again until `forget` is called for it. None for a job that has not ended:
-        nothing is let go of then.
+        Args:
+            job_id: The job, which may be deleted.
+            current: Returns the source that the job as it is now refers to.
+
+        Returns:
+            The references that exist now. A released one is returned again by each call until `forget` is called for
+            it. None for a job that has not ended: nothing is released then.
         """
         ...
 
     async def forget(self, job_id: str, source: Source) -> None:
-        """Drops what was let go of; a reference that was taken up again meanwhile stays."""
+        """Deletes a released reference; one that the job has taken up again meanwhile stays."""
         ...

@@ -31,17 +31,17 @@ class Source:
 
 
 def source_in(data: bytes) -> Source:
-    """Where the files of a result are."""
+    """Returns where the files of a result are."""
     return Source(**json.loads(data)["source"])
 
 
 def asset_ids_in(data: bytes) -> frozenset[str]:
-    """The files of a result."""
+    """Returns the ids of the files of a result."""
     return frozenset(values["asset_id"] for values in json.loads(data)["outputs"])
 
 
 def source_of(job: Job | None) -> Source | None:
-    """Where the files of a finished job are; None for all other jobs."""
+    """Returns where the files of a job that SUCCEEDED are; None for any other job."""
     if job is None or job.state is not State.SUCCEEDED or job.result is None:
         return None
     return source_in(job.result)

@@ -53,7 +53,7 @@ class Drawings(Generic[AskedT]):
         self._draw_seed = draw_seed
 
     async def submit(self, owner: str, asked: AskedT, key: IdempotencyKey = NO_KEY) -> Submitted:
-        """Records a drawing to be made, or one that an earlier result answers.
+        """Records a drawing to be made, or one whose result exists already.
 
         Raises InvalidArgumentError, and what OwnerJobs.submit raises.
         """

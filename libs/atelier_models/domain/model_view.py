@@ -1,4 +1,4 @@
-"""A model as the caller sees it: its card, and what the workers say of it."""
+"""Views of models: the card of a model, and its state over all workers' reports."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Engine:
 
 
 class ModelState(IntEnum):
-    """Where a model stands; the values are those of `atelier.type.v1.ModelState`."""
+    """State of a model; the values are those of `atelier.type.v1.ModelState`."""
 
     UNLOADED = 1
     LOADING = 2
@@ -24,15 +24,15 @@ class ModelState(IntEnum):
     FAILED = 4
 
 
-# The best of all workers: one that is ready serves everybody. A failure is told unless another worker does better.
+# The best of all workers: one that is ready serves all callers. FAILED shows unless another worker does better.
 _BEST_FIRST = (ModelState.READY, ModelState.LOADING, ModelState.FAILED, ModelState.UNLOADED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReport:
-    """What one worker says of one model. `alive` is False when the worker has not been heard of lately.
+    """Report of one worker about one model. `alive` is False when its heartbeats have stopped.
 
-    `event_id` names the event that tells everybody of the change; empty when none is to be published.
+    `event_id` is the id of the event that publishes the change; empty: none is published.
     """
 
     worker_id: str
@@ -76,10 +76,10 @@ def view(card: ModelCard, reports: Iterable[ModelReport]) -> ModelView:
 
 
 def engines(model_id: str, reports: Iterable[ModelReport]) -> tuple[Engine, ...]:
-    """What would draw a request for this model now: the engines of the living workers.
+    """Returns the engines that would draw a request for this model now: those of the living workers.
 
-    Empty as long as none lives, or none knows the revision, which may be so before the first load: what workers said
-    who are dead may be of weights that were replaced since.
+    Empty while no worker lives or none knows the revision, which may be so before the first load. Reports of dead
+    workers do not count: the weights may have been replaced since.
     """
     living = [report for report in reports if report.alive and report.model_id == model_id]
     return tuple(dict.fromkeys(report.engine for report in living if report.engine.model_revision))

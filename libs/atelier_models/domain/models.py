@@ -1,4 +1,4 @@
-"""What a caller can do with models."""
+"""Models: the catalogue and the states of its models on the workers; commands to load and unload."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -42,7 +42,7 @@ class ModelCommands(Protocol):
 
 
 class Models:
-    """The catalogue, and how its models stand on the workers."""
+    """The catalogue with the states of its models on the workers."""
 
     def __init__(self, catalogue: Catalogue, reports: ModelReports, commands: ModelCommands) -> None:
         self._catalogue = catalogue
@@ -64,9 +64,15 @@ class Models:
         return view(card, await self._reports.all())
 
     async def command(self, model_id: str, *, load: bool, is_admin: bool) -> ModelView:
-        """Tells the workers to load the model, or to drop it; answers how it stands as they are told.
+        """Commands the workers to load the model, or to unload it.
 
-        Raises PermissionDeniedError, NotFoundError and UnavailableError (no worker, or no broker to reach them by).
+        Returns:
+            The model as it is when the command is sent.
+
+        Raises:
+            PermissionDeniedError: The caller is no administrator.
+            NotFoundError: The catalogue has no such model.
+            UnavailableError: No worker is alive, or the broker is unavailable.
         """
         if not is_admin:
             raise PermissionDeniedError("ADMIN_ONLY", "only administrators load and unload models")
