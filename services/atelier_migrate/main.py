@@ -1,10 +1,10 @@
 """`atelier-migrate`: upgrades the schemas of all databases, or of those that are named, and ends."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 
-import uvloop
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 import atelier_auth.adapters.tables
@@ -63,7 +63,7 @@ def main() -> None:
     try:
         settings = read(MigrateSettings)
         settings.check()
-        uvloop.run(migrate(settings, names))
+        asyncio.run(migrate(settings, names))
     except ConfigurationError as error:
         sys.stderr.write(f"atelier-migrate: {error}\n")
         sys.exit(EXIT_STATUS)
