@@ -17,8 +17,10 @@ from atelier_diffusion.engine.engine import ImageEngine
 from atelier_diffusion.engine.results import FrameChunk
 from atelier_diffusion.engine.video_engine import VideoEngine
 from atelier_diffusion.policy.errors import ModelLoadError
+from atelier_diffusion.policy.model_card import FileFacts
 from atelier_diffusion.policy.model_source import ModelSource
 from atelier_diffusion.policy.request import ImageRequest, VideoRequest
+from atelier_diffusion.policy.scheduler_choice import BETAS_SCHEDULERS
 from atelier_diffusion.torch_backend.local_engine import open_engine, open_video_engine
 from atelier_diffusion.weights.hub import not_downloaded
 
@@ -103,12 +105,14 @@ def engine_on(source: str, tmp_path: Path, endpoint: str) -> ImageEngine:
 
 
 def test_a_model_is_downloaded_drawn_with_and_found_again_without_the_hub(
-    engine: ImageEngine, hub: SmallHub, tmp_path: Path
+    engine: ImageEngine, demo_catalogue: Catalogue, hub: SmallHub, tmp_path: Path
 ) -> None:
     first = engine_on("hf:atelier/demo", tmp_path, hub.url)
     assert first.status("m").revision == ""
     (picture,) = first.generate(REQUEST)
     assert (picture.model_revision, first.status("m").revision) == (COMMIT, COMMIT)
+    own = demo_catalogue.default
+    assert first.status("m").facts == FileFacts("DDIM", BETAS_SCHEDULERS, own.prompt_max_tokens)
     fetched = " ".join(hub.fetched)
     assert "unet/diffusion_pytorch_model.safetensors" in fetched
     assert not any(unwanted in fetched for unwanted in (".bin", "fp16", "setup.py"))

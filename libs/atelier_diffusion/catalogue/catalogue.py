@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from atelier_diffusion.catalogue.entry import check_card, check_entry
+from atelier_diffusion.catalogue.file_facts import peek, read_file_facts
 from atelier_diffusion.policy.errors import CatalogueError, EngineError
 from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults, ModelKind
 from atelier_diffusion.policy.model_source import ModelSource
-from atelier_diffusion.policy.scheduler_choice import SchedulerChoice
 
 
 class Catalogue:
@@ -127,11 +127,9 @@ def _card(model_id: str, entry: Mapping[str, Any], root: Path) -> ModelCard:
         shipped = _card_json(folder) if folder else {}
     except OSError as error:
         raise CatalogueError(f"model {model_id!r}: its files cannot be read: {error}") from error
-    choice = SchedulerChoice.read(_peek(folder / "scheduler" / "scheduler_config.json") if folder else {})
-    own = {"scheduler": choice.own} if choice.own else {}
-    known = {**shipped, **entry, "defaults": {**own, **shipped.get("defaults", {}), **entry["defaults"]}}
+    known = {**shipped, **entry, "defaults": {**shipped.get("defaults", {}), **entry["defaults"]}}
     sides = [known[name] for name in ("max_size_px", "max_width_px", "max_height_px") if name in known]
-    return ModelCard(
+    card = ModelCard(
         id=model_id,
         display_name=known.get("display_name", model_id),
         source=source,
@@ -146,9 +144,10 @@ def _card(model_id: str, entry: Mapping[str, Any], root: Path) -> ModelCard:
         kind=known.get("kind", "image"),
         max_frames=known.get("max_frames") or (_motion_frames(folder) if folder else 0) or 64,
         takes_first_frame=known.get("takes_first_frame", False),
-        schedulers=choice.names,
-        prompt_max_tokens=shipped.get("prompt_max_tokens") or (_prompt_max_tokens(folder) if folder else 0),
+        has_scheduler="scheduler" in known["defaults"],
+        prompt_max_tokens=shipped.get("prompt_max_tokens", 0),
     )
+    return card.with_facts(read_file_facts(folder)) if folder else card
 
 
 def _card_json(folder: Path) -> dict[str, Any]:
@@ -163,29 +162,10 @@ def _card_json(folder: Path) -> dict[str, Any]:
     return card  # type: ignore[no-any-return]
 
 
-def _prompt_max_tokens(folder: Path) -> int:
-    """How much of a prompt the text encoders read; 0 unless all are CLIP's, for others leave it to their pipeline."""
-    index = _peek(folder / "model_index.json")
-    encoders = {name: part for name, part in index.items() if name.startswith("text_encoder") and part != [None, None]}
-    if not encoders or not all("CLIPText" in str(part) for part in encoders.values()):
-        return 0
-    limits = (_peek(folder / name / "config.json").get("max_position_embeddings") for name in encoders)
-    return min((limit for limit in limits if isinstance(limit, int)), default=0)
-
-
 def _motion_frames(folder: Path) -> int:
     """The most frames that motion layers know (AnimateDiff); 0 for a model without."""
     for part in ("motion_adapter", "unet"):
-        frames = _peek(folder / part / "config.json").get("motion_max_seq_length")
+        frames = peek(folder / part / "config.json").get("motion_max_seq_length")
         if isinstance(frames, int):
             return frames
     return 0
-
-
-def _peek(file: Path) -> dict[str, Any]:
-    """An object in a model's folder, as far as it can be read: loading the model says what is wrong with it."""
-    try:
-        config = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return config if isinstance(config, dict) else {}

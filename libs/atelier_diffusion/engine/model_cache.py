@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from atelier_diffusion.policy.errors import EngineError, ModelLoadError
-from atelier_diffusion.policy.model_card import ModelCard
+from atelier_diffusion.policy.model_card import NO_FACTS, FileFacts, ModelCard
 
 GIB = 2**30
 
@@ -34,6 +34,7 @@ class ModelStatus:
         memory_bytes: Memory that the weights take; 0 unless READY.
         reason: Of the `ModelLoadError`, when FAILED.
         message: Of the same.
+        facts: What the model's files say; empty before they were located.
     """
 
     model_id: str
@@ -42,6 +43,7 @@ class ModelStatus:
     memory_bytes: int = 0
     reason: str = ""
     message: str = ""
+    facts: FileFacts = NO_FACTS
 
 
 class LoadedModel(Protocol):
@@ -72,6 +74,11 @@ class LocatedModel(Protocol[ModelT_co]):
     @property
     def needed_bytes(self) -> int:
         """Memory that its weights will take, as estimated from their files."""
+        ...
+
+    @property
+    def file_facts(self) -> FileFacts:
+        """What its files say."""
         ...
 
     def load(self) -> ModelT_co:
@@ -134,6 +141,7 @@ class ModelCache(Generic[ModelT]):
         self._listener = listener
         self._entries: OrderedDict[str, _Entry[ModelT]] = OrderedDict()  # least recently used first
         self._statuses: dict[str, ModelStatus] = {}
+        self._facts: dict[str, FileFacts] = {}
         self._lock = threading.RLock()
         self._one_load = threading.Lock()
 
@@ -260,6 +268,7 @@ class ModelCache(Generic[ModelT]):
         self._publish(ModelStatus(card.id, ModelState.LOADING, self._store.known_revision(card)))
         try:
             located = self._store.locate(card)
+            self._facts[card.id] = located.file_facts
             self._check_budget(card, located.needed_bytes)
             admit(located)
             self._make_room(card, located.needed_bytes)
@@ -314,5 +323,6 @@ class ModelCache(Generic[ModelT]):
 
     def _publish(self, status: ModelStatus) -> None:
         with self._lock:
+            status = replace(status, facts=self._facts.get(status.model_id, status.facts))
             self._statuses[status.model_id] = status
             self._listener(status)

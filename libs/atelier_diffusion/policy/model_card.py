@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +57,25 @@ class ModelDefaults:
 
 
 @dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the files of a model say, known where they are: on the worker, for a model of a hub.
+
+    Attributes:
+        own_scheduler: The name of the model's own scheduler; None if it has none here.
+        schedulers: Those that the model can be drawn with; empty while that is unknown.
+        prompt_max_tokens: How many tokens of a prompt the model reads (see `prompt_tokens`); 0 while that is unknown.
+    """
+
+    own_scheduler: SchedulerName | None = None
+    schedulers: tuple[SchedulerName, ...] = ()
+    prompt_max_tokens: int = 0
+
+
+NO_FACTS = FileFacts()
+"""While the files are not there."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """One entry of the catalogue.
 
@@ -74,8 +93,10 @@ class ModelCard:
             else the decoder runs on a shrunk latent.
         max_frames: The longest clip, for videos only.
         takes_first_frame: Whether a clip may begin with a given picture, for videos only.
-        schedulers: Those that the model can be drawn with; empty while that is unknown.
-        prompt_max_tokens: How many tokens of a prompt the model reads (see `prompt_tokens`); 0 while that is unknown.
+        has_scheduler: Whether the catalogue or the model's own card names the default scheduler; the model's own is
+            used otherwise, where it is known.
+        schedulers: See FileFacts.
+        prompt_max_tokens: See FileFacts.
     """
 
     id: str
@@ -93,8 +114,19 @@ class ModelCard:
     kind: ModelKind = "image"
     max_frames: int = 64
     takes_first_frame: bool = False
+    has_scheduler: bool = False
     schedulers: tuple[SchedulerName, ...] = ()
     prompt_max_tokens: int = 0
+
+    def with_facts(self, facts: FileFacts) -> ModelCard:
+        """The card, completed by what the model's files say: what the card says itself stays."""
+        own = None if self.has_scheduler else facts.own_scheduler
+        return replace(
+            self,
+            defaults=self.defaults if own is None else replace(self.defaults, scheduler=own),
+            schedulers=self.schedulers or facts.schedulers,
+            prompt_max_tokens=self.prompt_max_tokens or facts.prompt_max_tokens,
+        )
 
     def check_size(self, width_px: int, height_px: int) -> None:
         """Checks a size in pixels.

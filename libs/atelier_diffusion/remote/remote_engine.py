@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import structlog
@@ -279,7 +279,7 @@ class RemoteEngine:
             self._memory = None
             for status in self.statuses:
                 if status.state is not ModelState.UNLOADED:
-                    self._listener(ModelStatus(status.model_id, ModelState.UNLOADED, status.revision))
+                    self._listener(replace(status, state=ModelState.UNLOADED, memory_bytes=0, reason="", message=""))
             process = await self._start()
 
     def _fail_calls(self, how: str) -> None:

@@ -9,11 +9,12 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import torch
 
+from atelier_diffusion.catalogue.file_facts import read_file_facts
 from atelier_diffusion.engine.clip_model import ClipModel, ModelFacts
 from atelier_diffusion.engine.model_cache import LoadedModel
 from atelier_diffusion.policy.clip_memory import ClipFacts
 from atelier_diffusion.policy.errors import EngineError, ModelLoadError
-from atelier_diffusion.policy.model_card import DTYPE_BYTES, ModelCard
+from atelier_diffusion.policy.model_card import DTYPE_BYTES, FileFacts, ModelCard
 from atelier_diffusion.policy.pipeline_call import PipelineCall
 from atelier_diffusion.policy.pipeline_facts import PipelineFacts
 from atelier_diffusion.torch_backend.called_pipeline import CalledPipeline
@@ -66,6 +67,11 @@ class LocatedPipeline(Generic[ModelT_co]):
     def needed_bytes(self) -> int:
         """Memory that the weights will take."""
         return self.folder.needed_bytes(self.device.dtype_for(self.card.dtype))
+
+    @property
+    def file_facts(self) -> FileFacts:
+        """See `model_cache.LocatedModel`."""
+        return read_file_facts(self.folder.path)
 
     def load(self) -> ModelT_co:
         """Reads the weights to the device.

@@ -15,7 +15,7 @@ from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import TransactionHook
 from atelier_jobs.domain.owner_jobs import NO_KEY, IdempotencyKey, OwnerJobs
 from atelier_jobs.domain.store import Submitted
-from atelier_models.domain.model_view import engines
+from atelier_models.domain.model_view import engines, file_facts
 from atelier_models.domain.models import ModelReports
 from atelier_service.errors import InvalidArgumentError
 from atelier_service.ids import uuid7
@@ -57,7 +57,7 @@ class Drawings(Generic[AskedT]):
 
         Raises InvalidArgumentError, and what OwnerJobs.submit raises.
         """
-        parameters = self._resolve(asked)
+        parameters = await self._resolve(asked)
         job_id = uuid7()
 
         async def record(result: bytes | None, hook: TransactionHook | None) -> Submitted:
@@ -73,7 +73,7 @@ class Drawings(Generic[AskedT]):
 
         Raises InvalidArgumentError, and what OwnerJobs.restart raises.
         """
-        parameters = self._resolve(asked)
+        parameters = await self._resolve(asked)
         await self._jobs.get(owner, job_id)  # the cache is not searched for a job that does not exist
 
         async def record(result: bytes | None, hook: TransactionHook | None) -> Job:
@@ -91,8 +91,11 @@ class Drawings(Generic[AskedT]):
             text = "is no model of the catalogue"
             raise InvalidArgumentError.of_field("model", text, reason="UNKNOWN_MODEL") from error
 
-    def _resolve(self, asked: AskedT) -> DrawingParameters[DrawingRequest]:
-        return self._fill_in(asked, self._card(asked.model), self._draw_seed)
+    async def _resolve(self, asked: AskedT) -> DrawingParameters[DrawingRequest]:
+        card = self._card(asked.model)
+        if card.folder is None:  # the files of a hub's model are on the workers
+            card = card.with_facts(file_facts(card.id, await self._reports.all()))
+        return self._fill_in(asked, card, self._draw_seed)
 
     async def _cached(self, owner: str, asked: AskedT, parameters: DrawingParameters[DrawingRequest]) -> Hit | None:
         """An earlier result of the same request. Its files exist: they stay while a job refers to them."""

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from atelier_diffusion.policy.model_card import FileFacts
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase
 from atelier_models.adapters.tables import ModelTables
@@ -44,6 +45,7 @@ class SqlModelReports:
                 memory_bytes=row.memory_bytes,
                 reason=row.reason,
                 message=row.message,
+                facts=FileFacts(row.own_scheduler or None, tuple(row.schedulers.split()), row.prompt_max_tokens),
                 update_us=row.update_us,
                 alive=bool(row.alive),
             )
@@ -71,6 +73,9 @@ class SqlModelReports:
                     "memory_bytes": report.memory_bytes,
                     "reason": report.reason,
                     "message": report.message,
+                    "own_scheduler": report.facts.own_scheduler or "",
+                    "schedulers": " ".join(report.facts.schedulers),
+                    "prompt_max_tokens": report.facts.prompt_max_tokens,
                     "update_us": now_us(),
                 }
                 await _upsert(connection, self._states, values, "worker_id", "model_id")

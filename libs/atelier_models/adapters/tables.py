@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, MetaData, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, MetaData, PrimaryKeyConstraint, String, Table, Text
 
 from atelier_service.migrations.schema import Schema
 
@@ -41,6 +41,10 @@ def model_tables(kind: str) -> ModelTables:
         Column("memory_bytes", BigInteger, nullable=False),
         Column("reason", String(64), nullable=False),
         Column("message", Text, nullable=False),
+        # What the model's files say; the names of schedulers with spaces between.
+        Column("own_scheduler", String(32), nullable=False, server_default=""),
+        Column("schedulers", String(256), nullable=False, server_default=""),
+        Column("prompt_max_tokens", Integer, nullable=False, server_default="0"),
         Column("update_us", BigInteger, nullable=False),
         PrimaryKeyConstraint("worker_id", "model_id"),
     )

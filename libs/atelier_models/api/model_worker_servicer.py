@@ -1,7 +1,7 @@
 """`atelier.models.v1.ModelWorkerService`: reports of workers come in, commands go out."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import grpc.aio
 import structlog
@@ -9,6 +9,9 @@ from google.protobuf.message import DecodeError
 
 from atelier.jobs.v1 import job_pb2
 from atelier.models.v1 import model_worker_service_pb2, model_worker_service_pb2_grpc
+from atelier.type.v1 import type_pb2
+from atelier_diffusion.policy.model_card import FileFacts
+from atelier_diffusion.policy.request import SchedulerName
 from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.uninterrupted import uninterrupted
@@ -96,4 +99,13 @@ def _report_from(worker_id: str, message: model_worker_service_pb2.ModelReport) 
         reason=message.reason,
         message=message.message,
         event_id=message.event_id,
+        facts=FileFacts(
+            _scheduler(message.own_scheduler) if message.own_scheduler else None,
+            tuple(map(_scheduler, message.schedulers)),
+            message.prompt_max_tokens,
+        ),
     )
+
+
+def _scheduler(value: type_pb2.Scheduler.ValueType) -> SchedulerName:
+    return cast(SchedulerName, type_pb2.Scheduler.Name(value))  # the engine has the names of the contract

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from atelier_diffusion.policy.model_card import ModelCard
+from atelier_diffusion.policy.model_card import NO_FACTS, FileFacts, ModelCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class ModelReport:
     memory_bytes: int = 0
     reason: str = ""
     message: str = ""
+    facts: FileFacts = NO_FACTS
     update_us: int = 0
     alive: bool = True
     event_id: str = ""
@@ -61,7 +62,9 @@ class ModelView:
 
 def view(card: ModelCard, reports: Iterable[ModelReport]) -> ModelView:
     """The best state over the living workers, of equals the newest; UNLOADED when there are none."""
-    living = [report for report in reports if report.alive and report.model_id == card.id]
+    reports = [report for report in reports if report.model_id == card.id]
+    card = card.with_facts(file_facts(card.id, reports))
+    living = [report for report in reports if report.alive]
     if not living:
         return ModelView(card=card, state=ModelState.UNLOADED, revision=card.revision)
     best = min(living, key=lambda report: (_BEST_FIRST.index(report.state), -report.update_us))
@@ -73,6 +76,13 @@ def view(card: ModelCard, reports: Iterable[ModelReport]) -> ModelView:
         reason=best.reason,
         message=best.message,
     )
+
+
+def file_facts(model_id: str, reports: Iterable[ModelReport]) -> FileFacts:
+    """What the model's files say: by the newest report of a living worker that knows it, else by that of a dead one."""
+    known = [report for report in reports if report.model_id == model_id and report.facts != NO_FACTS]
+    newest = max(known, key=lambda report: (report.alive, report.update_us), default=None)
+    return NO_FACTS if newest is None else newest.facts
 
 
 def engines(model_id: str, reports: Iterable[ModelReport]) -> tuple[Engine, ...]:

@@ -10,6 +10,7 @@ import structlog
 
 from atelier.models.v1 import model_worker_service_pb2
 from atelier.type.v1 import type_pb2
+from atelier_diffusion.policy.request import SchedulerName
 from atelier_jobs.wire.claim_messages import KIND_HEADER
 from atelier_models.domain.model_view import ModelReport
 from atelier_service.errors import AtelierError, UnavailableError
@@ -90,7 +91,14 @@ def _message(report: ModelReport) -> model_worker_service_pb2.ModelReport:
         reason=report.reason,
         message=report.message,
         event_id=report.event_id,
+        own_scheduler=_scheduler(report.facts.own_scheduler),
+        schedulers=map(_scheduler, report.facts.schedulers),
+        prompt_max_tokens=report.facts.prompt_max_tokens,
     )
+
+
+def _scheduler(name: SchedulerName | None) -> type_pb2.Scheduler.ValueType:
+    return type_pb2.SCHEDULER_UNSPECIFIED if name is None else type_pb2.Scheduler.Value(name)
 
 
 def _unavailable(error: AtelierError) -> AtelierError:

@@ -87,6 +87,7 @@ class ModelStatusPublisher:
             memory_bytes=status.memory_bytes,
             reason=status.reason,
             message=status.message,
+            facts=status.facts,
         )
         await self._reports.heard(self._worker_id, [report])
 

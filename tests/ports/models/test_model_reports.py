@@ -1,9 +1,11 @@
 """What workers say of their models, on every database."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
+from atelier_diffusion.policy.model_card import NO_FACTS, FileFacts
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.sql.schema import SCHEMA
 from atelier_jobs.sql.service_database import open_database
@@ -40,6 +42,13 @@ async def test_what_is_said_is_told(reports: SqlModelReports) -> None:
     assert (said["big"].reason, said["big"].message) == ("MODEL_TOO_LARGE", "too large")
     assert all(report.alive and report.update_us for report in said.values())
     assert await reports.workers_alive()
+
+
+async def test_what_the_files_of_a_model_say_is_told(reports: SqlModelReports) -> None:
+    facts = FileFacts("EULER", ("EULER", "DPMPP_2M"), 77)
+    await reports.heard("w1", [replace(READY, facts=facts), FAILED])
+    said = await told(reports)
+    assert (said["demo"].facts, said["big"].facts) == (facts, NO_FACTS)
 
 
 async def test_the_last_word_counts(reports: SqlModelReports) -> None:

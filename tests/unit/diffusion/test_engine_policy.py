@@ -15,7 +15,7 @@ from atelier_diffusion.engine.hardware import MemoryReading
 from atelier_diffusion.engine.model_cache import ModelCache
 from atelier_diffusion.engine.results import Pixels
 from atelier_diffusion.policy.errors import CanceledError, EngineError
-from atelier_diffusion.policy.model_card import DtypeName, ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_card import NO_FACTS, DtypeName, FileFacts, ModelCard, ModelDefaults
 from atelier_diffusion.policy.model_source import ModelSource
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
 from atelier_diffusion.policy.request import ImageRequest
@@ -70,6 +70,7 @@ class Located:
     loop: Loop
     revision: str = "r2"
     needed_bytes: int = 100
+    file_facts: FileFacts = NO_FACTS
 
     def is_replaced(self) -> bool:
         return False

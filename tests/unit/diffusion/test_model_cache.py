@@ -8,7 +8,7 @@ import pytest
 
 from atelier_diffusion.engine.model_cache import GIB, ModelCache, ModelState, ModelStatus
 from atelier_diffusion.policy.errors import EngineError, ModelLoadError
-from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_card import NO_FACTS, FileFacts, ModelCard, ModelDefaults
 from atelier_diffusion.policy.model_source import ModelSource
 
 
@@ -30,6 +30,7 @@ class Located:
     store: "Store"
     needed_bytes: int
     revision: str = "r2"
+    file_facts: FileFacts = NO_FACTS
 
     def is_replaced(self) -> bool:
         return self.store.folder_revision != self.revision
@@ -56,12 +57,13 @@ class Store:
     gate: threading.Event | None = None
     started: threading.Event = field(default_factory=threading.Event)
     folder_revision: str = "r2"
+    facts: FileFacts = NO_FACTS
     indexed: dict[str, str] = field(default_factory=lambda: {"r2": "r2"})
 
     def locate(self, card: ModelCard) -> Located:
         if card.id not in self.sizes:
             raise ModelLoadError("MODEL_NOT_FOUND", "not there")
-        return Located(self, self.sizes[card.id], self.folder_revision)
+        return Located(self, self.sizes[card.id], self.folder_revision, self.facts)
 
     def known_revision(self, card: ModelCard) -> str:
         return self.indexed.get(self.folder_revision, "")
@@ -164,6 +166,20 @@ def test_an_unexpected_error_is_told_without_its_text(house: House) -> None:
         house.cache.load(card("odd"))
     assert refused.value.reason == "MODEL_LOAD_FAILED"
     assert "/path" not in refused.value.message
+
+
+def test_what_the_files_say_is_known_once_they_are_there_and_stays_known(house: House) -> None:
+    assert house.cache.status(card("a")).facts == NO_FACTS
+    house.store.facts = FileFacts("EULER", ("EULER", "DPMPP_2M"), 77)
+
+    def refuse(_: object) -> None:
+        raise EngineError("INVALID_REQUEST", "no")
+
+    with pytest.raises(EngineError, match="no"), house.cache.using(card("a"), refuse):
+        pass
+    assert house.cache.status(card("a")).facts == house.store.facts, "the request was refused, the files are there"
+    assert house.cache.load(card("a")).facts == house.store.facts
+    assert house.cache.unload(card("a")).facts == house.store.facts
 
 
 def test_clear_drops_what_is_idle(house: House) -> None:

@@ -18,7 +18,7 @@ from atelier_diffusion.engine.results import Clip, FrameChunk, Frames, Pixels
 from atelier_diffusion.engine.video_engine import VideoEngine
 from atelier_diffusion.policy.clip_memory import ClipFacts, decoding_bytes, denoising_bytes
 from atelier_diffusion.policy.errors import CanceledError, EngineError
-from atelier_diffusion.policy.model_card import DtypeName, ModelCard, ModelDefaults
+from atelier_diffusion.policy.model_card import NO_FACTS, DtypeName, FileFacts, ModelCard, ModelDefaults
 from atelier_diffusion.policy.model_source import ModelSource
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
 from atelier_diffusion.policy.request import VideoRequest
@@ -109,6 +109,7 @@ class Located:
     bench: "Bench"
     revision: str = "r2"
     needed_bytes: int = WEIGHTS
+    file_facts: FileFacts = NO_FACTS
 
     @property
     def facts(self) -> ClipFacts:

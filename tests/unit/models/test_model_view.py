@@ -1,10 +1,12 @@
 """A model over all its workers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from atelier_models.domain.model_view import Engine, ModelReport, ModelState, engines, view
+from atelier_diffusion.policy.model_card import FileFacts
+from atelier_models.domain.model_view import Engine, ModelReport, ModelState, engines, file_facts, view
 from tests.unit.models.cards import DEMO, HUB
 
 UNLOADED, LOADING, READY, FAILED = ModelState
@@ -42,6 +44,27 @@ def test_a_failure_says_why() -> None:
 
 def test_what_other_models_do_is_of_no_interest() -> None:
     assert view(HUB, [report(READY)]).state is UNLOADED
+
+
+EDM = FileFacts("EULER", ("EULER", "DPMPP_2M"), 77)
+
+
+def test_what_a_hubs_files_say_completes_its_card() -> None:
+    assert (HUB.defaults.scheduler, HUB.prompt_max_tokens) == ("DPMPP_2M", 0)
+    card = view(HUB, [report(READY, model_id="hub", facts=EDM)]).card
+    assert (card.defaults.scheduler, card.schedulers, card.prompt_max_tokens) == ("EULER", ("EULER", "DPMPP_2M"), 77)
+
+
+def test_a_scheduler_that_the_catalogue_names_stays_the_default() -> None:
+    named = replace(HUB, has_scheduler=True)
+    assert view(named, [report(READY, model_id="hub", facts=EDM)]).card.defaults.scheduler == "DPMPP_2M"
+
+
+def test_what_a_dead_worker_knew_of_the_files_holds_until_a_living_one_knows_them() -> None:
+    dead = report(READY, facts=EDM, alive=False, update_us=2)
+    living = report(READY, facts=FileFacts("DDIM"), update_us=1)
+    assert file_facts("demo", [dead, report(UNLOADED, update_us=3)]) == EDM
+    assert file_facts("demo", [dead, living]) == FileFacts("DDIM")
 
 
 def test_the_engines_of_living_workers_draw() -> None:

@@ -61,6 +61,9 @@ class ModelReport(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     EVENT_ID_FIELD_NUMBER: _builtins.int
+    OWN_SCHEDULER_FIELD_NUMBER: _builtins.int
+    SCHEDULERS_FIELD_NUMBER: _builtins.int
+    PROMPT_MAX_TOKENS_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Which model."""
     state: _type_pb2.ModelState.ValueType
@@ -77,6 +80,14 @@ class ModelReport(_message.Message):
     """The same in one sentence."""
     event_id: _builtins.str
     """Id of the event of the type `model.status` that is to be published, new for each change; empty for none."""
+    own_scheduler: _type_pb2.Scheduler.ValueType
+    """The model's own scheduler; unspecified while unknown, and where it has none of these names."""
+    prompt_max_tokens: _builtins.int
+    """How many tokens of a prompt the model reads; 0 while that is unknown."""
+    @_builtins.property
+    def schedulers(self) -> _containers.RepeatedScalarFieldContainer[_type_pb2.Scheduler.ValueType]:
+        """The schedulers that the model can be drawn with; none while that is unknown."""
+
     def __init__(
         self,
         *,
@@ -88,10 +99,13 @@ class ModelReport(_message.Message):
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
         event_id: _builtins.str = ...,
+        own_scheduler: _type_pb2.Scheduler.ValueType = ...,
+        schedulers: _abc.Iterable[_type_pb2.Scheduler.ValueType] | None = ...,
+        prompt_max_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "fingerprint", b"fingerprint", "memory_bytes", b"memory_bytes", "message", b"message", "model_id", b"model_id", "reason", b"reason", "revision", b"revision", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "fingerprint", b"fingerprint", "memory_bytes", b"memory_bytes", "message", b"message", "model_id", b"model_id", "own_scheduler", b"own_scheduler", "prompt_max_tokens", b"prompt_max_tokens", "reason", b"reason", "revision", b"revision", "schedulers", b"schedulers", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
