@@ -1,5 +1,6 @@
 """Which processes are started again, and how they are started."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -52,6 +53,34 @@ async def test_a_process_that_refuses_its_configuration_is_started_once_and_its_
     with pytest.raises(ProgramFailedError, match=r"^wrong: ATELIER_X is wrong$"):
         await watched.supervisor.until_ready([other, wrong], 60)
     assert watched.starts("wrong") == 1
+
+
+async def test_a_program_that_completes_runs_once_and_leaves_no_pid_file(watched: Watched) -> None:
+    await watched.supervisor.complete(watched.program("upgrade", "print('done')"), 60)
+    assert watched.starts("upgrade") == 1
+    assert watched.supervisor.log_of("upgrade").read_text() == "done\n"
+    assert list((watched.folder / "run").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(78, "^upgrade: the database is newer$"), (1, "^upgrade ended .exit status 1.: .*; see ")]
+)
+async def test_a_program_that_does_not_complete_is_reported_with_its_reason(
+    watched: Watched, status: int, said: str
+) -> None:
+    code = f"print('upgrade: the database is newer', file=sys.stderr); sys.exit({status})"
+    with pytest.raises(ProgramFailedError, match=said):
+        await watched.supervisor.complete(watched.program("upgrade", code), 60)
+    assert watched.starts("upgrade") == 1
+
+
+async def test_a_program_that_takes_too_long_to_complete_is_ended_with_the_others(watched: Watched) -> None:
+    with pytest.raises(TimeoutError, match="upgrade did not end within"):
+        await watched.supervisor.complete(watched.program("upgrade", "time.sleep(600)"), 0.5)
+    pid = int((watched.folder / "run" / "upgrade.pid").read_text())
+    await watched.supervisor.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 async def test_a_process_that_keeps_ending_before_the_mesh_is_up_ends_the_start(watched: Watched) -> None:
