@@ -70,7 +70,7 @@ class ClipReader:
         """Opens a clip and reads its facts.
 
         Args:
-            source: A path, or a file object: that stays open, must be used by nobody else meanwhile, and what it
+            source: A path, or a file object: that stays open, must not be used otherwise meanwhile, and what it
                 raises is passed on.
             limits: The largest clip to open.
 

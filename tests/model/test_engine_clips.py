@@ -12,7 +12,7 @@ from tests.model.small_models import text_to_video
 from atelier_diffusion.catalogue.catalogue import Catalogue
 from atelier_diffusion.engine.denoising import StepReport
 from atelier_diffusion.engine.engine import ImageEngine
-from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.engine.results import Clip, FrameChunk, Frames, Pixels
 from atelier_diffusion.engine.video_engine import VideoEngine
 from atelier_diffusion.policy.errors import CanceledError, EngineError, ModelLoadError

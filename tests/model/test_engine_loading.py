@@ -14,7 +14,7 @@ from tests.model.small_models import ltx, stable_diffusion
 
 from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
 from atelier_diffusion.engine.engine import ImageEngine
-from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.engine.results import FrameChunk
 from atelier_diffusion.policy.errors import EngineError, ModelLoadError
 from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults, ModelKind

@@ -15,7 +15,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from atelier_diffusion.catalogue.catalogue import Catalogue
 from atelier_diffusion.engine.denoising import DenoisingLoop, OnStep, denoised
 from atelier_diffusion.engine.hardware import MemoryReading
-from atelier_diffusion.engine.model_cache import LoadedModel, ModelCache, ModelStatus
+from atelier_diffusion.engine.model_cache import ModelCache
+from atelier_diffusion.engine.model_store import LoadedModel, ModelStatus
 from atelier_diffusion.engine.results import Picture
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.model_card import DtypeName, ModelCard

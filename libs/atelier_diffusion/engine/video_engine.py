@@ -20,7 +20,7 @@ from atelier_diffusion.policy.request import VideoRequest
 
 
 class LocatedClipModel(Protocol):
-    """A located video model: a `model_cache.LocatedModel` whose `facts` are known before it is loaded."""
+    """A located video model: a `LocatedModel` whose `facts` are known before it is loaded."""
 
     @property
     def needed_bytes(self) -> int:

@@ -123,16 +123,16 @@ class EngineServer:
         handle = self._handles[call.number]
         try:
             try:
-                answer: object = Returned(call.number, self._returned(call, handle), handle.device_s)
+                message: object = Returned(call.number, self._returned(call, handle), handle.device_s)
             except EngineError as error:
-                answer = Raised(call.number, error, _cause_of(error))
+                message = Raised(call.number, error, _cause_of(error))
             except CanceledError:
-                answer = Raised(call.number, None)  # the worker no longer waits for it
+                message = Raised(call.number, None)  # the worker no longer waits for it
             except Exception:  # noqa: BLE001 - sent to the worker, which logs it and fails the job
-                answer = Raised(call.number, None, traceback.format_exc())
+                message = Raised(call.number, None, traceback.format_exc())
             del self._handles[call.number]
             self._wire.send(Memory(self._engine.memory()))
-            self._wire.send(answer)
+            self._wire.send(message)
         except OSError:
             os._exit(0)
         except BaseException:  # noqa: BLE001 - there is no caller that could handle it

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atelier_diffusion.engine.hardware import MemoryReading
-from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.engine.results import FrameChunk
 from atelier_diffusion.policy.errors import EngineError
 
@@ -151,4 +151,4 @@ def packed(message: object) -> bytes:
 
 def unpacked(body: bytes) -> Any:
     """Decodes a message from `body`, which has no length."""
-    return pickle.loads(body)  # noqa: S301 - from a process of our own, by a socket that nobody else holds
+    return pickle.loads(body)  # noqa: S301 - from a process of our own, by a socket that no other process holds

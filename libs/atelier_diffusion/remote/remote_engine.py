@@ -3,48 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-import structlog
 from opentelemetry import trace
 
 from atelier_diffusion.engine.hardware import MemoryReading
-from atelier_diffusion.engine.model_cache import ModelState, ModelStatus
+from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.engine.results import Clip, FrameChunk, Picture
-from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.request import ImageRequest, VideoRequest
-from atelier_diffusion.remote.engine_process import EngineProcess
-from atelier_diffusion.remote.messages import (
-    ON_THE_DEVICE,
-    Call,
-    Changed,
-    Decoded,
-    Memory,
-    Open,
-    Opened,
-    Raised,
-    Returned,
-    StepDone,
-    Stop,
-    Taken,
-)
-from atelier_diffusion.remote.spans import EngineSpans
-
-_log = structlog.get_logger(__name__)
-
-_OPEN_S = 300.0  # to import torch and find the device, on a very busy machine
-
-
-@dataclass(slots=True)
-class _Pending:
-    future: asyncio.Future[Any]
-    on_step: Callable[[StepDone], None]
-    on_decoded: Callable[[Decoded], None] | None
-    on_the_device: bool
+from atelier_diffusion.remote.engine_supervisor import EngineSupervisor
+from atelier_diffusion.remote.messages import Decoded, Open, Returned, StepDone, Taken
 
 
 class RemoteEngine:
@@ -56,18 +26,8 @@ class RemoteEngine:
     chunk of frames, or when the model that it loads is loaded.
     """
 
-    def __init__(self, opening: Open, listener: Callable[[ModelStatus], None]) -> None:
-        self._opening = opening
-        self._listener = listener
-        self._numbers = itertools.count(1)
-        self._calls: dict[int, _Pending] = {}
-        self._statuses: dict[str, ModelStatus] = {}
-        self._opened = asyncio.Event()
-        self._process: EngineProcess | None = None
-        self._memory: MemoryReading | None = None
-        self.device_kind = ""
-        self.device_name = ""
-        self.dtype = ""
+    def __init__(self, supervisor: EngineSupervisor) -> None:
+        self._supervisor = supervisor
 
     @classmethod
     @asynccontextmanager
@@ -88,39 +48,43 @@ class RemoteEngine:
             EngineError: `opens` raised it.
             RuntimeError: The process ended before the engine was open.
         """
-        engine = cls(Open(opens, options), listener)
-        try:
-            process = await engine._start()
-            async with asyncio.TaskGroup() as group:
-                supervision = group.create_task(engine._supervise(process))
-                try:
-                    yield engine
-                finally:
-                    supervision.cancel()
-        finally:
-            if engine._process is not None:
-                await engine._process.end()
+        async with EngineSupervisor.open(Open(opens, options), listener) as supervisor:
+            yield cls(supervisor)
+
+    @property
+    def device_kind(self) -> str:
+        """The device's name for torch, such as `cpu` or `cuda:0`."""
+        return self._supervisor.device_kind
+
+    @property
+    def device_name(self) -> str:
+        """The device's name for people."""
+        return self._supervisor.device_name
+
+    @property
+    def dtype(self) -> str:
+        """Precision of weights, unless a model's card sets another."""
+        return self._supervisor.dtype
 
     @property
     def statuses(self) -> tuple[ModelStatus, ...]:
         """The status of every model of the catalogue, the default first."""
-        return tuple(self._statuses.values())
+        return self._supervisor.statuses
 
     @property
     def memory(self) -> MemoryReading | None:
         """The device's memory at the end of the last call; None before the first."""
-        return self._memory
+        return self._supervisor.memory
 
     @property
     def resident_bytes(self) -> int:
         """Resident memory of the engine process; 0 when it is down."""
-        return 0 if self._process is None else self._process.resident_bytes
+        return self._supervisor.resident_bytes
 
     @property
     def pid(self) -> int:
         """Process id of the engine process."""
-        assert self._process is not None
-        return self._process.pid
+        return self._supervisor.pid
 
     async def generate(
         self,
@@ -141,8 +105,8 @@ class RemoteEngine:
         Returns:
             The pictures, and the seconds that they took on the device.
         """
-        answer = await self._generate(request, model_id, on_step, EngineSpans(tracer))
-        return answer.value, answer.seconds
+        returned = await self._generate(request, model_id, on_step, _EngineSpans(tracer))
+        return returned.value, returned.seconds
 
     async def generate_clip(
         self,
@@ -169,7 +133,7 @@ class RemoteEngine:
             The clip, and the seconds that it took on the device, without those in which the device waited for
             `on_frames`.
         """
-        spans = EngineSpans(tracer)
+        spans = _EngineSpans(tracer)
         chunks: asyncio.Queue[Decoded] = asyncio.Queue(1)
 
         async def pass_on() -> NoReturn:
@@ -177,34 +141,34 @@ class RemoteEngine:
                 decoded = await chunks.get()
                 spans.frames(decoded)
                 await on_frames(decoded.chunk)
-                self._send(Taken(decoded.number))
+                self._supervisor.send(Taken(decoded.number))
                 chunks.task_done()
 
         async def drawing() -> Returned:
-            answer = await self._generate(request, model_id, on_step, spans, chunks.put_nowait)
+            returned = await self._generate(request, model_id, on_step, spans, chunks.put_nowait)
             await chunks.join()
-            return answer
+            return returned
 
-        answer = await _first_of(drawing(), pass_on())
-        return answer.value, answer.seconds
+        returned = await _first_of(drawing(), pass_on())
+        return returned.value, returned.seconds
 
     async def load(self, model_id: str) -> ModelStatus:
         """See ImageEngine.load."""
-        status: ModelStatus = (await self._call("load", model_id)).value
+        status: ModelStatus = (await self._supervisor.call("load", model_id)).value
         return status
 
     async def unload(self, model_id: str) -> ModelStatus:
         """See ImageEngine.unload."""
-        status: ModelStatus = (await self._call("unload", model_id)).value
+        status: ModelStatus = (await self._supervisor.call("unload", model_id)).value
         return status
 
     async def refresh(self) -> None:
         """See ImageEngine.refresh."""
-        await self._call("refresh")
+        await self._supervisor.call("refresh")
 
     async def warm_up(self, model_id: str = "") -> ModelStatus:
         """See ImageEngine.warm_up."""
-        status: ModelStatus = (await self._call("warm_up", model_id)).value
+        status: ModelStatus = (await self._supervisor.call("warm_up", model_id)).value
         return status
 
     async def _generate(
@@ -212,119 +176,38 @@ class RemoteEngine:
         request: ImageRequest | VideoRequest,
         model_id: str,
         on_step: Callable[[StepDone], None],
-        spans: EngineSpans,
+        spans: _EngineSpans,
         on_decoded: Callable[[Decoded], None] | None = None,
     ) -> Returned:
         def report(done: StepDone) -> None:
             spans.step(done, request.scheduler)
             on_step(done)
 
-        return await self._call("generate", request, model_id, on_step=report, on_decoded=on_decoded)
-
-    async def _call(
-        self,
-        method: str,
-        *arguments: Any,
-        on_step: Callable[[StepDone], None] = lambda _: None,
-        on_decoded: Callable[[Decoded], None] | None = None,
-    ) -> Returned:
-        await self._opened.wait()
-        number = next(self._numbers)
-        future: asyncio.Future[Returned] = asyncio.get_running_loop().create_future()
-        self._calls[number] = _Pending(future, on_step, on_decoded, on_the_device=method in ON_THE_DEVICE)
-        try:
-            self._send(Call(number, method, arguments, takes_frames=on_decoded is not None))
-            return await future
-        except asyncio.CancelledError:
-            self._send(Stop(number))
-            raise
-        finally:
-            self._calls.pop(number, None)
-
-    def _send(self, message: object) -> None:
-        if self._process is not None:
-            self._process.send(message)
-
-    async def _start(self) -> EngineProcess:
-        """Starts the process and waits until its engine is open.
-
-        Raises:
-            EngineError: The engine cannot be opened.
-            RuntimeError: The process ended before.
-        """
-        process = self._process = await EngineProcess.start(self._opening)
-        try:
-            async with asyncio.timeout(_OPEN_S):
-                while not self._opened.is_set():
-                    answer = await process.receive()
-                    if answer is None:
-                        raise RuntimeError(f"the engine process ended before it was ready: {await process.end()}")
-                    if isinstance(answer, EngineError):
-                        raise answer
-                    self._handle(answer)
-        except BaseException:
-            process.kill()  # it has no work yet, and does not notice a closed socket while it loads torch
-            raise
-        return process
-
-    async def _supervise(self, process: EngineProcess) -> None:
-        """Handles the messages of the process and restarts it when it ends. A failure to do so ends the worker."""
-        while True:
-            while (message := await process.receive()) is not None:
-                self._handle(message)
-            self._opened.clear()
-            how = await process.end()
-            _log.error("the engine process ended", how=how, calls=len(self._calls))
-            self._fail_calls(how)
-            self._memory = None
-            for status in self.statuses:
-                if status.state is not ModelState.UNLOADED:
-                    self._listener(replace(status, state=ModelState.UNLOADED, memory_bytes=0, reason="", message=""))
-            process = await self._start()
-
-    def _fail_calls(self, how: str) -> None:
-        """Fails all calls in progress. The first of those that use the device had it, since they run in order, and may
-        be what ended the process: ENGINE_LOST. Those that waited behind it had no part in it: ENGINE_RESTARTED."""
-        drawing = min((number for number, call in self._calls.items() if call.on_the_device), default=None)
-        for number, call in self._calls.items():
-            waited = call.on_the_device and number != drawing
-            reason = "ENGINE_RESTARTED" if waited else "ENGINE_LOST"
-            _settle(call.future, EngineError(reason, f"the engine process ended ({how})"))
-
-    def _handle(self, message: object) -> None:
-        match message:
-            case StepDone() if message.number in self._calls:
-                self._calls[message.number].on_step(message)
-            case Decoded() if message.number in self._calls:
-                take = self._calls[message.number].on_decoded
-                assert take is not None
-                take(message)
-            case Returned() if message.number in self._calls:
-                _settle(self._calls[message.number].future, message)
-            case Raised() if message.number in self._calls:
-                if message.error and message.trace:
-                    _log.warning("a model was not loaded", reason=message.error.reason, cause=message.trace)
-                error = message.error or RuntimeError(f"in the engine process:\n{message.trace}")
-                _settle(self._calls[message.number].future, error)
-            case Changed():
-                self._statuses[message.status.model_id] = message.status
-                self._listener(message.status)
-            case Memory():
-                self._memory = message.reading
-            case Opened():
-                self.device_kind, self.device_name = message.device_kind, message.device_name
-                self.dtype = message.dtype
-                self._statuses = {status.model_id: status for status in message.statuses}
-                self._opened.set()
+        return await self._supervisor.call("generate", request, model_id, on_step=report, on_decoded=on_decoded)
 
 
-def _settle(future: asyncio.Future[Any], outcome: Returned | BaseException) -> None:
-    if future.done():
-        return
-    if isinstance(outcome, BaseException):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+class _EngineSpans:
+    """Makes spans below the current one, if that is recorded; `tracer` None means the process's own."""
+
+    def __init__(self, tracer: trace.Tracer | None) -> None:
+        current = trace.get_current_span()
+        self._tracer = (tracer or trace.get_tracer("atelier_diffusion")) if current.is_recording() else None
+        self._context = trace.set_span_in_context(current)
+
+    def step(self, done: StepDone, scheduler: str) -> None:
+        """Makes the span `denoise.step`; none for step 0, which is the start of a call."""
+        if done.step:
+            self._add("denoise.step", {"step": done.step, "picture": done.picture_index, "scheduler": scheduler}, done)
+
+    def frames(self, decoded: Decoded) -> None:
+        """Makes the span `decode.frames` of one chunk."""
+        chunk = decoded.chunk
+        self._add("decode.frames", {"first_frame": chunk.first_index, "frames": len(chunk.pixels)}, decoded)
+
+    def _add(self, name: str, attributes: Mapping[str, str | int], done: StepDone | Decoded) -> None:
+        if self._tracer is not None:
+            span = self._tracer.start_span(name, self._context, attributes=attributes, start_time=done.began_ns)
+            span.end(done.ended_ns)
 
 
 async def _first_of(drawing: Coroutine[Any, Any, Returned], passing_on: Coroutine[Any, Any, NoReturn]) -> Returned:

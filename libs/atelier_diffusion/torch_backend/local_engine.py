@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from atelier_diffusion.catalogue.catalogue import Catalogue
 from atelier_diffusion.engine.engine import ImageEngine
-from atelier_diffusion.engine.model_cache import ModelCache, ModelStatus, ModelStore, ModelT
+from atelier_diffusion.engine.model_cache import ModelCache
+from atelier_diffusion.engine.model_store import ModelStatus, ModelStore, ModelT
 from atelier_diffusion.engine.video_engine import VideoEngine
 from atelier_diffusion.policy.model_card import DtypeName
 from atelier_diffusion.weights.hub import Hub

@@ -11,7 +11,7 @@ import torch
 
 from atelier_diffusion.catalogue.file_facts import read_file_facts
 from atelier_diffusion.engine.clip_model import ClipModel, ModelFacts
-from atelier_diffusion.engine.model_cache import LoadedModel
+from atelier_diffusion.engine.model_store import LoadedModel
 from atelier_diffusion.policy.clip_memory import ClipFacts
 from atelier_diffusion.policy.errors import EngineError, ModelLoadError
 from atelier_diffusion.policy.model_card import DTYPE_BYTES, FileFacts, ModelCard

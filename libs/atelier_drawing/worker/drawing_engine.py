@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from atelier_diffusion.catalogue.catalogue import Catalogue
-from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.remote.remote_engine import RemoteEngine
 from atelier_drawing.settings import DrawingWorkerSettings

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable
 import structlog
 
 from atelier.events.v1 import events_pb2
-from atelier_diffusion.engine.model_cache import ModelState as EngineState
-from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.model_store import ModelState as EngineState
+from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus, BusUnavailableError
 from atelier_models.adapters.model_reports import SqlModelReports

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from atelier_diffusion.engine.hardware import process_memory_bytes
-from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.remote.remote_engine import RemoteEngine
 from atelier_jobs.messaging.bus import Bus
 from atelier_models.adapters.model_reports import SqlModelReports

@@ -12,7 +12,7 @@ from prometheus_client import Histogram
 
 from atelier_artifacts.domain.stored_files import Source
 from atelier_artifacts.worker.asset_files import AssetFiles, all_of, described
-from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.engine.results import Clip, FrameChunk
 from atelier_diffusion.policy.request import VideoRequest
 from atelier_diffusion.remote.messages import StepDone

@@ -11,7 +11,7 @@ import numpy as np
 
 from atelier_diffusion.engine.denoising import StepReport
 from atelier_diffusion.engine.hardware import MemoryReading
-from atelier_diffusion.engine.model_cache import ModelState, ModelStatus
+from atelier_diffusion.engine.model_store import ModelState, ModelStatus
 from atelier_diffusion.engine.results import Picture
 from atelier_diffusion.policy.errors import CanceledError, EngineError
 from atelier_diffusion.policy.request import ImageRequest

@@ -10,7 +10,7 @@ import numpy as np
 from tests.unit.diffusion.paper_engine import Paper
 
 from atelier_diffusion.engine.denoising import StepReport
-from atelier_diffusion.engine.model_cache import ModelStatus
+from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.engine.results import Clip, FrameChunk
 from atelier_diffusion.policy.errors import CanceledError
 from atelier_diffusion.policy.request import VideoRequest

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from atelier_diffusion.engine.model_cache import GIB, ModelCache, ModelState, ModelStatus
+from atelier_diffusion.engine.model_cache import GIB, ModelCache
+from atelier_diffusion.engine.model_store import ModelState, ModelStatus
 from atelier_diffusion.policy.errors import EngineError, ModelLoadError
 from atelier_diffusion.policy.model_card import NO_FACTS, FileFacts, ModelCard, ModelDefaults
 from atelier_diffusion.policy.model_source import ModelSource

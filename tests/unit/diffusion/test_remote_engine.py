@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from tests.support.wait import eventually
 from tests.unit.diffusion.paper_engine import open_paper_engine
 
-from atelier_diffusion.engine.model_cache import ModelState, ModelStatus
+from atelier_diffusion.engine.model_store import ModelState, ModelStatus
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.request import ImageRequest
 from atelier_diffusion.remote.messages import StepDone

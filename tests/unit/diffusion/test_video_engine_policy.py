@@ -13,7 +13,8 @@ from atelier_diffusion.catalogue.catalogue import Catalogue
 from atelier_diffusion.engine.clip_model import ClipModel, FrameDecoder
 from atelier_diffusion.engine.denoising import OnStep, StepReport, denoised
 from atelier_diffusion.engine.hardware import MemoryReading
-from atelier_diffusion.engine.model_cache import ModelCache, ModelStatus
+from atelier_diffusion.engine.model_cache import ModelCache
+from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.engine.results import Clip, FrameChunk, Frames, Pixels
 from atelier_diffusion.engine.video_engine import VideoEngine
 from atelier_diffusion.policy.clip_memory import ClipFacts, decoding_bytes, denoising_bytes

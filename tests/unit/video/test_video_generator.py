@@ -14,7 +14,7 @@ from opentelemetry.context import Context
 from atelier.storage.v1 import storage_pb2
 from atelier_artifacts.adapters.storage import Upload
 from atelier_artifacts.worker.asset_files import AssetFiles
-from atelier_diffusion.engine.model_cache import ModelState, ModelStatus
+from atelier_diffusion.engine.model_store import ModelState, ModelStatus
 from atelier_diffusion.engine.results import Clip, FrameChunk
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.request import VideoRequest
