@@ -16,9 +16,8 @@ from atelier_image.domain.kind import IMAGE
 from atelier_image.domain.parameters import resolve
 from atelier_image.image_messages import content_paths, image_path
 from atelier_image.model_servicer import ModelServicer
-from atelier_image.servicer import ImageServicer
+from atelier_image.servicer import ImageServicer, ImageStreamServicer
 from atelier_image.settings import ImageSettings
-from atelier_image.stream_servicer import ImageStreamServicer
 from atelier_jobs.api.job_endpoints import job_endpoints
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus

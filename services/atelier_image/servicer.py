@@ -1,4 +1,4 @@
-"""`atelier.image.v1.ImageService`: reads a request, asks the domain, writes the answer."""
+"""`atelier.image.v1.ImageService`, and `ImageStreamService` for its event streams over REST."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -81,3 +81,18 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         async with aclosing(self._streams.messages(request, context)) as events:
             async for event in events:
                 yield event
+
+
+class ImageStreamServicer(image_pb2_grpc.ImageStreamServiceServicer):
+    """Owners follow their own images only."""
+
+    def __init__(self, streams: EventStreams) -> None:
+        self._streams = streams
+
+    async def WatchImage(
+        self, request: image_pb2.WatchImageRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        """What happens to one image, to its end."""
+        async with aclosing(self._streams.frames(request, context)) as frames:
+            async for frame in frames:
+                yield frame

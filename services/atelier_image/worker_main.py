@@ -9,8 +9,7 @@ from atelier_artifacts.adapters.storage import OwnersStorage
 from atelier_artifacts.adapters.tables import artifact_tables
 from atelier_artifacts.worker.asset_files import AssetFiles
 from atelier_diffusion.torch_backend.local_engine import open_engine
-from atelier_drawing.worker.drawing_engine import engine_tasks, open_drawing_engine
-from atelier_drawing.worker.fingerprint import fingerprints
+from atelier_drawing.worker.drawing_engine import engine_tasks, fingerprints, open_drawing_engine
 from atelier_drawing.worker.handler import DrawingHandler
 from atelier_image.domain.kind import IMAGE
 from atelier_image.image_messages import content_paths

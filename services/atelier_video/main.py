@@ -32,9 +32,8 @@ from atelier_service.url_signing import UrlSigner
 from atelier_video.domain.kind import VIDEO
 from atelier_video.domain.parameters import resolve
 from atelier_video.model_servicer import VideoModelServicer
-from atelier_video.servicer import VideoServicer
+from atelier_video.servicer import VideoServicer, VideoStreamServicer
 from atelier_video.settings import VideoSettings
-from atelier_video.stream_servicer import VideoStreamServicer
 from atelier_video.video_messages import content_paths, progress_of, video_path
 
 SERVICE = "atelier-video"

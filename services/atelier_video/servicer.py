@@ -1,4 +1,4 @@
-"""`atelier.video.v1.VideoService`: reads a request, asks the domain, writes the answer."""
+"""`atelier.video.v1.VideoService`, and `VideoStreamService` for its event streams over REST."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -161,6 +161,21 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         job = await self._jobs.get(video_id)
         made = await self._jobs.result_so_far(job)
         return VideoParameters.from_bytes(job.spec), Frames.of(made, partial=not job.state.terminal)
+
+
+class VideoStreamServicer(video_pb2_grpc.VideoStreamServiceServicer):
+    """Owners follow their own videos only."""
+
+    def __init__(self, streams: EventStreams) -> None:
+        self._streams = streams
+
+    async def WatchVideo(
+        self, request: video_pb2.WatchVideoRequest, context: Context
+    ) -> AsyncIterator[httpbody_pb2.HttpBody]:
+        """What happens to one video, to its end."""
+        async with aclosing(self._streams.frames(request, context)) as frames:
+            async for frame in frames:
+                yield frame
 
 
 _CUT_AT_ONCE = 8

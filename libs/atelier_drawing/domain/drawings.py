@@ -9,8 +9,8 @@ from atelier_diffusion.catalogue.catalogue import Catalogue
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.model_card import ModelCard
 from atelier_diffusion.policy.request import DrawingRequest
-from atelier_drawing.domain.cache_key import cache_key
 from atelier_drawing.domain.parameters import AskedDrawing, DrawingParameters
+from atelier_drawing.domain.result import cache_key
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import TransactionHook
 from atelier_jobs.domain.owner_jobs import NO_KEY, IdempotencyKey, OwnerJobs

@@ -1,11 +1,15 @@
-"""Result of a drawing job."""
+"""Result of a drawing job, and the key under which the content cache finds it."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 from atelier_artifacts.domain.stored_files import Source, StoredFile
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
+from atelier_diffusion.policy.request import DrawingRequest
+from atelier_drawing.domain.parameters import DrawingParameters
+from atelier_models.domain.model_view import Engine
 
 OutputT = TypeVar("OutputT", bound=StoredFile)
 
@@ -40,3 +44,9 @@ def _tokens(fields: dict[str, Any] | None) -> PromptTokens | None:
         return None
     negative = fields["negative_prompt"]
     return PromptTokens(TokenCount(**fields["prompt"]), None if negative is None else TokenCount(**negative))
+
+
+def cache_key(parameters: DrawingParameters[DrawingRequest], engine: Engine) -> str:
+    """Returns the SHA-256, hex, of all that the bytes of the files depend on: not of the caller's labels."""
+    values = {"parameters": parameters.drawn(), "revision": engine.model_revision, "engine": engine.fingerprint}
+    return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

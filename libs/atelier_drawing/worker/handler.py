@@ -8,9 +8,8 @@ from atelier_artifacts.domain.stored_files import Source, StoredFile
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.prompt_tokens import PromptTokens
 from atelier_diffusion.policy.request import DrawingRequest
-from atelier_drawing.domain.cache_key import cache_key
 from atelier_drawing.domain.parameters import DrawingParameters
-from atelier_drawing.domain.result import Result
+from atelier_drawing.domain.result import Result, cache_key
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault

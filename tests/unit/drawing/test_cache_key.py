@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from atelier_drawing.domain.cache_key import cache_key
+from atelier_drawing.domain.result import cache_key
 from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_models.domain.model_view import Engine
 from tests.unit.models.cards import DEMO
