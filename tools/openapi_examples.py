@@ -79,6 +79,10 @@ _VIDEO = {
     "attempt": 1, "seq": 3, "trace_id": _TRACE_ID, **_TIMES,
     "links": _links(_VIDEO_PATH, "events", "content", "frames", "cancel"),
 }  # fmt: skip
+_JOB = {
+    "id": _IMAGE_ID, "kind": "image", "state": "SUCCEEDED", "revision": 1, "progress": _IMAGE["progress"],
+    "attempt": 1, "seq": 3, "trace_id": _TRACE_ID, **_TIMES, "links": _links(_IMAGE_PATH, "events", "cancel"),
+}  # fmt: skip
 _MODEL_FIELDS = {"state": "READY", "memory_bytes": "23466460", "size_multiple_px": 32, "is_default": True}
 _MODEL = {
     **_MODEL_FIELDS, "id": "demo-image", "display_name": "Atelier demo", "revision": "2136f1571ced1423",
@@ -141,8 +145,10 @@ _ANSWERS: dict[str, dict[str, Any]] = {
     "atelier.events.v1.GetSystemStatusResponse": _STATUS,
     "atelier.image.v1.Image": _IMAGE,
     "atelier.image.v1.ListImagesResponse": {"images": [_IMAGE]},
-    "atelier.image.v1.ListModelsResponse": {"models": [_MODEL]},
-    "atelier.image.v1.Model": _MODEL,
+    "atelier.jobs.v1.Job": _JOB,
+    "atelier.jobs.v1.ListJobsResponse": {"jobs": [_JOB], "next_page_token": "WyIwMWEy…", "unreachable": ["video"]},
+    "atelier.models.v1.ListModelsResponse": {"models": [_MODEL | {"kind": "image"}], "unreachable": ["video"]},
+    "atelier.models.v1.Model": _MODEL | {"kind": "image"},
     "atelier.storage.v1.Asset": _ASSET,
     "atelier.storage.v1.ListAssetsResponse": {"assets": [_ASSET]},
     "atelier.video.v1.ListVideoFramesResponse": {"frames": [_FRAME], "frame_count": 16},

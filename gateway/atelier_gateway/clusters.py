@@ -10,15 +10,18 @@ CLUSTER_OF = {
     "atelier.storage.v1.StorageService": "storage",
     "atelier.image.v1.ImageService": "image",
     "atelier.image.v1.ImageStreamService": "image",
-    "atelier.image.v1.ModelService": "image",
     "atelier.video.v1.VideoService": "video",
     "atelier.video.v1.VideoStreamService": "video",
     "atelier.video.v1.VideoModelService": "video",
+    "atelier.models.v1.ModelService": "jobs",
+    "atelier.jobs.v1.JobService": "jobs",
+    "atelier.events.v1.JobEventService": "jobs",
+    "atelier.events.v1.JobEventStreamService": "jobs",
     "atelier.events.v1.EventService": "events",
     "atelier.events.v1.EventStreamService": "events",
     "atelier.events.v1.SystemService": "events",
 }
-"""Which process serves which service of the contracts."""
+"""Which process serves which service of the contracts. Any of those that store jobs serves `jobs`."""
 
 NOWHERE = "nowhere"
 """A cluster without hosts, for routes that only stand until the request is transcoded."""
@@ -59,8 +62,8 @@ def _own(listen: str) -> str:
     return f"127.0.0.1:{port}" if host in ("0.0.0.0", "::") else listen  # noqa: S104 - compared, not bound
 
 
-def _cluster(name: str, address: str, *, http2: bool, max_requests: int = 1024) -> Config:
-    host, port = split_address(address)
+def _cluster(name: str, *addresses: str, http2: bool, max_requests: int = 1024) -> Config:
+    hosts = [split_address(address) for address in addresses]
     windows = {
         "initial_stream_window_size": _STREAM_WINDOW_BYTES,
         "initial_connection_window_size": _CONNECTION_WINDOW_BYTES,
@@ -68,13 +71,17 @@ def _cluster(name: str, address: str, *, http2: bool, max_requests: int = 1024) 
     protocol: Config = {"http2_protocol_options": windows} if http2 else {"http_protocol_options": {}}
     return {
         "name": name,
-        "type": "STATIC" if _is_ip(host) else "STRICT_DNS",
+        "type": "STATIC" if all(_is_ip(host) for host, _ in hosts) else "STRICT_DNS",
         "connect_timeout": "1s",
         "per_connection_buffer_limit_bytes": _CONNECTION_BUFFER_BYTES,
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket_address(host, port)}}]}],
+            "endpoints": [
+                {"lb_endpoints": [{"endpoint": {"address": socket_address(host, port)}} for host, port in hosts]}
+            ],
         },
+        # Of several hosts, those that are not healthy are called only when none is.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
         "circuit_breakers": {
             "thresholds": [
                 {"max_connections": max_requests, "max_requests": max_requests,
@@ -109,19 +116,19 @@ def _checked(cluster: Config) -> Config:
 def build_clusters(settings: GatewaySettings) -> list[Config]:
     """All clusters."""
     addresses = {
-        "auth": settings.auth_address,
-        "storage": settings.storage_address,
-        "image": settings.image_address,
-        "video": settings.video_address,
-        "events": settings.events_address,
+        "auth": (settings.auth_address,),
+        "storage": (settings.storage_address,),
+        "image": (settings.image_address,),
+        "video": (settings.video_address,),
+        "jobs": (settings.image_address, settings.video_address),
+        "events": (settings.events_address,),
     }
-    found = [_checked(_cluster(name, addresses[name], http2=True)) for name in SERVICE_CLUSTERS]
+    found = [_checked(_cluster(name, *addresses[name], http2=True)) for name in SERVICE_CLUSTERS]
+    for name in SERVICE_CLUSTERS:
+        cluster = _cluster(streams(name), *addresses[name], http2=True, max_requests=settings.max_streams)
+        found.append(_checked(cluster) if len(addresses[name]) > 1 else cluster)
     found += [
-        _cluster(streams(name), addresses[name], http2=True, max_requests=settings.max_streams)
-        for name in SERVICE_CLUSTERS
-    ]
-    found += [
-        _cluster(AUTH_CHECKS, addresses["auth"], http2=True),
+        _cluster(AUTH_CHECKS, *addresses["auth"], http2=True),
         _cluster(WEBSOCKETS, settings.websocket_address, http2=False, max_requests=settings.max_streams),
         _cluster("internal", _own(settings.internal_listen), http2=False),
         _cluster("admin", f"127.0.0.1:{settings.admin_port}", http2=False),

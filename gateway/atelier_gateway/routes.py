@@ -170,6 +170,14 @@ def _rpc(settings: GatewaySettings, method: Method) -> Config:
                 "retry_on": retry_on,
                 "num_retries": 5,
                 "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
+                # Of several hosts, another one.
+                "retry_host_predicate": [
+                    {
+                        "name": "envoy.retry_host_predicates.previous_hosts",
+                        "typed_config": typed("extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+                    }
+                ],
+                "host_selection_retry_max_attempts": 3,
             },
             **(longest if method.gives_bytes else {}),
         },

@@ -13,18 +13,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from atelier_client.all_jobs import AsyncAnyJob as AsyncAnyJob
     from atelier_client.async_client import AsyncClient as AsyncClient
+    from atelier_client.client import AnyJob as AnyJob
     from atelier_client.client import Client as Client
     from atelier_client.client import Image as Image
     from atelier_client.client import Video as Video
     from atelier_client.errors import AtelierApiError as AtelierApiError
     from atelier_client.errors import CannotReachError as CannotReachError
     from atelier_client.errors import JobFailedError as JobFailedError
+    from atelier_client.errors import UnreachableKindsError as UnreachableKindsError
     from atelier_client.image import AsyncImage as AsyncImage
     from atelier_client.retry import RetryPolicy as RetryPolicy
     from atelier_client.video import AsyncVideo as AsyncVideo
 
 _HOMES = {
+    "AnyJob": "client",
+    "AsyncAnyJob": "all_jobs",
     "AsyncClient": "async_client",
     "AsyncImage": "image",
     "AsyncVideo": "video",
@@ -34,10 +39,13 @@ _HOMES = {
     "Image": "client",
     "JobFailedError": "errors",
     "RetryPolicy": "retry",
+    "UnreachableKindsError": "errors",
     "Video": "client",
 }
 
 __all__ = [
+    "AnyJob",
+    "AsyncAnyJob",
     "AsyncClient",
     "AsyncImage",
     "AsyncVideo",
@@ -47,6 +55,7 @@ __all__ = [
     "Image",
     "JobFailedError",
     "RetryPolicy",
+    "UnreachableKindsError",
     "Video",
 ]
 

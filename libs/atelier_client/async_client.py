@@ -14,9 +14,9 @@ from atelier.events.v1.events_pb2 import (
     GetSystemStatusResponse,
     SubscribeRequest,
 )
-from atelier.image.v1 import image_pb2
-from atelier.image.v1.image_pb2 import (
-    GenerateImageRequest,
+from atelier.image.v1.image_pb2 import GenerateImageRequest
+from atelier.models.v1 import model_service_pb2
+from atelier.models.v1.model_service_pb2 import (
     GetModelRequest,
     ListModelsRequest,
     ListModelsResponse,
@@ -35,8 +35,10 @@ from atelier.video.v1.video_pb2 import (
     UnloadVideoModelRequest,
     VideoModel,
 )
+from atelier_client.all_jobs import AsyncAllJobs
 from atelier_client.assets import AsyncAssets
 from atelier_client.connection import Connection
+from atelier_client.errors import UnreachableKindsError
 from atelier_client.image import AsyncImage
 from atelier_client.images import AsyncImages
 from atelier_client.keys import AsyncKeys
@@ -51,11 +53,11 @@ from atelier_client.transport import Transport
 from atelier_client.video import AsyncVideo
 from atelier_client.videos import AsyncVideos
 
-_IMAGE = image_pb2.DESCRIPTOR
-_LIST_MODELS = rpc(_IMAGE, "ModelService.ListModels", ListModelsRequest, ListModelsResponse)
-_GET_MODEL = rpc(_IMAGE, "ModelService.GetModel", GetModelRequest, Model)
-_LOAD_MODEL = rpc(_IMAGE, "ModelService.LoadModel", LoadModelRequest, Model)
-_UNLOAD_MODEL = rpc(_IMAGE, "ModelService.UnloadModel", UnloadModelRequest, Model)
+_MODELS = model_service_pb2.DESCRIPTOR
+_LIST_MODELS = rpc(_MODELS, "ModelService.ListModels", ListModelsRequest, ListModelsResponse)
+_GET_MODEL = rpc(_MODELS, "ModelService.GetModel", GetModelRequest, Model)
+_LOAD_MODEL = rpc(_MODELS, "ModelService.LoadModel", LoadModelRequest, Model)
+_UNLOAD_MODEL = rpc(_MODELS, "ModelService.UnloadModel", UnloadModelRequest, Model)
 _VIDEO = video_pb2.DESCRIPTOR
 _LIST_VIDEO_MODELS = rpc(_VIDEO, "VideoModelService.ListVideoModels", ListVideoModelsRequest, ListVideoModelsResponse)
 _GET_VIDEO_MODEL = rpc(_VIDEO, "VideoModelService.GetVideoModel", GetVideoModelRequest, VideoModel)
@@ -108,6 +110,7 @@ class AsyncClient:
         self._connection = Connection(transport, retry or RetryPolicy())
         self.images = AsyncImages(self._connection)
         self.videos = AsyncVideos(self._connection)
+        self.jobs = AsyncAllJobs(self._connection)
         self.keys = AsyncKeys(self._connection)
         self.assets = AsyncAssets(self._connection)
 
@@ -183,15 +186,30 @@ class AsyncClient:
         """Stops an image within one denoising step. A finished one is answered as it stands."""
         return await self.images.cancel(image_id)
 
-    def models(self) -> AsyncIterator[Model]:
-        """The models that draw pictures, the default one first."""
-        return pages(
-            lambda token: self._connection.call(_LIST_MODELS, ListModelsRequest(page_token=token)),
-            lambda page: page.models,
-        )
+    async def models(self, *, kind: str = "") -> AsyncIterator[Model]:
+        """Lists the models, of each kind the default one first.
+
+        Args:
+            kind: Only models for this kind of jobs: `image`, `video`; empty for all.
+
+        Raises:
+            UnreachableKindsError: After the last model: the models of some kinds are missing, since their service is
+                unavailable.
+        """
+        unreachable: set[str] = set()
+
+        async def fetch(token: str) -> ListModelsResponse:
+            page = await self._connection.call(_LIST_MODELS, ListModelsRequest(page_token=token, kind=kind))
+            unreachable.update(page.unreachable)
+            return page
+
+        async for model in pages(fetch, lambda page: page.models):
+            yield model
+        if unreachable:
+            raise UnreachableKindsError(unreachable)
 
     async def model(self, model_id: str) -> Model:
-        """One model."""
+        """One model, whatever its kind."""
         return await self._connection.call(_GET_MODEL, GetModelRequest(id=model_id))
 
     async def load_model(self, model_id: str) -> Model:

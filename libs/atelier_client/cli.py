@@ -58,6 +58,7 @@ def _connection(
 
 app.command("generate")(with_client(generate.generate))
 app.command("video")(with_client(video.video))
+app.command("jobs")(with_client(jobs.jobs))
 app.command("images")(with_client(jobs.images))
 app.command("videos")(with_client(jobs.videos))
 app.command("show")(with_client(jobs.show))

@@ -3,7 +3,9 @@
 from typing import Any, Self
 
 from atelier.image.v1 import image_pb2
+from atelier.jobs.v1 import job_service_pb2
 from atelier.video.v1 import video_pb2
+from atelier_client.all_jobs import AnyJobRecord, AsyncAllJobs, AsyncAnyJob
 from atelier_client.assets import AsyncAssets
 from atelier_client.async_client import AsyncClient
 from atelier_client.blocking import Facade, LoopThread, blocking, blocking_into, iterating, iterating_into, renewing
@@ -55,6 +57,10 @@ class Video(Job[video_pb2.Video, AsyncVideo], VideoRecord):
     save_frame = blocking(AsyncVideo.save_frame)
 
 
+class AnyJob(Job[job_service_pb2.Job, AsyncAnyJob], AnyJobRecord):
+    """A job of any kind of a `Client`."""
+
+
 class Images(Facade[AsyncImages]):
     """`client.images`."""
 
@@ -74,6 +80,16 @@ class Videos(Facade[AsyncVideos]):
     cancel = blocking_into(AsyncVideos.cancel, Video)
     delete = blocking(AsyncVideos.delete)
     watch = iterating(AsyncVideos.watch)
+
+
+class AllJobs(Facade[AsyncAllJobs]):
+    """`client.jobs`."""
+
+    list = iterating_into(AsyncAllJobs.list, AnyJob)
+    get = blocking_into(AsyncAllJobs.get, AnyJob)
+    cancel = blocking_into(AsyncAllJobs.cancel, AnyJob)
+    delete = blocking(AsyncAllJobs.delete)
+    watch = iterating(AsyncAllJobs.watch)
 
 
 class Keys(Facade[AsyncKeys]):
@@ -136,6 +152,7 @@ class Client(Facade[AsyncClient]):
         Facade.__init__(self, asynchronous, LoopThread())
         self.images = Images(asynchronous.images, self._loop)
         self.videos = Videos(asynchronous.videos, self._loop)
+        self.jobs = AllJobs(asynchronous.jobs, self._loop)
         self.keys = Keys(asynchronous.keys, self._loop)
         self.assets = Assets(asynchronous.assets, self._loop)
 

@@ -21,7 +21,7 @@ Item = tuple[str, str]
 
 
 def jobs(ctx: typer.Context, incomplete: str) -> list[Item]:
-    """The latest images and videos."""
+    """The latest jobs."""
     return _items(ctx, incomplete, _jobs)
 
 
@@ -42,7 +42,7 @@ def video_models(ctx: typer.Context, incomplete: str) -> list[Item]:
 
 def models(ctx: typer.Context, incomplete: str) -> list[Item]:
     """All models."""
-    return [*image_models(ctx, incomplete), *video_models(ctx, incomplete)]
+    return _items(ctx, incomplete, _models)
 
 
 def keys(ctx: typer.Context, incomplete: str) -> list[Item]:
@@ -51,10 +51,8 @@ def keys(ctx: typer.Context, incomplete: str) -> list[Item]:
 
 
 async def _jobs(client: "AsyncClient") -> AsyncIterator[Item]:
-    async for image in client.images.list(limit=_LATEST):
-        yield image.id, image.parameters.prompt
-    async for item in _videos(client):
-        yield item
+    async for job in client.jobs.list(limit=_LATEST):
+        yield job.id, f"{job.kind_name} {job.state}"
 
 
 async def _videos(client: "AsyncClient") -> AsyncIterator[Item]:
@@ -63,12 +61,17 @@ async def _videos(client: "AsyncClient") -> AsyncIterator[Item]:
 
 
 async def _image_models(client: "AsyncClient") -> AsyncIterator[Item]:
-    async for model in client.models():
+    async for model in client.models(kind="image"):
         yield model.id, model.display_name
 
 
 async def _video_models(client: "AsyncClient") -> AsyncIterator[Item]:
-    async for model in client.video_models():
+    async for model in client.models(kind="video"):
+        yield model.id, model.display_name
+
+
+async def _models(client: "AsyncClient") -> AsyncIterator[Item]:
+    async for model in client.models():
         yield model.id, model.display_name
 
 

@@ -1,11 +1,12 @@
 """What can go wrong, as the caller of the client sees it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from atelier.image.v1.image_pb2 import Image
+    from atelier.jobs.v1.job_service_pb2 import Job
     from atelier.video.v1.video_pb2 import Video
 
 
@@ -68,13 +69,22 @@ class IncompleteError(AtelierApiError):
         super().__init__("DATA_LOSS", "CONTENT_INCOMPLETE", message)
 
 
+class UnreachableKindsError(AtelierApiError):
+    """A list is incomplete, since services are unavailable. `kinds` are those whose records are missing."""
+
+    def __init__(self, kinds: Collection[str]) -> None:
+        self.kinds = tuple(sorted(kinds))
+        text = f"the list is incomplete: the services of these kinds are unavailable: {', '.join(self.kinds)}"
+        super().__init__("UNAVAILABLE", "KINDS_UNREACHABLE", text)
+
+
 class JobFailedError(AtelierApiError):
     """What was waited for ended with nothing made: it failed, or somebody cancelled it.
 
-    `job` is the image or video (a protobuf message) as it ended.
+    `job` is the record (a protobuf message) as it ended.
     """
 
-    def __init__(self, job: "Image | Video", *, canceled: bool) -> None:
+    def __init__(self, job: "Image | Video | Job", *, canceled: bool) -> None:
         if canceled:
             text = f"the {job.DESCRIPTOR.name.lower()} was cancelled"
             super().__init__("CANCELLED", "JOB_CANCELED", text, trace_id=job.trace_id)

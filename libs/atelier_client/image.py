@@ -11,7 +11,6 @@ from atelier.image.v1 import image_pb2
 from atelier.image.v1.image_pb2 import (
     CancelImageRequest,
     DeleteImageRequest,
-    GenerateImageRequest,
     GenerationParameters,
     GetImageContentRequest,
     GetImageRequest,
@@ -29,7 +28,6 @@ from atelier_client.whole_file import save_whole
 
 _FILE = image_pb2.DESCRIPTOR
 _KIND = JobKind(
-    submit=rpc(_FILE, "ImageService.GenerateImage", GenerateImageRequest, Image),
     list=rpc(_FILE, "ImageService.ListImages", ListImagesRequest, ListImagesResponse),
     listed=lambda page: page.images,
     get=rpc(_FILE, "ImageService.GetImage", GetImageRequest, Image),
@@ -42,6 +40,9 @@ _CONTENT = rpc(_FILE, "ImageService.GetImageContent", GetImageContentRequest, Ht
 
 class ImageRecord(JobRecord[Image]):
     """An image as it stood when it was fetched. `message` is the whole record, as the contract defines it."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.state} {self.parameters.prompt!r}>"
 
     @property
     def parameters(self) -> GenerationParameters:

@@ -3,13 +3,14 @@
 from typing import Unpack
 
 from atelier.image.v1 import image_pb2
-from atelier.image.v1.image_pb2 import UpdateImageRequest
+from atelier.image.v1.image_pb2 import GenerateImageRequest, UpdateImageRequest
 from atelier_client.connection import Connection
 from atelier_client.image import AsyncImage
 from atelier_client.jobs import AsyncJobs
 from atelier_client.parameters import Parameters, to_message
 from atelier_client.rpc import rpc
 
+_SUBMIT = rpc(image_pb2.DESCRIPTOR, "ImageService.GenerateImage", GenerateImageRequest, image_pb2.Image)
 # A second PUT would count the revision up once more and stop the work of the first.
 _UPDATE = rpc(image_pb2.DESCRIPTOR, "ImageService.UpdateImage", UpdateImageRequest, image_pb2.Image, repeatable=False)
 
@@ -18,7 +19,7 @@ class AsyncImages(AsyncJobs[AsyncImage]):
     """`client.images`."""
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(connection, AsyncImage)
+        super().__init__(connection, AsyncImage, _SUBMIT)
 
     async def update(self, image_id: str, prompt: str, **parameters: Unpack[Parameters]) -> AsyncImage:
         """New parameters, all of them. A queued image takes them; any other is made anew as its next revision."""

@@ -1,4 +1,4 @@
-"""What every job of the caller's is, image or video: a snapshot of its record, and what can be done with it."""
+"""A job of the caller: a snapshot of its record, and what can be done with it, whatever its kind."""
 
 import asyncio
 import hashlib
@@ -55,7 +55,7 @@ class JobRecord(Generic[M]):
         return self.message.cached
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id} {self.state} {self.message.parameters.prompt!r}>"
+        return f"<{type(self).__name__} {self.id} {self.state}>"
 
     def raise_for_state(self) -> None:
         """Raises JobFailedError when it failed or was cancelled."""

@@ -1,4 +1,4 @@
-"""What the contract lets us ask about jobs of one kind, the same for every kind."""
+"""The RPCs that every kind of job has."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,21 +8,22 @@ from google.protobuf.empty_pb2 import Empty
 
 from atelier.events.v1.events_pb2 import Event
 from atelier.image.v1.image_pb2 import Image
+from atelier.jobs.v1.job_service_pb2 import Job
 from atelier.video.v1.video_pb2 import Video
 from atelier_client.rpc import Rpc
 
-M = TypeVar("M", bound=Image | Video)
+M = TypeVar("M", bound=Image | Video | Job)
 
 
 @dataclass(frozen=True)
 class JobKind(Generic[M]):
-    """The RPCs of one kind. Requests about one job have an `id`; that of `watch` has `after_seq` too.
+    """The RPCs of one kind, or of jobs of all kinds. Requests about one job have an `id`; that of `watch` has
+    `after_seq` too.
 
     Attributes:
-        listed: the jobs on a page that `list` answered.
+        listed: The jobs on a page that `list` returned.
     """
 
-    submit: Rpc[Any, M]
     list: Rpc[Any, Any]
     listed: Callable[[Any], Iterable[M]]
     get: Rpc[Any, M]
@@ -32,5 +33,5 @@ class JobKind(Generic[M]):
 
     @property
     def noun(self) -> str:
-        """`image` or `video`."""
+        """`image`, `video` or `job`."""
         return self.get.response_type.DESCRIPTOR.name.lower()

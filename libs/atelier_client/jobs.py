@@ -1,4 +1,4 @@
-"""The caller's jobs of one kind."""
+"""The caller's jobs: those of one kind, and those of all kinds."""
 
 import asyncio
 import uuid
@@ -11,6 +11,7 @@ from atelier.events.v1.events_pb2 import Event
 from atelier_client.connection import CALL_TIMEOUT_S, Connection
 from atelier_client.job import AsyncJob
 from atelier_client.paging import page_size, pages
+from atelier_client.rpc import Rpc
 from atelier_client.states import state_named
 
 J = TypeVar("J", bound=AsyncJob[Any])
@@ -19,12 +20,42 @@ J = TypeVar("J", bound=AsyncJob[Any])
 _LONGEST_PREFER_S = 60
 
 
-class AsyncJobs(Generic[J]):
-    """Lists, finds and makes jobs of the kind that `job` is."""
+class JobsById(Generic[J]):
+    """Finds and changes the jobs that `job` is the class of, by their ids."""
 
     def __init__(self, connection: Connection, job: type[J]) -> None:
         self._connection = connection
         self._job = job
+
+    async def get(self, job_id: str) -> J:
+        """One of them."""
+        return await self._bare(job_id).refresh()
+
+    async def cancel(self, job_id: str) -> J:
+        """Stops it within one denoising step. A finished one is answered as it stands."""
+        return await self._bare(job_id).cancel()
+
+    async def delete(self, job_id: str) -> None:
+        """Stops it if it runs, and removes it with its files."""
+        await self._bare(job_id).delete()
+
+    def watch(self, job_id: str, *, after_seq: int | None = None) -> AsyncIterator[Event]:
+        """What happens to it until its end. See `AsyncClient.watch`."""
+        return self._bare(job_id).watch(after_seq=after_seq)
+
+    def _bare(self, job_id: str) -> J:
+        return self._of(self._job.kind.get.response_type(id=job_id))
+
+    def _of(self, message: Any) -> J:
+        return self._job(message, self._connection)
+
+
+class AsyncJobs(JobsById[J]):
+    """Lists, finds and makes jobs of the kind that `job` is."""
+
+    def __init__(self, connection: Connection, job: type[J], submit: Rpc[Any, Any]) -> None:
+        super().__init__(connection, job)
+        self._submit = submit
 
     async def submit(self, request: Message, *, wait: bool | float, idempotency_key: str | None = None) -> J:
         """Makes what `request`, a message of the contract, asks for; the rest is told at `AsyncClient.generate`."""
@@ -36,9 +67,7 @@ class AsyncJobs(Generic[J]):
         if prefer_s > 0:
             metadata["prefer"] = f"wait={prefer_s}"
         job = self._of(
-            await self._connection.call(
-                self._job.kind.submit, request, metadata=metadata, timeout_s=CALL_TIMEOUT_S + prefer_s
-            )
+            await self._connection.call(self._submit, request, metadata=metadata, timeout_s=CALL_TIMEOUT_S + prefer_s)
         )
         if wait is False:
             return job
@@ -63,25 +92,3 @@ class AsyncJobs(Generic[J]):
 
         async for message in pages(fetch, kind.listed, limit):
             yield self._of(message)
-
-    async def get(self, job_id: str) -> J:
-        """One of them."""
-        return await self._bare(job_id).refresh()
-
-    async def cancel(self, job_id: str) -> J:
-        """Stops it within one denoising step. A finished one is answered as it stands."""
-        return await self._bare(job_id).cancel()
-
-    async def delete(self, job_id: str) -> None:
-        """Stops it if it runs, and removes it with its files."""
-        await self._bare(job_id).delete()
-
-    def watch(self, job_id: str, *, after_seq: int | None = None) -> AsyncIterator[Event]:
-        """What happens to it until its end. See `AsyncClient.watch`."""
-        return self._bare(job_id).watch(after_seq=after_seq)
-
-    def _bare(self, job_id: str) -> J:
-        return self._of(self._job.kind.get.response_type(id=job_id))
-
-    def _of(self, message: Any) -> J:
-        return self._job(message, self._connection)

@@ -13,7 +13,6 @@ from atelier.video.v1 import video_pb2
 from atelier.video.v1.video_pb2 import (
     CancelVideoRequest,
     DeleteVideoRequest,
-    GenerateVideoRequest,
     GetVideoContentRequest,
     GetVideoFrameRequest,
     GetVideoRequest,
@@ -38,7 +37,6 @@ from atelier_client.whole_file import save_whole
 
 _FILE = video_pb2.DESCRIPTOR
 _KIND = JobKind(
-    submit=rpc(_FILE, "VideoService.GenerateVideo", GenerateVideoRequest, Video),
     list=rpc(_FILE, "VideoService.ListVideos", ListVideosRequest, ListVideosResponse),
     listed=lambda page: page.videos,
     get=rpc(_FILE, "VideoService.GetVideo", GetVideoRequest, Video),
@@ -53,6 +51,9 @@ _FRAME = rpc(_FILE, "VideoService.GetVideoFrame", GetVideoFrameRequest, HttpBody
 
 class VideoRecord(JobRecord[Video]):
     """A video as it stood when it was fetched. `message` is the whole record, as the contract defines it."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.state} {self.parameters.prompt!r}>"
 
     @property
     def parameters(self) -> VideoParameters:

@@ -19,6 +19,16 @@ def database_url(default: Any = ...) -> Any:
     )
 
 
+def job_peers(default: str = "") -> Any:
+    """The field of that name; each service has a default of its own."""
+    return Field(
+        default=default,
+        pattern=r"^([a-z0-9-]+=[^\s=,/]+:\d{1,5}(,[a-z0-9-]+=[^\s=,/]+:\d{1,5})*)?$",
+        description="the services of other kinds of jobs, kind=host:port with commas between them; what lists or finds"
+        " jobs and models of all kinds asks them",
+    )
+
+
 class JobSettings(ServiceSettings):
     """Settings of the API process and of the worker. Read from the environment, `ATELIER_<FIELD>`; frozen."""
 
@@ -32,6 +42,7 @@ class JobSettings(ServiceSettings):
 class JobApiSettings(JobSettings, StreamSettings):
     """Settings of an API process."""
 
+    job_peers: str = job_peers()
     max_queued: int = Field(
         default=10_000, ge=1, le=1_000_000, description="jobs that may wait, of everybody; more are told to retry"
     )
@@ -41,6 +52,11 @@ class JobApiSettings(JobSettings, StreamSettings):
     max_attempts: int = Field(default=3, ge=1, le=10, description="faults of a job before it is FAILED")
     watch_heartbeat_s: float = Field(default=15.0, gt=0, le=60, description="seconds between heartbeats of a watch")
     queue_status_s: float = Field(default=5.0, gt=0, le=60, description="seconds between two counts of the queue")
+
+    @property
+    def peer_addresses(self) -> dict[str, str]:
+        """`host:port` of the services of other kinds of jobs, by kind."""
+        return dict(peer.split("=", 1) for peer in self.job_peers.split(",") if peer)
 
     @property
     def limits(self) -> Limits:

@@ -138,11 +138,16 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
 
     models = os.pathsep.join(map(str, (settings.project_dir / "models" / "catalogue.yaml", state / "models.yaml")))
 
+    job_services = {"image": _address(ports.image), "video": _address(ports.video)}
+
     def maker(kind: str, api: _PortPair, first_worker: _PortPair, workers: int) -> list[Program]:
         """The API of one kind of job and the workers behind it, on one database."""
         own = {"ATELIER_DATABASE_URL": _database(state, kind), "ATELIER_MODELS": models}
         settings_class = f"atelier_{kind}.settings:{kind.title()}"
-        found = [program(f"atelier-{kind}", f"{settings_class}Settings", api, _SERVICES, **own)]
+        peers = ",".join(f"{peer}={address}" for peer, address in job_services.items() if peer != kind)
+        found = [
+            program(f"atelier-{kind}", f"{settings_class}Settings", api, _SERVICES, **own, ATELIER_JOB_PEERS=peers)
+        ]
         for k in range(workers):
             name = f"atelier-{kind}-worker" + (f"-{k + 1}" if k else "")
             at = (first_worker[0] + NEXT_WORKER * k, first_worker[1] + NEXT_WORKER * k)

@@ -1,6 +1,10 @@
 """Named errors to `google.rpc.Status` and back."""
 
+from collections.abc import Awaitable
+from typing import TypeVar
+
 import grpc
+import grpc.aio
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
@@ -9,6 +13,8 @@ from atelier_service import errors
 from atelier_service.errors import AtelierError, FieldViolation
 
 DOMAIN = "atelier"
+
+T = TypeVar("T")
 
 _BY_CODE: dict[str, type[AtelierError]] = {
     e.code: e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, AtelierError)
@@ -69,3 +75,11 @@ def from_rpc_error(error: grpc.RpcError) -> AtelierError:
         elif detail.Unpack(retry_info):
             retry_after_s = retry_info.retry_delay.ToNanoseconds() / 1e9
     return kind(reason, status.message, metadata=metadata, fields=fields, retry_after_s=retry_after_s)
+
+
+async def answered(call: Awaitable[T]) -> T:
+    """What a call of another service returns. Raises the error that it raised there: see `from_rpc_error`."""
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        raise from_rpc_error(error) from error

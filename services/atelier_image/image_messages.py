@@ -5,15 +5,13 @@ from typing import cast, get_args
 from atelier.image.v1 import image_pb2
 from atelier.type.v1 import type_pb2
 from atelier_artifacts.api.job_files import file_fields
-from atelier_drawing.api.messages import read_parameters, token_count, write_defaults, write_parameters
+from atelier_drawing.api.messages import read_parameters, token_count, write_parameters
 from atelier_drawing.domain.result import result_from
 from atelier_image.domain.parameters import AskedImage, FormatName, ImageParameters
 from atelier_image.domain.result import Picture
 from atelier_jobs.api.messages import job_fields
 from atelier_jobs.domain.job import Job
 from atelier_jobs.events.factory import progress_message
-from atelier_models.api.model_api import model_fields
-from atelier_models.domain.model_view import ModelView
 
 
 def image_path(image_id: str) -> str:
@@ -67,13 +65,6 @@ def image_message(job: Job) -> image_pb2.Image:
         content_url = _content_path(job.id, output.index)
         image.outputs.add(**file_fields(output), index=output.index, seed=output.seed, content_url=content_url)
     return image
-
-
-def model_message(model: ModelView) -> image_pb2.Model:
-    """A model that draws pictures."""
-    defaults = image_pb2.GenerationParameters(count=1, output_format=type_pb2.PNG)
-    write_defaults(defaults, model.card.id, model.card.defaults)
-    return image_pb2.Model(**model_fields(model), defaults=defaults)
 
 
 def _content_path(image_id: str, index: int) -> str:

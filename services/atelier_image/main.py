@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import grpc.aio
 
 from atelier.image.v1 import image_pb2_grpc
+from atelier.models.v1 import model_service_pb2_grpc
 from atelier_artifacts.adapters.result_cache import SqlResultCache
 from atelier_artifacts.adapters.storage import open_storage
 from atelier_artifacts.adapters.tables import artifact_tables
@@ -15,10 +16,10 @@ from atelier_drawing.domain.drawings import Drawings
 from atelier_image.domain.kind import IMAGE
 from atelier_image.domain.parameters import resolve
 from atelier_image.image_messages import content_paths, image_path
-from atelier_image.model_servicer import ModelServicer
 from atelier_image.servicer import ImageServicer, ImageStreamServicer
 from atelier_image.settings import ImageSettings
 from atelier_jobs.api.job_endpoints import job_endpoints
+from atelier_jobs.api.job_servicer import add_job_services
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.plane.plane_tasks import plane_tasks
@@ -26,10 +27,13 @@ from atelier_jobs.sql.service_database import open_database, process_origin
 from atelier_models.adapters.model_commands import BusModelCommands
 from atelier_models.adapters.model_reports import SqlModelReports
 from atelier_models.adapters.tables import model_tables
+from atelier_models.api.model_servicer import ModelServicer
+from atelier_models.api.peer_models import model_directory
 from atelier_models.domain.models import Models
 from atelier_service import process
 from atelier_service.channel import open_channel
 from atelier_service.credentials import ServiceCredential, jwks_from
+from atelier_service.federation import open_peers
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.server import RunningServer, run_server
@@ -62,19 +66,22 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
         stack.push_async_callback(credential.close)
         storage = await enter(open_storage(settings.storage_address, credential))
         urls = UrlSigner(await enter(open_channel(settings.auth_address)))
+        peers = await enter(open_peers(settings.peer_addresses, credential.of_caller))
 
-        jobs = job_endpoints(IMAGE, settings, database, bus, image_path)
+        jobs = job_endpoints(IMAGE, settings, database, bus, peers, image_path)
         cache = SqlResultCache(database, artifact)
         files = JobFiles(jobs.jobs, storage, cache)
         reports = SqlModelReports(database, model)
         models = Models(catalogue, reports, BusModelCommands(bus, IMAGE.name))
         drawings = Drawings(jobs.jobs, resolve, catalogue, reports, cache)
+        catalogues = model_directory(IMAGE.name, models, peers)
 
         def register(server: grpc.aio.Server) -> None:
             servicer = ImageServicer(jobs.api, drawings, files, jobs.streams, urls)
             image_pb2_grpc.add_ImageServiceServicer_to_server(servicer, server)
             image_pb2_grpc.add_ImageStreamServiceServicer_to_server(ImageStreamServicer(jobs.streams), server)
-            image_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(models), server)
+            add_job_services(jobs.directory, urls, server)
+            model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(catalogues), server)
 
         revoked = RevokedKeys()
         collector = GarbageCollector(cache, storage)

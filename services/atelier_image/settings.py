@@ -6,7 +6,7 @@ from pydantic import Field
 
 from atelier_diffusion.policy.model_card import ModelKind
 from atelier_drawing.settings import DrawingSettings, DrawingWorkerSettings
-from atelier_jobs.settings import JobApiSettings, database_url
+from atelier_jobs.settings import JobApiSettings, database_url, job_peers
 
 _DATABASE_URL = database_url("sqlite:///var/image.db")
 
@@ -17,6 +17,7 @@ class ImageSettings(DrawingSettings, JobApiSettings):
     kind: ClassVar[ModelKind] = "image"
     listen: str = Field(default="127.0.0.1:8103", description="host:port of the gRPC server; port 0 takes a free one")
     database_url: str = _DATABASE_URL
+    job_peers: str = job_peers("video=127.0.0.1:8104")
 
 
 class ImageWorkerSettings(DrawingWorkerSettings):

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc.aio
 
+from atelier.models.v1 import model_service_pb2_grpc
 from atelier.video.v1 import video_pb2_grpc
 from atelier_artifacts.adapters.result_cache import SqlResultCache
 from atelier_artifacts.adapters.storage import open_storage
@@ -13,6 +14,7 @@ from atelier_artifacts.api.job_files import JobFiles
 from atelier_artifacts.domain.garbage_collector import GarbageCollector
 from atelier_drawing.domain.drawings import Drawings
 from atelier_jobs.api.job_endpoints import job_endpoints
+from atelier_jobs.api.job_servicer import add_job_services
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.plane.plane_tasks import plane_tasks
@@ -20,10 +22,13 @@ from atelier_jobs.sql.service_database import open_database, process_origin
 from atelier_models.adapters.model_commands import BusModelCommands
 from atelier_models.adapters.model_reports import SqlModelReports
 from atelier_models.adapters.tables import model_tables
+from atelier_models.api.model_servicer import ModelServicer
+from atelier_models.api.peer_models import model_directory
 from atelier_models.domain.models import Models
 from atelier_service import process
 from atelier_service.channel import open_channel
 from atelier_service.credentials import ServiceCredential, jwks_from
+from atelier_service.federation import open_peers
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.server import RunningServer, run_server
@@ -62,18 +67,22 @@ async def serve(settings: VideoSettings, jwks: JwksSource) -> AsyncIterator[Runn
         stack.push_async_callback(credential.close)
         storage = await enter(open_storage(settings.storage_address, credential))
         urls = UrlSigner(await enter(open_channel(settings.auth_address)))
+        peers = await enter(open_peers(settings.peer_addresses, credential.of_caller))
 
-        jobs = job_endpoints(VIDEO, settings, database, bus, video_path)
+        jobs = job_endpoints(VIDEO, settings, database, bus, peers, video_path)
         cache = SqlResultCache(database, artifact)
         files = JobFiles(jobs.jobs, storage, cache)
         reports = SqlModelReports(database, model)
         models = Models(catalogue, reports, BusModelCommands(bus, VIDEO.name))
         drawings = Drawings(jobs.jobs, resolve, catalogue, reports, cache)
+        catalogues = model_directory(VIDEO.name, models, peers)
 
         def register(server: grpc.aio.Server) -> None:
             servicer = VideoServicer(jobs.api, drawings, files, jobs.streams, urls, storage)
             video_pb2_grpc.add_VideoServiceServicer_to_server(servicer, server)
             video_pb2_grpc.add_VideoStreamServiceServicer_to_server(VideoStreamServicer(jobs.streams), server)
+            add_job_services(jobs.directory, urls, server)
+            model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(catalogues), server)
             video_pb2_grpc.add_VideoModelServiceServicer_to_server(VideoModelServicer(models), server)
 
         revoked = RevokedKeys()

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from atelier_diffusion.policy.model_card import ModelKind
 from atelier_drawing.settings import DrawingSettings, DrawingWorkerSettings
-from atelier_jobs.settings import JobApiSettings, database_url
+from atelier_jobs.settings import JobApiSettings, database_url, job_peers
 
 _DATABASE_URL = database_url("sqlite:///var/video.db")
 
@@ -19,6 +19,7 @@ class VideoSettings(DrawingSettings, JobApiSettings):
     kind: ClassVar[ModelKind] = "video"
     listen: str = Field(default="127.0.0.1:8105", description="host:port of the gRPC server; port 0 takes a free one")
     database_url: str = _DATABASE_URL
+    job_peers: str = job_peers("image=127.0.0.1:8103")
 
 
 class VideoWorkerSettings(DrawingWorkerSettings):

@@ -9,8 +9,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from atelier.auth.v1 import auth_pb2
 from atelier.events.v1 import events_pb2
 from atelier.image.v1 import image_pb2
-from atelier.jobs.v1 import worker_service_pb2
-from atelier.models.v1 import model_worker_service_pb2
+from atelier.jobs.v1 import job_service_pb2, worker_service_pb2
+from atelier.models.v1 import model_service_pb2, model_worker_service_pb2
 from atelier.storage.v1 import storage_pb2
 from atelier.type.v1 import access_pb2
 from atelier.video.v1 import video_pb2
@@ -22,6 +22,8 @@ LOADED = (
     auth_pb2,
     events_pb2,
     image_pb2,
+    job_service_pb2,
+    model_service_pb2,
     model_worker_service_pb2,
     storage_pb2,
     video_pb2,

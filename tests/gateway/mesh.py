@@ -17,16 +17,20 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 from atelier.auth.v1.auth_pb2_grpc import add_AuthServiceServicer_to_server
 from atelier.events.v1.events_pb2_grpc import (
+    JobEventServiceServicer,
+    JobEventStreamServiceServicer,
     add_EventServiceServicer_to_server,
     add_EventStreamServiceServicer_to_server,
+    add_JobEventServiceServicer_to_server,
+    add_JobEventStreamServiceServicer_to_server,
     add_SystemServiceServicer_to_server,
 )
 from atelier.image.v1.image_pb2_grpc import (
-    ModelServiceServicer,
     add_ImageServiceServicer_to_server,
     add_ImageStreamServiceServicer_to_server,
-    add_ModelServiceServicer_to_server,
 )
+from atelier.jobs.v1.job_service_pb2_grpc import JobServiceServicer, add_JobServiceServicer_to_server
+from atelier.models.v1 import model_service_pb2_grpc
 from atelier.storage.v1.storage_pb2_grpc import add_StorageServiceServicer_to_server
 from atelier.video.v1.video_pb2_grpc import (
     VideoModelServiceServicer,
@@ -96,10 +100,16 @@ async def serve(signer: TestSigner, port: int = 0) -> AsyncIterator[Upstream]:
     storage, auth = Storage(), Auth(signer)  # type: ignore[abstract]
     add_ImageServiceServicer_to_server(images, server)
     add_ImageStreamServiceServicer_to_server(ImageStreams(images), server)
-    add_ModelServiceServicer_to_server(ModelServiceServicer(), server)  # type: ignore[abstract]
     add_VideoServiceServicer_to_server(videos, server)
     add_VideoStreamServiceServicer_to_server(VideoStreams(videos), server)
     add_VideoModelServiceServicer_to_server(VideoModelServiceServicer(), server)  # type: ignore[abstract]
+    add_JobServiceServicer_to_server(JobServiceServicer(), server)  # type: ignore[abstract]
+    add_JobEventServiceServicer_to_server(JobEventServiceServicer(), server)  # type: ignore[abstract]
+    add_JobEventStreamServiceServicer_to_server(JobEventStreamServiceServicer(), server)  # type: ignore[abstract]
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+        model_service_pb2_grpc.ModelServiceServicer(),  # type: ignore[abstract]
+        server,
+    )
     add_StorageServiceServicer_to_server(storage, server)
     add_AuthServiceServicer_to_server(auth, server)
     add_AuthorizationServicer_to_server(auth, server)

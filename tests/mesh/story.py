@@ -10,7 +10,7 @@ import httpx2
 def events_of(client: httpx2.Client, url: str, *, sse: bool = False, **params: Any) -> Iterator[dict[str, Any]]:
     """Every event until the stream ends."""
     accept = "text/event-stream" if sse else "application/x-ndjson"
-    with client.stream("GET", url, headers={"Accept": accept}, params=params) as answer:
+    with client.stream("GET", url, headers={"Accept": accept}, params=params or None) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith(accept)
         for line in answer.iter_lines():

@@ -114,7 +114,7 @@ async def drawing_mesh(
         jwks = jwks_from(auth.address)
         parts = (
             Part(lambda: serve_storage(storage_settings, jwks)),
-            Part(lambda: api(common | {"listen": f"127.0.0.1:{api_port}"}, jwks)),
+            Part(lambda: api(common | {"listen": f"127.0.0.1:{api_port}", "job_peers": ""}, jwks)),
             Part(lambda: worker(common | work, jwks)),
         )
         storage_part, api_part, worker_part = parts

@@ -23,6 +23,7 @@ class Owner(Generic[MadeT]):
     messages: ClassVar[Any]
     parameters: ClassVar[Any]
     noun: ClassVar[str]
+    model_messages: ClassVar[Any]
     model_noun: ClassVar[str]
 
     def __init__(self, made: Any, models: Any, storage: grpc.aio.Channel, metadata: Metadata) -> None:
@@ -107,7 +108,8 @@ class Owner(Generic[MadeT]):
         return {asset.id for asset in answer.assets}
 
     def _call(self, stub: Any, rpc: str, headers: Metadata, timeout_s: float, fields: dict[str, Any]) -> Any:
-        request = getattr(self.messages, f"{rpc}Request")(**fields)
+        messages = self.model_messages if stub is self.model_rpcs else self.messages
+        request = getattr(messages, f"{rpc}Request")(**fields)
         return getattr(stub, rpc)(request, metadata=(*self.metadata, *headers), timeout=timeout_s)
 
 

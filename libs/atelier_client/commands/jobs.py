@@ -1,4 +1,4 @@
-"""`atelier images`, `videos`, `show`, `cancel` and `delete`."""
+"""`atelier jobs`, `images`, `videos`, `show`, `cancel` and `delete`."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,19 +7,44 @@ from typer import Argument, Option
 
 from atelier_client import completion
 from atelier_client.command import Json
-from atelier_client.commands.either import either
+from atelier_client.commands.complete import complete
 from atelier_client.console import as_dict, moment, pairs, result, result_json, size, when
 from atelier_client.table import table
 
 if TYPE_CHECKING:
+    from atelier.image.v1.image_pb2 import Image
+    from atelier.jobs.v1.job_service_pb2 import Job
     from atelier.type.v1.type_pb2 import TokenCount
+    from atelier.video.v1.video_pb2 import Video
     from atelier_client.async_client import AsyncClient
     from atelier_client.image import AsyncImage
     from atelier_client.jobs import AsyncJobs
     from atelier_client.video import AsyncVideo
 
-Id = Annotated[str, Argument(metavar="ID", help="The id of an image or a video.", autocompletion=completion.jobs)]
+Id = Annotated[str, Argument(metavar="ID", help="The id of a job: an image, a video.", autocompletion=completion.jobs)]
 Limit = Annotated[int, Option(min=1, help="At most so many.")]
+
+
+async def jobs(
+    client: "AsyncClient",
+    kind: Annotated[list[str] | None, Option(help="Only jobs of this kind, such as image; may be repeated.")] = None,
+    state: Annotated[
+        list[str] | None, Option(help="Only jobs in this state, such as running; may be repeated.")
+    ] = None,
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """Lists your jobs of every kind, newest first."""
+    async with complete(client.jobs.list(kinds=kind or (), states=state or (), limit=limit)) as found:
+        if json:
+            result_json([as_dict(job.message) for job in found])
+            return
+        table(
+            ("ID", "KIND", "STATE", "MADE", "DETAIL"),
+            [(job.id, job.kind_name, job.state, when(job.message.create_time), _detail(job.message)) for job in found],
+            elastic="DETAIL",
+            droppable=("MADE",),
+        )
 
 
 async def images(
@@ -43,21 +68,43 @@ async def videos(
 
 
 async def show(client: "AsyncClient", job_id: Id, json: Json = False) -> None:
-    """Shows one image or video."""
-    job = await either(client.images.get, client.videos.get, job_id)
+    """Shows one job, with what is special to its kind."""
+    found = await client.jobs.get(job_id)
+    if found.kind_name == "image":
+        _show_drawing(await client.images.get(job_id), json)
+    elif found.kind_name == "video":
+        _show_drawing(await client.videos.get(job_id), json)
+    elif json:
+        result_json(as_dict(found.message))
+    else:
+        message = found.message
+        pairs(
+            [
+                ("id", found.id),
+                ("kind", found.kind_name),
+                ("state", found.state),
+                ("error", _failure(message)),
+                ("revision", str(message.revision)),
+                ("made", moment(message.create_time)),
+                ("finished", moment(message.finish_time)),
+                ("trace", found.trace_id),
+            ]
+        )
+
+
+def _show_drawing(job: "AsyncImage | AsyncVideo", json: bool) -> None:
     if json:
         result_json(as_dict(job.message))
         return
     from atelier.type.v1 import type_pb2
 
     parameters, message = job.parameters, job.message
-    failure = f"{message.error.reason}: {message.error.message}" if message.HasField("error") else ""
     pairs(
         [
             ("id", job.id),
             ("kind", job.kind.noun),
             ("state", job.state),
-            ("error", failure),
+            ("error", _failure(message)),
             ("prompt", parameters.prompt),
             ("prompt cut", _cut(message.prompt_tokens)),
             ("negative", parameters.negative_prompt),
@@ -81,14 +128,24 @@ async def show(client: "AsyncClient", job_id: Id, json: Json = False) -> None:
         result(line)
 
 
+def _detail(message: "Job") -> str:
+    """Why it failed, or how far it has come."""
+    done = message.progress.fraction
+    return message.error.reason if message.HasField("error") else f"{done:.0%}" if 0 < done < 1 else ""
+
+
+def _failure(message: "Image | Video | Job") -> str:
+    return f"{message.error.reason}: {message.error.message}" if message.HasField("error") else ""
+
+
 def _cut(count: "TokenCount") -> str:
     """Says so when the model has not read all of a text."""
     return f"read to token {count.limit} of {count.tokens}" if count.truncated else ""
 
 
 async def cancel(client: "AsyncClient", job_id: Id, json: Json = False) -> None:
-    """Stops an image or a video within one denoising step."""
-    job = await either(client.images.cancel, client.videos.cancel, job_id)
+    """Stops a job."""
+    job = await client.jobs.cancel(job_id)
     if json:
         result_json(as_dict(job.message))
         return
@@ -96,13 +153,13 @@ async def cancel(client: "AsyncClient", job_id: Id, json: Json = False) -> None:
 
 
 async def delete(client: "AsyncClient", job_id: Id) -> None:
-    """Stops an image or a video if it runs, and removes it with its files."""
-    await either(client.images.delete, client.videos.delete, job_id)
+    """Stops a job if it runs, and removes it with its files."""
+    await client.jobs.delete(job_id)
     result(f"{job_id} deleted")
 
 
-async def _listed(jobs: "AsyncJobs[Any]", state: str | None, limit: int, json: bool) -> None:
-    found = [job async for job in jobs.list(state=state, limit=limit)]
+async def _listed(drawings: "AsyncJobs[Any]", state: str | None, limit: int, json: bool) -> None:
+    found = [job async for job in drawings.list(state=state, limit=limit)]
     if json:
         result_json([as_dict(job.message) for job in found])
         return

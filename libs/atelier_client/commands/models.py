@@ -6,16 +6,13 @@ import typer
 
 from atelier_client import completion
 from atelier_client.command import Json, with_client
-from atelier_client.commands.either import either
+from atelier_client.commands.complete import complete
 from atelier_client.console import as_dict, result, result_json, size
 from atelier_client.table import table
 
 if TYPE_CHECKING:
-    from atelier.image.v1.image_pb2 import Model
-    from atelier.video.v1.video_pb2 import VideoModel
+    from atelier.models.v1.model_service_pb2 import Model
     from atelier_client.async_client import AsyncClient
-
-    AnyModel = Model | VideoModel
 
 app = typer.Typer(help="The models that can be asked for; load and unload are for administrators.")
 Id = Annotated[str, typer.Argument(metavar="ID", help="The model's id.", autocompletion=completion.models)]
@@ -23,46 +20,45 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The model's id.", autocom
 
 async def catalogue(client: "AsyncClient", json: Json = False) -> None:
     """Lists the models, or loads and unloads one (administrators)."""
-    found: list[tuple[str, AnyModel]] = [("image", model) async for model in client.models()]
-    found += [("video", model) async for model in client.video_models()]
-    if json:
-        result_json([{"kind": kind, **as_dict(model)} for kind, model in found])
-        return
-    table(
-        ("ID", "KIND", "STATE", "MEMORY", "NAME"),
-        [
-            (
-                model.id,
-                kind,
-                _state(model),
-                size(model.memory_bytes),
-                model.display_name + (" (default)" * model.is_default),
-            )
-            for kind, model in found
-        ],
-        elastic="NAME",
-        droppable=("MEMORY", "KIND"),
-    )
+    async with complete(client.models()) as found:
+        if json:
+            result_json([as_dict(model) for model in found])
+            return
+        table(
+            ("ID", "KIND", "STATE", "MEMORY", "NAME"),
+            [
+                (
+                    model.id,
+                    model.kind,
+                    _state(model),
+                    size(model.memory_bytes),
+                    model.display_name + (" (default)" * model.is_default),
+                )
+                for model in found
+            ],
+            elastic="NAME",
+            droppable=("MEMORY", "KIND"),
+        )
 
 
 async def load(client: "AsyncClient", model_id: Id, json: Json = False) -> None:
     """Asks the workers to load a model; `atelier watch` tells when it is READY."""
-    _answer(await either(client.load_model, client.load_video_model, model_id), json)
+    _answer(await client.load_model(model_id), json)
 
 
 async def unload(client: "AsyncClient", model_id: Id, json: Json = False) -> None:
     """Asks the workers to drop a model; a job that uses it finishes first."""
-    _answer(await either(client.unload_model, client.unload_video_model, model_id), json)
+    _answer(await client.unload_model(model_id), json)
 
 
-def _answer(model: "AnyModel", json: bool) -> None:
+def _answer(model: "Model", json: bool) -> None:
     if json:
         result_json(as_dict(model))
     else:
         result(f"{model.id} {_state(model)}")
 
 
-def _state(model: "AnyModel") -> str:
+def _state(model: "Model") -> str:
     from atelier.type.v1.type_pb2 import ModelState
 
     return ModelState.Name(model.state)

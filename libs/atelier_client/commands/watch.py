@@ -6,7 +6,6 @@ from typer import Argument, Option
 
 from atelier_client import completion
 from atelier_client.command import Json
-from atelier_client.commands.either import either
 from atelier_client.console import as_dict, moment, result, result_json, say
 from atelier_client.table import clean
 
@@ -19,20 +18,14 @@ async def watch(
     client: "AsyncClient",
     job_id: Annotated[
         str | None,
-        Argument(
-            metavar="[ID]", help="One image or video, to its end; everything otherwise.", autocompletion=completion.jobs
-        ),
+        Argument(metavar="[ID]", help="One job, to its end; everything otherwise.", autocompletion=completion.jobs),
     ] = None,
     after_seq: Annotated[int | None, Option(min=0, help="With an ID: everything after this event.")] = None,
     after: Annotated[str, Option(help="Without an ID: everything after this cursor.")] = "",
     json: Json = False,
 ) -> None:
-    """Tells what happens, as it happens. Ends with the image or video, or with Ctrl-C."""
-    if job_id:
-        job = await either(client.images.get, client.videos.get, job_id)
-        events = job.watch(after_seq=after_seq)
-    else:
-        events = client.events(after=after, heartbeats=True)
+    """Tells what happens, as it happens. Ends with the job, or with Ctrl-C."""
+    events = client.jobs.watch(job_id, after_seq=after_seq) if job_id else client.events(after=after, heartbeats=True)
     listening = False
     async for event in events:
         if event.HasField("heartbeat"):

@@ -1,32 +1,53 @@
 """What the servicers of one kind of job share, put together from the job store and the bus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import grpc.aio
 
 from atelier_jobs.api.event_streams import EventStreams
 from atelier_jobs.api.job_api import JobApi
+from atelier_jobs.api.job_directory import JobDirectory
+from atelier_jobs.api.own_jobs import OwnJobs
+from atelier_jobs.api.peer_jobs import PeerJobs
 from atelier_jobs.domain.owner_jobs import Kind, OwnerJobs
 from atelier_jobs.events.watch import Watching
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.settings import JobApiSettings
 from atelier_jobs.sql.database import JobDatabase
 from atelier_jobs.sql.jobs import SqlJobStore
+from atelier_service.federation import Federation
 from atelier_service.stream_slots import StreamSlots
 
 
 @dataclass(frozen=True, slots=True)
 class JobEndpoints:
-    """Use cases of owners, requests about jobs, and event streams."""
+    """Use cases of owners, requests about jobs, event streams, and the jobs of all kinds."""
 
     jobs: OwnerJobs
     api: JobApi
     streams: EventStreams
+    directory: JobDirectory
 
 
 def job_endpoints(
-    kind: Kind, settings: JobApiSettings, database: JobDatabase, bus: Bus, path_of: Callable[[str], str]
+    kind: Kind,
+    settings: JobApiSettings,
+    database: JobDatabase,
+    bus: Bus,
+    peers: Mapping[str, grpc.aio.Channel],
+    path_of: Callable[[str], str],
 ) -> JobEndpoints:
-    """Puts them together; `path_of` returns the path of a job below the gateway."""
+    """Puts them together.
+
+    Args:
+        kind: The kind of jobs.
+        settings: Limits and rates.
+        database: Where the jobs are stored.
+        bus: Where their events come from.
+        peers: Channels to the services of other kinds, by kind; see `open_peers`.
+        path_of: Returns the path of a job below the gateway.
+    """
     store = SqlJobStore(database)
     jobs = OwnerJobs(kind, store, limits=settings.limits, max_attempts=settings.max_attempts)
     watching = Watching(
@@ -37,4 +58,8 @@ def job_endpoints(
         rate_per_s=settings.watch_rate_per_s,
     )
     slots = StreamSlots(settings.max_streams_per_caller)
-    return JobEndpoints(jobs, JobApi(jobs, watching, path_of), EventStreams(jobs, watching, slots))
+    streams = EventStreams(jobs, watching, slots)
+    own = OwnJobs(kind.name, store, streams, path_of=path_of, progress=database.events.progress)
+    others = {peer: PeerJobs(peer, channel) for peer, channel in peers.items()}
+    directory = JobDirectory(Federation(kind.name, own, others))
+    return JobEndpoints(jobs, JobApi(jobs, watching, path_of), streams, directory)

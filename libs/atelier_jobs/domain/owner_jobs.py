@@ -132,7 +132,8 @@ class OwnerJobs:
 
     async def page(self, owner: str, *, state: State | None, before: str, limit: int) -> Page:
         """Jobs with an id below `before`, newest first."""
-        return await self._store.list(owner, kind=self._kind.name, state=state, before=before, limit=limit)
+        states = () if state is None else (state,)
+        return await self._store.list(owner, kind=self._kind.name, states=states, before=before, limit=limit)
 
     async def cancel(self, owner: str, job_id: str) -> Job:
         """Requests that the job stops; a finished one stays as it is."""

@@ -1,6 +1,6 @@
 """The owner's port of the job store: submit, read, change and remove jobs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -102,9 +102,9 @@ class JobStore(Protocol):
         ...
 
     async def list(
-        self, owner: str, *, kind: str, state: State | None = None, before: str = "", limit: int = 50
+        self, owner: str, *, kind: str, states: Collection[State] = (), before: str = "", limit: int = 50
     ) -> Page:
-        """The owner's jobs with an id below `before`, newest first."""
+        """The owner's jobs in one of `states` (empty: in any) with an id below `before`, newest first."""
         ...
 
     async def restart(

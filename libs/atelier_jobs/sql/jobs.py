@@ -1,6 +1,6 @@
 """SQL adapter of the owner's side of the job store, on SQLite and PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Insert, bindparam, delete, func, select
@@ -113,12 +113,12 @@ class SqlJobStore:
         return found[0]
 
     async def list(
-        self, owner: str, *, kind: str, state: State | None = None, before: str = "", limit: int = 50
+        self, owner: str, *, kind: str, states: Collection[State] = (), before: str = "", limit: int = 50
     ) -> Page:
         """See JobStore.list."""
         query = select(schema.jobs).where(_jobs.owner == owner, _jobs.kind == kind)
-        if state is not None:
-            query = query.where(_jobs.state == int(state))
+        if states:
+            query = query.where(_jobs.state.in_([int(state) for state in states]))
         if before:
             query = query.where(_jobs.id < before)
         async with self._database.read() as connection:

@@ -139,7 +139,7 @@ async def test_lists_are_newest_first_and_page_to_the_end_without_gaps(plane: Pl
         if not before:
             break
     assert seen == newest_first
-    canceled = await plane.jobs.list("ada", kind="image", state=State.CANCELED)
+    canceled = await plane.jobs.list("ada", kind="image", states=[State.CANCELED])
     assert [job.id for job in canceled.jobs] == [jobs[2].id]
     assert (await plane.jobs.list("ada", kind="image", limit=5)).next_before == ""
 

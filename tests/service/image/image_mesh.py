@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import grpc.aio
 
 from atelier.image.v1 import image_pb2, image_pb2_grpc
+from atelier.models.v1 import model_service_pb2, model_service_pb2_grpc
 from atelier_image.main import serve as serve_image
 from atelier_image.schemas import SCHEMAS
 from atelier_image.settings import ImageSettings, ImageWorkerSettings
@@ -28,10 +29,11 @@ class Owner(owner.Owner[image_pb2.Image]):
     messages: ClassVar[Any] = image_pb2
     parameters: ClassVar[Any] = image_pb2.GenerationParameters
     noun = "Image"
+    model_messages: ClassVar[Any] = model_service_pb2
     model_noun = "Model"
 
     def __init__(self, service: grpc.aio.Channel, storage: grpc.aio.Channel, metadata: owner.Metadata) -> None:
-        images, models = image_pb2_grpc.ImageServiceStub(service), image_pb2_grpc.ModelServiceStub(service)
+        images, models = image_pb2_grpc.ImageServiceStub(service), model_service_pb2_grpc.ModelServiceStub(service)
         super().__init__(images, models, storage, metadata)
 
     async def update(self, image_id: str, **fields: Any) -> image_pb2.Image:

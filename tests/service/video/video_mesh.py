@@ -44,6 +44,7 @@ class Owner(owner.Owner[video_pb2.Video]):
     messages: ClassVar[Any] = video_pb2
     parameters: ClassVar[Any] = video_pb2.VideoParameters
     noun = "Video"
+    model_messages: ClassVar[Any] = video_pb2
     model_noun = "VideoModel"
 
     def __init__(self, service: grpc.aio.Channel, storage: grpc.aio.Channel, metadata: owner.Metadata) -> None:

@@ -11,14 +11,15 @@ import grpc.aio
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
 from tests.unit.client.refusal import Context, refuse
+from tests.unit.client.small_jobs import Jobs, Models
 from tests.unit.client.small_videos import VideoModels, Videos
 
 from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
 from atelier.events.v1 import events_pb2, events_pb2_grpc
 from atelier.image.v1 import image_pb2, image_pb2_grpc
-from atelier.jobs.v1 import job_pb2
+from atelier.jobs.v1 import job_pb2, job_service_pb2_grpc
+from atelier.models.v1 import model_service_pb2_grpc
 from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
-from atelier.type.v1 import type_pb2
 from atelier.video.v1 import video_pb2_grpc
 from atelier_client.blocking import LoopThread
 
@@ -161,34 +162,6 @@ def _event(
     return event
 
 
-class Models(image_pb2_grpc.ModelServiceServicer):
-    """One model."""
-
-    def __init__(self) -> None:
-        self.model = image_pb2.Model(id="demo", state=type_pb2.UNLOADED, is_default=True, display_name="Demo")
-
-    async def ListModels(self, request: image_pb2.ListModelsRequest, context: Context) -> image_pb2.ListModelsResponse:
-        return image_pb2.ListModelsResponse(models=[self.model])
-
-    async def GetModel(self, request: image_pb2.GetModelRequest, context: Context) -> image_pb2.Model:
-        return await self._found(request.id, context)
-
-    async def LoadModel(self, request: image_pb2.LoadModelRequest, context: Context) -> image_pb2.Model:
-        model = await self._found(request.id, context)
-        model.state = type_pb2.LOADING
-        return model
-
-    async def UnloadModel(self, request: image_pb2.UnloadModelRequest, context: Context) -> image_pb2.Model:
-        model = await self._found(request.id, context)
-        model.state = type_pb2.UNLOADED
-        return model
-
-    async def _found(self, model_id: str, context: Context) -> image_pb2.Model:
-        if model_id != self.model.id:
-            await refuse(context, grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND", f"there is no model {model_id!r}")
-        return self.model
-
-
 class Keys(auth_pb2_grpc.AuthServiceServicer):
     """API keys; what the client never calls answers UNIMPLEMENTED."""
 
@@ -326,6 +299,7 @@ class SmallMesh:
         self.models = Models()
         self.videos = Videos()
         self.video_models = VideoModels()
+        self.jobs = Jobs(self.images, self.videos)
         self.keys = Keys()  # type: ignore[abstract]  # what the client never calls is not there
         self.files = Files()
         self.events = Events()
@@ -349,7 +323,9 @@ class SmallMesh:
     async def _serve(self) -> grpc.aio.Server:
         server = grpc.aio.server(interceptors=[Door()])
         image_pb2_grpc.add_ImageServiceServicer_to_server(self.images, server)
-        image_pb2_grpc.add_ModelServiceServicer_to_server(self.models, server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(self.models, server)
+        job_service_pb2_grpc.add_JobServiceServicer_to_server(self.jobs, server)
+        events_pb2_grpc.add_JobEventServiceServicer_to_server(self.jobs, server)
         video_pb2_grpc.add_VideoServiceServicer_to_server(self.videos, server)
         video_pb2_grpc.add_VideoModelServiceServicer_to_server(self.video_models, server)
         auth_pb2_grpc.add_AuthServiceServicer_to_server(self.keys, server)

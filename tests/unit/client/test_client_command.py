@@ -82,7 +82,7 @@ async def test_ctrl_c_cancels_the_job_says_so_and_exits_130(atelier: Atelier, sm
         (("generate", "x", "-o", "nowhere/out.png"), 7, "nowhere: no such folder"),
         (("generate", "x", "-o", "."), 7, "is a folder"),
         (("upload", "missing.png"), 7, "missing.png: No such file"),
-        (("show", "image-9"), 5, "there is no such image"),
+        (("show", "image-9"), 5, "There is no such job."),
         (("keys", "revoke", "k"), 5, "there is no such key"),
         (("images", "--state", "done"), 2, "none of QUEUED"),
     ],

@@ -103,7 +103,8 @@ def test_keys_models_files_tokens_and_status(small_mesh: SmallMesh, hasty: Retry
         assert [key.display_name for key in client.keys.list()] == ["laptop"]
         client.keys.revoke(made.key.id)
         assert list(client.keys.list()) == []
-        assert [model.id for model in client.models()] == ["demo"]
+        assert [model.id for model in client.models()] == ["demo", "demo-clips"]
+        assert [model.id for model in client.models(kind="video")] == ["demo-clips"]
         assert client.load_model("demo").state == client.model("demo").state
         client.unload_model("demo")
         asset = client.upload(file)

@@ -33,8 +33,8 @@ def test_ids_models_and_keys_are_completed_with_what_they_are(atelier: Atelier) 
     atelier("video", "a red ball", "--no-wait")
     atelier("keys", "create", "laptop")
     shown = completed(atelier, "atelier --grpc show ")
-    assert '"image-0":"a red circle"' in shown
-    assert '"video-0":"a red ball"' in shown
+    assert '"image-0":"image QUEUED"' in shown
+    assert '"video-0":"video QUEUED"' in shown
     assert '"video-0"' not in completed(atelier, "atelier --grpc show im")
     assert '"demo":"Demo"' in completed(atelier, "atelier --grpc generate --model d")
     assert '"demo-clips"' in completed(atelier, "atelier --grpc models load demo-")

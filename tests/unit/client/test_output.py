@@ -82,7 +82,7 @@ def test_a_reader_that_leaves_ends_the_command_without_a_word(atelier: Atelier, 
 @pytest.mark.parametrize(
     ("words", "code", "reason", "exit_code"),
     [
-        (("show", "image-9"), 5, "NOT_FOUND", 5),
+        (("show", "image-9"), 5, "JOB_NOT_FOUND", 5),
         (("generate", "x", "--steps", "150000"), 3, "INVALID_FIELD", 2),
         (("generate", "x", "--stepps", "3"), 3, "USAGE", 2),
         (("paint",), 3, "USAGE", 2),

@@ -29,7 +29,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61telier/events/v1/events.proto\x12\x11\x61telier.events.v1\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x01\n\x10SubscribeRequest\x12 \n\x05\x61\x66ter\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x18(2\x08^[0-9]*$\x12\x61\n\x05types\x18\x02 \x03(\tBR\xbaHO\x92\x01L\x10\x10\"HrFR\x13generation.progressR\x0cmodel.statusR\x12\x65rror.notificationR\rsystem.status\x12\x17\n\x06job_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xe8\x04\n\x05\x45vent\x12y\n\x04type\x18\x01 \x01(\tBk\xbaHhrfR\x13generation.snapshotR\x13generation.progressR\x0cmodel.statusR\x12\x65rror.notificationR\rsystem.statusR\theartbeat\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\r\x12\x30\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08trace_id\x18\x06 \x01(\t\x12\x39\n\x08snapshot\x18\n \x01(\x0b\x32%.atelier.events.v1.GenerationProgressH\x00\x12\x44\n\x13generation_progress\x18\x0b \x01(\x0b\x32%.atelier.events.v1.GenerationProgressH\x00\x12\x36\n\x0cmodel_status\x18\x0c \x01(\x0b\x32\x1e.atelier.events.v1.ModelStatusH\x00\x12\x42\n\x12\x65rror_notification\x18\r \x01(\x0b\x32$.atelier.events.v1.ErrorNotificationH\x00\x12\x38\n\rsystem_status\x18\x0e \x01(\x0b\x32\x1f.atelier.events.v1.SystemStatusH\x00\x12\x31\n\theartbeat\x18\x0f \x01(\x0b\x32\x1c.atelier.events.v1.HeartbeatH\x00\x42\t\n\x07payload\"\xb1\x02\n\x12GenerationProgress\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\r\x12%\n\x05state\x18\x03 \x01(\x0e\x32\x16.atelier.jobs.v1.State\x12\x33\n\x08progress\x18\x04 \x01(\x0b\x32\x19.atelier.jobs.v1.ProgressB\x06\xbaH\x03\xc8\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\r\x12\x10\n\x08terminal\x18\x06 \x01(\x08\x12\'\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12\x14\n\x0c\x63ontent_urls\x18\x08 \x03(\t\x12\x0f\n\x07preview\x18\t \x01(\x0c\x12\x1c\n\x14preview_content_type\x18\n \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x0b \x01(\x08\"\xa9\x01\n\x0bModelStatus\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x36\n\x05state\x18\x02 \x01(\tB\'\xbaH$r\"R\x08UNLOADEDR\x07LOADINGR\x05READYR\x06\x46\x41ILED\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x03\x12\x11\n\tworker_id\x18\x04 \x01(\t\x12\'\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\"R\n\x11\x45rrorNotification\x12/\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.FailureB\x06\xbaH\x03\xc8\x01\x01\x12\x0c\n\x04kind\x18\x02 \x01(\t\"p\n\x0cSystemStatus\x12\x30\n\x07workers\x18\x01 \x03(\x0b\x32\x1f.atelier.events.v1.WorkerStatus\x12.\n\x06queues\x18\x02 \x03(\x0b\x32\x1e.atelier.events.v1.QueueStatus\"\x0b\n\tHeartbeat\"\xf8\x01\n\x0cWorkerStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65vice_name\x18\x04 \x01(\t\x12\x0e\n\x06job_id\x18\x05 \x01(\t\x12\x11\n\tmodel_ids\x18\x06 \x03(\t\x12\x14\n\x0cmemory_bytes\x18\x07 \x01(\x03\x12\x1b\n\x13\x64\x65vice_memory_bytes\x18\x08 \x01(\x03\x12!\n\x19\x64\x65vice_memory_total_bytes\x18\t \x01(\x03\x12\x30\n\x04time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"R\n\x0cWorkerReport\x12/\n\x06status\x18\x01 \x01(\x0b\x32\x1f.atelier.events.v1.WorkerStatus\x12\x11\n\tjob_owner\x18\x02 \x01(\t\"\x85\x01\n\x0bQueueStatus\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06queued\x18\x02 \x01(\r\x12\x0f\n\x07running\x18\x03 \x01(\r\x12\x15\n\roldest_wait_s\x18\x04 \x01(\x01\x12\x30\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\x18\n\x16GetSystemStatusRequest\"\x80\x02\n\x17GetSystemStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x30\n\x07workers\x18\x02 \x03(\x0b\x32\x1f.atelier.events.v1.WorkerStatus\x12.\n\x06queues\x18\x03 \x03(\x0b\x32\x1e.atelier.events.v1.QueueStatus\x12\x1e\n\x16host_memory_used_bytes\x18\x04 \x01(\x03\x12\x1f\n\x17host_memory_total_bytes\x18\x05 \x01(\x03\x12\x17\n\x0f\x64isk_used_bytes\x18\x06 \x01(\x03\x12\x18\n\x10\x64isk_total_bytes\x18\x07 \x01(\x03\x32z\n\x0c\x45ventService\x12j\n\tSubscribe\x12#.atelier.events.v1.SubscribeRequest\x1a\x18.atelier.events.v1.Event\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/events0\x01\x32|\n\x12\x45ventStreamService\x12\x66\n\tSubscribe\x12#.atelier.events.v1.SubscribeRequest\x1a\x14.google.api.HttpBody\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/events0\x01\x32\x9f\x01\n\rSystemService\x12\x8d\x01\n\x0fGetSystemStatus\x12).atelier.events.v1.GetSystemStatusRequest\x1a*.atelier.events.v1.GetSystemStatusResponse\"#\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/system/statusb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61telier/events/v1/events.proto\x12\x11\x61telier.events.v1\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x01\n\x10SubscribeRequest\x12 \n\x05\x61\x66ter\x18\x01 \x01(\tB\x11\xbaH\x0er\x0c\x18(2\x08^[0-9]*$\x12\x61\n\x05types\x18\x02 \x03(\tBR\xbaHO\x92\x01L\x10\x10\"HrFR\x13generation.progressR\x0cmodel.statusR\x12\x65rror.notificationR\rsystem.status\x12\x17\n\x06job_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"N\n\x0fWatchJobRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\tafter_seq\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_after_seq\"\xe8\x04\n\x05\x45vent\x12y\n\x04type\x18\x01 \x01(\tBk\xbaHhrfR\x13generation.snapshotR\x13generation.progressR\x0cmodel.statusR\x12\x65rror.notificationR\rsystem.statusR\theartbeat\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\r\x12\x30\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08trace_id\x18\x06 \x01(\t\x12\x39\n\x08snapshot\x18\n \x01(\x0b\x32%.atelier.events.v1.GenerationProgressH\x00\x12\x44\n\x13generation_progress\x18\x0b \x01(\x0b\x32%.atelier.events.v1.GenerationProgressH\x00\x12\x36\n\x0cmodel_status\x18\x0c \x01(\x0b\x32\x1e.atelier.events.v1.ModelStatusH\x00\x12\x42\n\x12\x65rror_notification\x18\r \x01(\x0b\x32$.atelier.events.v1.ErrorNotificationH\x00\x12\x38\n\rsystem_status\x18\x0e \x01(\x0b\x32\x1f.atelier.events.v1.SystemStatusH\x00\x12\x31\n\theartbeat\x18\x0f \x01(\x0b\x32\x1c.atelier.events.v1.HeartbeatH\x00\x42\t\n\x07payload\"\xb1\x02\n\x12GenerationProgress\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\r\x12%\n\x05state\x18\x03 \x01(\x0e\x32\x16.atelier.jobs.v1.State\x12\x33\n\x08progress\x18\x04 \x01(\x0b\x32\x19.atelier.jobs.v1.ProgressB\x06\xbaH\x03\xc8\x01\x01\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\r\x12\x10\n\x08terminal\x18\x06 \x01(\x08\x12\'\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12\x14\n\x0c\x63ontent_urls\x18\x08 \x03(\t\x12\x0f\n\x07preview\x18\t \x01(\x0c\x12\x1c\n\x14preview_content_type\x18\n \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x0b \x01(\x08\"\xa9\x01\n\x0bModelStatus\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x36\n\x05state\x18\x02 \x01(\tB\'\xbaH$r\"R\x08UNLOADEDR\x07LOADINGR\x05READYR\x06\x46\x41ILED\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x03\x12\x11\n\tworker_id\x18\x04 \x01(\t\x12\'\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\"R\n\x11\x45rrorNotification\x12/\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.FailureB\x06\xbaH\x03\xc8\x01\x01\x12\x0c\n\x04kind\x18\x02 \x01(\t\"p\n\x0cSystemStatus\x12\x30\n\x07workers\x18\x01 \x03(\x0b\x32\x1f.atelier.events.v1.WorkerStatus\x12.\n\x06queues\x18\x02 \x03(\x0b\x32\x1e.atelier.events.v1.QueueStatus\"\x0b\n\tHeartbeat\"\xf8\x01\n\x0cWorkerStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65vice_name\x18\x04 \x01(\t\x12\x0e\n\x06job_id\x18\x05 \x01(\t\x12\x11\n\tmodel_ids\x18\x06 \x03(\t\x12\x14\n\x0cmemory_bytes\x18\x07 \x01(\x03\x12\x1b\n\x13\x64\x65vice_memory_bytes\x18\x08 \x01(\x03\x12!\n\x19\x64\x65vice_memory_total_bytes\x18\t \x01(\x03\x12\x30\n\x04time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"R\n\x0cWorkerReport\x12/\n\x06status\x18\x01 \x01(\x0b\x32\x1f.atelier.events.v1.WorkerStatus\x12\x11\n\tjob_owner\x18\x02 \x01(\t\"\x85\x01\n\x0bQueueStatus\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06queued\x18\x02 \x01(\r\x12\x0f\n\x07running\x18\x03 \x01(\r\x12\x15\n\roldest_wait_s\x18\x04 \x01(\x01\x12\x30\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\x18\n\x16GetSystemStatusRequest\"\x80\x02\n\x17GetSystemStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x30\n\x07workers\x18\x02 \x03(\x0b\x32\x1f.atelier.events.v1.WorkerStatus\x12.\n\x06queues\x18\x03 \x03(\x0b\x32\x1e.atelier.events.v1.QueueStatus\x12\x1e\n\x16host_memory_used_bytes\x18\x04 \x01(\x03\x12\x1f\n\x17host_memory_total_bytes\x18\x05 \x01(\x03\x12\x17\n\x0f\x64isk_used_bytes\x18\x06 \x01(\x03\x12\x18\n\x10\x64isk_total_bytes\x18\x07 \x01(\x03\x32z\n\x0c\x45ventService\x12j\n\tSubscribe\x12#.atelier.events.v1.SubscribeRequest\x1a\x18.atelier.events.v1.Event\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/events0\x01\x32|\n\x12\x45ventStreamService\x12\x66\n\tSubscribe\x12#.atelier.events.v1.SubscribeRequest\x1a\x14.google.api.HttpBody\"\x1c\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/events0\x01\x32\x85\x01\n\x0fJobEventService\x12r\n\x08WatchJob\x12\".atelier.events.v1.WatchJobRequest\x1a\x18.atelier.events.v1.Event\"&\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/jobs/{id}/events0\x01\x32\x87\x01\n\x15JobEventStreamService\x12n\n\x08WatchJob\x12\".atelier.events.v1.WatchJobRequest\x1a\x14.google.api.HttpBody\"&\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/jobs/{id}/events0\x01\x32\x9f\x01\n\rSystemService\x12\x8d\x01\n\x0fGetSystemStatus\x12).atelier.events.v1.GetSystemStatusRequest\x1a*.atelier.events.v1.GetSystemStatusResponse\"#\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/system/statusb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBSCRIBEREQUEST'].fields_by_name['types']._serialized_options = b'\272HO\222\001L\020\020\"HrFR\023generation.progressR\014model.statusR\022error.notificationR\rsystem.status'
   _globals['_SUBSCRIBEREQUEST'].fields_by_name['job_id']._loaded_options = None
   _globals['_SUBSCRIBEREQUEST'].fields_by_name['job_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_WATCHJOBREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_WATCHJOBREQUEST'].fields_by_name['id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_EVENT'].fields_by_name['type']._loaded_options = None
   _globals['_EVENT'].fields_by_name['type']._serialized_options = b'\272HhrfR\023generation.snapshotR\023generation.progressR\014model.statusR\022error.notificationR\rsystem.statusR\theartbeat'
   _globals['_EVENT'].fields_by_name['time']._loaded_options = None
@@ -60,36 +62,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTSERVICE'].methods_by_name['Subscribe']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\020\022\016/api/v1/events'
   _globals['_EVENTSTREAMSERVICE'].methods_by_name['Subscribe']._loaded_options = None
   _globals['_EVENTSTREAMSERVICE'].methods_by_name['Subscribe']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\020\022\016/api/v1/events'
+  _globals['_JOBEVENTSERVICE'].methods_by_name['WatchJob']._loaded_options = None
+  _globals['_JOBEVENTSERVICE'].methods_by_name['WatchJob']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\032\022\030/api/v1/jobs/{id}/events'
+  _globals['_JOBEVENTSTREAMSERVICE'].methods_by_name['WatchJob']._loaded_options = None
+  _globals['_JOBEVENTSTREAMSERVICE'].methods_by_name['WatchJob']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\032\022\030/api/v1/jobs/{id}/events'
   _globals['_SYSTEMSERVICE'].methods_by_name['GetSystemStatus']._loaded_options = None
   _globals['_SYSTEMSERVICE'].methods_by_name['GetSystemStatus']._serialized_options = b'\312\363\030\002\010\001\202\323\344\223\002\027\022\025/api/v1/system/status'
   _globals['_SUBSCRIBEREQUEST']._serialized_start=201
   _globals['_SUBSCRIBEREQUEST']._serialized_end=377
-  _globals['_EVENT']._serialized_start=380
-  _globals['_EVENT']._serialized_end=996
-  _globals['_GENERATIONPROGRESS']._serialized_start=999
-  _globals['_GENERATIONPROGRESS']._serialized_end=1304
-  _globals['_MODELSTATUS']._serialized_start=1307
-  _globals['_MODELSTATUS']._serialized_end=1476
-  _globals['_ERRORNOTIFICATION']._serialized_start=1478
-  _globals['_ERRORNOTIFICATION']._serialized_end=1560
-  _globals['_SYSTEMSTATUS']._serialized_start=1562
-  _globals['_SYSTEMSTATUS']._serialized_end=1674
-  _globals['_HEARTBEAT']._serialized_start=1676
-  _globals['_HEARTBEAT']._serialized_end=1687
-  _globals['_WORKERSTATUS']._serialized_start=1690
-  _globals['_WORKERSTATUS']._serialized_end=1938
-  _globals['_WORKERREPORT']._serialized_start=1940
-  _globals['_WORKERREPORT']._serialized_end=2022
-  _globals['_QUEUESTATUS']._serialized_start=2025
-  _globals['_QUEUESTATUS']._serialized_end=2158
-  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_start=2160
-  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_end=2184
-  _globals['_GETSYSTEMSTATUSRESPONSE']._serialized_start=2187
-  _globals['_GETSYSTEMSTATUSRESPONSE']._serialized_end=2443
-  _globals['_EVENTSERVICE']._serialized_start=2445
-  _globals['_EVENTSERVICE']._serialized_end=2567
-  _globals['_EVENTSTREAMSERVICE']._serialized_start=2569
-  _globals['_EVENTSTREAMSERVICE']._serialized_end=2693
-  _globals['_SYSTEMSERVICE']._serialized_start=2696
-  _globals['_SYSTEMSERVICE']._serialized_end=2855
+  _globals['_WATCHJOBREQUEST']._serialized_start=379
+  _globals['_WATCHJOBREQUEST']._serialized_end=457
+  _globals['_EVENT']._serialized_start=460
+  _globals['_EVENT']._serialized_end=1076
+  _globals['_GENERATIONPROGRESS']._serialized_start=1079
+  _globals['_GENERATIONPROGRESS']._serialized_end=1384
+  _globals['_MODELSTATUS']._serialized_start=1387
+  _globals['_MODELSTATUS']._serialized_end=1556
+  _globals['_ERRORNOTIFICATION']._serialized_start=1558
+  _globals['_ERRORNOTIFICATION']._serialized_end=1640
+  _globals['_SYSTEMSTATUS']._serialized_start=1642
+  _globals['_SYSTEMSTATUS']._serialized_end=1754
+  _globals['_HEARTBEAT']._serialized_start=1756
+  _globals['_HEARTBEAT']._serialized_end=1767
+  _globals['_WORKERSTATUS']._serialized_start=1770
+  _globals['_WORKERSTATUS']._serialized_end=2018
+  _globals['_WORKERREPORT']._serialized_start=2020
+  _globals['_WORKERREPORT']._serialized_end=2102
+  _globals['_QUEUESTATUS']._serialized_start=2105
+  _globals['_QUEUESTATUS']._serialized_end=2238
+  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_start=2240
+  _globals['_GETSYSTEMSTATUSREQUEST']._serialized_end=2264
+  _globals['_GETSYSTEMSTATUSRESPONSE']._serialized_start=2267
+  _globals['_GETSYSTEMSTATUSRESPONSE']._serialized_end=2523
+  _globals['_EVENTSERVICE']._serialized_start=2525
+  _globals['_EVENTSERVICE']._serialized_end=2647
+  _globals['_EVENTSTREAMSERVICE']._serialized_start=2649
+  _globals['_EVENTSTREAMSERVICE']._serialized_end=2773
+  _globals['_JOBEVENTSERVICE']._serialized_start=2776
+  _globals['_JOBEVENTSERVICE']._serialized_end=2909
+  _globals['_JOBEVENTSTREAMSERVICE']._serialized_start=2912
+  _globals['_JOBEVENTSTREAMSERVICE']._serialized_end=3047
+  _globals['_SYSTEMSERVICE']._serialized_start=3050
+  _globals['_SYSTEMSERVICE']._serialized_end=3209
 # @@protoc_insertion_point(module_scope)

@@ -187,6 +187,171 @@ class EventStreamService:
             _registered_method=True)
 
 
+class JobEventServiceStub:
+    """The events of one job, whatever its kind. Served by the services that store jobs.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.WatchJob = channel.unary_stream(
+                '/atelier.events.v1.JobEventService/WatchJob',
+                request_serializer=atelier_dot_events_dot_v1_dot_events__pb2.WatchJobRequest.SerializeToString,
+                response_deserializer=atelier_dot_events_dot_v1_dot_events__pb2.Event.FromString,
+                _registered_method=True)
+
+
+class JobEventServiceServicer:
+    """The events of one job, whatever its kind. Served by the services that store jobs.
+    """
+
+    def WatchJob(self, request, context):
+        """The events of one job: a snapshot first (or, with `after_seq`, every kept event after that number), then progress
+        and previews, one terminal event, and the end. Heartbeats every 15 s.
+        Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
+        Errors: NOT_FOUND, UNAVAILABLE (it may belong to a kind whose service is unavailable), RESOURCE_EXHAUSTED (too many
+        streams of the caller, with RetryInfo).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_JobEventServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'WatchJob': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchJob,
+                    request_deserializer=atelier_dot_events_dot_v1_dot_events__pb2.WatchJobRequest.FromString,
+                    response_serializer=atelier_dot_events_dot_v1_dot_events__pb2.Event.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'atelier.events.v1.JobEventService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('atelier.events.v1.JobEventService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class JobEventService:
+    """The events of one job, whatever its kind. Served by the services that store jobs.
+    """
+
+    @staticmethod
+    def WatchJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/atelier.events.v1.JobEventService/WatchJob',
+            atelier_dot_events_dot_v1_dot_events__pb2.WatchJobRequest.SerializeToString,
+            atelier_dot_events_dot_v1_dot_events__pb2.Event.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class JobEventStreamServiceStub:
+    """The stream of JobEventService as REST sends it: bytes, made once for all who watch. Clients of gRPC call
+    JobEventService; the gateway sends a GET of the same route here. It is no part of the REST document, where WatchJob
+    describes it.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.WatchJob = channel.unary_stream(
+                '/atelier.events.v1.JobEventStreamService/WatchJob',
+                request_serializer=atelier_dot_events_dot_v1_dot_events__pb2.WatchJobRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+
+
+class JobEventStreamServiceServicer:
+    """The stream of JobEventService as REST sends it: bytes, made once for all who watch. Clients of gRPC call
+    JobEventService; the gateway sends a GET of the same route here. It is no part of the REST document, where WatchJob
+    describes it.
+    """
+
+    def WatchJob(self, request, context):
+        """WatchJob as `text/event-stream` when `accept` asks for that, otherwise as `application/x-ndjson`. Server-sent
+        events have `seq` as their `id`; `last-event-id` resumes after it, before `after_seq`. HTTP 204 when nothing follows
+        that id any more, so that an EventSource stops.
+        Errors: those of WatchJob.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_JobEventStreamServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'WatchJob': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchJob,
+                    request_deserializer=atelier_dot_events_dot_v1_dot_events__pb2.WatchJobRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'atelier.events.v1.JobEventStreamService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('atelier.events.v1.JobEventStreamService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class JobEventStreamService:
+    """The stream of JobEventService as REST sends it: bytes, made once for all who watch. Clients of gRPC call
+    JobEventService; the gateway sends a GET of the same route here. It is no part of the REST document, where WatchJob
+    describes it.
+    """
+
+    @staticmethod
+    def WatchJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/atelier.events.v1.JobEventStreamService/WatchJob',
+            atelier_dot_events_dot_v1_dot_events__pb2.WatchJobRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
 class SystemServiceStub:
     """How the mesh is doing.
     """

@@ -73,6 +73,70 @@ class EventStreamServiceServicer(metaclass=_abc_1.ABCMeta):
 
 def add_EventStreamServiceServicer_to_server(servicer: EventStreamServiceServicer, server: _aio.Server) -> None: ...
 
+class JobEventServiceStub:
+    """The events of one job, whatever its kind. Served by the services that store jobs."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    WatchJob: _aio.UnaryStreamMultiCallable[_events_pb2.WatchJobRequest, _events_pb2.Event]
+    """The events of one job: a snapshot first (or, with `after_seq`, every kept event after that number), then progress
+    and previews, one terminal event, and the end. Heartbeats every 15 s.
+    Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
+    Errors: NOT_FOUND, UNAVAILABLE (it may belong to a kind whose service is unavailable), RESOURCE_EXHAUSTED (too many
+    streams of the caller, with RetryInfo).
+    """
+
+class JobEventServiceServicer(metaclass=_abc_1.ABCMeta):
+    """The events of one job, whatever its kind. Served by the services that store jobs."""
+
+    @_abc_1.abstractmethod
+    def WatchJob(
+        self,
+        request: _events_pb2.WatchJobRequest,
+        context: _aio.ServicerContext[_events_pb2.WatchJobRequest, _abc.AsyncIterator[_events_pb2.Event]],
+    ) -> _abc.AsyncIterator[_events_pb2.Event]:
+        """The events of one job: a snapshot first (or, with `after_seq`, every kept event after that number), then progress
+        and previews, one terminal event, and the end. Heartbeats every 15 s.
+        Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
+        Errors: NOT_FOUND, UNAVAILABLE (it may belong to a kind whose service is unavailable), RESOURCE_EXHAUSTED (too many
+        streams of the caller, with RetryInfo).
+        """
+
+def add_JobEventServiceServicer_to_server(servicer: JobEventServiceServicer, server: _aio.Server) -> None: ...
+
+class JobEventStreamServiceStub:
+    """The stream of JobEventService as REST sends it: bytes, made once for all who watch. Clients of gRPC call
+    JobEventService; the gateway sends a GET of the same route here. It is no part of the REST document, where WatchJob
+    describes it.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    WatchJob: _aio.UnaryStreamMultiCallable[_events_pb2.WatchJobRequest, _httpbody_pb2.HttpBody]
+    """WatchJob as `text/event-stream` when `accept` asks for that, otherwise as `application/x-ndjson`. Server-sent
+    events have `seq` as their `id`; `last-event-id` resumes after it, before `after_seq`. HTTP 204 when nothing follows
+    that id any more, so that an EventSource stops.
+    Errors: those of WatchJob.
+    """
+
+class JobEventStreamServiceServicer(metaclass=_abc_1.ABCMeta):
+    """The stream of JobEventService as REST sends it: bytes, made once for all who watch. Clients of gRPC call
+    JobEventService; the gateway sends a GET of the same route here. It is no part of the REST document, where WatchJob
+    describes it.
+    """
+
+    @_abc_1.abstractmethod
+    def WatchJob(
+        self,
+        request: _events_pb2.WatchJobRequest,
+        context: _aio.ServicerContext[_events_pb2.WatchJobRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
+    ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
+        """WatchJob as `text/event-stream` when `accept` asks for that, otherwise as `application/x-ndjson`. Server-sent
+        events have `seq` as their `id`; `last-event-id` resumes after it, before `after_seq`. HTTP 204 when nothing follows
+        that id any more, so that an EventSource stops.
+        Errors: those of WatchJob.
+        """
+
+def add_JobEventStreamServiceServicer_to_server(servicer: JobEventStreamServiceServicer, server: _aio.Server) -> None: ...
+
 class SystemServiceStub:
     """How the mesh is doing."""
 

@@ -559,7 +559,7 @@ class VideoStreamService:
 
 
 class VideoModelServiceStub:
-    """The models that draw clips.
+    """The models that make videos: those of atelier.models.v1.ModelService with that kind, with parameters of videos.
     """
 
     def __init__(self, channel):
@@ -591,7 +591,7 @@ class VideoModelServiceStub:
 
 
 class VideoModelServiceServicer:
-    """The models that draw clips.
+    """The models that make videos: those of atelier.models.v1.ModelService with that kind, with parameters of videos.
     """
 
     def ListVideoModels(self, request, context):
@@ -658,7 +658,7 @@ def add_VideoModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class VideoModelService:
-    """The models that draw clips.
+    """The models that make videos: those of atelier.models.v1.ModelService with that kind, with parameters of videos.
     """
 
     @staticmethod

@@ -206,7 +206,7 @@ class VideoStreamServiceServicer(metaclass=_abc_1.ABCMeta):
 def add_VideoStreamServiceServicer_to_server(servicer: VideoStreamServiceServicer, server: _aio.Server) -> None: ...
 
 class VideoModelServiceStub:
-    """The models that draw clips."""
+    """The models that make videos: those of atelier.models.v1.ModelService with that kind, with parameters of videos."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListVideoModels: _aio.UnaryUnaryMultiCallable[_video_pb2.ListVideoModelsRequest, _video_pb2.ListVideoModelsResponse]
@@ -227,7 +227,7 @@ class VideoModelServiceStub:
     """
 
 class VideoModelServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The models that draw clips."""
+    """The models that make videos: those of atelier.models.v1.ModelService with that kind, with parameters of videos."""
 
     @_abc_1.abstractmethod
     def ListVideoModels(

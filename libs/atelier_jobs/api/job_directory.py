@@ -1,0 +1,163 @@
+"""The directory of jobs: jobs of every kind in one list, each kind from the service that stores it."""
+
+import hashlib
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import grpc.aio
+from google.api import httpbody_pb2
+
+from atelier.events.v1 import events_pb2
+from atelier.jobs.v1 import job_service_pb2
+from atelier_service.errors import InvalidArgumentError
+from atelier_service.federation import Federation
+from atelier_service.paging import decode_token, encode_token, fitting, page_size
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class JobsPage:
+    """Jobs of one kind, newest first; `more` when older ones follow."""
+
+    jobs: Sequence[job_service_pb2.Job]
+    more: bool
+
+
+class JobSource(Protocol):
+    """The caller's jobs of one kind.
+
+    Methods raise NotFoundError for a job that is not there or not the caller's, and UnavailableError.
+    """
+
+    async def page(self, request: job_service_pb2.ListJobsRequest, *, before: str, limit: int) -> JobsPage:
+        """The newest jobs that pass the filters of `request`.
+
+        Args:
+            request: Its page size and token are not read.
+            before: Only jobs with a smaller id; empty for all.
+            limit: At most so many.
+        """
+        ...
+
+    async def get(self, job_id: str) -> job_service_pb2.Job:
+        """One job."""
+        ...
+
+    async def cancel(self, job_id: str) -> job_service_pb2.Job:
+        """Stops a job; one that has ended is returned as it stands."""
+        ...
+
+    async def delete(self, job_id: str) -> None:
+        """Stops a job if it runs, and removes it with its files."""
+        ...
+
+    def events(self, request: events_pb2.WatchJobRequest, context: Context) -> AsyncGenerator[events_pb2.Event, None]:
+        """The events of one job, to its end."""
+        ...
+
+    def frames(
+        self, request: events_pb2.WatchJobRequest, context: Context
+    ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
+        """The same as REST sends them."""
+        ...
+
+
+class JobDirectory:
+    """The caller's jobs of all kinds. A call that a peer forwarded is served from the own kind alone."""
+
+    def __init__(self, kinds: Federation[JobSource]) -> None:
+        """`kinds` names each source after the kind of its jobs."""
+        self._kinds = kinds
+
+    async def page(
+        self, request: job_service_pb2.ListJobsRequest, context: Context
+    ) -> job_service_pb2.ListJobsResponse:
+        """A page of the jobs of several kinds.
+
+        Ids are UUIDv7 and sort by time, so a page goes on from the last id of the one before, whatever was added or
+        removed meanwhile.
+
+        Raises:
+            InvalidArgumentError: An unknown kind, or a token that belongs to other filters.
+            UnavailableError: None of the kinds can be reached.
+        """
+        kinds = self._kinds.serving(context)
+        self._check_kinds(request.kinds, kinds.names)
+        before = _position(request)
+        limit = page_size(request.page_size)
+        gathered = await kinds.gather(
+            lambda source: source.page(request, before=before, limit=limit), request.kinds or None
+        )
+        jobs, last = merge(gathered.parts.values(), limit)
+        return job_service_pb2.ListJobsResponse(
+            jobs=jobs,
+            next_page_token=page_token(request, last) if last else "",
+            unreachable=gathered.unreachable,
+        )
+
+    async def get(self, job_id: str, context: Context) -> job_service_pb2.Job:
+        """One job. Raises like Federation.find."""
+        return await self._kinds.serving(context).find(lambda source: source.get(job_id))
+
+    async def cancel(self, job_id: str, context: Context) -> job_service_pb2.Job:
+        """Stops a job. Raises like Federation.find."""
+        return await self._kinds.serving(context).find(lambda source: source.cancel(job_id))
+
+    async def delete(self, job_id: str, context: Context) -> None:
+        """Removes a job. Raises like Federation.find."""
+        await self._kinds.serving(context).find(lambda source: source.delete(job_id))
+
+    async def holder(self, job_id: str, context: Context) -> JobSource:
+        """The source that stores a job. Raises like Federation.find."""
+
+        async def having(source: JobSource) -> JobSource:
+            await source.get(job_id)
+            return source
+
+        return await self._kinds.serving(context).find(having)
+
+    def _check_kinds(self, wanted: Iterable[str], known: Collection[str]) -> None:
+        for number, kind in enumerate(wanted):
+            if kind not in known:
+                text = f"is none of {', '.join(sorted(known))}"
+                raise InvalidArgumentError.of_field(f"kinds[{number}]", text, reason="UNKNOWN_KIND")
+
+
+def merge(pages: Collection[JobsPage], limit: int) -> tuple[list[job_service_pb2.Job], str]:
+    """Pages of several kinds as one.
+
+    Args:
+        pages: Newest first, all from the same position on.
+        limit: At most so many jobs are taken.
+
+    Returns:
+        The jobs, newest first, and the id to go on from; an empty id when nothing follows.
+    """
+    # Below the last job of a page that is cut off, other jobs of its kind may follow: nothing older is taken.
+    horizon = max((page.jobs[-1].id for page in pages if page.more and page.jobs), default="")
+    found = sorted((job for page in pages for job in page.jobs), key=lambda job: job.id, reverse=True)
+    jobs = fitting([job for job in found if job.id >= horizon][:limit])
+    is_last = len(jobs) == len(found) and not any(page.more for page in pages)
+    return jobs, "" if is_last else jobs[-1].id
+
+
+def page_token(request: job_service_pb2.ListJobsRequest, before: str) -> str:
+    """The token of the page of jobs with an id below `before`, with the filters of `request`."""
+    return encode_token(before, _filters_digest(request))
+
+
+def _filters_digest(request: job_service_pb2.ListJobsRequest) -> str:
+    """What a page token is bound to."""
+    filters = [sorted(set(request.kinds)), sorted(set(request.states))]
+    return hashlib.sha256(repr(filters).encode()).hexdigest()[:16]
+
+
+def _position(request: job_service_pb2.ListJobsRequest) -> str:
+    if not request.page_token:
+        return ""
+    before, digest = decode_token(request.page_token, 2)
+    if digest != _filters_digest(request):
+        raise InvalidArgumentError.of_field("page_token", "is of a list with other filters")
+    return str(before)

@@ -1,0 +1,78 @@
+"""Jobs of this process's own kind: a JobSource over the job store."""
+
+from collections.abc import AsyncGenerator, Callable
+
+from google.api import httpbody_pb2
+
+from atelier.events.v1 import events_pb2
+from atelier.jobs.v1 import job_pb2, job_service_pb2
+from atelier_jobs.api.event_streams import EventStreams
+from atelier_jobs.api.job_directory import Context, JobsPage
+from atelier_jobs.api.messages import job_fields
+from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.states import State
+from atelier_jobs.domain.store import JobStore
+from atelier_service.identity import current_principal
+from atelier_service.paging import fitting
+
+
+class OwnJobs:
+    """See JobSource."""
+
+    def __init__(
+        self,
+        kind: str,
+        jobs: JobStore,
+        streams: EventStreams,
+        *,
+        path_of: Callable[[str], str],
+        progress: Callable[[Job], job_pb2.Progress],
+    ) -> None:
+        """
+        Args:
+            kind: The kind of its jobs.
+            jobs: Where they are stored.
+            streams: The streams of their events.
+            path_of: The path of the record of a job's own kind below the gateway, by the job's id.
+            progress: The progress of a job in messages.
+        """
+        self._kind = kind
+        self._jobs = jobs
+        self._streams = streams
+        self._path_of = path_of
+        self._progress = progress
+
+    async def page(self, request: job_service_pb2.ListJobsRequest, *, before: str, limit: int) -> JobsPage:
+        """See JobSource.page."""
+        owner = current_principal().subject
+        states = [State(state) for state in request.states]
+        page = await self._jobs.list(owner, kind=self._kind, states=states, before=before, limit=limit)
+        messages = fitting(map(self._message, page.jobs))
+        return JobsPage(messages, more=bool(page.next_before) or len(messages) < len(page.jobs))
+
+    async def get(self, job_id: str) -> job_service_pb2.Job:
+        """See JobSource.get."""
+        return self._message(await self._jobs.get(current_principal().subject, job_id))
+
+    async def cancel(self, job_id: str) -> job_service_pb2.Job:
+        """See JobSource.cancel."""
+        return self._message(await self._jobs.cancel(current_principal().subject, job_id))
+
+    async def delete(self, job_id: str) -> None:
+        """See JobSource.delete."""
+        await self._jobs.delete(current_principal().subject, job_id)
+
+    def events(self, request: events_pb2.WatchJobRequest, context: Context) -> AsyncGenerator[events_pb2.Event, None]:
+        """See JobSource.events."""
+        return self._streams.messages(request, context)
+
+    def frames(
+        self, request: events_pb2.WatchJobRequest, context: Context
+    ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
+        """See JobSource.frames."""
+        return self._streams.frames(request, context)
+
+    def _message(self, job: Job) -> job_service_pb2.Job:
+        path = self._path_of(job.id)
+        links = job_service_pb2.JobLinks(self=path, events=f"{path}/events", cancel=f"{path}/cancel")
+        return job_service_pb2.Job(**job_fields(job), kind=job.kind, progress=self._progress(job), links=links)
