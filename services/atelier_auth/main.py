@@ -14,6 +14,8 @@ from atelier_auth.adapters.sql_guard import database
 from atelier_auth.adapters.sql_key_store import SqlKeyStore
 from atelier_auth.adapters.sql_signing_key_store import SqlSigningKeyStore
 from atelier_auth.adapters.tables import SCHEMAS
+from atelier_auth.api.ext_authz import ExtAuthz
+from atelier_auth.api.servicer import AuthServicer
 from atelier_auth.domain.api_key import KeyText
 from atelier_auth.domain.api_keys import ApiKeys
 from atelier_auth.domain.key_cache import KeyCache
@@ -27,8 +29,6 @@ from atelier_auth.domain.signed_urls import LONGEST_S, SignedUrls
 from atelier_auth.domain.signing_key import RotationPolicy
 from atelier_auth.domain.signing_keys import SigningKeys
 from atelier_auth.domain.token_issuer import TokenIssuer
-from atelier_auth.ext_authz import ExtAuthz
-from atelier_auth.servicer import AuthServicer
 from atelier_auth.settings import AuthSettings
 from atelier_envoy_api.service.auth.v3 import external_auth_pb2_grpc
 from atelier_service.clock import Clock, SystemClock

@@ -13,10 +13,10 @@ from atelier_artifacts.adapters.tables import artifact_tables
 from atelier_artifacts.api.job_files import JobFiles
 from atelier_artifacts.domain.garbage_collector import GarbageCollector
 from atelier_drawing.domain.drawings import Drawings
+from atelier_image.api.image_messages import content_paths, image_path
+from atelier_image.api.servicer import ImageServicer, ImageStreamServicer
 from atelier_image.domain.kind import IMAGE
 from atelier_image.domain.parameters import resolve
-from atelier_image.image_messages import content_paths, image_path
-from atelier_image.servicer import ImageServicer, ImageStreamServicer
 from atelier_image.settings import ImageSettings
 from atelier_jobs.api.job_endpoints import job_endpoints
 from atelier_jobs.api.job_servicer import add_job_services

@@ -24,14 +24,14 @@ from atelier_storage.adapters.s3 import S3BlobStore
 from atelier_storage.adapters.spool import FileSpool
 from atelier_storage.adapters.sql import SqlCatalogue
 from atelier_storage.adapters.tables import SCHEMAS
+from atelier_storage.api.servicer import StorageServicer
+from atelier_storage.api.transfers import Transfers
 from atelier_storage.domain.library import Library
 from atelier_storage.domain.limits import Limits
 from atelier_storage.domain.pace import SlowestPace
 from atelier_storage.domain.readiness import Readiness
 from atelier_storage.domain.sweep import Sweep
-from atelier_storage.servicer import StorageServicer
 from atelier_storage.settings import StorageSettings
-from atelier_storage.transfers import Transfers
 
 
 @asynccontextmanager

@@ -34,12 +34,12 @@ from atelier_service.revoked_keys import RevokedKeys
 from atelier_service.server import RunningServer, run_server
 from atelier_service.service import read_settings, run_service
 from atelier_service.url_signing import UrlSigner
+from atelier_video.api.model_servicer import VideoModelServicer
+from atelier_video.api.servicer import VideoServicer, VideoStreamServicer
+from atelier_video.api.video_messages import content_paths, progress_of, video_path
 from atelier_video.domain.kind import VIDEO
 from atelier_video.domain.parameters import resolve
-from atelier_video.model_servicer import VideoModelServicer
-from atelier_video.servicer import VideoServicer, VideoStreamServicer
 from atelier_video.settings import VideoSettings
-from atelier_video.video_messages import content_paths, progress_of, video_path
 
 SERVICE = "atelier-video"
 

@@ -8,9 +8,9 @@ from atelier.jobs.v1 import job_pb2
 from atelier_artifacts.domain.stored_files import Source
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
 from atelier_drawing.domain.result import Result, result_from
+from atelier_image.api.image_messages import asked_from, content_paths, image_message, parameters_message
 from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_image.domain.result import Picture
-from atelier_image.image_messages import asked_from, content_paths, image_message, parameters_message
 from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.states import State
 from tests.unit.models.cards import DEMO

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atelier_service.byte_range import ContentPlan
-from atelier_storage.content import content_headers
+from atelier_storage.api.content import content_headers
 from atelier_storage.domain.asset import Asset, Blob, Origin, Source, blob_key, clean_filename
 from atelier_storage.domain.sniff import ContentType
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from atelier_service.errors import NotFoundError
-from atelier_video.part_cache import PartCache
+from atelier_video.api.part_cache import PartCache
 
 
 class Shelf:

@@ -11,9 +11,9 @@ from atelier_artifacts.domain.stored_files import Source
 from atelier_drawing.domain.result import Result
 from atelier_jobs.domain.job import Failure
 from atelier_jobs.domain.states import State
+from atelier_video.api.video_messages import asked_from, content_paths, parameters_message, progress_of, video_message
 from atelier_video.domain.parameters import resolve
 from atelier_video.domain.result import Role, VideoFile
-from atelier_video.video_messages import asked_from, content_paths, parameters_message, progress_of, video_message
 from tests.unit.video.clip_job import CARD, PARAMETERS, QUEUED, RUNNING
 
 ALL = PARAMETERS.request.steps + PARAMETERS.request.frames

@@ -24,13 +24,13 @@ from atelier_service.http import request_header, set_http
 from atelier_service.identity import Principal, current_principal
 from atelier_service.paging import decode_token, encode_token, fitting, page_size
 from atelier_service.url_signing import UrlSigner
-from atelier_storage.content import content_headers
+from atelier_storage.api.content import content_headers
+from atelier_storage.api.transfers import Transfers
+from atelier_storage.api.uploads import IncomingUpload
 from atelier_storage.domain.asset import Asset, Source
 from atelier_storage.domain.library import Library
 from atelier_storage.domain.pace import SlowestPace
 from atelier_storage.domain.ports import BlobMissingError
-from atelier_storage.transfers import Transfers
-from atelier_storage.uploads import IncomingUpload
 
 _log = structlog.get_logger(__name__)
 

@@ -10,9 +10,9 @@ from atelier.events.v1 import events_pb2
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier_artifacts.api.job_files import JobFiles
 from atelier_drawing.domain.drawings import Drawings
+from atelier_image.api.image_messages import asked_from, image_message
 from atelier_image.domain.parameters import AskedImage
 from atelier_image.domain.result import picture_of
-from atelier_image.image_messages import asked_from, image_message
 from atelier_jobs.api.event_streams import EventStreams
 from atelier_jobs.api.job_api import Context, JobApi
 from atelier_service.identity import current_principal

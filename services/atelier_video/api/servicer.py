@@ -23,12 +23,12 @@ from atelier_service.identity import current_principal
 from atelier_service.paging import decode_position, encode_token, fitting, page_size
 from atelier_service.slots import Slots
 from atelier_service.url_signing import UrlSigner
+from atelier_video.api.frame_picture import FramePicture
+from atelier_video.api.part_cache import PartCache
+from atelier_video.api.video_messages import asked_from, frame_path, video_message
 from atelier_video.domain.first_frame import check_first_frame
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
 from atelier_video.domain.result import Frames, Role, file_of
-from atelier_video.frame_picture import FramePicture
-from atelier_video.part_cache import PartCache
-from atelier_video.video_messages import asked_from, frame_path, video_message
 
 
 class VideoServicer(video_pb2_grpc.VideoServiceServicer):

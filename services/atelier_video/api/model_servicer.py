@@ -3,7 +3,7 @@
 from atelier.video.v1 import video_pb2, video_pb2_grpc
 from atelier_models.api.model_api import Context, commanded, models_page
 from atelier_models.domain.models import Models
-from atelier_video.video_messages import model_message
+from atelier_video.api.video_messages import model_message
 
 _PATH = "/api/v1/video-models"
 

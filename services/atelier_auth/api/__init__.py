@@ -1,0 +1,1 @@
+"""Tokens and API keys over gRPC, and Envoy's external authorization."""

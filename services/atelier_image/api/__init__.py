@@ -1,0 +1,1 @@
+"""Images over gRPC: requests read, records and models written."""

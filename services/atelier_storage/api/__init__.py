@@ -1,0 +1,1 @@
+"""Assets over gRPC: uploads taken in, content streamed."""

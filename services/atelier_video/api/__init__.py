@@ -1,0 +1,1 @@
+"""Videos over gRPC: requests read, records and models written, frames streamed."""
