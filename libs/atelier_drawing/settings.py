@@ -48,6 +48,7 @@ class DrawingSettings(JobSettings):
 class DrawingWorkerSettings(DrawingSettings, JobWorkerSettings):
     """Settings of a worker process."""
 
+    storage_address: str = Field(default="", description="host:port of atelier-storage; empty: plane_address")
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$", description="what draws: auto, cpu, cuda or cuda:N"
     )

@@ -4,7 +4,7 @@ import os
 import socket
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from atelier_jobs.domain.store import Limits
 from atelier_service.settings import ServiceSettings, StreamSettings
@@ -32,10 +32,8 @@ def job_peers(default: str = "") -> Any:
 class JobSettings(ServiceSettings):
     """Settings of the API process and of the worker. Read from the environment, `ATELIER_<FIELD>`; frozen."""
 
-    database_url: str = database_url()
-    nats_url: str = Field(default="nats://127.0.0.1:4222", description="URL of the NATS server")
     service_secret: SecretStr = Field(
-        default=SecretStr(""), description="this service's secret at atelier-auth, for its own and delegated tokens"
+        default=SecretStr(""), description="this service's secret at atelier-auth, for its own token"
     )
 
 
@@ -43,6 +41,8 @@ class JobApiSettings(JobSettings, StreamSettings):
     """Settings of an API process."""
 
     job_peers: str = job_peers()
+    database_url: str = database_url()
+    nats_url: str = Field(default="nats://127.0.0.1:4222", description="URL of the NATS server")
     max_queued: int = Field(
         default=10_000, ge=1, le=1_000_000, description="jobs that may wait, of everybody; more are told to retry"
     )
@@ -52,6 +52,13 @@ class JobApiSettings(JobSettings, StreamSettings):
     max_attempts: int = Field(default=3, ge=1, le=10, description="faults of a job before it is FAILED")
     watch_heartbeat_s: float = Field(default=15.0, gt=0, le=60, description="seconds between heartbeats of a watch")
     queue_status_s: float = Field(default=5.0, gt=0, le=60, description="seconds between two counts of the queue")
+    lease_hold_off_s: float = Field(
+        default=15.0,
+        ge=0,
+        le=600,
+        description="seconds after the start, and after a time without the database, in which no job is taken from its"
+        " worker, so that workers can renew their leases; at least lease_s of the workers",
+    )
 
     @property
     def peer_addresses(self) -> dict[str, str]:
@@ -65,8 +72,13 @@ class JobApiSettings(JobSettings, StreamSettings):
 
 
 class JobWorkerSettings(JobSettings):
-    """Settings of a worker process."""
+    """Settings of a worker process. It needs one address and its secret."""
 
+    plane_address: str = Field(
+        default=...,
+        description="host:port of the API process of its kind of jobs, or of the gateway's listener for workers",
+    )
+    auth_address: str = Field(default="", description="host:port of atelier-auth; empty: plane_address")
     worker_id: str = Field(
         default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}",
         pattern="^[A-Za-z0-9._-]{1,100}$",
@@ -87,3 +99,11 @@ class JobWorkerSettings(JobSettings):
         le=3600,
         description="seconds that held jobs get to end at SIGTERM before they are given back",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_address_is_enough(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Addresses that are left out are those of the plane."""
+        plane = values.get("plane_address", cls.model_fields["plane_address"].default)
+        others = {name: plane for name in ("auth_address", "storage_address") if name in cls.model_fields}
+        return others | {name: value for name, value in values.items() if value or name not in others}

@@ -1,5 +1,6 @@
 """The programs of a mesh on one machine, with their command lines, environments and readiness checks."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -119,19 +120,19 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
     shared = {
         "ATELIER_AUTH_ADDRESS": _address(ports.auth),
         "ATELIER_STORAGE_ADDRESS": _address(ports.storage),
-        "ATELIER_NATS_URL": f"nats://{_address(ports.nats)}",
         "ATELIER_LOG_LEVEL": settings.log_level,
         "ATELIER_OTLP_ENDPOINT": settings.otlp_endpoint,
+    }
+    of_services = {
+        "ATELIER_NATS_URL": f"nats://{_address(ports.nats)}",
         "ATELIER_SERVICE_SECRET": secrets.service_secret,
-        "ATELIER_SCRATCH_DIR": str((state / "scratch").resolve()),
-        "ATELIER_MODEL_INDEX": str((state / "model-index.json").resolve()),
     }
 
     def program(name: str, settings_class: str, at: _PortPair, stops: int = _SERVICES, **own: str) -> Program:
         port, metrics = at
         where = {"ATELIER_LISTEN": _address(port), "ATELIER_METRICS_PORT": str(metrics)}
         script = name.rstrip("-0123456789")  # the second worker is the same program as the first
-        environment = {**shared, **where, **own}
+        environment = {**shared, **(of_services if stops == _SERVICES else {}), **where, **own}
         return Program(
             name, [str(_SCRIPTS / script)], f"grpc:{port}", stops, settings=settings_class, environment=environment
         )
@@ -141,23 +142,34 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
     job_services = {"image": _address(ports.image), "video": _address(ports.video)}
 
     def maker(kind: str, api: _PortPair, first_worker: _PortPair, workers: int) -> list[Program]:
-        """The API of one kind of job and the workers behind it, on one database."""
-        own = {"ATELIER_DATABASE_URL": _database(state, kind), "ATELIER_MODELS": models}
+        """The API of one kind of job, and the workers, which need its address and a secret of their own."""
         settings_class = f"atelier_{kind}.settings:{kind.title()}"
         peers = ",".join(f"{peer}={address}" for peer, address in job_services.items() if peer != kind)
         found = [
-            program(f"atelier-{kind}", f"{settings_class}Settings", api, _SERVICES, **own, ATELIER_JOB_PEERS=peers)
-        ]
+            program(
+                f"atelier-{kind}", f"{settings_class}Settings", api,
+                ATELIER_DATABASE_URL=_database(state, kind), ATELIER_MODELS=models, ATELIER_JOB_PEERS=peers,
+            )
+        ]  # fmt: skip
+        of_workers = {
+            "ATELIER_PLANE_ADDRESS": _address(api[0]),
+            "ATELIER_SERVICE_SECRET": secrets.worker_secrets[f"atelier-{kind}-worker"],
+            "ATELIER_MODELS": models,
+            "ATELIER_MODEL_INDEX": str((state / "model-index.json").resolve()),
+            "ATELIER_SCRATCH_DIR": str((state / "scratch").resolve()),
+            "ATELIER_JOB_GRACE_S": "2",
+        }
         for k in range(workers):
             name = f"atelier-{kind}-worker" + (f"-{k + 1}" if k else "")
             at = (first_worker[0] + NEXT_WORKER * k, first_worker[1] + NEXT_WORKER * k)
-            found.append(program(name, f"{settings_class}WorkerSettings", at, _FIRST, ATELIER_JOB_GRACE_S="2", **own))
+            found.append(program(name, f"{settings_class}WorkerSettings", at, _FIRST, **of_workers))
         return found
 
     return [
         program(
             "atelier-auth", "atelier_auth.settings:AuthSettings", (ports.auth, ports.auth_metrics),
             ATELIER_DATABASE_URL=_database(state, "auth"), ATELIER_BOOTSTRAP_API_KEY=secrets.api_key,
+            ATELIER_SERVICE_SECRETS=json.dumps(secrets.worker_secrets),
         ),
         program(
             "atelier-storage", "atelier_storage.settings:StorageSettings", (ports.storage, ports.storage_metrics),

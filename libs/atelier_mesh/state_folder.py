@@ -8,7 +8,7 @@ import shutil
 import string
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from atelier_client.settings import ClientSettings
@@ -81,28 +81,48 @@ def _check_writable(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The development API key, the services' shared secret, and the S3 server's credentials."""
+    """The development API key, the secret that the services share, those of the workers (which open what is for workers
+    and nothing else), and the S3 server's credentials."""
 
     api_key: str
     service_secret: str
     s3_access_key: str
     s3_secret_key: str
+    image_worker_secret: str = ""
+    video_worker_secret: str = ""
+
+    @property
+    def worker_secrets(self) -> dict[str, str]:
+        """The secret of each service whose processes are workers."""
+        return {
+            "atelier-image-worker": self.image_worker_secret,
+            "atelier-video-worker": self.video_worker_secret,
+        }
 
     @classmethod
     def load_or_create(cls, path: Path) -> "Secrets":
         """Returns the secrets stored at `path`, or creates and stores new ones, readable by their owner only.
 
+        What a file of an earlier version lacks is added to it.
+
         Raises ConfigurationError when the file holds something else, OSError.
         """
         if path.exists():
             try:
-                return cls(**json.loads(path.read_text()))
+                found = cls(**json.loads(path.read_text()))
             except (ValueError, TypeError):  # the error may show a secret
                 raise ConfigurationError(
                     f"{path} does not hold the secrets of a mesh; without it, new ones are made"
                 ) from None
-        created = cls(f"atl_{_random(12, _LOWER)}_{_random(43)}", _random(43), _random(20), _random(40))
-        _write_private(path, json.dumps(asdict(created)), os.O_EXCL)
+        else:
+            found = cls(f"atl_{_random(12, _LOWER)}_{_random(43)}", _random(43), _random(20), _random(40))
+        if all(found.worker_secrets.values()):
+            return found
+        created = replace(found, image_worker_secret=_random(43), video_worker_secret=_random(43))
+        written = path.with_name(f".{path.name}.new")  # what is there is replaced as a whole
+        written.unlink(missing_ok=True)
+        _write_private(written, json.dumps(asdict(created)), os.O_EXCL)
+        written.replace(path)
         return created
 
 

@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import grpc.aio
 
 from atelier.image.v1 import image_pb2_grpc
-from atelier.models.v1 import model_service_pb2_grpc
+from atelier.jobs.v1 import worker_service_pb2_grpc
+from atelier.models.v1 import model_service_pb2_grpc, model_worker_service_pb2_grpc
 from atelier_artifacts.adapters.result_cache import SqlResultCache
 from atelier_artifacts.adapters.storage import open_storage
 from atelier_artifacts.adapters.tables import artifact_tables
@@ -20,14 +21,21 @@ from atelier_image.domain.parameters import resolve
 from atelier_image.settings import ImageSettings
 from atelier_jobs.api.job_endpoints import job_endpoints
 from atelier_jobs.api.job_servicer import add_job_services
+from atelier_jobs.events.bus_progress import BusProgress
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
+from atelier_jobs.messaging.work_signals import BusWorkSignals
+from atelier_jobs.plane.job_tokens import AuthJobTokens
 from atelier_jobs.plane.plane_tasks import plane_tasks
+from atelier_jobs.plane.worker_servicer import WorkerServicer
+from atelier_jobs.sql.claims import SqlClaimStore
 from atelier_jobs.sql.service_database import open_database, process_origin
 from atelier_models.adapters.model_commands import BusModelCommands
+from atelier_models.adapters.model_events import ModelEvents
 from atelier_models.adapters.model_reports import SqlModelReports
 from atelier_models.adapters.tables import model_tables
 from atelier_models.api.model_servicer import ModelServicer
+from atelier_models.api.model_worker_servicer import ModelWorkerServicer
 from atelier_models.api.peer_models import model_directory
 from atelier_models.domain.models import Models
 from atelier_service import process
@@ -41,6 +49,7 @@ from atelier_service.service import read_settings, run_service
 from atelier_service.url_signing import UrlSigner
 
 SERVICE = "atelier-image"
+WORKER_SERVICE = "atelier-image-worker"
 
 
 @asynccontextmanager
@@ -67,6 +76,7 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
         storage = await enter(open_storage(settings.storage_address, credential))
         urls = UrlSigner(await enter(open_channel(settings.auth_address)))
         peers = await enter(open_peers(settings.peer_addresses, credential.of_caller))
+        auth = await enter(open_channel(settings.auth_address, token=credential.token))
 
         jobs = job_endpoints(IMAGE, settings, database, bus, peers, image_path)
         cache = SqlResultCache(database, artifact)
@@ -76,20 +86,38 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
         drawings = Drawings(jobs.jobs, resolve, catalogue, reports, cache)
         catalogues = model_directory(IMAGE.name, models, peers)
 
+        claims = SqlClaimStore(database, cache.on_success)
+        signals = BusWorkSignals(bus, IMAGE.name, database.wake_ups)
+        tokens = AuthJobTokens(auth)
+        workers = WorkerServicer(
+            IMAGE.name, WORKER_SERVICE, claims, claims, signals, BusProgress(bus, events), tokens, bus
+        )
+        model_events = ModelEvents(bus)
+        model_workers = ModelWorkerServicer(IMAGE.name, WORKER_SERVICE, reports, model_events, bus)
+
         def register(server: grpc.aio.Server) -> None:
             servicer = ImageServicer(jobs.api, drawings, files, jobs.streams, urls)
             image_pb2_grpc.add_ImageServiceServicer_to_server(servicer, server)
             image_pb2_grpc.add_ImageStreamServiceServicer_to_server(ImageStreamServicer(jobs.streams), server)
             add_job_services(jobs.directory, urls, server)
             model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(catalogues), server)
+            worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(workers, server)
+            model_worker_service_pb2_grpc.add_ModelWorkerServiceServicer_to_server(model_workers, server)
 
         revoked = RevokedKeys()
         collector = GarbageCollector(cache, storage)
         await enter(
             process.background(
                 *plane_tasks(
-                    database, bus, IMAGE.name, collect=collector.collect, queue_status_s=settings.queue_status_s
+                    database,
+                    bus,
+                    IMAGE.name,
+                    collect=collector.collect,
+                    queue_status_s=settings.queue_status_s,
+                    hold_off_s=settings.lease_hold_off_s,
                 ),
+                workers.run(),
+                model_events.run(),
                 revoked.run(settings.auth_address),
             )
         )

@@ -8,15 +8,13 @@ from atelier_diffusion.policy.model_card import ModelKind
 from atelier_drawing.settings import DrawingSettings, DrawingWorkerSettings
 from atelier_jobs.settings import JobApiSettings, database_url, job_peers
 
-_DATABASE_URL = database_url("sqlite:///var/image.db")
-
 
 class ImageSettings(DrawingSettings, JobApiSettings):
     """Settings of the API process."""
 
     kind: ClassVar[ModelKind] = "image"
     listen: str = Field(default="127.0.0.1:8103", description="host:port of the gRPC server; port 0 takes a free one")
-    database_url: str = _DATABASE_URL
+    database_url: str = database_url("sqlite:///var/image.db")
     job_peers: str = job_peers("video=127.0.0.1:8104")
 
 
@@ -24,4 +22,7 @@ class ImageWorkerSettings(DrawingWorkerSettings):
     """Settings of the worker process."""
 
     kind: ClassVar[ModelKind] = "image"
-    database_url: str = _DATABASE_URL
+    plane_address: str = Field(
+        default="127.0.0.1:8103",
+        description="host:port of atelier-image, or of the gateway's listener for workers",
+    )

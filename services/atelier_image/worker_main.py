@@ -1,12 +1,9 @@
 """atelier-image-worker: what it is made of, and how it starts. It brings no torch: another process draws for it."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from atelier_artifacts.adapters.result_cache import SqlResultCache
-from atelier_artifacts.adapters.storage import OwnersStorage
-from atelier_artifacts.adapters.tables import artifact_tables
+from atelier_artifacts.adapters.storage import JobStorage
 from atelier_artifacts.worker.asset_files import AssetFiles
 from atelier_diffusion.torch_backend.local_engine import open_engine
 from atelier_drawing.worker.drawing_engine import engine_tasks, fingerprints, open_drawing_engine
@@ -15,19 +12,8 @@ from atelier_image.api.image_messages import content_paths
 from atelier_image.domain.kind import IMAGE
 from atelier_image.settings import ImageWorkerSettings
 from atelier_image.worker.image_generator import ImageGenerator
-from atelier_jobs.events.bus_progress import BusProgress
-from atelier_jobs.events.factory import EventFactory
-from atelier_jobs.messaging.bus import Bus
-from atelier_jobs.messaging.streams import Streams
-from atelier_jobs.messaging.work_signals import BusWorkSignals
-from atelier_jobs.plane.plane_tasks import flush_outbox
-from atelier_jobs.plane.relay import Relay
-from atelier_jobs.sql.claims import SqlClaimStore
-from atelier_jobs.sql.outbox import SqlOutbox
-from atelier_jobs.sql.service_database import open_database
+from atelier_jobs.worker.plane_connection import open_plane
 from atelier_jobs.worker.worker import Capacity, Worker, WorkerSettings
-from atelier_models.adapters.model_reports import SqlModelReports
-from atelier_models.adapters.tables import model_tables
 from atelier_models.worker.worker_reporting import WorkerReporting
 from atelier_service import process
 from atelier_service.channel import open_channel
@@ -43,38 +29,26 @@ SERVICE = "atelier-image-worker"
 async def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AsyncIterator[RunningServer]:
     """Takes jobs while the context is open; the server that it yields serves grpc.health.v1.
 
-    At the end, jobs in hand get `job_grace_s` to end and are given back then. The database is needed at the start;
-    broker, storage and auth may come later. Raises ConfigurationError, also for a device that does not exist.
+    At the end, jobs in hand get `job_grace_s` to end and are given back then. The plane, storage and auth may be
+    unavailable, also at the start. Raises ConfigurationError, also for a device that does not exist.
     """
     catalogue = settings.catalogue()
-    artifact, model = artifact_tables(IMAGE.name), model_tables(IMAGE.name)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
 
-        origin = f"{SERVICE}-{settings.worker_id}-{os.getpid()}"
-        database = await enter(
-            open_database(
-                settings.database_url,
-                artifact.schema,
-                model.schema,
-                origin=origin,
-                events=EventFactory(content_paths),
-            )
-        )
-        bus = await enter(Bus.open(settings.nats_url, name=SERVICE))
         credential = ServiceCredential(settings.auth_address, SERVICE, settings.service_secret)
         stack.push_async_callback(credential.close)
+        plane = await enter(
+            open_plane(settings.plane_address, kind=IMAGE.name, worker_id=settings.worker_id, token=credential.token)
+        )
         storage = await enter(open_channel(settings.storage_address, token=credential.token))
 
-        reports = SqlModelReports(database, model)
-        reporting = WorkerReporting(bus, reports, settings.worker_id, IMAGE.name, every_s=settings.report_s)
+        reporting = WorkerReporting(plane, settings.worker_id, IMAGE.name, every_s=settings.report_s)
         engine = await enter(open_drawing_engine(open_engine, settings, catalogue, reporting.publish))
         fingerprint_of = fingerprints(engine, catalogue)
 
-        files = AssetFiles(OwnersStorage(storage, credential), settings.store_patience_s)
+        files = AssetFiles(JobStorage(storage), settings.store_patience_s)
         handler = DrawingHandler(ImageGenerator(engine, files), fingerprint_of, changed=reporting.changed)
-        claims = SqlClaimStore(database, SqlResultCache(database, artifact).on_success)
-        signals = BusWorkSignals(bus, IMAGE.name, database.wake_ups)
         how = WorkerSettings(
             kind=IMAGE.name, worker_id=settings.worker_id, lease_s=settings.lease_s, grace_s=settings.job_grace_s
         )
@@ -82,14 +56,11 @@ async def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AsyncIterato
         def capacity() -> Capacity:
             return Capacity(jobs=settings.slots, loaded=frozenset(reporting.ready_ids))
 
-        worker = Worker(claims, signals, BusProgress(bus, database.events), handler, how, capacity)
+        worker = Worker(plane.claims, plane.stream, plane.stream, handler, how, capacity)
 
-        relay = Relay(SqlOutbox(database), bus, Streams(), database.wake_ups)
-        stack.push_async_callback(flush_outbox, relay)
         stack.push_async_callback(reporting.leave)
         await enter(
             process.background(
-                relay.run(),
                 *reporting.tasks(engine, fingerprint_of, lambda: handler.oldest),
                 *engine_tasks(engine, settings, catalogue),
             )

@@ -1,11 +1,12 @@
 """atelier-video: what it is made of, and how it starts. It brings no torch."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc.aio
 
-from atelier.models.v1 import model_service_pb2_grpc
+from atelier.jobs.v1 import worker_service_pb2_grpc
+from atelier.models.v1 import model_service_pb2_grpc, model_worker_service_pb2_grpc
 from atelier.video.v1 import video_pb2_grpc
 from atelier_artifacts.adapters.result_cache import SqlResultCache
 from atelier_artifacts.adapters.storage import open_storage
@@ -15,14 +16,22 @@ from atelier_artifacts.domain.garbage_collector import GarbageCollector
 from atelier_drawing.domain.drawings import Drawings
 from atelier_jobs.api.job_endpoints import job_endpoints
 from atelier_jobs.api.job_servicer import add_job_services
+from atelier_jobs.domain.job import Job
+from atelier_jobs.events.bus_progress import BusProgress
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
+from atelier_jobs.messaging.work_signals import BusWorkSignals
+from atelier_jobs.plane.job_tokens import AuthJobTokens
 from atelier_jobs.plane.plane_tasks import plane_tasks
+from atelier_jobs.plane.worker_servicer import WorkerServicer
+from atelier_jobs.sql.claims import SqlClaimStore
 from atelier_jobs.sql.service_database import open_database, process_origin
 from atelier_models.adapters.model_commands import BusModelCommands
+from atelier_models.adapters.model_events import ModelEvents
 from atelier_models.adapters.model_reports import SqlModelReports
 from atelier_models.adapters.tables import model_tables
 from atelier_models.api.model_servicer import ModelServicer
+from atelier_models.api.model_worker_servicer import ModelWorkerServicer
 from atelier_models.api.peer_models import model_directory
 from atelier_models.domain.models import Models
 from atelier_service import process
@@ -38,10 +47,11 @@ from atelier_video.api.model_servicer import VideoModelServicer
 from atelier_video.api.servicer import VideoServicer, VideoStreamServicer
 from atelier_video.api.video_messages import content_paths, progress_of, video_path
 from atelier_video.domain.kind import VIDEO
-from atelier_video.domain.parameters import resolve
+from atelier_video.domain.parameters import VideoParameters, resolve
 from atelier_video.settings import VideoSettings
 
 SERVICE = "atelier-video"
+WORKER_SERVICE = "atelier-video-worker"
 
 
 @asynccontextmanager
@@ -68,6 +78,7 @@ async def serve(settings: VideoSettings, jwks: JwksSource) -> AsyncIterator[Runn
         storage = await enter(open_storage(settings.storage_address, credential))
         urls = UrlSigner(await enter(open_channel(settings.auth_address)))
         peers = await enter(open_peers(settings.peer_addresses, credential.of_caller))
+        auth = await enter(open_channel(settings.auth_address, token=credential.token))
 
         jobs = job_endpoints(VIDEO, settings, database, bus, peers, video_path)
         cache = SqlResultCache(database, artifact)
@@ -77,6 +88,15 @@ async def serve(settings: VideoSettings, jwks: JwksSource) -> AsyncIterator[Runn
         drawings = Drawings(jobs.jobs, resolve, catalogue, reports, cache)
         catalogues = model_directory(VIDEO.name, models, peers)
 
+        claims = SqlClaimStore(database, cache.on_success)
+        signals = BusWorkSignals(bus, VIDEO.name, database.wake_ups)
+        tokens = AuthJobTokens(auth, _assets_of)
+        workers = WorkerServicer(
+            VIDEO.name, WORKER_SERVICE, claims, claims, signals, BusProgress(bus, events), tokens, bus
+        )
+        model_events = ModelEvents(bus)
+        model_workers = ModelWorkerServicer(VIDEO.name, WORKER_SERVICE, reports, model_events, bus)
+
         def register(server: grpc.aio.Server) -> None:
             servicer = VideoServicer(jobs.api, drawings, files, jobs.streams, urls, storage)
             video_pb2_grpc.add_VideoServiceServicer_to_server(servicer, server)
@@ -84,18 +104,33 @@ async def serve(settings: VideoSettings, jwks: JwksSource) -> AsyncIterator[Runn
             add_job_services(jobs.directory, urls, server)
             model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(catalogues), server)
             video_pb2_grpc.add_VideoModelServiceServicer_to_server(VideoModelServicer(models), server)
+            worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(workers, server)
+            model_worker_service_pb2_grpc.add_ModelWorkerServiceServicer_to_server(model_workers, server)
 
         revoked = RevokedKeys()
         collector = GarbageCollector(cache, storage)
         await enter(
             process.background(
                 *plane_tasks(
-                    database, bus, VIDEO.name, collect=collector.collect, queue_status_s=settings.queue_status_s
+                    database,
+                    bus,
+                    VIDEO.name,
+                    collect=collector.collect,
+                    queue_status_s=settings.queue_status_s,
+                    hold_off_s=settings.lease_hold_off_s,
                 ),
+                workers.run(),
+                model_events.run(),
                 revoked.run(settings.auth_address),
             )
         )
         yield await enter(run_server(settings, register=register, verifier=TokenVerifier(jwks), revoked=revoked))
+
+
+def _assets_of(job: Job) -> Sequence[str]:
+    """The picture that a clip begins with, if any: its worker reads it."""
+    first_frame = VideoParameters.from_bytes(job.spec).first_frame_asset_id
+    return (first_frame,) if first_frame else ()
 
 
 def main() -> None:

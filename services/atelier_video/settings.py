@@ -10,15 +10,13 @@ from atelier_diffusion.policy.model_card import ModelKind
 from atelier_drawing.settings import DrawingSettings, DrawingWorkerSettings
 from atelier_jobs.settings import JobApiSettings, database_url, job_peers
 
-_DATABASE_URL = database_url("sqlite:///var/video.db")
-
 
 class VideoSettings(DrawingSettings, JobApiSettings):
     """Settings of the API process."""
 
     kind: ClassVar[ModelKind] = "video"
     listen: str = Field(default="127.0.0.1:8105", description="host:port of the gRPC server; port 0 takes a free one")
-    database_url: str = _DATABASE_URL
+    database_url: str = database_url("sqlite:///var/video.db")
     job_peers: str = job_peers("image=127.0.0.1:8103")
 
 
@@ -26,7 +24,10 @@ class VideoWorkerSettings(DrawingWorkerSettings):
     """Settings of the worker process."""
 
     kind: ClassVar[ModelKind] = "video"
-    database_url: str = _DATABASE_URL
+    plane_address: str = Field(
+        default="127.0.0.1:8105",
+        description="host:port of atelier-video, or of the gateway's listener for workers",
+    )
     scratch_dir: Path = Field(
         default_factory=lambda: Path(tempfile.gettempdir()),
         description="folder in which clips grow; what a killed worker leaves there goes when the next one starts",

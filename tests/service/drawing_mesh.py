@@ -18,7 +18,14 @@ from atelier_service.migrations.upgrade import upgrade
 from atelier_storage.adapters.tables import SCHEMAS as STORAGE_SCHEMAS
 from atelier_storage.main import serve as serve_storage
 from atelier_storage.settings import StorageSettings
-from tests.service.auth.running_auth import SHARED_SECRET, RunningAuth, auth_settings, new_dev_key, running_auth
+from tests.service.auth.running_auth import (
+    SHARED_SECRET,
+    WORKER_SECRET,
+    RunningAuth,
+    auth_settings,
+    new_dev_key,
+    running_auth,
+)
 from tests.service.owner import Metadata, Owner
 from tests.service.part import Part
 from tests.support.nats import NatsServer
@@ -83,9 +90,7 @@ async def drawing_mesh(
 ) -> AsyncIterator[DrawingMesh[OwnerT]]:
     """Everything but the worker, which the test starts."""
     api_port, storage_port = free_ports(2)
-    services = ("atelier-image", "atelier-image-worker", "atelier-video", "atelier-video-worker")
-    changes = {"service_secrets": {}, "job_services": services, "worker_services": ()}
-    auth_settings_ = auth_settings(folder, new_dev_key()).model_copy(update=changes)
+    auth_settings_ = auth_settings(folder, new_dev_key())
     async with running_auth(auth_settings_) as auth:
         storage_settings = StorageSettings(
             listen=f"127.0.0.1:{storage_port}",
@@ -101,20 +106,26 @@ async def drawing_mesh(
         common: dict[str, Any] = {
             "auth_address": auth.address,
             "storage_address": f"127.0.0.1:{storage_port}",
+            "shutdown_grace_s": 0.2,
+        }
+        serve: dict[str, Any] = {
+            "listen": f"127.0.0.1:{api_port}",
             "nats_url": nats.url,
             "database_url": f"sqlite:///{folder / 'jobs.db'}",
             "service_secret": SecretStr(SHARED_SECRET),
-            "shutdown_grace_s": 0.2,
+            "lease_hold_off_s": 3.0,
+            "job_peers": "",
         }
         work: dict[str, Any] = {
+            "plane_address": f"127.0.0.1:{api_port}", "service_secret": SecretStr(WORKER_SECRET),
             "listen": "127.0.0.1:0", "worker_id": "worker-1", "report_s": 0.5, "lease_s": 3.0, "job_grace_s": 0.1,
         }  # fmt: skip
         await upgrade(storage_settings.database_url, STORAGE_SCHEMAS)
-        await upgrade(common["database_url"], schemas)
+        await upgrade(serve["database_url"], schemas)
         jwks = jwks_from(auth.address)
         parts = (
             Part(lambda: serve_storage(storage_settings, jwks)),
-            Part(lambda: api(common | {"listen": f"127.0.0.1:{api_port}", "job_peers": ""}, jwks)),
+            Part(lambda: api(common | serve, jwks)),
             Part(lambda: worker(common | work, jwks)),
         )
         storage_part, api_part, worker_part = parts

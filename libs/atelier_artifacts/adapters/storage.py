@@ -14,6 +14,7 @@ from google.api import httpbody_pb2
 from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
 from atelier_service.channel import open_channel
 from atelier_service.credentials import ServiceCredential
+from atelier_service.errors import UnavailableError
 from atelier_service.rpc_errors import from_rpc_error
 
 CHUNK_BYTES = 1024 * 1024
@@ -73,7 +74,6 @@ class Upload:
     The same `write_once_key` with the same bytes answers the first asset.
     """
 
-    owner: str
     job_id: str
     epoch: int
     write_once_key: str
@@ -82,38 +82,41 @@ class Upload:
     content: bytes | Path
 
 
-class OwnersStorage:
-    """Stores and reads files on behalf of their owners."""
+class JobStorage:
+    """Stores and reads the files of jobs, each with the token of its job."""
 
-    def __init__(self, channel: grpc.aio.Channel, credential: ServiceCredential) -> None:
+    def __init__(self, channel: grpc.aio.Channel) -> None:
         """`channel` may speak for whom it likes: every call brings its own token."""
         self._stub = storage_pb2_grpc.StorageServiceStub(channel)
-        self._credential = credential
 
-    async def store(self, upload: Upload) -> storage_pb2.Asset:
+    async def store(self, upload: Upload, token: str) -> storage_pb2.Asset:
         """The stored asset.
 
         Raises AtelierError: UnavailableError and ResourceExhaustedError when another try may succeed.
         """
         with _named_errors():
-            metadata = await self._as(upload.owner)
+            metadata = _bearer(token)
             timeout_s = _UPLOAD_DEADLINE_S + await _size_bytes(upload.content) / _SLOWEST_BYTES_PER_S
             return await self._stub.CreateAsset(_messages(upload), timeout=timeout_s, metadata=metadata)
 
-    async def read(self, owner: str, asset_id: str) -> bytes:
+    async def read(self, asset_id: str, token: str) -> bytes:
         """All bytes of an asset, which must be small. Raises AtelierError."""
         request = storage_pb2.GetAssetContentRequest(id=asset_id)
         with _named_errors():
-            metadata = await self._as(owner)
+            metadata = _bearer(token)
             return await _all_of(self._stub.GetAssetContent(request, metadata=metadata, timeout=_CALL_DEADLINE_S))
 
-    async def _as(self, owner: str) -> tuple[tuple[str, str]]:
-        return (("authorization", f"Bearer {await self._credential.on_behalf_of(owner)}"),)
+
+def _bearer(token: str) -> tuple[tuple[str, str]]:
+    """The metadata of a call. Raises UnavailableError without a token: the next renewal of the lease may bring one."""
+    if not token:
+        raise UnavailableError("NO_JOB_TOKEN", "there is no token for the files of this job yet", retry_after_s=1.0)
+    return (("authorization", f"Bearer {token}"),)
 
 
 @contextmanager
 def _named_errors() -> Iterator[None]:
-    """What storage says, or auth when it is asked for a token, as an AtelierError."""
+    """What storage says, as an AtelierError."""
     try:
         yield
     except grpc.aio.AioRpcError as error:

@@ -39,27 +39,27 @@ _RETRIES = Counter(
 )
 
 
-class OwnersFiles(Protocol):
-    """Where files go and come from; see OwnersStorage."""
+class FileStore(Protocol):
+    """Where files go and come from; see JobStorage."""
 
-    async def store(self, upload: Upload) -> storage_pb2.Asset:
+    async def store(self, upload: Upload, token: str) -> storage_pb2.Asset:
         """The stored asset. Raises AtelierError."""
         ...
 
-    async def read(self, owner: str, asset_id: str) -> bytes:
+    async def read(self, asset_id: str, token: str) -> bytes:
         """All bytes of an asset. Raises AtelierError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AssetFiles:
-    """Stores and reads files on behalf of a job's owner.
+    """Stores and reads files of a job, with the token that its claim has at that moment.
 
     While storage takes nothing, a result stays where it is, under the attempt's lease, and is stored again and again
     for `patience_s`. Only then does the job go back to the queue, to be made anew.
     """
 
-    storage: OwnersFiles
+    storage: FileStore
     patience_s: float
 
     async def store(
@@ -71,7 +71,6 @@ class AssetFiles:
         """
         attempt.check()
         upload = Upload(
-            owner=job.owner,
             job_id=job.id,
             epoch=attempt.epoch,
             write_once_key=f"{job.kind}/{job.id}/{attempt.epoch}/{name}",
@@ -80,11 +79,11 @@ class AssetFiles:
             content=content,
         )
         with _STORE.labels(job.kind).time():
-            return await self._insist(job, attempt, lambda: self.storage.store(upload))
+            return await self._insist(job, attempt, lambda: self.storage.store(upload, attempt.token))
 
     async def read(self, job: Job, attempt: Attempt, asset_id: str) -> bytes:
-        """The bytes of an asset of the job's owner. Raises InfrastructureFault, JobFault and Stopped."""
-        return await self._insist(job, attempt, lambda: self.storage.read(job.owner, asset_id))
+        """The bytes of an asset that the job's spec names. Raises InfrastructureFault, JobFault and Stopped."""
+        return await self._insist(job, attempt, lambda: self.storage.read(asset_id, attempt.token))
 
     async def _insist(self, job: Job, attempt: Attempt, call: Callable[[], Awaitable[T]]) -> T:
         async def once() -> T:

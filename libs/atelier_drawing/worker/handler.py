@@ -72,16 +72,16 @@ class DrawingHandler:
         self._generator = generator
         self._fingerprint_of = fingerprint_of
         self._changed = changed
-        self._running: dict[str, str] = {}
+        self._running: dict[str, int] = {}
 
     @property
-    def oldest(self) -> tuple[str, str]:
-        """The id and the owner of the running job that started first; both empty when none runs."""
-        return next(iter(self._running.items()), ("", ""))
+    def oldest(self) -> tuple[str, int] | None:
+        """The id and the epoch of the running job that started first; None when none runs."""
+        return next(iter(self._running.items()), None)
 
     async def run(self, job: Job, attempt: Attempt) -> Outcome:
         """See Handler.run."""
-        self._running[job.id] = job.owner
+        self._running[job.id] = attempt.epoch
         self._changed()
         try:
             output = await self._generator.generate(job, attempt)

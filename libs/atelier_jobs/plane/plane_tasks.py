@@ -1,12 +1,10 @@
-"""Background tasks of the job plane: those of an API process, and the last one of a worker."""
+"""Background tasks of the job plane, in an API process."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-import structlog
-
 from atelier_jobs.domain.outbox import Cleanup
-from atelier_jobs.messaging.bus import Bus, BusUnavailableError
+from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.messaging.streams import Streams
 from atelier_jobs.plane.queue_status import publish_queue_status
 from atelier_jobs.plane.reconciler import Reconciler
@@ -15,13 +13,16 @@ from atelier_jobs.sql.database import JobDatabase
 from atelier_jobs.sql.jobs import SqlJobStore
 from atelier_jobs.sql.outbox import SqlOutbox
 from atelier_jobs.sql.upkeep import SqlUpkeep
-from atelier_service.errors import UnavailableError
-
-_log = structlog.get_logger(__name__)
 
 
 def plane_tasks(
-    database: JobDatabase, bus: Bus, kind: str, *, collect: Callable[[str], Awaitable[None]], queue_status_s: float
+    database: JobDatabase,
+    bus: Bus,
+    kind: str,
+    *,
+    collect: Callable[[str], Awaitable[None]],
+    queue_status_s: float,
+    hold_off_s: float,
 ) -> tuple[Coroutine[Any, Any, None], ...]:
     """The relay of the outbox, the reconciler and the queue status; each runs until it is cancelled.
 
@@ -32,6 +33,7 @@ def plane_tasks(
         collect: Deletes the files of a job, given its id, to which no job refers; it is called again when it raises
             UnavailableError.
         queue_status_s: Seconds between two counts of the queue.
+        hold_off_s: Seconds in which no lease is taken away after a time in which none could be renewed; see Reconciler.
     """
 
     async def cleanup(what: Cleanup) -> None:
@@ -39,14 +41,6 @@ def plane_tasks(
 
     return (
         Relay(SqlOutbox(database), bus, Streams(), database.wake_ups, cleanup=cleanup).run(),
-        Reconciler(SqlUpkeep(database)).run(),
+        Reconciler(SqlUpkeep(database), hold_off_s=hold_off_s).run(),
         publish_queue_status(SqlJobStore(database), bus, kind, queue_status_s),
     )
-
-
-async def flush_outbox(relay: Relay) -> None:
-    """Publishes what the last jobs of a process left in the outbox. The other relays publish what cannot be now."""
-    try:
-        await relay.flush()
-    except (BusUnavailableError, UnavailableError) as error:
-        _log.info("the outbox is left to others", error=str(error))

@@ -1,4 +1,4 @@
-"""Says that this worker lives, and how it is."""
+"""The heartbeat of a worker: says that it lives, and how it is."""
 
 import asyncio
 import contextlib
@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import Gauge
 
-from atelier.events.v1 import events_pb2
+from atelier.jobs.v1 import worker_service_pb2
 from atelier_diffusion.engine.hardware import MemoryReading
-from atelier_jobs.messaging import subjects
-from atelier_jobs.messaging.bus import Bus
-from atelier_models.adapters.model_reports import SqlModelReports
+from atelier_models.domain.models import WorkerReports
 from atelier_service.errors import UnavailableError
 
 _log = structlog.get_logger(__name__)
@@ -31,29 +29,39 @@ class WorkerIdentity:
     """What does not change while the process lives. `device` is `cpu` or `cuda:0`, `device_name` is for people."""
 
     worker_id: str
-    kind: str
     device: str
     device_name: str
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerLoad:
-    """What the worker does now: one of its jobs and whose that is, both empty for none. `memory_bytes` is resident, in
-    both its processes; `device_memory` is None on a CPU, whose memory is the host's."""
+    """What the worker does now.
 
-    job_id: str
-    job_owner: str
+    Attributes:
+        job: Job and epoch of the job that it took first, of those that it holds; None for none.
+        memory_bytes: Resident memory of both its processes.
+        model_ids: The models in memory.
+        models_bytes: What their weights hold.
+        device_memory: Memory of the device; None on a CPU, whose memory is the host's.
+    """
+
+    job: tuple[str, int] | None
     memory_bytes: int
     model_ids: tuple[str, ...]
     models_bytes: int
     device_memory: MemoryReading | None
 
 
-class Heartbeat:
-    """On the bus every `every_s` seconds and at every change, in the database every `every_s` seconds."""
+Report = Callable[[worker_service_pb2.WorkerCondition], None]
+"""Sends a condition to the plane, without waiting; see PlaneStream.report."""
 
-    def __init__(self, bus: Bus, reports: SqlModelReports, *, every_s: float) -> None:
-        self._bus = bus
+
+class Heartbeat:
+    """Sends the worker's condition every `every_s` seconds and at every change, and has it stored every `every_s`
+    seconds that it lives."""
+
+    def __init__(self, report: Report, reports: WorkerReports, *, every_s: float) -> None:
+        self._report = report
         self._reports = reports
         self._every_s = every_s
         self._news = asyncio.Event()
@@ -63,12 +71,12 @@ class Heartbeat:
         self._news.set()
 
     async def run(self, identity: WorkerIdentity, load: Callable[[], WorkerLoad]) -> None:
-        """Until it is cancelled; database and broker may go away and come back."""
+        """Until it is cancelled; the plane may become unavailable and come back."""
         loop = asyncio.get_running_loop()
         recorded_s = float("-inf")
         while True:
             self._news.clear()
-            await self._publish(identity, load())
+            self._report(_condition(identity, load()))
             if loop.time() - recorded_s >= self._every_s:
                 recorded_s = loop.time()
                 await self._record(identity.worker_id)
@@ -83,23 +91,21 @@ class Heartbeat:
         except UnavailableError as error:
             _log.warning("a heartbeat was not recorded", reason=error.reason)
 
-    async def _publish(self, identity: WorkerIdentity, load: WorkerLoad) -> None:
-        status = events_pb2.WorkerStatus(
-            id=identity.worker_id,
-            kind=identity.kind,
-            device=identity.device,
-            device_name=identity.device_name,
-            job_id=load.job_id,
-            model_ids=load.model_ids,
-            memory_bytes=load.memory_bytes,
-        )
-        _MEMORY.set(load.memory_bytes)
-        _MODELS.set(load.models_bytes)
-        if load.device_memory is not None:
-            status.device_memory_bytes = load.device_memory.used_bytes
-            status.device_memory_total_bytes = load.device_memory.total_bytes
-            _DEVICE_MEMORY.labels(identity.device).set(load.device_memory.used_bytes)
-            _DEVICE_TOTAL.labels(identity.device).set(load.device_memory.total_bytes)
-        status.time.GetCurrentTime()
-        report = events_pb2.WorkerReport(status=status, job_owner=load.job_owner)
-        await self._bus.publish(subjects.worker_heartbeat(identity.worker_id), report.SerializeToString())
+
+def _condition(identity: WorkerIdentity, load: WorkerLoad) -> worker_service_pb2.WorkerCondition:
+    condition = worker_service_pb2.WorkerCondition(
+        device=identity.device,
+        device_name=identity.device_name,
+        loaded=load.model_ids,
+        memory_bytes=load.memory_bytes,
+    )
+    if load.job is not None:
+        condition.job.job_id, condition.job.epoch = load.job
+    _MEMORY.set(load.memory_bytes)
+    _MODELS.set(load.models_bytes)
+    if load.device_memory is not None:
+        condition.device_memory_bytes = load.device_memory.used_bytes
+        condition.device_memory_total_bytes = load.device_memory.total_bytes
+        _DEVICE_MEMORY.labels(identity.device).set(load.device_memory.used_bytes)
+        _DEVICE_TOTAL.labels(identity.device).set(load.device_memory.total_bytes)
+    return condition

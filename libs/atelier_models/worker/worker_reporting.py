@@ -5,12 +5,13 @@ from typing import Any
 
 import structlog
 
+from atelier.models.v1 import model_worker_service_pb2_grpc
 from atelier_diffusion.engine.hardware import process_memory_bytes
 from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.remote.remote_engine import RemoteEngine
-from atelier_jobs.messaging.bus import Bus
-from atelier_models.adapters.model_reports import SqlModelReports
+from atelier_jobs.worker.plane_connection import PlaneConnection
 from atelier_models.worker.command_listener import ModelCommandListener
+from atelier_models.worker.grpc_reports import GrpcWorkerReports, model_commands
 from atelier_models.worker.heartbeat import Heartbeat, WorkerIdentity, WorkerLoad
 from atelier_models.worker.status_publisher import ModelStatusPublisher
 from atelier_service.errors import UnavailableError
@@ -19,15 +20,16 @@ _log = structlog.get_logger(__name__)
 
 
 class WorkerReporting:
-    """Reports to the database and on the bus; either may be unavailable meanwhile."""
+    """Reports to the plane, which may be unavailable meanwhile."""
 
-    def __init__(self, bus: Bus, reports: SqlModelReports, worker_id: str, kind: str, *, every_s: float) -> None:
-        self._bus = bus
-        self._reports = reports
+    def __init__(self, plane: PlaneConnection, worker_id: str, kind: str, *, every_s: float) -> None:
+        """`every_s`: seconds between two heartbeats."""
+        self._stub: Any = model_worker_service_pb2_grpc.ModelWorkerServiceStub(plane.channel)
+        self._reports = GrpcWorkerReports(self._stub, kind)
         self._worker_id = worker_id
         self._kind = kind
-        self._heartbeat = Heartbeat(bus, reports, every_s=every_s)
-        self._publisher = ModelStatusPublisher(bus, reports, worker_id, changed=self._heartbeat.changed)
+        self._heartbeat = Heartbeat(plane.stream.report, self._reports, every_s=every_s)
+        self._publisher = ModelStatusPublisher(self._reports, worker_id, changed=self._heartbeat.changed)
 
     @property
     def ready_ids(self) -> tuple[str, ...]:
@@ -43,35 +45,38 @@ class WorkerReporting:
         self._publisher.publish(status)
 
     def tasks(
-        self, engine: RemoteEngine, fingerprint_of: Callable[[str], str], job_in_hand: Callable[[], tuple[str, str]]
+        self,
+        engine: RemoteEngine,
+        fingerprint_of: Callable[[str], str],
+        job_in_hand: Callable[[], tuple[str, int] | None],
     ) -> tuple[Coroutine[Any, Any, None], ...]:
         """The background tasks; each runs until it is cancelled.
 
         Args:
             engine: Reported, and commanded.
             fingerprint_of: Returns for a model's id what draws it here (see `Engine`).
-            job_in_hand: Returns the id and the owner of the job that the worker is at; both empty when there is none.
+            job_in_hand: Returns the id and the epoch of the job that the worker is at; None when there is none.
         """
         self._publisher.begin(engine.statuses, fingerprint_of)
 
         def load() -> WorkerLoad:
             return WorkerLoad(
-                *job_in_hand(),
+                job_in_hand(),
                 process_memory_bytes() + engine.resident_bytes,
                 self._publisher.ready_ids,
                 self._publisher.held_bytes,
                 None if engine.device_kind == "cpu" else engine.memory,
             )
 
-        identity = WorkerIdentity(self._worker_id, self._kind, engine.device_kind, engine.device_name)
+        identity = WorkerIdentity(self._worker_id, engine.device_kind, engine.device_name)
         return (
             self._publisher.run(),
             self._heartbeat.run(identity, load),
-            ModelCommandListener(engine, self._bus, self._kind).run(),
+            ModelCommandListener(engine, model_commands(self._stub, self._kind, self._worker_id)).run(),
         )
 
     async def leave(self) -> None:
-        """Reports that the worker ends. When the database is unavailable, missing heartbeats say so later."""
+        """Reports that the worker ends. When the plane is unavailable, missing heartbeats say so later."""
         try:
             await self._reports.left(self._worker_id)
         except UnavailableError as error:

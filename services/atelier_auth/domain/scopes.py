@@ -15,7 +15,7 @@ EVERY_SCOPE = (READ, SUBMIT, KEYS, ADMIN)
 OF_A_PAGE = frozenset({READ, SUBMIT})
 """What a token is for unless other scopes are asked for."""
 
-OF_A_SIGNED_URL = frozenset({READ, SUBMIT})
+OF_A_SIGNED_URL = frozenset({READ})
 """What the service that serves a signed URL may do on behalf of whoever signed it."""
 
 OF_A_JOB = frozenset({READ, SUBMIT})

@@ -66,7 +66,7 @@ def _check_job(request: storage_pb2.CreateAssetRequest, principal: Principal) ->
     """What a job made is stored with the token of that job, under the epoch of its claim; everything else without."""
     grant = principal.job
     if grant is None:
-        if (request.job_id or request.epoch or request.write_once_key) and not principal.actor:
+        if request.job_id or request.epoch or request.write_once_key:
             text = "only the worker of a job may set job_id, epoch and write_once_key"
             raise PermissionDeniedError("SERVICES_ONLY", text)
     elif (request.job_id, request.epoch) != (grant.job_id, grant.epoch) or not request.write_once_key.startswith(

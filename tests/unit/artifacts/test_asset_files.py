@@ -11,7 +11,7 @@ from atelier_artifacts.worker.asset_files import AssetFiles, all_of
 from atelier_jobs.worker.attempt import InfrastructureFault, JobFault, Stopped, StopReason
 from atelier_service.errors import AtelierError, InternalError, NotFoundError, ResourceExhaustedError, UnavailableError
 from tests.support.wait import eventually
-from tests.unit.jobs.attempts import RUNNING, an_attempt
+from tests.unit.jobs.attempts import RUNNING, TOKEN, an_attempt
 
 AWAY = UnavailableError("STORAGE_UNAVAILABLE", "away")
 BUSY = ResourceExhaustedError("TOO_MANY_UPLOADS", "too many", retry_after_s=100.0)
@@ -25,11 +25,11 @@ class Shelf:
         self.hangs = hangs
         self.asked: list[tuple[str, str]] = []
 
-    async def store(self, upload: Upload) -> storage_pb2.Asset:
+    async def store(self, upload: Upload, token: str) -> storage_pb2.Asset:
         raise AssertionError("nothing is stored here")
 
-    async def read(self, owner: str, asset_id: str) -> bytes:
-        self.asked.append((owner, asset_id))
+    async def read(self, asset_id: str, token: str) -> bytes:
+        self.asked.append((asset_id, token))
         if self.hangs:
             await asyncio.Event().wait()
         if self.failures:
@@ -40,7 +40,17 @@ class Shelf:
 async def test_a_file_of_the_owners_is_read_when_storage_is_back() -> None:
     shelf = Shelf(AWAY)
     assert await AssetFiles(shelf, 60).read(RUNNING, an_attempt(), "a1") == b"a picture"
-    assert shelf.asked == [("ada", "a1")] * 2
+    assert shelf.asked == [("a1", TOKEN)] * 2
+
+
+async def test_each_try_brings_the_token_that_the_last_renewal_brought() -> None:
+    shelf, attempt = Shelf(*[AWAY] * 100), an_attempt()
+    reading = asyncio.create_task(AssetFiles(shelf, 60).read(RUNNING, attempt, "a1"))
+    await eventually(lambda: bool(shelf.asked), what="it was asked for")
+    attempt.renew_token("another")
+    await eventually(lambda: ("a1", "another") in shelf.asked, what="it was asked for with the new token")
+    shelf.failures.clear()
+    assert await reading == b"a picture"
 
 
 async def test_a_job_is_given_back_when_what_it_reads_stays_away() -> None:

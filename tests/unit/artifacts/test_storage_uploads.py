@@ -7,7 +7,7 @@ from typing import Any
 import grpc.aio
 
 from atelier.storage.v1 import storage_pb2, storage_pb2_grpc
-from atelier_artifacts.adapters.storage import OwnersStorage, Upload
+from atelier_artifacts.adapters.storage import JobStorage, Upload
 
 
 class Clock(storage_pb2_grpc.StorageServiceServicer):
@@ -22,27 +22,20 @@ class Clock(storage_pb2_grpc.StorageServiceServicer):
         return storage_pb2.Asset(id="a")
 
 
-class Credential:
-    """Tokens that nobody looks at."""
-
-    async def on_behalf_of(self, owner: str) -> str:
-        return owner
-
-
 async def _time_for(content: bytes | Path) -> float:
-    server, credential = grpc.aio.server(), Credential()
+    server = grpc.aio.server()
     clock = Clock()  # type: ignore[abstract] # nothing else is asked of it
     storage_pb2_grpc.add_StorageServiceServicer_to_server(clock, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            anybody: Any = credential
-            await OwnersStorage(channel, anybody).store(
+            await JobStorage(channel).store(
                 Upload(
-                    owner="ada", job_id="0197", epoch=1, write_once_key="k", filename="f.mp4", content_type="video/mp4",
+                    job_id="0197", epoch=1, write_once_key="k", filename="f.mp4", content_type="video/mp4",
                     content=content,
-                )
+                ),
+                "a token that nobody looks at",
             )  # fmt: skip
     finally:
         await server.stop(None)

@@ -50,7 +50,7 @@ class Shelf:
         self.failures = list(failures)
         self.uploads: list[Upload] = []
 
-    async def store(self, upload: Upload) -> storage_pb2.Asset:
+    async def store(self, upload: Upload, token: str) -> storage_pb2.Asset:
         if self.failures:
             raise self.failures.pop(0)
         self.uploads.append(upload)
@@ -58,7 +58,7 @@ class Shelf:
             id="a1", content_type=upload.content_type, sha256=hashlib.sha256(_bytes(upload)).hexdigest()
         )
 
-    async def read(self, owner: str, asset_id: str) -> bytes:
+    async def read(self, asset_id: str, token: str) -> bytes:
         raise NotFoundError("ASSET_NOT_FOUND", "there is no such asset")
 
 
@@ -79,7 +79,7 @@ async def test_a_picture_is_stored_once_for_its_job_and_epoch() -> None:
     output = await made(shelf, an_attempt())
     (upload,) = shelf.uploads
     assert upload.write_once_key == "image/0197/4/1"
-    assert (upload.owner, upload.job_id, upload.epoch, upload.filename) == ("ada", "0197", 4, "0197-1.png")
+    assert (upload.job_id, upload.epoch, upload.filename) == ("0197", 4, "0197-1.png")
     assert (output.index, output.seed, output.asset_id) == (1, 8, "a1")
 
 

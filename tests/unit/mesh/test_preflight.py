@@ -22,13 +22,13 @@ SECRET = "c" * 43
 def programs(tmp_path: Path) -> list[Program]:
     """Our own processes, on a state folder without a catalogue of the user's."""
     settings, ports = MeshSettings(state_dir=tmp_path), Ports.following(8080)
-    services = service_programs(settings, ports, Secrets(KEY, SECRET, "access", "secret"))
+    services = service_programs(settings, ports, Secrets(KEY, SECRET, "access", "secret", SECRET, SECRET))
     return [*services, gateway_program(settings, ports)]
 
 
 def with_variable(programs: list[Program], name: str, value: str) -> list[Program]:
-    """The same, in an environment that has one variable more."""
-    return [replace(program, environment={name: value, **program.environment}) for program in programs]
+    """The same, each with this variable in its environment."""
+    return [replace(program, environment={**program.environment, name: value}) for program in programs]
 
 
 def test_nothing_is_wrong_with_the_defaults(programs: list[Program]) -> None:

@@ -12,11 +12,12 @@ from atelier_mesh.settings import MeshSettings
 from atelier_mesh.state_folder import Secrets
 
 PORTS = Ports.following(8080)
+SECRETS = Secrets("key", "shared", "s3-key", "s3-secret", "of image workers", "of video workers")
 
 
 def programs(folder: Path, **settings: int) -> dict[str, Program]:
     """Our own processes, by name."""
-    made = service_programs(MeshSettings(state_dir=folder, **settings), PORTS, Secrets("key", "s", "a", "b"))  # type: ignore[arg-type]
+    made = service_programs(MeshSettings(state_dir=folder, **settings), PORTS, SECRETS)  # type: ignore[arg-type]
     return {program.name: program for program in made}
 
 
@@ -44,7 +45,7 @@ def test_a_workers_ports_do_not_move_when_there_are_more_of_another_kind(tmp_pat
         assert ports(few[name]) == ports(many[name])
 
 
-def test_workers_share_the_database_and_the_models_of_their_api(tmp_path: Path) -> None:
+def test_workers_have_the_address_and_the_models_of_their_api_and_a_secret_of_their_own(tmp_path: Path) -> None:
     made = programs(tmp_path, image_workers=2, video_workers=2)
 
     for kind in ("image", "video"):
@@ -52,8 +53,21 @@ def test_workers_share_the_database_and_the_models_of_their_api(tmp_path: Path) 
         assert [Path(program.argv[0]).name for program in kin] == [
             f"atelier-{kind}", f"atelier-{kind}-worker", f"atelier-{kind}-worker",
         ]  # fmt: skip
-        assert {program.environment["ATELIER_DATABASE_URL"] for program in kin} == {f"sqlite:///{tmp_path}/{kind}.db"}
         assert len({program.environment["ATELIER_MODELS"] for program in kin}) == 1
+        api, *workers = kin
+        assert api.environment["ATELIER_DATABASE_URL"] == f"sqlite:///{tmp_path}/{kind}.db"
+        for worker in workers:
+            assert worker.environment["ATELIER_PLANE_ADDRESS"] == api.environment["ATELIER_LISTEN"]
+            assert worker.environment["ATELIER_SERVICE_SECRET"] == f"of {kind} workers"
+
+
+def test_a_worker_is_given_no_database_no_broker_and_no_secret_of_others(tmp_path: Path) -> None:
+    for name, program in programs(tmp_path, image_workers=2, video_workers=2).items():
+        if "worker" in name:
+            assert not {"ATELIER_DATABASE_URL", "ATELIER_NATS_URL", "ATELIER_SERVICE_SECRETS"} & set(
+                program.environment
+            )
+            assert "shared" not in program.environment.values()
 
 
 def test_without_video_workers_videos_are_still_accepted(tmp_path: Path) -> None:

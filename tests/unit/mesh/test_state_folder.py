@@ -1,5 +1,7 @@
 """The state folder is usable, or the launcher says why not."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,14 @@ def test_secrets_that_are_broken_are_not_shown(tmp_path: Path, text: str) -> Non
     with pytest.raises(ConfigurationError, match=r"secrets\.json") as refused:
         Secrets.load_or_create(tmp_path / "secrets.json")
     assert "hunter2" not in str(refused.value)
+
+
+def test_secrets_of_an_earlier_version_stay_and_get_what_they_lack(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    earlier = {"api_key": "key", "service_secret": "shared", "s3_access_key": "a", "s3_secret_key": "b"}
+    path.write_text(json.dumps(earlier))
+    secrets = Secrets.load_or_create(path)
+    assert earlier.items() <= asdict(secrets).items()
+    assert len({"shared", *secrets.worker_secrets.values()}) == 3
+    assert Secrets.load_or_create(path) == secrets
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -81,7 +81,7 @@ class Shelf:
         self.content: dict[str, bytes] = {}
         self.pictures = {"picture": png(96, 64, "red")}
 
-    async def store(self, upload: Upload) -> storage_pb2.Asset:
+    async def store(self, upload: Upload, token: str) -> storage_pb2.Asset:
         if self.failures:
             raise self.failures.pop(0)
         name = upload.write_once_key.rpartition("/")[2]
@@ -92,7 +92,7 @@ class Shelf:
             width_px=96, height_px=64,
         )  # fmt: skip
 
-    async def read(self, owner: str, asset_id: str) -> bytes:
+    async def read(self, asset_id: str, token: str) -> bytes:
         if asset_id not in self.pictures:
             raise NotFoundError("ASSET_NOT_FOUND", "there is no such asset")
         return self.pictures[asset_id]
@@ -160,7 +160,7 @@ async def test_each_file_is_stored_once_for_its_job_and_epoch(tmp_path: Path) ->
         for name in ("clip", "poster", "contact-sheet", "frames-0", "frames-16", "frames-32")
     }  # fmt: skip
     upload = shelf.uploads["contact-sheet"]
-    assert (upload.owner, upload.job_id, upload.epoch, upload.filename) == ("ada", "0197", 4, "0197-contact-sheet.jpeg")
+    assert (upload.job_id, upload.epoch, upload.filename) == ("0197", 4, "0197-contact-sheet.jpeg")
 
 
 async def test_the_frames_so_far_are_kept_while_the_clip_grows(tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""A worker's connection to the plane: all that it has of the jobs."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc.aio
+
+from atelier.jobs.v1 import worker_service_pb2_grpc
+from atelier_jobs.worker.grpc_claims import GrpcClaimStore
+from atelier_jobs.worker.plane_stream import PlaneStream
+from atelier_service.channel import TokenSource, open_channel
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneConnection:
+    """The plane of one kind of jobs, which may be unavailable and come back.
+
+    Attributes:
+        claims: Claims jobs and records what became of them.
+        stream: Sends progress and status, and wakes the worker.
+        channel: For calls of other services that the same process serves.
+    """
+
+    claims: GrpcClaimStore
+    stream: PlaneStream
+    channel: grpc.aio.Channel
+
+
+@asynccontextmanager
+async def open_plane(address: str, *, kind: str, worker_id: str, token: TokenSource) -> AsyncIterator[PlaneConnection]:
+    """Opens the connection; nothing is sent before it is used.
+
+    Args:
+        address: host:port of the plane, or of a gateway before it.
+        kind: The kind of jobs.
+        worker_id: The worker's name, unique in the mesh.
+        token: Returns the worker's own token.
+    """
+    async with open_channel(address, token=token) as channel:
+        stub: Any = worker_service_pb2_grpc.WorkerServiceStub(channel)
+        yield PlaneConnection(
+            GrpcClaimStore(stub, kind), PlaneStream(stub, kind=kind, worker_id=worker_id), channel
+        )  # fmt: skip
