@@ -5,6 +5,7 @@ from atelier_gateway.config import Config, socket_address, typed
 from atelier_gateway.contract import read_methods
 from atelier_gateway.listeners import build_internal_listener, build_public_listener
 from atelier_gateway.settings import GatewaySettings
+from atelier_gateway.worker_listener import build_worker_listener
 
 
 def render(settings: GatewaySettings) -> Config:
@@ -39,6 +40,7 @@ def render(settings: GatewaySettings) -> Config:
             "listeners": [
                 build_public_listener(settings, methods),
                 build_internal_listener(settings, methods),
+                *([build_worker_listener(settings)] if settings.worker_listen else []),
             ],
             "clusters": build_clusters(settings),
         },

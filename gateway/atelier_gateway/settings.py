@@ -43,6 +43,7 @@ def _is_an_origin(value: str) -> str:
 
 
 Listen = Annotated[str, AfterValidator(_binds_an_ip_address)]
+OptionalListen = Annotated[str, AfterValidator(lambda value: value and _binds_an_ip_address(value))]
 Upstream = Annotated[str, Field(pattern=_ADDRESS)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_is_an_origin)], ...], NoDecode, BeforeValidator(_split)]
 
@@ -57,6 +58,10 @@ class GatewaySettings(BaseSettings):
     )
     internal_listen: Listen = Field(
         default="127.0.0.1:9902", description="host:port of /metrics for Prometheus, and of the JWKS for Envoy itself"
+    )
+    worker_listen: OptionalListen = Field(
+        default="",
+        description="host:port for workers on other hosts, over gRPC, which need no other address; empty: closed",
     )
     admin_port: int = Field(
         default=9901, ge=1, le=65535, description="port of Envoy's admin interface, always on 127.0.0.1"

@@ -45,7 +45,7 @@ class DrawingSettings(JobSettings):
         return [*super().check(), *(f"model {card.id!r}: there is no folder {card.folder}" for card in missing)]
 
 
-class DrawingWorkerSettings(DrawingSettings, JobWorkerSettings):
+class DrawingWorkerSettings(JobWorkerSettings, DrawingSettings):
     """Settings of a worker process."""
 
     storage_address: str = Field(default="", description="host:port of atelier-storage; empty: plane_address")

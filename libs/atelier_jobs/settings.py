@@ -29,6 +29,14 @@ def job_peers(default: str = "") -> Any:
     )
 
 
+def plane_address(default: Any = ...) -> Any:
+    """The field of that name; each worker has a default of its own."""
+    return Field(
+        default=default,
+        description="host:port of the API process of its kind of jobs, or of the gateway's listener for workers",
+    )
+
+
 class JobSettings(ServiceSettings):
     """Settings of the API process and of the worker. Read from the environment, `ATELIER_<FIELD>`; frozen."""
 
@@ -74,10 +82,7 @@ class JobApiSettings(JobSettings, StreamSettings):
 class JobWorkerSettings(JobSettings):
     """Settings of a worker process. It needs one address and its secret."""
 
-    plane_address: str = Field(
-        default=...,
-        description="host:port of the API process of its kind of jobs, or of the gateway's listener for workers",
-    )
+    plane_address: str = plane_address()
     auth_address: str = Field(default="", description="host:port of atelier-auth; empty: plane_address")
     worker_id: str = Field(
         default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}",

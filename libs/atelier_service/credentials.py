@@ -1,4 +1,4 @@
-"""A service's own credential, and tokens on behalf of those whose jobs it runs."""
+"""A service's own credential, and tokens on behalf of those whose signed URLs it serves."""
 
 import time
 from dataclasses import dataclass

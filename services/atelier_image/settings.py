@@ -6,7 +6,7 @@ from pydantic import Field
 
 from atelier_diffusion.policy.model_card import ModelKind
 from atelier_drawing.settings import DrawingSettings, DrawingWorkerSettings
-from atelier_jobs.settings import JobApiSettings, database_url, job_peers
+from atelier_jobs.settings import JobApiSettings, database_url, job_peers, plane_address
 
 
 class ImageSettings(DrawingSettings, JobApiSettings):
@@ -15,14 +15,11 @@ class ImageSettings(DrawingSettings, JobApiSettings):
     kind: ClassVar[ModelKind] = "image"
     listen: str = Field(default="127.0.0.1:8103", description="host:port of the gRPC server; port 0 takes a free one")
     database_url: str = database_url("sqlite:///var/image.db")
-    job_peers: str = job_peers("video=127.0.0.1:8104")
+    job_peers: str = job_peers("video=127.0.0.1:8105")
 
 
 class ImageWorkerSettings(DrawingWorkerSettings):
     """Settings of the worker process."""
 
     kind: ClassVar[ModelKind] = "image"
-    plane_address: str = Field(
-        default="127.0.0.1:8103",
-        description="host:port of atelier-image, or of the gateway's listener for workers",
-    )
+    plane_address: str = plane_address("127.0.0.1:8103")

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from atelier_diffusion.policy.model_card import ModelKind
 from atelier_drawing.settings import DrawingSettings, DrawingWorkerSettings
-from atelier_jobs.settings import JobApiSettings, database_url, job_peers
+from atelier_jobs.settings import JobApiSettings, database_url, job_peers, plane_address
 
 
 class VideoSettings(DrawingSettings, JobApiSettings):
@@ -24,10 +24,7 @@ class VideoWorkerSettings(DrawingWorkerSettings):
     """Settings of the worker process."""
 
     kind: ClassVar[ModelKind] = "video"
-    plane_address: str = Field(
-        default="127.0.0.1:8105",
-        description="host:port of atelier-video, or of the gateway's listener for workers",
-    )
+    plane_address: str = plane_address("127.0.0.1:8105")
     scratch_dir: Path = Field(
         default_factory=lambda: Path(tempfile.gettempdir()),
         description="folder in which clips grow; what a killed worker leaves there goes when the next one starts",

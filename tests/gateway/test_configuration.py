@@ -31,8 +31,9 @@ def changed(**fields: object) -> GatewaySettings:
         changed(listen="[::]:18080", internal_listen="127.0.0.1:19902", admin_port=19901),
         changed(image_address="image.example:50051"),
         changed(cors_origins=("https://app.example", "*"), listen="0.0.0.0:8080"),
+        changed(worker_listen="0.0.0.0:8443"),
     ],
-    ids=["plain", "traced", "moved", "by name", "open"],
+    ids=["plain", "traced", "moved", "by name", "open", "for workers"],
 )
 def test_envoy_accepts_the_configuration(settings: GatewaySettings, tmp_path: Path) -> None:
     configuration = tmp_path / "envoy.json"

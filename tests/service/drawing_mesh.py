@@ -55,6 +55,8 @@ class DrawingMesh(Generic[OwnerT]):
     storage: Part[Any]
     caller: Callable[[grpc.aio.Channel, grpc.aio.Channel, Metadata], OwnerT]
     channels: tuple[grpc.aio.Channel, grpc.aio.Channel]
+    api_address: str
+    storage_address: str
 
     async def owner(self, name: str = "ada") -> OwnerT:
         return self.caller(*self.channels, await self.auth.as_user(name))
@@ -136,7 +138,18 @@ async def drawing_mesh(
                 grpc.aio.insecure_channel(f"127.0.0.1:{api_port}") as service,
                 grpc.aio.insecure_channel(f"127.0.0.1:{storage_port}") as storage,
             ):
-                yield DrawingMesh(folder, auth, nats, api_part, worker_part, storage_part, caller, (service, storage))
+                yield DrawingMesh(
+                    folder,
+                    auth,
+                    nats,
+                    api_part,
+                    worker_part,
+                    storage_part,
+                    caller,
+                    (service, storage),
+                    f"127.0.0.1:{api_port}",
+                    f"127.0.0.1:{storage_port}",
+                )
         finally:
             for part in reversed(parts):
                 await part.stop()
