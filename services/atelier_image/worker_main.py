@@ -8,7 +8,6 @@ from atelier_artifacts.worker.asset_files import AssetFiles
 from atelier_diffusion.torch_backend.local_engine import open_engine
 from atelier_drawing.worker.drawing_engine import engine_tasks, fingerprints, open_drawing_engine
 from atelier_drawing.worker.handler import DrawingHandler
-from atelier_image.api.image_messages import content_paths
 from atelier_image.domain.kind import IMAGE
 from atelier_image.settings import ImageWorkerSettings
 from atelier_image.worker.image_generator import ImageGenerator

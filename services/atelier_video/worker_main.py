@@ -17,7 +17,6 @@ from atelier_service.credentials import ServiceCredential, jwks_from
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.server import RunningServer, run_server
 from atelier_service.service import read_settings, run_service
-from atelier_video.api.video_messages import content_paths, progress_of
 from atelier_video.domain.kind import VIDEO
 from atelier_video.settings import VideoWorkerSettings
 from atelier_video.worker.scratch import scratch_folder
