@@ -12,6 +12,7 @@ from pathlib import Path
 from atelier_diffusion.engine.hardware import physical_cores
 from tests.bench.box import busy_programs, describe_box
 from tests.bench.cache_hit import measure_cache_hit
+from tests.bench.claiming import measure_claims, measure_fairness, measure_wake_up
 from tests.bench.clip import LONG_MODEL_YAML
 from tests.bench.clip_memory import measure_clip_memory
 from tests.bench.eight_callers import measure_eight_callers
@@ -23,6 +24,7 @@ from tests.bench.rows import Row, table
 from tests.bench.side_by_side import measure_side_by_side
 from tests.bench.start import Starts
 from tests.bench.submits import measure_submits
+from tests.bench.submitting import measure_submitting
 from tests.bench.waiting_threads import measure_waiting_threads
 from tests.bench.watched import measure_watched
 
@@ -44,10 +46,12 @@ class Length:
     submit_s: float
     """Seconds per round and way of submitting."""
     plane_jobs: int
+    queued: int
+    """Jobs in the long queue that claims are measured in."""
 
 
-FULL = Length(rounds=5, jobs=12, clip_rounds=10, clips=3, pictures=4, submit_s=3.0, plane_jobs=100)
-QUICK = Length(rounds=2, jobs=6, clip_rounds=1, clips=2, pictures=1, submit_s=1.0, plane_jobs=20)
+FULL = Length(rounds=5, jobs=12, clip_rounds=10, clips=3, pictures=4, submit_s=3.0, plane_jobs=100, queued=100_000)
+QUICK = Length(rounds=2, jobs=6, clip_rounds=1, clips=2, pictures=1, submit_s=1.0, plane_jobs=20, queued=10_000)
 
 
 def measure(folder: Path, length: Length) -> list[Row]:
@@ -76,6 +80,10 @@ def measure(folder: Path, length: Length) -> list[Row]:
         clip_memory = _told(measure_clip_memory(mesh, key, folder))
         submits = _told(measure_submits(mesh, key, rounds=length.rounds, seconds=length.submit_s))
     plane = _told(asyncio.run(measure_job_plane(folder, rounds=length.rounds, jobs=length.plane_jobs)))
+    plane += _told(asyncio.run(measure_claims(folder, rounds=length.rounds, jobs=length.queued)))
+    plane += _told([asyncio.run(measure_submitting(rounds=length.rounds, seconds=length.submit_s))])
+    plane += _told([asyncio.run(measure_wake_up(folder, jobs=length.plane_jobs))])
+    plane += _told([asyncio.run(measure_fairness(folder))])
     drawing = [*overhead, *peers, *waiting, *encoding, *cache]
     return [*drawing, *submits, *beside, *watched, *start, *memory, *clip_memory, *plane]
 

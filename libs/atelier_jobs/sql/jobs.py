@@ -24,12 +24,10 @@ from atelier_service.telemetry import current_traceparent, tracer
 _jobs = schema.jobs.c
 _keys = schema.idempotency_keys.c
 
-# Built once: it runs every other second.
-_QUEUE_COUNTS = (
-    select(_jobs.state, func.count(), func.min(_jobs.queue_us), now_us())
-    .where(_jobs.kind == bindparam("kind"), schema.LIVE)
-    .group_by(_jobs.state)
-)
+# Built once: it runs every other second. Each part reads an index that holds no other jobs.
+_WAITING = select(func.count(), func.min(_jobs.queue_us)).where(_jobs.kind == bindparam("kind"), schema.WAITING)
+_HELD = select(func.count()).where(_jobs.kind == bindparam("kind"), schema.HELD)
+_QUEUE_COUNTS = select(*_WAITING.subquery().columns, _HELD.scalar_subquery(), now_us())
 
 
 class SqlJobStore:
@@ -202,13 +200,9 @@ class SqlJobStore:
     async def queue_counts(self, kind: str) -> QueueCounts:
         """See JobStore.queue_counts; also sets the gauges of this process."""
         async with self._database.read() as connection:
-            rows = (await connection.execute(_QUEUE_COUNTS, {"kind": kind})).all()
-        queued, running, oldest_wait_s = 0, 0, 0.0
-        for state, count, oldest_us, now in rows:
-            if state == State.QUEUED:
-                queued, oldest_wait_s = count, max(0.0, (now - oldest_us) / 1e6)
-            else:
-                running += count
+            row = (await connection.execute(_QUEUE_COUNTS, {"kind": kind})).one()
+        queued, oldest_us, running, now = tuple(row)
+        oldest_wait_s = max(0.0, (now - oldest_us) / 1e6) if queued else 0.0
         metrics.QUEUED.labels(kind=kind).set(queued)
         metrics.RUNNING.labels(kind=kind).set(running)
         metrics.OLDEST_WAIT.labels(kind=kind).set(oldest_wait_s)

@@ -76,7 +76,6 @@ jobs = Table(
     # Newest first, per owner; with a state in front for the filtered list and the quota.
     Index("jobs_owner", "owner", "kind", "id"),
     Index("jobs_owner_state", "owner", "kind", "state", "id"),
-    Index("jobs_queue", "kind", "state", "queue_us"),
     # Partial: what a claim reads, what an owner has unfinished, how far the queue has come, which leases run. Each
     # finds its row at one end, however many jobs there are.
     Index(
@@ -86,6 +85,7 @@ jobs = Table(
         "virtual_start",
         "id",
         "due_us",
+        "queue_us",
         sqlite_where=WAITING,
         postgresql_where=WAITING,
     ),

@@ -38,7 +38,7 @@ async def test_a_request_is_one_trace_through_all_parts(mesh: ImageMesh, spans: 
     (stored,) = [
         span for span in spans_named("atelier.storage.v1.StorageService/CreateAsset") if span.kind.name == "SERVER"
     ]
-    assert lineage(stored)[-5:] == ["image.store", "job.attempt", *submit]
+    assert lineage(stored)[-4:] == ["image.store", "job.attempt", *submit]
     assert spans_named("job.wait")
 
 

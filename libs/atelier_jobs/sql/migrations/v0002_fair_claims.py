@@ -19,7 +19,8 @@ _NEW = (
 
 
 def upgrade() -> None:
-    op.drop_index("jobs_stale", "jobs")
+    for name in ("jobs_stale", "jobs_queue"):
+        op.drop_index(name, "jobs")
     with op.batch_alter_table("jobs") as jobs:
         for name, kind, value in _NEW:
             jobs.add_column(sa.Column(name, kind, nullable=False, server_default=value))
@@ -34,7 +35,7 @@ def upgrade() -> None:
     with op.batch_alter_table("jobs") as jobs:
         for name, kind, _ in _NEW:
             jobs.alter_column(name, existing_type=kind, existing_nullable=False, server_default=None)
-    _index("jobs_claimable", "kind", "priority", "virtual_start", "id", "due_us", where="state = 1")
+    _index("jobs_claimable", "kind", "priority", "virtual_start", "id", "due_us", "queue_us", where="state = 1")
     _index("jobs_live", "owner", "kind", "priority", "virtual_finish", where="state IN (1, 2, 3)")
     _index("jobs_virtual_time", "kind", "virtual_start", where="start_us > 0")
     _index("jobs_parent", "parent_id", where="parent_id <> ''")
