@@ -31,6 +31,11 @@ _COUNT_QUEUED = select(QUEUED)
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
+def far_from(limits: Limits) -> int | None:
+    """How many unfinished jobs an owner may have to be far from the limit; 0: nobody is, None: there is no limit."""
+    return max(0, limits.max_live_per_owner - OWNER_MARGIN) if limits.max_live_per_owner else None
+
+
 @dataclass(slots=True)
 class _Count:
     """Jobs that wait: as counted, and those that this process has submitted since."""

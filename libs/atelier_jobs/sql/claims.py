@@ -18,12 +18,12 @@ from atelier_jobs.domain.states import State
 from atelier_jobs.domain.transitions import Change
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.clock import now_us
-from atelier_jobs.sql.database import JobDatabase, fetch_jobs
+from atelier_jobs.sql.database import JobDatabase, Transaction, fetch_jobs
 from atelier_jobs.sql.queue_heads import read_heads
 
 _jobs = schema.jobs.c
 
-_HEADS = 16  # of each priority; more than one is looked at for the sake of loaded models, and of other workers
+_HEADS = 8  # of each priority; more than one is looked at for the sake of loaded models, and of other workers
 _LOOKS = 4
 
 
@@ -42,34 +42,35 @@ class SqlClaimStore:
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
         """See ClaimStore.claim.
 
-        Two statements: the heads of the queue are read without a lock, and the best of them that no other worker is
-        taking at this moment are locked. What others took meanwhile is made up for by looking further.
+        The heads of the queue are read without a lock, and the best of them that no other worker is taking at this
+        moment are locked. What others took meanwhile is made up for by looking further.
         """
         claims: list[Claim] = []
         heads = max(_HEADS, 4 * request.max_jobs)
-        for _ in range(_LOOKS):
-            async with self._database.read() as connection:
-                candidates, now = await read_heads(connection, request, heads)
-            if not candidates:
-                break
-            ids = [candidate.job_id for candidate in in_order(candidates, loaded=request.loaded, now_us=now)]
-            claims += await self._take(request, ids, request.max_jobs - len(claims))
-            if len(claims) == request.max_jobs or len(candidates) < heads:
-                break
-            heads *= 2
+        async with self._database.write() as transaction:
+            for _ in range(_LOOKS):
+                candidates, now = await read_heads(transaction.connection, request, heads)
+                if not candidates:
+                    break
+                ids = [candidate.job_id for candidate in in_order(candidates, loaded=request.loaded, now_us=now)]
+                claims += await self._take(transaction, request, ids, request.max_jobs - len(claims))
+                if len(claims) == request.max_jobs or len(candidates) < heads:
+                    break
+                heads *= 2
         for claim in claims:
             metrics.WAIT.labels(kind=request.kind).observe(max(0, claim.job.start_us - claim.job.queue_us) / 1e6)
         return claims
 
-    async def _take(self, request: ClaimRequest, job_ids: Sequence[str], count: int) -> Sequence[Claim]:
+    async def _take(
+        self, transaction: Transaction, request: ClaimRequest, job_ids: Sequence[str], count: int
+    ) -> Sequence[Claim]:
         """Claims the first `count` of these jobs that are still free."""
         claims = []
-        async with self._database.write() as transaction:
-            for job, now in await transaction.lock_free(job_ids, count):
-                change = transitions.claim(job, request.worker_id, now, int(request.lease_s * 1e6))
-                if change is not None:
-                    await transaction.apply(job, change, now)
-                    claims.append(Claim(change.job, request.lease_s))
+        for job, now in await transaction.lock_free(job_ids, count):
+            change = transitions.claim(job, request.worker_id, now, int(request.lease_s * 1e6))
+            if change is not None:
+                await transaction.apply(job, change, now)
+                claims.append(Claim(change.job, request.lease_s))
         return claims
 
     async def renew(self, claim: Claim, *, step: int = 0, steps: int = 0) -> Renewal:

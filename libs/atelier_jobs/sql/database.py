@@ -1,12 +1,25 @@
 """One database that holds jobs: transactions that write a job, its events and its outbox rows together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, bindparam, case, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    RowMapping,
+    Select,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -21,7 +34,7 @@ from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging import subjects
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.clock import EstimatedClock, now_us, sqlite_now_us
-from atelier_jobs.sql.submit_statement import submit_at_once
+from atelier_jobs.sql.submit_statement import insert_placed, submit_at_once
 from atelier_service.errors import UnavailableError
 
 # Connection lost, rolled back for another's sake, out of resources, starting up or shutting down.
@@ -32,6 +45,11 @@ _INSERT_JOB = insert(schema.jobs)
 _INSERT_DEAD_LETTER = insert(schema.dead_letters)
 _INSERT_EVENTS = insert(schema.job_events)
 _INSERT_OUTBOX = insert(schema.outbox)
+_UPDATE_JOB = update(schema.jobs).where(
+    schema.jobs.c.id == bindparam("fence_id"),
+    schema.jobs.c.epoch == bindparam("fence_epoch"),
+    schema.jobs.c.state == bindparam("fence_state"),
+)
 _DELETE_PARTIAL = delete(schema.partial_results).where(schema.partial_results.c.job_id == bindparam("job_id"))
 _LOCK = (
     select(schema.jobs, now_us().label("now_us"))
@@ -39,12 +57,21 @@ _LOCK = (
     .with_for_update(of=schema.jobs)
 )
 
-_FREE = (
-    select(schema.jobs, now_us().label("now_us"))
-    # Not in the words of the partial index: without statistics PostgreSQL would read all of it for a few ids.
-    .where(schema.jobs.c.id.in_(bindparam("job_ids", expanding=True)), schema.jobs.c.state + 0 == int(State.QUEUED))
-    .with_for_update(of=schema.jobs, skip_locked=True)
-)
+
+def _free(position: Callable[..., ColumnElement[int]]) -> Select[Any]:
+    """The first of some jobs that are free, in the order in which they are joined in a text."""
+    job_id = schema.jobs.c.id
+    return (
+        select(schema.jobs, now_us().label("now_us"))
+        # Not in the words of the partial index: without statistics PostgreSQL would read all of it for a few ids.
+        .where(job_id.in_(bindparam("job_ids", expanding=True)), schema.jobs.c.state + 0 == int(State.QUEUED))
+        .order_by(position(bindparam("order", type_=Text), literal(",").concat(job_id).concat(",")))
+        .limit(bindparam("count", type_=Integer))
+        .with_for_update(of=schema.jobs, skip_locked=True)
+    )
+
+
+_FREE = {True: _free(func.instr), False: _free(func.strpos)}  # SQLite's and PostgreSQL's names of one function
 
 _JOB_FIELDS = tuple(name for name in Job.__dataclass_fields__ if name not in ("failure", "state", "priority"))
 
@@ -147,9 +174,8 @@ class Transaction:
     async def lock_free(self, job_ids: Sequence[str], count: int) -> Sequence[tuple[Job, int]]:
         """The first `count` of these jobs, in the order given, that are QUEUED and locked by no other transaction,
         each with the time; held until the end of the transaction."""
-        order = case({job_id: place for place, job_id in enumerate(job_ids)}, value=schema.jobs.c.id)
-        query = _FREE.order_by(order).limit(count)
-        rows = (await self.connection.execute(query, {"job_ids": list(job_ids)})).mappings()
+        values = {"job_ids": list(job_ids), "order": f",{','.join(job_ids)},", "count": count}
+        rows = (await self.connection.execute(_FREE[self._database.on_sqlite], values)).mappings()
         return [(job_of(row), int(row["now_us"])) for row in rows]
 
     async def insert(self, job: Job) -> None:
@@ -164,12 +190,8 @@ class Transaction:
         """
         job, old, new = change.job, row_of(before), row_of(change.job)
         values: dict[str, Any] = {name: new[name] for name in new if new[name] != old[name]}
-        fence = (
-            schema.jobs.c.id == job.id,
-            schema.jobs.c.epoch == before.epoch,
-            schema.jobs.c.state == int(before.state),
-        )
-        written = await self.connection.execute(update(schema.jobs).where(*fence).values(**values))
+        fence = {"fence_id": job.id, "fence_epoch": before.epoch, "fence_state": int(before.state)}
+        written = await self.connection.execute(_UPDATE_JOB, values | fence)
         if written.rowcount != 1:
             raise RuntimeError(f"job {job.id} changed under its lock")
         if has_partial and before.state.held and not job.state.held:
@@ -188,6 +210,15 @@ class Transaction:
             rows.append(self._hint_row(last, now_us))
         await self._write_outbox(rows)
 
+    async def insert_placed(self, job: Job, *, max_live: int | None) -> Job | None:
+        """A new job with its first event, and the place in the queue that it takes; see `insert_at_once`."""
+        start = await insert_placed(self.connection, _without_place(job), max_live=max_live)
+        if start is None:
+            return None
+        job = replace(job, virtual_start=start, virtual_finish=start + job.cost)
+        await self._tell(Change((job,)), job.create_us)
+        return job
+
     async def insert_at_once(self, job: Job, key: Mapping[str, Any] | None, *, max_live: int | None) -> Job | None:
         """A new job with its key, first event and place in the queue, in one statement.
 
@@ -196,11 +227,9 @@ class Transaction:
             more unfinished jobs.
         """
         payload = self._database.events.changed(job, job.create_us).SerializeToString()
-        row = row_of(job)
-        del row["virtual_start"], row["virtual_finish"]
         recorded = await submit_at_once(
             self.connection,
-            job=row,
+            job=_without_place(job),
             event=_event_columns(job, job.create_us, payload),
             outbox=self._event_row(job, job.create_us, payload),
             key=key,
@@ -294,6 +323,12 @@ def row_of(job: Job) -> dict[str, Any]:
     row["state"], row["priority"], row["labels"] = int(job.state), int(job.priority), dict(job.labels)
     row["failure_reason"] = job.failure.reason if job.failure else None
     row["failure_message"] = job.failure.message if job.failure else None
+    return row
+
+
+def _without_place(job: Job) -> dict[str, Any]:
+    row = row_of(job)
+    del row["virtual_start"], row["virtual_finish"]
     return row
 
 

@@ -15,7 +15,7 @@ from atelier_jobs.domain.outcome import TransactionHook
 from atelier_jobs.domain.states import LIVE, State
 from atelier_jobs.domain.store import NO_LIMITS, Limits, Page, QueueCounts, Submission, Submitted
 from atelier_jobs.sql import schema
-from atelier_jobs.sql.admission import OWNER_MARGIN, Admission
+from atelier_jobs.sql.admission import Admission, far_from
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase, Transaction, fetch_jobs, job_of
 from atelier_service.errors import AlreadyExistsError, NotFoundError
@@ -57,9 +57,8 @@ class SqlJobStore:
 
     async def _submit_at_once(self, submission: Submission, limits: Limits) -> Job | None:
         """Records a job in one statement; None where that says nothing of the reason why it cannot."""
-        max_live = limits.max_live_per_owner - OWNER_MARGIN if limits.max_live_per_owner else None
-        now = self._database.clock.now_us()
-        if now is None or (max_live is not None and max_live <= 0):
+        now, max_live = self._database.clock.now_us(), far_from(limits)
+        if now is None or max_live == 0:
             return None
         job = _born(submission, now, submission.traceparent or current_traceparent(), Place())
         async with self._database.write_at_once() as transaction:
@@ -74,20 +73,35 @@ class SqlJobStore:
                 first = await self._claim_key(transaction, submission)
                 if first is not None:
                     return Submitted(first, repeated=True)
-            if submission.result is None:
-                standing = await self._admission.standing(
-                    transaction, submission.owner, submission.kind, submission.priority, limits
-                )
-                standing.check()
-                now, at = standing.now_us, standing.place(submission.cost)
-                self._database.clock.observe(now)
-            else:
-                now, at = await transaction.now_us(), Place()
-            job = _born(submission, now, submission.traceparent or current_traceparent(), at)
-            await transaction.insert(job)
+            job = await self._insert(transaction, submission, limits)
             if hook is not None:
                 await hook(transaction)
         return Submitted(job, repeated=False)
+
+    async def _insert(self, transaction: Transaction, submission: Submission, limits: Limits) -> Job:
+        traceparent = submission.traceparent or current_traceparent()
+        if submission.result is not None:
+            job = _born(submission, await transaction.now_us(), traceparent, Place())
+            await transaction.insert(job)
+            return job
+        max_live = far_from(limits)
+        if (
+            self._database.on_sqlite
+            and max_live != 0
+            and await self._admission.is_far(transaction.connection, submission.kind, limits)
+        ):
+            unplaced = _born(submission, await transaction.now_us(), traceparent, Place())
+            placed = await transaction.insert_placed(unplaced, max_live=max_live)
+            if placed is not None:
+                return placed
+        standing = await self._admission.standing(
+            transaction, submission.owner, submission.kind, submission.priority, limits
+        )
+        standing.check()
+        self._database.clock.observe(standing.now_us)
+        job = _born(submission, standing.now_us, traceparent, standing.place(submission.cost))
+        await transaction.insert(job)
+        return job
 
     async def repeat_of(self, owner: str, key: str, request_hash: bytes) -> Job | None:
         """See JobStore.repeat_of."""

@@ -39,12 +39,9 @@ async def read_heads(connection: AsyncConnection, request: ClaimRequest, count: 
     values: dict[str, Any] = {"kind": request.kind, "heads": count}
     if request.accepts is not None:
         values["accepts"] = sorted(request.accepts)
-    rows = (await connection.execute(_ALL if request.accepts is None else _ACCEPTED, values)).mappings().all()
+    rows = (await connection.execute(_ALL if request.accepts is None else _ACCEPTED, values)).all()
     candidates = [
-        Candidate(
-            job_id=row["job_id"], priority=Priority(row["priority"]), virtual_start=row["virtual_start"],
-            affinity=row["affinity"], queue_us=row["queue_us"],
-        )
-        for row in rows
-    ]  # fmt: skip
-    return candidates, int(rows[0]["now_us"]) if rows else 0
+        Candidate(job_id=job_id, priority=Priority(priority), virtual_start=start, affinity=affinity, queue_us=queue_us)
+        for job_id, priority, start, affinity, queue_us, _now in rows
+    ]
+    return candidates, int(rows[0].now_us) if rows else 0
