@@ -79,8 +79,12 @@ _VIDEO = {
     "attempt": 1, "seq": 3, "trace_id": _TRACE_ID, **_TIMES,
     "links": _links(_VIDEO_PATH, "events", "content", "frames", "cancel"),
 }  # fmt: skip
+_PROGRESS = {
+    "fraction": 1, "stage": "denoising", "done": 12, "total": 12, "unit": "step",
+    "detail": {"@type": "type.googleapis.com/atelier.image.v1.ImageProgress", "step": 12, "steps": 12, "fraction": 1},
+}  # fmt: skip
 _JOB = {
-    "id": _IMAGE_ID, "kind": "image", "state": "SUCCEEDED", "revision": 1, "progress": _IMAGE["progress"],
+    "id": _IMAGE_ID, "kind": "image", "state": "SUCCEEDED", "revision": 1, "progress": _PROGRESS,
     "attempt": 1, "seq": 3, "trace_id": _TRACE_ID, **_TIMES, "links": _links(_IMAGE_PATH, "events", "cancel"),
 }  # fmt: skip
 _MODEL_FIELDS = {"state": "READY", "memory_bytes": "23466460", "size_multiple_px": 32, "is_default": True}
@@ -125,7 +129,8 @@ _EVENT = {
     "trace_id": _TRACE_ID,
     "generation_progress": {
         "kind": "image", "revision": 1, "state": "SUCCEEDED", "attempt": 1, "terminal": True,
-        "progress": {"step": 12, "steps": 12, "fraction": 1}, "content_urls": [f"{_IMAGE_PATH}/content?index=0"],
+        "progress": _PROGRESS,
+        "content_urls": [f"{_IMAGE_PATH}/content?index=0"],
     },
 }  # fmt: skip
 _JWK = {

@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from atelier.events.v1 import events_pb2
-from atelier_events.live import LiveEvents
+from atelier_events.ephemeral import EphemeralEvents
 from atelier_events.watcher import Watcher
 from atelier_jobs.events.pace import Pace
 from atelier_jobs.events.shared_event import SharedEvent
@@ -38,16 +38,16 @@ class _GapError(Exception):
 class EventFeed:
     """Hands what is published on the bus to the watchers that it concerns.
 
-    Kept events (stream EVENTS) are read once per process, by an ephemeral consumer that is made anew, from the last
-    sequence read, on every new connection to the broker; live ones (step progress, previews) come over core NATS, and
-    go out at the `pace` that the number of watchers allows. `backlog`: kept events that may wait for one watcher.
+    Durable events (stream EVENTS) are read once per process, by an ephemeral consumer that is made anew, from the last
+    sequence read, on every new connection to the broker; ephemeral ones (progress, previews) come over core NATS, and
+    go out at the `pace` that the number of watchers allows. `backlog`: durable events that may wait for one watcher.
     """
 
     def __init__(self, bus: Bus, streams: Streams, pace: Pace, backlog: int) -> None:
         self._bus = bus
         self._streams = streams
         self._backlog = backlog
-        self._live = LiveEvents(pace, self._hand_out)
+        self._ephemeral = EphemeralEvents(pace, self._hand_out)
         self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
         self._last: int | None = None
         self._reading = asyncio.Event()
@@ -55,20 +55,20 @@ class EventFeed:
     async def run(self) -> None:
         """Reads until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._read_live())
-            group.create_task(self._read_kept())
+            group.create_task(self._read_ephemeral())
+            group.create_task(self._read_durable())
 
-    async def _read_live(self) -> None:
+    async def _read_ephemeral(self) -> None:
         try:
-            async with self._bus.subscribe("live.>", capacity=4096) as live:
-                async for message in live:
+            async with self._bus.subscribe(f"{subjects.EPHEMERAL}.>", capacity=4096) as heard:
+                async for message in heard:
                     owner = message.subject.split(".", 2)[1]
                     if owner in self._watchers:
-                        self._live.offer(owner, events_pb2.Event.FromString(message.data))
+                        self._ephemeral.offer(owner, events_pb2.Event.FromString(message.data))
         finally:
-            self._live.close()
+            self._ephemeral.close()
 
-    async def _read_kept(self) -> None:
+    async def _read_durable(self) -> None:
         seen = 0
         while True:
             number = await self._bus.connection_after(seen)
@@ -110,19 +110,19 @@ class EventFeed:
                 read += 1
                 if message.metadata.sequence.consumer != read:
                     raise _GapError("messages of the event stream were dropped")
-                self._on_kept(message)
+                self._on_durable(message)
         finally:
             # Or the broker would go on sending to nobody, also after the next connection.
             with contextlib.suppress(*_BROKER_ERRORS):
                 await reader.unsubscribe()
 
-    def _on_kept(self, message: Msg) -> None:
+    def _on_durable(self, message: Msg) -> None:
         self._last = message.metadata.sequence.stream
         owner = message.subject.split(".", 2)[1]
         if owner not in self._watchers and owner != subjects.EVERYBODY:
             return
         event = _event(message.data, str(self._last))
-        self._live.forget(owner, event.job_id)
+        self._ephemeral.forget(owner, event.job_id)
         self._hand_out(owner, SharedEvent(event, event.cursor))
 
     def _hand_out(self, owner: str, shared: SharedEvent) -> int:
@@ -132,9 +132,9 @@ class EventFeed:
         return _offer(shared, self._watchers.get(owner, ()))
 
     async def until_reading(self, timeout_s: float) -> str:
-        """Waits until every kept event from now on will be handed out, also those of a broker that falls later.
+        """Waits until every durable event from now on will be handed out, also those of a broker that fails later.
 
-        Answers the cursor after which they come. Raises UnavailableError after `timeout_s`.
+        Returns the cursor after which they come. Raises UnavailableError after `timeout_s`.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -161,9 +161,9 @@ class EventFeed:
                 del self._watchers[token]
 
     async def replay(self, owner: str, after: int) -> AsyncGenerator[SharedEvent, None]:
-        """The kept events of `owner` after stream sequence `after`, up to now. To be closed by who reads it.
+        """The durable events of `owner` after stream sequence `after`, up to now. To be closed by the reader.
 
-        Raises OutOfRangeError when some of them are gone, UnavailableError when the broker is away.
+        Raises OutOfRangeError when some of them are gone, UnavailableError when the broker is unavailable.
         """
         try:
             await self._streams.ensure(self._bus)

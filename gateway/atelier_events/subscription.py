@@ -35,8 +35,8 @@ class Subscriptions:
     ) -> AsyncGenerator[SharedEvent, None]:
         """Events of `owner` after cursor `after` (or from now on), of these types (or all), of this job (or all).
 
-        Nothing is missed or repeated between what was kept and what is live: the watcher listens before the replay
-        begins, and kept events carry a growing cursor. The first message is a heartbeat, so that a subscriber knows
+        Nothing is missed or repeated between the replay and what happens now: the watcher listens before the replay
+        begins, and durable events carry a growing cursor. The first message is a heartbeat, so that a subscriber knows
         from when on it sees everything.
         Raises InvalidArgumentError, OutOfRangeError (cursor too old), UnavailableError, AbortedError (too slow),
         ResourceExhaustedError (too many streams of `owner`).

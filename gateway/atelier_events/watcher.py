@@ -1,4 +1,4 @@
-"""One who watches, and the events that wait for them."""
+"""A watcher: a subscriber's queue of events."""
 
 import asyncio
 from collections import deque
@@ -13,17 +13,17 @@ class SlowWatcherError(Exception):
 
 
 class Watcher:
-    """Events that wait to be sent: kept ones in order, and of live ones the newest of each job.
+    """Events that wait to be sent: durable ones in order, and of ephemeral ones the newest of each job.
 
-    At most `backlog` kept events wait. When one does not fit, it and all later ones are left out, so that no cursor
+    At most `backlog` durable events wait. When one does not fit, it and all later ones are left out, so that no cursor
     passes it, and the stream ends once those before it were taken.
     """
 
     def __init__(self, backlog: int, wants: Callable[[events_pb2.Event], bool]) -> None:
         self._backlog = backlog
         self._wants = wants
-        self._kept: deque[SharedEvent] = deque()
-        self._live: dict[tuple[str, str], SharedEvent] = {}
+        self._durable: deque[SharedEvent] = deque()
+        self._ephemeral: dict[tuple[str, str], SharedEvent] = {}
         self._overflown = False
         self._waiter: asyncio.Future[None] | None = None
 
@@ -33,11 +33,11 @@ class Watcher:
         if self._overflown or not self._wants(event):
             return False
         if not event.cursor:
-            self._live[event.type, event.job_id] = shared
+            self._ephemeral[event.type, event.job_id] = shared
             return True
-        self._live.pop((event.type, event.job_id), None)  # it was before this
-        if len(self._kept) < self._backlog:
-            self._kept.append(shared)
+        self._ephemeral.pop((event.type, event.job_id), None)  # it was before this
+        if len(self._durable) < self._backlog:
+            self._durable.append(shared)
         else:
             self._overflown = True
         return True
@@ -50,9 +50,9 @@ class Watcher:
     async def next(self, timeout_s: float) -> SharedEvent | None:
         """The next event, or None after `timeout_s` of silence.
 
-        Raises SlowWatcherError when a kept event did not fit and everything before it was taken.
+        Raises SlowWatcherError when a durable event did not fit and everything before it was taken.
         """
-        if not self._kept and not self._live and not self._overflown:
+        if not self._durable and not self._ephemeral and not self._overflown:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 async with asyncio.timeout(timeout_s):
@@ -61,8 +61,8 @@ class Watcher:
                 return None
             finally:
                 self._waiter = None
-        if self._kept:
-            return self._kept.popleft()
+        if self._durable:
+            return self._durable.popleft()
         if self._overflown:
             raise SlowWatcherError
-        return self._live.pop(next(iter(self._live)))
+        return self._ephemeral.pop(next(iter(self._ephemeral)))

@@ -162,8 +162,8 @@ class AsyncClient:
     def watch(self, image_id: str, *, after_seq: int | None = None) -> AsyncIterator[Event]:
         """What happens to one image until its end: typed events (`atelier.events.v1.Event`).
 
-        A snapshot comes first, or with `after_seq` every kept event after that number; then progress and previews; the
-        last one is terminal. A connection that breaks is opened again where it broke.
+        A snapshot comes first, or with `after_seq` every durable event after that number; then progress and previews;
+        the last one is terminal. A connection that breaks is opened again where it broke.
         """
         return self.images.watch(image_id, after_seq=after_seq)
 

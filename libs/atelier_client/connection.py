@@ -65,9 +65,9 @@ class Connection:
         return await self._transport.upload(rpc, first, chunks, timeout_s=timeout_s)
 
     async def watch(self, kind: JobKind[Any], job_id: str, after_seq: int | None = None) -> AsyncIterator[Event]:
-        """What happens to one job until its end, no kept event twice, heartbeats left out.
+        """What happens to one job until its end, no durable event twice, heartbeats left out.
 
-        A snapshot comes first, or with `after_seq` every kept event after that number. A connection that breaks is
+        A snapshot comes first, or with `after_seq` every durable event after that number. A connection that breaks is
         opened again behind the last event that arrived. Raises CannotReachError after `attempts` vain tries in a row.
         """
         failures = 0

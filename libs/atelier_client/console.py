@@ -28,11 +28,9 @@ def say(line: str) -> None:
 
 def as_dict(message: "Message") -> dict[str, Any]:
     """`message` as its JSON form, as the REST API writes it."""
-    from google.protobuf import json_format
+    from atelier_client import message_json
 
-    return json_format.MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
+    return message_json.fields(message)
 
 
 def result_json(value: Any, *, lines: bool = False) -> None:
@@ -74,13 +72,9 @@ def size(count_bytes: int) -> str:
     return f"{amount:.0f} {units[0]}" if amount >= 100 or units[0] == "B" else f"{amount:.1f} {units[0]}"
 
 
-def _stage(state: str, progress: "Progress") -> tuple[str, str, int, int]:
-    """What is being done, in which unit, how much and of how much: denoising steps, and after them a clip's frames."""
-    encoding = progress.frames and progress.step >= progress.steps > 0
-    word = "encoding" if encoding and state == "RUNNING" else state.lower()
-    if encoding:
-        return word, "frame", progress.frame, progress.frames
-    return word, "step", progress.step, progress.steps
+def _stage(state: str, progress: "Progress") -> str:
+    """What is being done, in a word."""
+    return progress.stage if state == "RUNNING" and progress.stage else state.lower()
 
 
 class ProgressLines:
@@ -91,16 +85,16 @@ class ProgressLines:
 
     def show(self, state: str, progress: "Progress") -> None:
         """Says so when there is news."""
-        word, unit, done, total = _stage(state, progress)
+        word, done, total = _stage(state, progress), progress.done, progress.total
         tenth = 10 * done // total if total else 0
         line = f"{word} {tenth}" if state == "RUNNING" else word
         if line != self._last:
             self._last = line
-            say(f"{word} · {unit} {done} of {total}" if state == "RUNNING" and total else word)
+            say(f"{word} · {progress.unit} {done} of {total}" if state == "RUNNING" and total else word)
 
 
 class ProgressBar:
-    """Progress as a bar, which a clip fills twice."""
+    """Progress as a bar, which each stage of a job fills anew."""
 
     def __init__(self, progress: Any) -> None:
         self._progress = progress
@@ -108,9 +102,8 @@ class ProgressBar:
 
     def show(self, state: str, progress: "Progress") -> None:
         """Draws it."""
-        word, _, done, total = _stage(state, progress)
-        known = total if total and state in ("RUNNING", "SUCCEEDED") else None
-        self._progress.update(self._task, description=word, completed=done, total=known)
+        known = progress.total if progress.total and state in ("RUNNING", "SUCCEEDED") else None
+        self._progress.update(self._task, description=_stage(state, progress), completed=progress.done, total=known)
 
 
 class NoProgress:

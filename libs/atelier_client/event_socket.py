@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from google.protobuf import json_format
 
 from atelier.events.v1.events_pb2 import Event, SubscribeRequest
-from atelier_client import api_status
+from atelier_client import api_status, message_json
 from atelier_client.errors import AtelierApiError, CannotReachError
 
 PATH = "/ws/v1/events"
@@ -38,7 +38,7 @@ async def listen(
             while True:
                 async with asyncio.timeout(idle_s):
                     message = await socket.recv()
-                yield json_format.Parse(message, Event(), ignore_unknown_fields=True)
+                yield message_json.parse(message, Event)
     except ConnectionClosedOK:
         return
     except ConnectionClosed as error:

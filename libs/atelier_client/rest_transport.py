@@ -12,7 +12,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import MethodDescriptor
 
 from atelier.events.v1.events_pb2 import Event, SubscribeRequest
-from atelier_client import api_status, event_socket
+from atelier_client import api_status, event_socket, message_json
 from atelier_client.errors import AtelierApiError, CannotReachError
 from atelier_client.route import RestRequest, Route
 from atelier_client.rpc import Req, Res, Rpc
@@ -118,7 +118,7 @@ def _told(error: Exception) -> str:
 def _parse(body: bytes, kind: type[Res]) -> Res:
     """`body` as a message; fields that this client does not know yet are left out."""
     try:
-        return json_format.Parse(body or b"{}", kind(), ignore_unknown_fields=True)
+        return message_json.parse(body or b"{}", kind)
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise AtelierApiError(
             "INTERNAL",

@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
-from pkgutil import walk_packages
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -14,8 +12,8 @@ from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
-import atelier
 from atelier.type.v1 import access_pb2
+from atelier_service.contracts import load_contracts
 from atelier_service.errors import InvalidArgumentError
 
 Resource = Mapping[str, str]
@@ -96,10 +94,8 @@ def _routes(method: MethodDescriptor) -> Iterator[SignedRoute]:
 def _all_routes() -> tuple[SignedRoute, ...]:
     """Of every service, each template once."""
     found: dict[str, SignedRoute] = {}
-    for module in walk_packages(atelier.__path__, "atelier."):
-        if not module.name.endswith("_pb2"):
-            continue
-        for service in import_module(module.name).DESCRIPTOR.services_by_name.values():
+    for contract in load_contracts():
+        for service in contract.services_by_name.values():
             for method in service.methods:
                 found |= {route.template: route for route in _routes(method)}
     return tuple(found.values())

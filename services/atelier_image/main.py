@@ -66,9 +66,7 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
 
         events = EventFactory(content_paths)
         database = await enter(
-            open_database(
-                settings.database_url, artifact.schema, model.schema, origin=process_origin(SERVICE), events=events
-            )
+            open_database(settings.database_url, artifact.schema, model.schema, origin=process_origin(SERVICE))
         )
         bus = await enter(Bus.open(settings.nats_url, name=SERVICE))
         credential = ServiceCredential(settings.auth_address, SERVICE, settings.service_secret)
@@ -78,7 +76,7 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
         peers = await enter(open_peers(settings.peer_addresses, credential.of_caller))
         auth = await enter(open_channel(settings.auth_address, token=credential.token))
 
-        jobs = job_endpoints(IMAGE, settings, database, bus, peers, image_path)
+        jobs = job_endpoints(IMAGE, settings, database, bus, events, peers, image_path)
         cache = SqlResultCache(database, artifact)
         files = JobFiles(jobs.jobs, storage, cache)
         reports = SqlModelReports(database, model)
@@ -111,6 +109,7 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
                 *plane_tasks(
                     database,
                     bus,
+                    events,
                     IMAGE.name,
                     collect=collector.collect,
                     queue_status_s=settings.queue_status_s,

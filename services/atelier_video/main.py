@@ -45,7 +45,7 @@ from atelier_service.service import read_settings, run_service
 from atelier_service.url_signing import UrlSigner
 from atelier_video.api.model_servicer import VideoModelServicer
 from atelier_video.api.servicer import VideoServicer, VideoStreamServicer
-from atelier_video.api.video_messages import content_paths, progress_of, video_path
+from atelier_video.api.video_messages import content_paths, video_path
 from atelier_video.domain.kind import VIDEO
 from atelier_video.domain.parameters import VideoParameters, resolve
 from atelier_video.settings import VideoSettings
@@ -66,11 +66,9 @@ async def serve(settings: VideoSettings, jwks: JwksSource) -> AsyncIterator[Runn
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
 
-        events = EventFactory(content_paths, progress_of)
+        events = EventFactory(content_paths)
         database = await enter(
-            open_database(
-                settings.database_url, artifact.schema, model.schema, origin=process_origin(SERVICE), events=events
-            )
+            open_database(settings.database_url, artifact.schema, model.schema, origin=process_origin(SERVICE))
         )
         bus = await enter(Bus.open(settings.nats_url, name=SERVICE))
         credential = ServiceCredential(settings.auth_address, SERVICE, settings.service_secret)
@@ -80,7 +78,7 @@ async def serve(settings: VideoSettings, jwks: JwksSource) -> AsyncIterator[Runn
         peers = await enter(open_peers(settings.peer_addresses, credential.of_caller))
         auth = await enter(open_channel(settings.auth_address, token=credential.token))
 
-        jobs = job_endpoints(VIDEO, settings, database, bus, peers, video_path)
+        jobs = job_endpoints(VIDEO, settings, database, bus, events, peers, video_path)
         cache = SqlResultCache(database, artifact)
         files = JobFiles(jobs.jobs, storage, cache)
         reports = SqlModelReports(database, model)
@@ -114,6 +112,7 @@ async def serve(settings: VideoSettings, jwks: JwksSource) -> AsyncIterator[Runn
                 *plane_tasks(
                     database,
                     bus,
+                    events,
                     VIDEO.name,
                     collect=collector.collect,
                     queue_status_s=settings.queue_status_s,

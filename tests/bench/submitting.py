@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlalchemy import func, insert, select, text
 
 from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.progress import NOT_BEGUN
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.store import Limits
 from atelier_jobs.sql import schema
@@ -22,7 +23,7 @@ TARGET = Target(10, at_most=False)
 
 _TEMPLATE = Job(
     id="", owner="", kind="image", state=State.QUEUED, revision=1, spec=b"spec", result=None, failure=None, attempt=0,
-    faults=0, max_attempts=3, epoch=0, worker="", lease_until_us=0, step=0, steps=0, seq=1, traceparent="",
+    faults=0, max_attempts=3, epoch=0, worker="", lease_until_us=0, progress=NOT_BEGUN, seq=1, traceparent="",
     cached=False, create_us=0, queue_us=0, start_us=0, finish_us=0,
 )  # fmt: skip
 

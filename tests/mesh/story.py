@@ -26,10 +26,16 @@ def payload(event: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def detail(event: dict[str, Any]) -> dict[str, Any]:
+    """How far the job is, in terms of its kind; empty before it began."""
+    found: dict[str, Any] = (payload(event).get("progress") or {}).get("detail") or {}
+    return found
+
+
 def until_progress(client: httpx2.Client, job: dict[str, Any], counter: str = "step", at_least: int = 1) -> None:
     """Waits until the job has made so many of what its progress counts: `step` or `frame`."""
     for event in events_of(client, job["links"]["events"]):
-        if (payload(event).get("progress") or {}).get(counter, 0) >= at_least:
+        if detail(event).get(counter, 0) >= at_least:
             assert not payload(event).get("terminal"), f"it ended before {counter} {at_least} was seen: {event}"
             return
     raise AssertionError(f"it ended before {counter} {at_least}: {client.get(job['links']['self']).text}")

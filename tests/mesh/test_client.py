@@ -129,7 +129,7 @@ def test_a_prompt_becomes_a_clip_with_its_frames(atelier: Client, tmp_path: Path
 def test_a_running_video_is_watched_and_cancelled(atelier: Client) -> None:
     video = atelier.generate_video("a red ball moving right", seed=new_seed(), steps=200, wait=False)
     for event in video.watch():
-        if event.generation_progress.progress.step:
+        if event.generation_progress.progress.done:
             break
     video.cancel()
     assert list(video.watch())[-1].seq == video.refresh().message.seq

@@ -18,7 +18,7 @@ from atelier.image.v1 import image_pb2, image_pb2_grpc
 from tests.mesh.picture import generate
 from tests.mesh.running_mesh import RunningMesh
 from tests.mesh.seed import new_seed
-from tests.mesh.story import events_of, payload
+from tests.mesh.story import detail, events_of, payload
 
 Story = list[tuple[int, str]]
 
@@ -30,7 +30,7 @@ def _submit(client: httpx2.Client, **parameters: Any) -> dict[str, Any]:
 
 
 def _story(events: list[dict[str, Any]]) -> Story:
-    """The kept events: what every door must tell alike."""
+    """The durable events: what every door must tell alike."""
     kept: Story = []
     for event in events:
         entry = (event["seq"], payload(event).get("state", ""))
@@ -79,7 +79,7 @@ def test_a_stream_begins_with_a_snapshot_and_ends_with_one_terminal_event(client
     assert [bool(payload(e).get("terminal")) for e in events].count(True) == 1
     assert payload(events[-1])["terminal"]
     assert payload(events[-1])["content_urls"]
-    steps = [payload(e)["progress"]["step"] for e in events if payload(e).get("progress")]
+    steps = [detail(e)["step"] for e in events if detail(e)]
     assert steps == sorted(steps)
     assert len(set(steps)) > 2
     previews = [payload(e) for e in events if payload(e).get("preview")]

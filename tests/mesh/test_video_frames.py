@@ -12,7 +12,7 @@ from tests.mesh.clip import GENERATE, LONG_MODEL, difference, frames_of, generat
 from tests.mesh.pages import every
 from tests.mesh.picture import content
 from tests.mesh.seed import new_seed
-from tests.mesh.story import events_of, payload, until_progress
+from tests.mesh.story import detail, events_of, payload, until_progress
 
 
 @pytest.fixture
@@ -108,9 +108,11 @@ def test_events_count_steps_then_frames_and_end_once(client: httpx2.Client, sse:
     assert (end["state"], end["terminal"]) == ("SUCCEEDED", True)
     assert end["content_urls"][0] == video["links"]["content"]
     progress = [p for e in told if (p := payload(e).get("progress"))]
-    counted = [(p["step"], p["frame"]) for p in progress]
+    details = [d for e in told if (d := detail(e))]
+    counted = [(d["step"], d["frame"]) for d in details]
     assert counted == sorted(counted)
-    assert {p["steps"] for p in progress} <= {0, 8}
+    assert {d["steps"] for d in details} == {8}
+    assert {d["@type"] for d in details} == {"type.googleapis.com/atelier.video.v1.VideoProgress"}
     assert len({step for step, frame in counted if frame == 0}) > 2
     assert len({frame for step, frame in counted if frame}) > 2
     assert all(step == 8 for step, frame in counted if frame)

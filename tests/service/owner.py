@@ -90,7 +90,7 @@ class Owner(Generic[MadeT]):
     async def running(self, made_id: str) -> MadeT:
         """The same when the worker has made a step."""
         async for event in self.call("Watch", id=made_id):
-            if event.generation_progress.progress.step:
+            if event.generation_progress.progress.done:
                 return await self.get(made_id)
         raise AssertionError("it ended before anybody saw a step")
 

@@ -65,10 +65,8 @@ def _progress(progress: "GenerationProgress") -> str:
 
     words = [job_pb2.State.Name(progress.state)]
     done = progress.progress
-    if done.steps:
-        words.append(f"step {done.step} of {done.steps}")
-    if done.frame:
-        words.append(f"frame {done.frame} of {done.frames}")
+    if done.stage:
+        words.append(f"{done.stage}: {done.unit} {done.done} of {done.total}" if done.total else done.stage)
     if progress.preview:
         words.append("(preview)")
     if progress.cached:

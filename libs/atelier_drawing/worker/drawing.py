@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from prometheus_client import Counter, Histogram
 
 from atelier_diffusion.remote.messages import StepDone
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.worker.attempt import Attempt
 
 _STEPS = Counter("atelier_denoising_steps_total", "Denoising steps made.", ["kind", "model"])
@@ -21,14 +22,28 @@ Draws = Callable[[Callable[[StepDone], None]], Coroutine[Any, Any, tuple[DrawnT,
 device. Raises EngineError; a call that is cancelled stops drawing."""
 
 
-async def draw(attempt: Attempt, model_id: str, generate: Draws[DrawnT], *, steps_to_follow: int = 0) -> DrawnT:
-    """What `generate` draws for the attempt. Requests wait for the device in the order in which they come; one that is
-    stopped while it waits leaves at once. `steps_to_follow`: what the job counts after its denoising steps.
+async def draw(
+    attempt: Attempt, model_id: str, generate: Draws[DrawnT], *, denoising: Callable[[int, int], Progress]
+) -> DrawnT:
+    """Draws for an attempt, and reports its progress.
 
-    Raises Stopped when the attempt is to stop (the device then stops within one denoising step), and EngineError.
+    Requests wait for the device in the order in which they come; one that is stopped while it waits leaves at once.
+
+    Args:
+        attempt: What is drawn for.
+        model_id: What draws.
+        generate: Asks the engine.
+        denoising: Makes the progress of the kind of job from the steps that are done and those in all.
+
+    Returns:
+        What `generate` drew.
+
+    Raises:
+        Stopped: The attempt is to stop; the device then stops within one denoising step.
+        EngineError: The engine failed.
     """
     attempt.check()
-    steps = _Steps(attempt, model_id, steps_to_follow)
+    steps = _Steps(attempt, model_id, denoising)
     drawn, seconds = await attempt.unless_stopped(generate(steps.done))
     _INFERENCE.labels(attempt.job.kind, model_id).observe(seconds)
     return drawn
@@ -37,19 +52,19 @@ async def draw(attempt: Attempt, model_id: str, generate: Draws[DrawnT], *, step
 class _Steps:
     """Passes on how far the device is."""
 
-    def __init__(self, attempt: Attempt, model_id: str, to_follow: int) -> None:
+    def __init__(self, attempt: Attempt, model_id: str, denoising: Callable[[int, int], Progress]) -> None:
         self._attempt = attempt
         self._count = _STEPS.labels(attempt.job.kind, model_id)
-        self._to_follow = to_follow
+        self._denoising = denoising
         self._began_ns = 0
 
     def done(self, step: StepDone) -> None:
         """One step more, or the beginning."""
-        steps = step.steps + self._to_follow
+        progress = self._denoising(step.step, step.steps)
         if step.step == 0:
             self._began_ns = step.ended_ns
-            self._attempt.report(0, steps)
+            self._attempt.report(progress)
             return
         self._count.inc()
         eta_s = (step.ended_ns - self._began_ns) / 1e9 / step.step * (step.steps - step.step)
-        self._attempt.report(step.step, steps, eta_s=eta_s, preview=step.preview)
+        self._attempt.report(progress, eta_s=eta_s, preview=step.preview)

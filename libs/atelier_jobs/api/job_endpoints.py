@@ -11,6 +11,7 @@ from atelier_jobs.api.job_directory import JobDirectory
 from atelier_jobs.api.own_jobs import OwnJobs
 from atelier_jobs.api.peer_jobs import PeerJobs
 from atelier_jobs.domain.owner_jobs import Kind, OwnerJobs
+from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.events.watch import Watching
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.settings import JobApiSettings
@@ -35,6 +36,7 @@ def job_endpoints(
     settings: JobApiSettings,
     database: JobDatabase,
     bus: Bus,
+    events: EventFactory,
     peers: Mapping[str, grpc.aio.Channel],
     path_of: Callable[[str], str],
 ) -> JobEndpoints:
@@ -45,6 +47,7 @@ def job_endpoints(
         settings: Limits and rates.
         database: Where the jobs are stored.
         bus: Where their events come from.
+        events: Makes the messages that are streamed.
         peers: Channels to the services of other kinds, by kind; see `open_peers`.
         path_of: Returns the path of a job below the gateway.
     """
@@ -53,13 +56,13 @@ def job_endpoints(
     watching = Watching(
         store,
         bus,
-        database.events,
+        events,
         heartbeat_s=settings.watch_heartbeat_s,
         rate_per_s=settings.watch_rate_per_s,
     )
     slots = StreamSlots(settings.max_streams_per_caller)
     streams = EventStreams(jobs, watching, slots)
-    own = OwnJobs(kind.name, store, streams, path_of=path_of, progress=database.events.progress)
+    own = OwnJobs(kind.name, store, streams, path_of=path_of)
     others = {peer: PeerJobs(peer, channel) for peer, channel in peers.items()}
     directory = JobDirectory(Federation(kind.name, own, others))
     return JobEndpoints(jobs, JobApi(jobs, watching, path_of), streams, directory)

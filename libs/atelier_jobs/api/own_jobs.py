@@ -5,13 +5,14 @@ from collections.abc import AsyncGenerator, Callable
 from google.api import httpbody_pb2
 
 from atelier.events.v1 import events_pb2
-from atelier.jobs.v1 import job_pb2, job_service_pb2
+from atelier.jobs.v1 import job_service_pb2
 from atelier_jobs.api.event_streams import EventStreams
 from atelier_jobs.api.job_directory import Context, JobsPage
 from atelier_jobs.api.messages import job_fields
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.store import JobStore
+from atelier_jobs.wire.progress_messages import progress_message
 from atelier_service.identity import current_principal
 from atelier_service.paging import fitting
 
@@ -26,7 +27,6 @@ class OwnJobs:
         streams: EventStreams,
         *,
         path_of: Callable[[str], str],
-        progress: Callable[[Job], job_pb2.Progress],
     ) -> None:
         """
         Args:
@@ -34,13 +34,11 @@ class OwnJobs:
             jobs: Where they are stored.
             streams: The streams of their events.
             path_of: The path of the record of a job's own kind below the gateway, by the job's id.
-            progress: The progress of a job in messages.
         """
         self._kind = kind
         self._jobs = jobs
         self._streams = streams
         self._path_of = path_of
-        self._progress = progress
 
     async def page(self, request: job_service_pb2.ListJobsRequest, *, before: str, limit: int) -> JobsPage:
         """See JobSource.page."""
@@ -75,4 +73,6 @@ class OwnJobs:
     def _message(self, job: Job) -> job_service_pb2.Job:
         path = self._path_of(job.id)
         links = job_service_pb2.JobLinks(self=path, events=f"{path}/events", cancel=f"{path}/cancel")
-        return job_service_pb2.Job(**job_fields(job), kind=job.kind, progress=self._progress(job), links=links)
+        return job_service_pb2.Job(
+            **job_fields(job), kind=job.kind, progress=progress_message(job.progress), links=links
+        )

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.outcome import Outcome
+from atelier_jobs.domain.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +37,7 @@ class Claim:
 
     job: Job  # as it stood when it was claimed
     lease_s: float
-    step: int = 0  # how far the worker came; written together with what became of it
-    steps: int = 0
+    progress: Progress | None = None  # how far the worker came; written together with what became of it
     has_partial: bool = True  # False when it certainly saved no partial result, which spares its end a statement
     token: str = field(default="", repr=False)  # opens the job's files to this claim; empty: there is none yet
 
@@ -71,8 +71,8 @@ class ClaimStore(Protocol):
         """
         ...
 
-    async def renew(self, claim: Claim, *, step: int = 0, steps: int = 0) -> Renewal:
-        """Renews the lease and stores the progress (0 of 0 leaves what was there)."""
+    async def renew(self, claim: Claim, progress: Progress | None = None) -> Renewal:
+        """Renews the lease and stores the progress, unless the stored one is further (None leaves it as it is)."""
         ...
 
     async def save_partial(self, claim: Claim, partial: bytes) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 
-from atelier_jobs.domain.job import EventRecord, Job
+from atelier_jobs.domain.event import JobEvent
+from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State, follows
 
 
@@ -30,7 +31,7 @@ class History:
 
     accepted: Sequence[str]
     jobs: Sequence[Job]
-    events: Sequence[EventRecord]
+    events: Sequence[JobEvent]
     answers: Sequence[tuple[str, str, str]] = ()
     outputs: Mapping[str, Sequence[Output]] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +40,7 @@ class History:
 def check(history: History) -> list[str]:
     """Every violation, in words; an empty list is a good history."""
     jobs = {job.id: job for job in history.jobs}
-    events: dict[str, list[EventRecord]] = {job_id: [] for job_id in jobs}
+    events: dict[str, list[JobEvent]] = {job_id: [] for job_id in jobs}
     for event in history.events:
         events.setdefault(event.job_id, []).append(event)
     return [
@@ -65,7 +66,7 @@ def _keys(answers: Iterable[tuple[str, str, str]]) -> Iterator[str]:
             yield f"key {key!r} of {owner} made {len(ids)} jobs"
 
 
-def _story(job: Job | None, told: list[EventRecord]) -> Iterator[str]:
+def _story(job: Job | None, told: list[JobEvent]) -> Iterator[str]:
     """One job's events against each other, and against its row."""
     if job is None:
         yield "has events and no row"
@@ -89,12 +90,12 @@ def _story(job: Job | None, told: list[EventRecord]) -> Iterator[str]:
         yield f"its row says {job.state.name}, its last event {last.state.name}"
 
 
-def _first(event: EventRecord) -> Iterator[str]:
+def _first(event: JobEvent) -> Iterator[str]:
     if event.state not in (State.QUEUED, State.SUCCEEDED) or event.revision != 1:
         yield f"was born {event.state.name} in revision {event.revision}"
 
 
-def _step(before: EventRecord, event: EventRecord) -> Iterator[str]:
+def _step(before: JobEvent, event: JobEvent) -> Iterator[str]:
     """Two events that follow one another."""
     moved = f"{before.state.name} → {event.state.name} (event {event.seq})"
     if event.revision == before.revision:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from atelier_jobs.domain.claim_order import Priority
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.domain.states import State
 
 
@@ -39,8 +40,7 @@ class Job:
     epoch: int
     worker: str
     lease_until_us: int
-    step: int
-    steps: int
+    progress: Progress
     seq: int
     traceparent: str
     cached: bool
@@ -61,27 +61,6 @@ class Job:
     def cancel_requested(self) -> bool:
         """True from the request to stop until the worker has stopped."""
         return self.state is State.CANCELING
-
-    @property
-    def fraction(self) -> float:
-        """How far it has come, 0 to 1."""
-        if self.state is State.SUCCEEDED:
-            return 1.0
-        return min(1.0, self.step / self.steps) if self.steps else 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRecord:
-    """One row of `job_events`: a kept event, and the columns that a checker needs without reading the message."""
-
-    job_id: str
-    seq: int
-    revision: int
-    epoch: int
-    attempt: int
-    state: State
-    time_us: int
-    payload: bytes  # atelier.events.v1.Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,22 +3,22 @@
 from typing import Protocol
 
 from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.progress import Progress
 
 
 class ProgressSink(Protocol):
-    """Takes progress for those who watch. Lossy: what cannot be sent now is dropped."""
+    """Takes progress for the watchers. Lossy: what cannot be sent now is dropped."""
 
     async def publish(
-        self, job: Job, *, step: int, steps: int, eta_s: float | None, preview: bytes, preview_type: str
+        self, job: Job, progress: Progress, *, eta_s: float | None, preview: bytes, preview_content_type: str
     ) -> None:
-        """Sends how far an attempt is, without waiting for anybody to have read it.
+        """Sends how far an attempt is, without waiting for a watcher to have read it.
 
         Args:
             job: As its worker claimed it.
-            step: Steps that are done.
-            steps: Steps in all.
+            progress: How far it is now.
             eta_s: Estimated seconds to the end; None while unknown.
             preview: A small view of the state of things; empty for none.
-            preview_type: Content type of the preview.
+            preview_content_type: Of what type the preview is.
         """
         ...

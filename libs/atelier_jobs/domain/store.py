@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from atelier_jobs.domain.claim_order import Priority
-from atelier_jobs.domain.job import EventRecord, Job
+from atelier_jobs.domain.event import JobEvent
+from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import TransactionHook
 from atelier_jobs.domain.states import State
 
@@ -137,8 +138,8 @@ class JobStore(Protocol):
         """Fences the running attempt, removes every row of the job and asks for its files to be removed."""
         ...
 
-    async def events_after(self, job_id: str, seq: int) -> Sequence[EventRecord]:
-        """The kept events after number `seq`, in order. Whose job it is was checked by `get`."""
+    async def events_after(self, job_id: str, seq: int) -> Sequence[JobEvent]:
+        """The durable events after number `seq`, in order. Whose job it is was checked by `get`."""
         ...
 
     async def partial(self, job: Job) -> bytes | None:

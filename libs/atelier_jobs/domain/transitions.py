@@ -5,6 +5,7 @@ from typing import Any
 
 from atelier_jobs.domain.claim_order import Place
 from atelier_jobs.domain.job import Failure, Job
+from atelier_jobs.domain.progress import FINISHED, NOT_BEGUN
 from atelier_jobs.domain.states import Move, State, after
 
 WORKER_LOST = Failure("WORKER_LOST", "The worker was lost in the middle of the job.")
@@ -43,7 +44,7 @@ def _ended(job: Job, move: Move, now_us: int, **fields: Any) -> Job:
 def _requeued(job: Job, now_us: int, delay_us: int, faults: int) -> Change:
     queued = _move(
         job, Move.RETRY, faults=faults, queue_us=now_us, due_us=now_us + delay_us, lease_until_us=0, worker="",
-        step=0, steps=0,
+        progress=NOT_BEGUN,
     )  # fmt: skip
     return Change((queued,))
 
@@ -54,7 +55,7 @@ def claim(job: Job, worker: str, now_us: int, lease_us: int) -> Change | None:
         return None
     running = _move(
         job, Move.CLAIM, epoch=job.epoch + 1, attempt=job.attempt + 1, worker=worker, lease_until_us=now_us + lease_us,
-        start_us=job.start_us or now_us, step=0, steps=0,
+        start_us=job.start_us or now_us, progress=NOT_BEGUN,
     )  # fmt: skip
     return Change((running,))
 
@@ -63,7 +64,8 @@ def succeed(job: Job, result: bytes, now_us: int) -> Change | None:
     """The result is stored; None for a job that is being cancelled, which then ends as CANCELED."""
     if job.state is not State.RUNNING:
         return None
-    return Change((_ended(job, Move.SUCCEED, now_us, result=result, step=job.steps),))
+    progress = replace(job.progress, done=job.progress.total or job.progress.done, fraction=1.0)
+    return Change((_ended(job, Move.SUCCEED, now_us, result=result, progress=progress),))
 
 
 def stopped(job: Job, now_us: int) -> Change | None:
@@ -137,12 +139,12 @@ def restart(
     start = job.virtual_start if fresh else at.virtual_start
     changed: dict[str, Any] = {
         "spec": spec, "traceparent": traceparent, "result": None, "failure": None, "cached": False,
-        "step": 0, "steps": 0, "start_us": 0, "finish_us": 0, "queue_us": now_us, "due_us": now_us,
+        "progress": NOT_BEGUN, "start_us": 0, "finish_us": 0, "queue_us": now_us, "due_us": now_us,
         "cost": cost, "affinity": affinity, "virtual_start": start, "virtual_finish": start + cost,
     }  # fmt: skip
     queued = _move(job, Move.RESPEC if fresh else Move.RESTART, **changed)
     if result is not None:
         # No event of its own: to a watcher the revision begins with its result.
-        born = _ended(queued, Move.ANSWER, now_us, result=result, cached=True)
+        born = _ended(queued, Move.ANSWER, now_us, result=result, cached=True, progress=FINISHED)
         return Change((*told, replace(born, seq=queued.seq)), interrupts=interrupts)
     return Change((*told, queued), interrupts=interrupts)

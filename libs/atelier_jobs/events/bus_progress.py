@@ -1,6 +1,7 @@
 """Progress as ephemeral events on the bus: the adapter of ProgressSink on the side that has the bus."""
 
 from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus
@@ -16,10 +17,10 @@ class BusProgress:
         self._clock = clock or SystemClock()
 
     async def publish(
-        self, job: Job, *, step: int, steps: int, eta_s: float | None, preview: bytes, preview_type: str
+        self, job: Job, progress: Progress, *, eta_s: float | None, preview: bytes, preview_content_type: str
     ) -> None:
         """See ProgressSink.publish."""
-        event = self._events.step(
-            job, self._clock.now_us(), step=step, steps=steps, eta_s=eta_s, preview=preview, preview_type=preview_type
+        event = self._events.advanced(
+            job, self._clock.now_us(), progress, eta_s=eta_s, preview=preview, preview_content_type=preview_content_type
         )
-        await self._bus.publish(subjects.live(job.owner, job.id), event.SerializeToString())
+        await self._bus.publish(subjects.ephemeral(job.owner, job.id), event.SerializeToString())

@@ -1,4 +1,4 @@
-"""What happens to one job, read once for all who watch it in this process."""
+"""The feed of one job: its events, read once for all watchers of this process."""
 
 import asyncio
 import time
@@ -8,18 +8,20 @@ from dataclasses import replace
 from google.protobuf.message import DecodeError
 
 from atelier.events.v1 import events_pb2
-from atelier.jobs.v1 import job_pb2
 from atelier_jobs.domain import transitions
+from atelier_jobs.domain.event import JobEvent
 from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.progress import NOT_BEGUN
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.store import JobStore
+from atelier_jobs.events.ephemeral import coalesce, drop_preview
 from atelier_jobs.events.factory import EventFactory, heartbeat
 from atelier_jobs.events.pace import Audience, Pace
 from atelier_jobs.events.shared_event import SharedEvent
-from atelier_jobs.events.steps import drop_preview, newest
 from atelier_jobs.events.waking import wake_in_turns
 from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus, Message
+from atelier_jobs.wire.progress_messages import progress_from
 from atelier_service.errors import NotFoundError
 
 Event = events_pb2.Event
@@ -30,8 +32,8 @@ _REMEMBERED = 64
 class JobFeed:
     """Follows a job on the bus, and in SQL where the bus has a gap.
 
-    Watchers pull: each takes the kept events behind the last one that it has sent, then the newest live one. Nobody has
-    a queue that could overflow; a slow watcher misses live events only, and delays nobody.
+    Watchers pull: each takes the durable events after the last one that it has sent, then the newest ephemeral one. No
+    watcher has a queue that could overflow; a slow one misses ephemeral events only, and delays no other.
     """
 
     def __init__(
@@ -45,9 +47,10 @@ class JobFeed:
         owner: str,
         job_id: str,
         heartbeat_s: float,
-        steps: bool,
+        ephemeral: bool,
     ) -> None:
-        """`heartbeat_s`: seconds of silence until SQL is read and a heartbeat published. `steps`: live events too."""
+        """`heartbeat_s`: seconds of silence until SQL is read and a heartbeat published. `ephemeral`: whether ephemeral
+        events are followed too."""
         self._store = store
         self._bus = bus
         self._events = events
@@ -56,37 +59,37 @@ class JobFeed:
         self._owner = owner
         self._job_id = job_id
         self._heartbeat_s = heartbeat_s
-        self._steps = steps
+        self._follows_ephemeral = ephemeral
         self._loop = asyncio.get_running_loop()
 
         self._job: Job | None = None
         self._seq = 0
-        self._count = (0, 0)
-        self._kept: deque[SharedEvent] = deque(maxlen=_REMEMBERED)
-        self._next_step: Event | None = None
-        self._step_timer: asyncio.TimerHandle | None = None
-        self._step_due = self._preview_due = self._heartbeat_due = 0.0
+        self._progress = NOT_BEGUN
+        self._durable: deque[SharedEvent] = deque(maxlen=_REMEMBERED)
+        self._pending: Event | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = self._preview_due = self._heartbeat_due = 0.0
 
         self._ready = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
         self._failure: Exception | None = None
-        self.live: SharedEvent | None = None
-        """The newest live event or heartbeat; it may be older than the newest kept one."""
+        self.ephemeral: SharedEvent | None = None
+        """The newest ephemeral event or heartbeat; it may be older than the newest durable one."""
 
     @property
     def failed(self) -> bool:
-        """True when it follows nothing any more."""
+        """True when it has stopped following the job because of an error."""
         return self._failure is not None
 
     async def run(self) -> None:
-        """Follows the job until it is cancelled. What goes wrong is raised to everyone who watches."""
+        """Follows the job until it is cancelled. An error is raised in every watcher."""
         try:
             await self._follow()
         except Exception as error:  # noqa: BLE001 - `news` raises it
             self._failure = error
         finally:
-            if self._step_timer is not None:
-                self._step_timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             self._ready.set()
             self._wake()
 
@@ -106,17 +109,17 @@ class JobFeed:
         await waiter
         self._check()
 
-    def kept_after(self, seq: int) -> list[SharedEvent] | None:
-        """The kept events behind number `seq`; None when this feed does not reach back that far, but SQL may."""
+    def durable_after(self, seq: int) -> list[SharedEvent] | None:
+        """The durable events after number `seq`; None when this feed does not reach back that far, but SQL may."""
         if seq >= self._seq:
             return []
-        if not self._kept or seq + 1 < self._kept[0].event.seq:
+        if not self._durable or seq + 1 < self._durable[0].event.seq:
             return None
-        return [shared for shared in self._kept if shared.event.seq > seq]
+        return [shared for shared in self._durable if shared.event.seq > seq]
 
     def remembered(self) -> list[SharedEvent]:
-        """The kept events that this feed remembers."""
-        return list(self._kept)
+        """The durable events that this feed remembers."""
+        return list(self._durable)
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -124,13 +127,13 @@ class JobFeed:
 
     async def _follow(self) -> None:
         heard = [subjects.event(self._owner, subjects.PROGRESS, self._job_id)]
-        if self._steps:
-            heard.append(subjects.live(self._owner, self._job_id))
+        if self._follows_ephemeral:
+            heard.append(subjects.ephemeral(self._owner, self._job_id))
         # Subscribed before SQL is read: what happens in between arrives twice rather than never.
         async with self._bus.subscribe(*heard) as subscription:
             self._job = await self._store.get(self._owner, self._job_id)
             self._seq = self._job.seq
-            self._count = count_of(self._events.progress(self._job))
+            self._progress = self._job.progress
             self._put_off_heartbeat()
             self._ready.set()
             while True:
@@ -139,12 +142,12 @@ class JobFeed:
                 if self._seq == before:
                     if time.monotonic() < self._heartbeat_due:
                         continue
-                    self.live = SharedEvent(heartbeat(self._job_id, _now_us()))
+                    self.ephemeral = SharedEvent(heartbeat(self._job_id, _now_us()))
                 self._put_off_heartbeat()
                 self._wake()
 
     async def _take(self, job: Job, message: Message | None) -> None:
-        """Takes in what a message of the bus adds; without one, what SQL knows by now."""
+        """Takes in a message of the bus; without one, what SQL has by now."""
         if message is None:
             before = self._seq
             await self._read_missed()
@@ -155,60 +158,61 @@ class JobFeed:
             event = Event.FromString(message.data)
         except DecodeError:
             return
-        is_kept = message.subject.startswith("events.")
-        if event.seq > self._seq + 1 or (event.seq > self._seq and not is_kept):
+        is_durable = message.subject.startswith("events.")
+        if event.seq > self._seq + 1 or (event.seq > self._seq and not is_durable):
             # Something is missing in between (relays may overtake one another): SQL has it all.
             await self._read_missed()
-        if not is_kept:
+        if not is_durable:
             self._offer(event)
         elif event.seq > self._seq:  # or SQL had it; it has nothing of a job that was deleted
-            self._keep(event)
+            self._append(event)
 
     async def _read_missed(self) -> None:
-        for record in await self._store.events_after(self._job_id, self._seq):
-            self._keep(Event.FromString(record.payload))
+        for event in await self._store.events_after(self._job_id, self._seq):
+            self._append(self._events.changed(event))
 
     async def _read_deletion(self, job: Job) -> None:
-        """The end of a job that is not there any more: the same that was published when it was deleted."""
+        """The end of a job that was deleted: the same event that was published then."""
         try:
             self._job = await self._store.get(self._owner, self._job_id)
         except NotFoundError:
-            last = self._kept[-1].event.generation_progress if self._kept else None
+            last = self._durable[-1].event.generation_progress if self._durable else None
             if last is None or last.error.reason != transitions.DELETED.reason:
                 gone = replace(job, state=State.CANCELED, seq=self._seq + 1, failure=transitions.DELETED, result=None)
-                self._keep(self._events.changed(gone, _now_us()))
+                self._append(self._events.changed(JobEvent.of(gone, _now_us())))
 
-    def _keep(self, event: Event) -> None:
+    def _append(self, event: Event) -> None:
         self._seq = event.seq
-        self._count = count_of(event.generation_progress.progress)
-        self._kept.append(SharedEvent(event, str(event.seq)))
-        self._next_step = None
+        self._progress = progress_from(event.generation_progress.progress)
+        self._durable.append(SharedEvent(event, str(event.seq)))
+        self._pending = None
 
     def _offer(self, event: Event) -> None:
-        """Takes a step, if it belongs where the job is and does not go back. The newest is published when it is due."""
-        progress = event.generation_progress
-        count = count_of(progress.progress)
-        if event.seq != self._seq or State(progress.state) is not State.RUNNING or not progress.progress.steps:
+        """Takes an ephemeral event, if it belongs where the job is and does not go back. The newest is published when
+        it is due."""
+        update = event.generation_progress
+        progress = progress_from(update.progress)
+        if event.seq != self._seq or State(update.state) is not State.RUNNING or progress == NOT_BEGUN:
             return
-        if count < self._count or (count == self._count and not progress.preview):
+        if progress.is_behind(self._progress) or (progress == self._progress and not update.preview):
             return
-        self._count = count
-        self._next_step = newest(self._next_step, event)
-        if self._step_timer is None:
-            self._step_timer = self._loop.call_at(self._step_due, self._publish_step)
+        self._progress = progress
+        self._pending = coalesce(self._pending, event)
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._due, self._publish_pending)
 
-    def _publish_step(self) -> None:
-        self._step_timer = None
-        event, self._next_step = self._next_step, None
-        if event is None:  # a kept event came meanwhile
+    def _publish_pending(self) -> None:
+        self._timer = None
+        event, self._pending = self._pending, None
+        if event is None:  # a durable event came meanwhile
             return
         now = self._loop.time()
         if now < self._preview_due:
             drop_preview(event)
         elif event.generation_progress.preview:
             self._preview_due = now + self._pace.after_previews(self._audience.size)
-        self._step_due = now + self._pace.after_steps(self._audience.size)
-        self.live = SharedEvent(event, str(event.seq))
+        self._due = now + self._pace.after_updates(self._audience.size)
+        self.ephemeral = SharedEvent(event, str(event.seq))
         self._put_off_heartbeat()
         self._wake()
 
@@ -218,11 +222,6 @@ class JobFeed:
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []
         wake_in_turns(waiting)
-
-
-def count_of(progress: job_pb2.Progress) -> tuple[int, int]:
-    """What only grows: frames follow the last step."""
-    return progress.step, progress.frame
 
 
 def _now_us() -> int:

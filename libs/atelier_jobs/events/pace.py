@@ -1,10 +1,10 @@
-"""How often progress goes out: the more watch, the less often."""
+"""The pace of ephemeral events: the more watch, the less often they are sent."""
 
-_PREVIEW_WEIGHT = 10  # what a preview costs, in steps without one
+_PREVIEW_WEIGHT = 10  # what a preview costs, in updates without one
 
 
 class Pace:
-    """Shares `rate_per_s` messages a second out among all who watch in this process.
+    """Shares `rate_per_s` messages a second out among all watchers of this process.
 
     A preview counts as ten messages: previews become rare first.
     """
@@ -12,8 +12,8 @@ class Pace:
     def __init__(self, rate_per_s: float) -> None:
         self._rate_per_s = rate_per_s
 
-    def after_steps(self, count: int) -> float:
-        """Seconds to wait after `count` steps were sent."""
+    def after_updates(self, count: int) -> float:
+        """Seconds to wait after `count` updates were sent."""
         return count / self._rate_per_s
 
     def after_previews(self, count: int) -> float:

@@ -5,9 +5,9 @@ from enum import StrEnum
 from functools import cached_property
 
 from google.api import httpbody_pb2
-from google.protobuf.json_format import MessageToDict
 
 from atelier.events.v1 import events_pb2
+from atelier_jobs.events.event_json import event_fields
 
 _RETRY_MS = 2000
 
@@ -45,11 +45,7 @@ class SharedEvent:
     @cached_property
     def json(self) -> str:
         """As JSON on one line, as the gateway's transcoder prints messages."""
-        return json.dumps(
-            MessageToDict(self.event, preserving_proto_field_name=True, always_print_fields_with_no_presence=True),
-            separators=(",", ":"),
-            ensure_ascii=False,
-        )
+        return json.dumps(event_fields(self.event), separators=(",", ":"), ensure_ascii=False)
 
     def framed(self, framing: Framing) -> bytes:
         """As one frame of a stream over REST: an encoded HttpBody."""

@@ -1,4 +1,4 @@
-"""One job's story as a stream: snapshot or missed events, then live ones, then the end."""
+"""Watching one job as a stream: a snapshot or the events that were missed, then what happens, then the end."""
 
 import asyncio
 import time
@@ -11,10 +11,11 @@ from atelier.events.v1 import events_pb2
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.store import JobStore
 from atelier_jobs.events.factory import EventFactory
-from atelier_jobs.events.job_feed import JobFeed, count_of
+from atelier_jobs.events.job_feed import JobFeed
 from atelier_jobs.events.pace import Audience, Pace
 from atelier_jobs.events.shared_event import SharedEvent
 from atelier_jobs.messaging.bus import Bus
+from atelier_jobs.wire.progress_messages import progress_from
 
 
 @dataclass(slots=True)
@@ -27,8 +28,8 @@ class _Open:
 class Watching:
     """Watches jobs through the database and the bus; all who watch one job share its feed.
 
-    Whose a job is is checked at the first step. `heartbeat_s`: seconds of silence until a heartbeat. `rate_per_s`:
-    steps that are sent per second, to all watchers of this process together; see Pace.
+    Whose a job is is checked at the first iteration. `heartbeat_s`: seconds of silence until a heartbeat. `rate_per_s`:
+    ephemeral events that are sent per second, to all watchers of this process together; see Pace.
     """
 
     def __init__(
@@ -49,18 +50,26 @@ class Watching:
         self._feeds: dict[tuple[str, str, bool], _Open] = {}
 
     async def events(
-        self, owner: str, job_id: str, after_seq: int | None = None, *, steps: bool = True
+        self, owner: str, job_id: str, after_seq: int | None = None, *, ephemeral: bool = True
     ) -> AsyncGenerator[SharedEvent, None]:
-        """A snapshot (or, with `after_seq`, every kept event after that number), then what happens, then the end;
-        without `steps` only what is kept.
+        """A snapshot (or, with `after_seq`, every durable event after that number), then what happens, then the end.
 
         The last event, and only it, has `terminal` set: the end of the revision that is watched (a job that is made
-        anew in the meantime ends with CANCELED, SUPERSEDED; a deleted one with CANCELED, DELETED). Kept events come
-        gapless and in order, however slowly they are taken; steps in between never go back. While the broker is
-        unavailable the stream lives on heartbeats, each of which looks at SQL. Raises NotFoundError at the first step,
-        and UnavailableError when the database is unavailable.
+        anew in the meantime ends with CANCELED, SUPERSEDED; a deleted one with CANCELED, DELETED). Durable events come
+        gapless and in order, however slowly they are taken; the ephemeral ones in between never go back. While the
+        broker is unavailable the stream consists of heartbeats, each of which reads SQL.
+
+        Args:
+            owner: Who watches.
+            job_id: What is watched.
+            after_seq: The number of the last durable event that the watcher has.
+            ephemeral: False for durable events only.
+
+        Raises:
+            NotFoundError: There is no such job of this owner; at the first iteration.
+            UnavailableError: The database is unavailable.
         """
-        async with self._feed(owner, job_id, steps) as feed:
+        async with self._feed(owner, job_id, ephemeral) as feed:
             watcher = _Watcher(self._jobs, self._events, await self._jobs.get(owner, job_id), feed)
             for shared in await watcher.begin(after_seq):
                 yield shared
@@ -74,7 +83,7 @@ class Watching:
     async def end(self, owner: str, job_id: str, timeout_s: float) -> Job:
         """The job when it has ended, or as it stands after `timeout_s`. Raises like `events`."""
         try:
-            async with asyncio.timeout(timeout_s), aclosing(self.events(owner, job_id, steps=False)) as events:
+            async with asyncio.timeout(timeout_s), aclosing(self.events(owner, job_id, ephemeral=False)) as events:
                 async for _ in events:
                     pass
         except TimeoutError:
@@ -82,8 +91,8 @@ class Watching:
         return await self._jobs.get(owner, job_id)
 
     @asynccontextmanager
-    async def _feed(self, owner: str, job_id: str, steps: bool) -> AsyncIterator[JobFeed]:
-        key = (owner, job_id, steps)
+    async def _feed(self, owner: str, job_id: str, ephemeral: bool) -> AsyncIterator[JobFeed]:
+        key = (owner, job_id, ephemeral)
         opened = self._feeds.get(key)
         if opened is None or opened.feed.failed:
             feed = JobFeed(
@@ -95,19 +104,19 @@ class Watching:
                 owner=owner,
                 job_id=job_id,
                 heartbeat_s=self._heartbeat_s,
-                steps=steps,
+                ephemeral=ephemeral,
             )
             # In a context of its own: a feed is nobody's call, and belongs to no trace.
             task = asyncio.create_task(feed.run(), name=f"feed-{job_id}", context=Context())
             opened = self._feeds[key] = _Open(feed, task)
         opened.watchers += 1
-        self._audience.size += steps
+        self._audience.size += ephemeral
         try:
             await opened.feed.ready()
             yield opened.feed
         finally:
             opened.watchers -= 1
-            self._audience.size -= steps
+            self._audience.size -= ephemeral
             if not opened.watchers:
                 if self._feeds.get(key) is opened:
                     del self._feeds[key]
@@ -124,9 +133,10 @@ class _Watcher:
         self._job = job
         self._feed = feed
         self._seq = job.seq
-        self._count = count_of(events.progress(job))
-        # The newest step is told to who comes now, but no old heartbeat.
-        self._live = feed.live if feed.live is not None and feed.live.event.HasField("heartbeat") else None
+        self._progress = job.progress
+        # A new watcher gets the newest progress, but no old heartbeat.
+        newest = feed.ephemeral
+        self._ephemeral = newest if newest is not None and newest.event.HasField("heartbeat") else None
         self.ended = False
 
     async def begin(self, after_seq: int | None) -> list[SharedEvent]:
@@ -140,41 +150,42 @@ class _Watcher:
         return self._up_to_the_end(await self._from_sql())
 
     async def next(self) -> list[SharedEvent]:
-        """What is new: kept events, or one live event, or nothing."""
-        kept = self._feed.kept_after(self._seq)
-        if kept is None:
-            kept = await self._from_sql() or self._feed.remembered()  # SQL has nothing of a deleted job
-        if kept:
-            return self._up_to_the_end(kept)
-        live = self._feed.live
-        if live is None or live is self._live:
+        """What is new: durable events, or one ephemeral event, or nothing."""
+        durable = self._feed.durable_after(self._seq)
+        if durable is None:
+            durable = await self._from_sql() or self._feed.remembered()  # SQL has nothing of a deleted job
+        if durable:
+            return self._up_to_the_end(durable)
+        newest = self._feed.ephemeral
+        if newest is None or newest is self._ephemeral:
             return []
-        self._live = live
-        return [live] if self._fits(live.event) else []
+        self._ephemeral = newest
+        return [newest] if self._fits(newest.event) else []
 
     def _fits(self, event: events_pb2.Event) -> bool:
-        """Whether a live event is a heartbeat, or a step that does not go back."""
+        """Whether an ephemeral event is a heartbeat, or progress that does not go back."""
         if event.HasField("heartbeat"):
             return True
-        progress = event.generation_progress
-        count = count_of(progress.progress)
-        if event.seq != self._seq or count < self._count or (count == self._count and not progress.preview):
+        update = event.generation_progress
+        progress = progress_from(update.progress)
+        if event.seq != self._seq or progress.is_behind(self._progress):
             return False
-        self._count = count
+        if progress == self._progress and not update.preview:
+            return False
+        self._progress = progress
         return True
 
-    def _up_to_the_end(self, kept: list[SharedEvent]) -> list[SharedEvent]:
-        """Takes note of kept events that will be sent; none behind the end of the revision."""
-        for number, shared in enumerate(kept, 1):
-            progress = shared.event.generation_progress
+    def _up_to_the_end(self, durable: list[SharedEvent]) -> list[SharedEvent]:
+        """Takes note of durable events that will be sent; none after the end of the revision."""
+        for number, shared in enumerate(durable, 1):
+            update = shared.event.generation_progress
             self._seq = shared.event.seq
-            self._count = count_of(progress.progress)
-            if progress.terminal:
+            self._progress = progress_from(update.progress)
+            if update.terminal:
                 self.ended = True
-                return kept[:number]
-        return kept
+                return durable[:number]
+        return durable
 
     async def _from_sql(self) -> list[SharedEvent]:
-        records = await self._store.events_after(self._job.id, self._seq)
-        events = (events_pb2.Event.FromString(record.payload) for record in records)
-        return [SharedEvent(event, str(event.seq)) for event in events]
+        events = await self._store.events_after(self._job.id, self._seq)
+        return [SharedEvent(self._events.changed(event), str(event.seq)) for event in events]

@@ -4,6 +4,8 @@ EVERYBODY = "_all"
 
 EVENTS_STREAM = "EVENTS"
 
+EPHEMERAL = "ephemeral"
+
 PROGRESS = "generation.progress"
 SNAPSHOT = "generation.snapshot"
 ERROR = "error.notification"
@@ -27,28 +29,23 @@ def work(kind: str) -> str:
 
 
 def event(owner: str, event_type: str, about: str) -> str:
-    """A kept event of an owner (`_all` for everybody) about a job, a model, or nothing in particular."""
+    """A durable event of an owner (`_all` for everybody) about a job, a model, or nothing in particular."""
     return f"events.{_owner(owner)}.{event_type.replace('.', '_')}.{token(about)}"
 
 
 def events_of_job(owner: str, job_id: str) -> str:
-    """Every kept event of one job."""
+    """Every durable event of one job."""
     return f"events.{_owner(owner)}.*.{token(job_id)}"
 
 
 def events_of(owner: str) -> str:
-    """Every kept event of one owner."""
+    """Every durable event of one owner."""
     return f"events.{_owner(owner)}.>"
 
 
-def live(owner: str, job_id: str) -> str:
-    """Step progress and previews of one job: core NATS, lossy."""
-    return f"live.{_owner(owner)}.{token(job_id)}"
-
-
-def live_of(owner: str) -> str:
-    """Step progress and previews of one owner's jobs."""
-    return f"live.{_owner(owner)}.*"
+def ephemeral(owner: str, job_id: str) -> str:
+    """Progress and previews of one job: core NATS, lossy."""
+    return f"{EPHEMERAL}.{_owner(owner)}.{token(job_id)}"
 
 
 def cancel_hint(kind: str, job_id: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from atelier_jobs.domain.outbox import Cleanup
+from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.messaging.streams import Streams
 from atelier_jobs.plane.queue_status import publish_queue_status
@@ -18,6 +19,7 @@ from atelier_jobs.sql.upkeep import SqlUpkeep
 def plane_tasks(
     database: JobDatabase,
     bus: Bus,
+    events: EventFactory,
     kind: str,
     *,
     collect: Callable[[str], Awaitable[None]],
@@ -29,6 +31,7 @@ def plane_tasks(
     Args:
         database: Holds the jobs.
         bus: Takes what the relay publishes.
+        events: Makes messages of the events of the outbox.
         kind: The kind of the jobs.
         collect: Deletes the files of a job, given its id, to which no job refers; it is called again when it raises
             UnavailableError.
@@ -40,7 +43,7 @@ def plane_tasks(
         await collect(what.job_id)
 
     return (
-        Relay(SqlOutbox(database), bus, Streams(), database.wake_ups, cleanup=cleanup).run(),
+        Relay(SqlOutbox(database), bus, Streams(), database.wake_ups, events, cleanup=cleanup).run(),
         Reconciler(SqlUpkeep(database), hold_off_s=hold_off_s).run(),
         publish_queue_status(SqlJobStore(database), bus, kind, queue_status_s),
     )

@@ -12,9 +12,11 @@ import structlog
 from atelier_jobs import metrics
 from atelier_jobs.domain.outbox import Cleanup, Outbox, OutboxRow, Topic
 from atelier_jobs.domain.wake_ups import WakeUps
+from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus, BusRefusedError, BusUnavailableError
 from atelier_jobs.messaging.streams import Streams
+from atelier_jobs.plane.event_publisher import EventPublisher
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_service.errors import AtelierError, UnavailableError
 
@@ -36,7 +38,8 @@ class _Published:
 
 class Relay:
     """Publishes outbox rows: at once after a commit of this process, when a delayed one is due, when the broker is
-    back, and every `tick_s` for what other processes left lying. Any number of relays may run.
+    back, and every `tick_s` for what other processes left lying. Any number of relays may run. `events` makes the
+    messages of domain events.
 
     After the events of a commit come its wake-ups: no worker's event that a job is RUNNING is published before the one
     that it is QUEUED. A wake-up that does not get through is no loss, since workers look by themselves.
@@ -52,6 +55,7 @@ class Relay:
         bus: Bus,
         streams: Streams,
         wake_ups: WakeUps,
+        events: EventFactory,
         *,
         cleanup: Callable[[Cleanup], Awaitable[None]] | None = None,
         tick_s: float = 3.0,
@@ -61,6 +65,7 @@ class Relay:
         self._bus = bus
         self._streams = streams
         self._wake_ups = wake_ups
+        self._events = EventPublisher(bus, events)
         self._woken: set[str] = set()  # kinds of jobs, of which workers are to be told
         self._cleanup = cleanup
         self._tick_s = tick_s
@@ -196,8 +201,7 @@ class Relay:
         if row.topic is Topic.HINT:
             await self._bus.publish(row.subject, row.payload)
             return
-        headers = {"traceparent": row.traceparent} if row.traceparent else {}
-        await self._bus.publish_durable(row.subject, row.payload, message_id=row.message_id, headers=headers)
+        await self._events.publish(row)
 
     async def _clean_for_ever(self, cleanup: Callable[[Cleanup], Awaitable[None]]) -> None:
         while True:

@@ -19,6 +19,7 @@ from atelier_jobs.plane.held_jobs import HeldJobCache
 from atelier_jobs.plane.worker_mailboxes import WorkerMailboxes
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_jobs.wire.claim_messages import claimed_job_message, held_claim_from
+from atelier_jobs.wire.progress_messages import progress_from
 from atelier_service.errors import InvalidArgumentError, PermissionDeniedError
 from atelier_service.identity import current_principal
 from atelier_service.interceptors.validation import validate
@@ -88,7 +89,7 @@ class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
     ) -> worker_service_pb2.RenewLeaseResponse:
         """Renews, and makes a token for as long."""
         claim = self._claim_of(request.job, lease_s=request.lease_s)
-        renewal = await uninterrupted(self._claims.renew(claim, step=claim.step, steps=claim.steps))
+        renewal = await uninterrupted(self._claims.renew(claim, claim.progress))
         response = worker_service_pb2.RenewLeaseResponse(held=renewal.mine, cancel_requested=renewal.cancel_requested)
         if not renewal.mine:
             self._held.forget(request.job.claim)
@@ -186,11 +187,10 @@ class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
         if job is not None:
             await self._progress.publish(
                 job,
-                step=message.progress.step,
-                steps=message.progress.steps,
+                progress_from(message.progress),
                 eta_s=message.progress.eta_s if message.progress.HasField("eta_s") else None,
                 preview=message.preview,
-                preview_type=message.preview_content_type,
+                preview_content_type=message.preview_content_type,
             )
 
     async def _publish_condition(self, worker_id: str, condition: worker_service_pb2.WorkerCondition) -> None:

@@ -14,12 +14,14 @@ from atelier_jobs.domain.claims import Claim, ClaimRequest, Renewal
 from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.outbox import Topic
 from atelier_jobs.domain.outcome import Outcome, OutcomeHook, TransactionHook
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.transitions import Change
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase, Transaction, fetch_jobs
 from atelier_jobs.sql.queue_heads import read_heads
+from atelier_jobs.sql.rows import progress_columns
 
 _jobs = schema.jobs.c
 
@@ -73,16 +75,12 @@ class SqlClaimStore:
                 claims.append(Claim(change.job, request.lease_s))
         return claims
 
-    async def renew(self, claim: Claim, *, step: int = 0, steps: int = 0) -> Renewal:
+    async def renew(self, claim: Claim, progress: Progress | None = None) -> Renewal:
         """See ClaimStore.renew."""
         renewed = (
             update(schema.jobs)
             .where(*_holds(claim))
-            .values(
-                lease_until_us=now_us() + int(claim.lease_s * 1e6),
-                step=case((_jobs.step < step, step), else_=_jobs.step),
-                steps=case((_jobs.steps < steps, steps), else_=_jobs.steps),
-            )
+            .values(lease_until_us=now_us() + int(claim.lease_s * 1e6), **_advanced(progress))
             .returning(_jobs.state)
         )
         async with self._database.write() as transaction:
@@ -164,8 +162,10 @@ class SqlClaimStore:
                 return done(job)
             if job.worker != claim.job.worker:
                 return False
-            came = replace(job, step=max(job.step, claim.step), steps=max(job.steps, claim.steps))
-            change = decide(came, now)
+            if claim.progress is not None and not claim.progress.is_behind(job.progress):
+                change = decide(replace(job, progress=claim.progress), now)
+            else:
+                change = decide(job, now)
             if change is None:
                 return False
             await transaction.apply(job, change, now, has_partial=claim.has_partial)
@@ -183,6 +183,14 @@ def _holds(claim: Claim) -> tuple[ColumnElement[Any], ...]:
         _jobs.worker == claim.job.worker,
         schema.HELD,
     )
+
+
+def _advanced(progress: Progress | None) -> dict[str, ColumnElement[Any]]:
+    """The columns of a progress, unless the row is further: a renewal may arrive late."""
+    if progress is None:
+        return {}
+    is_further = _jobs.progress_fraction > progress.fraction
+    return {name: case((is_further, _jobs[name]), else_=value) for name, value in progress_columns(progress).items()}
 
 
 def count_end(job: Job) -> None:

@@ -25,15 +25,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from atelier_jobs.domain.claim_order import Priority
-from atelier_jobs.domain.job import Failure, Job
+from atelier_jobs.domain.event import JobEvent
+from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outbox import Topic
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.transitions import Change
 from atelier_jobs.domain.wake_ups import WakeUps
-from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging import subjects
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.clock import EstimatedClock, now_us, sqlite_now_us
+from atelier_jobs.sql.rows import event_row, failure_columns, failure_of, progress_columns, progress_of
 from atelier_jobs.sql.submit_statement import insert_placed, submit_at_once
 from atelier_service.errors import UnavailableError
 
@@ -73,7 +74,9 @@ def _free(position: Callable[..., ColumnElement[int]]) -> Select[Any]:
 
 _FREE = {True: _free(func.instr), False: _free(func.strpos)}  # SQLite's and PostgreSQL's names of one function
 
-_JOB_FIELDS = tuple(name for name in Job.__dataclass_fields__ if name not in ("failure", "state", "priority"))
+_JOB_FIELDS = tuple(
+    name for name in Job.__dataclass_fields__ if name not in ("failure", "state", "priority", "progress")
+)
 
 
 class JobDatabase:
@@ -84,9 +87,8 @@ class JobDatabase:
     this process waits for them. `wake_ups` gives notice of each commit after which a job can be claimed.
     """
 
-    def __init__(self, engine: AsyncEngine, events: EventFactory, *, origin: str) -> None:
+    def __init__(self, engine: AsyncEngine, *, origin: str) -> None:
         self.engine = engine
-        self.events = events
         self.origin = origin
         self.wake_ups = WakeUps()
         self.clock = EstimatedClock()
@@ -204,8 +206,7 @@ class Transaction:
 
     async def tell_deleted(self, last: Job, now_us: int, *, interrupts: bool) -> None:
         """A last event for those who watch a live job that is deleted: published, and stored nowhere."""
-        event = self._database.events.changed(last, now_us)
-        rows = [self._event_row(last, now_us, event.SerializeToString())]
+        rows = [self._event_row(last, JobEvent.of(last, now_us))]
         if interrupts:
             rows.append(self._hint_row(last, now_us))
         await self._write_outbox(rows)
@@ -226,12 +227,12 @@ class Transaction:
             The job with its place. None, and nothing is written, when the key is taken or the owner has `max_live` or
             more unfinished jobs.
         """
-        payload = self._database.events.changed(job, job.create_us).SerializeToString()
+        event = JobEvent.of(job, job.create_us)
         recorded = await submit_at_once(
             self.connection,
             job=_without_place(job),
-            event=_event_columns(job, job.create_us, payload),
-            outbox=self._event_row(job, job.create_us, payload),
+            event=event_row(event),
+            outbox=self._event_row(job, event),
             key=key,
             max_live=max_live,
         )
@@ -245,20 +246,16 @@ class Transaction:
 
     async def _tell(self, change: Change, now_us: int) -> None:
         """Events, and whatever has to go out: in one round trip each."""
-        events, job = self._database.events, change.job
-        kept: list[dict[str, Any]] = []
+        job = change.job
+        events = [JobEvent.of(step, now_us) for step in change.told]
         rows: list[dict[str, Any]] = []
         if change.interrupts:
             rows.append(self._hint_row(job, now_us))
-        for step in change.told:
-            payload = events.changed(step, now_us).SerializeToString()
-            kept.append(_event_columns(step, now_us, payload))
-            rows.append(self._event_row(step, now_us, payload))
+        rows += [self._event_row(step, event) for step, event in zip(change.told, events, strict=True)]
         if job.state is State.QUEUED:
             in_us = max(0, job.due_us - now_us)
             self.claimable[job.kind] = min(in_us, self.claimable.get(job.kind, in_us))
         if job.state is State.FAILED and job.failure is not None:
-            rows.append(self._error_row(job, now_us))
             await self.connection.execute(_INSERT_DEAD_LETTER, {
                 "job_id": job.id, "owner": job.owner, "kind": job.kind, "revision": job.revision,
                 "attempt": job.attempt, "failure_reason": job.failure.reason, "failure_message": job.failure.message,
@@ -266,21 +263,13 @@ class Transaction:
             })  # fmt: skip
         if job.state.terminal and _left_files(job):
             rows.append(self._outbox_row(Topic.CLEANUP, job, now_us))
-        await self.connection.execute(_INSERT_EVENTS, kept)
+        await self.connection.execute(_INSERT_EVENTS, [event_row(event) for event in events])
         await self._write_outbox(rows)
 
-    def _event_row(self, job: Job, due_us: int, payload: bytes) -> dict[str, Any]:
-        subject = subjects.event(job.owner, subjects.PROGRESS, job.id)
+    def _event_row(self, job: Job, event: JobEvent) -> dict[str, Any]:
         return self._outbox_row(
-            Topic.EVENT, job, due_us, subject=subject, payload=payload, message_id=f"{job.id}:e{job.seq}"
+            Topic.EVENT, job, event.time_us, payload=event.to_bytes(), message_id=f"{job.id}:e{event.seq}"
         )
-
-    def _error_row(self, job: Job, now_us: int) -> dict[str, Any]:
-        return self._outbox_row(
-            Topic.EVENT, job, now_us, subject=subjects.event(job.owner, subjects.ERROR, job.id),
-            payload=self._database.events.failed(job, now_us).SerializeToString(),
-            message_id=f"{job.id}:e{job.seq}:error",
-        )  # fmt: skip
 
     def _hint_row(self, job: Job, now_us: int) -> dict[str, Any]:
         subject = subjects.cancel_hint(job.kind, job.id)
@@ -308,12 +297,12 @@ async def fetch_jobs(connection: AsyncConnection, query: Select[Any]) -> list[Jo
 
 def job_of(row: RowMapping) -> Job:
     """A row as a job."""
-    reason = row["failure_reason"]
     return Job(
         **{name: row[name] for name in _JOB_FIELDS},
         state=State(row["state"]),
         priority=Priority(row["priority"]),
-        failure=None if reason is None else Failure(reason, row["failure_message"]),
+        failure=failure_of(row),
+        progress=progress_of(row),
     )
 
 
@@ -321,22 +310,13 @@ def row_of(job: Job) -> dict[str, Any]:
     """A job as a row."""
     row = {name: getattr(job, name) for name in _JOB_FIELDS}
     row["state"], row["priority"], row["labels"] = int(job.state), int(job.priority), dict(job.labels)
-    row["failure_reason"] = job.failure.reason if job.failure else None
-    row["failure_message"] = job.failure.message if job.failure else None
-    return row
+    return row | failure_columns(job.failure) | progress_columns(job.progress)
 
 
 def _without_place(job: Job) -> dict[str, Any]:
     row = row_of(job)
     del row["virtual_start"], row["virtual_finish"]
     return row
-
-
-def _event_columns(step: Job, now_us: int, payload: bytes) -> dict[str, Any]:
-    return {
-        "job_id": step.id, "seq": step.seq, "revision": step.revision, "epoch": step.epoch, "attempt": step.attempt,
-        "state": int(step.state), "time_us": now_us, "payload": payload,
-    }  # fmt: skip
 
 
 def _left_files(job: Job) -> bool:

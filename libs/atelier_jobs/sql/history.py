@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 
 from atelier_jobs.domain.history import History, Output
-from atelier_jobs.domain.job import EventRecord
-from atelier_jobs.domain.states import State
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.database import JobDatabase, fetch_jobs
+from atelier_jobs.sql.rows import event_of
 
 
 async def read_history(
@@ -24,7 +23,7 @@ async def read_history(
     async with database.read() as connection:
         jobs = await fetch_jobs(connection, select(schema.jobs))
         rows = (await connection.execute(events)).mappings().all()
-    records = [EventRecord(**{**row, "state": State(row["state"])}) for row in rows]
+    records = [event_of(row) for row in rows]
     return History(
         accepted=accepted, jobs=jobs, events=records, answers=answers, outputs=outputs or {}, expected=expected or {}
     )

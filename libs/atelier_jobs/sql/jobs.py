@@ -9,15 +9,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from atelier_jobs import metrics
 from atelier_jobs.domain import transitions
 from atelier_jobs.domain.claim_order import Place, Priority
-from atelier_jobs.domain.job import EventRecord, Job
+from atelier_jobs.domain.event import JobEvent
+from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outbox import Topic
 from atelier_jobs.domain.outcome import TransactionHook
+from atelier_jobs.domain.progress import FINISHED, NOT_BEGUN
 from atelier_jobs.domain.states import LIVE, State
 from atelier_jobs.domain.store import NO_LIMITS, Limits, Page, QueueCounts, Submission, Submitted
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.admission import Admission, far_from
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase, Transaction, fetch_jobs, job_of
+from atelier_jobs.sql.rows import event_of
 from atelier_service.errors import AlreadyExistsError, NotFoundError
 from atelier_service.telemetry import current_traceparent, tracer
 
@@ -193,13 +196,13 @@ class SqlJobStore:
                 await transaction.connection.execute(delete(table).where(table.c.job_id == job_id))
             await transaction.connection.execute(delete(schema.jobs).where(_jobs.id == job_id))
 
-    async def events_after(self, job_id: str, seq: int) -> Sequence[EventRecord]:
+    async def events_after(self, job_id: str, seq: int) -> Sequence[JobEvent]:
         """See JobStore.events_after."""
         columns = schema.job_events.c
         query = select(schema.job_events).where(columns.job_id == job_id, columns.seq > seq).order_by(columns.seq)
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [EventRecord(**{**row, "state": State(row["state"])}) for row in rows]
+        return [event_of(row) for row in rows]
 
     async def partial(self, job: Job) -> bytes | None:
         """See JobStore.partial."""
@@ -266,8 +269,8 @@ def _born(submission: Submission, now: int, traceparent: str, at: Place) -> Job:
         id=submission.job_id, owner=submission.owner, kind=submission.kind,
         state=State.SUCCEEDED if done else State.QUEUED, revision=1, spec=submission.spec, result=submission.result,
         failure=None, attempt=0, faults=0, max_attempts=submission.max_attempts, epoch=0, worker="",
-        lease_until_us=0, step=0, steps=0, seq=1, traceparent=traceparent, cached=done, create_us=now, queue_us=now,
-        start_us=0, finish_us=now if done else 0, priority=submission.priority,
+        lease_until_us=0, progress=FINISHED if done else NOT_BEGUN, seq=1, traceparent=traceparent, cached=done,
+        create_us=now, queue_us=now, start_us=0, finish_us=now if done else 0, priority=submission.priority,
         parent_id=submission.parent_id, labels=dict(submission.labels), cost=submission.cost,
         affinity=submission.affinity, virtual_start=at.virtual_start, virtual_finish=at.virtual_finish,
     )  # fmt: skip

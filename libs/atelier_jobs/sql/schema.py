@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Double,
     Float,
     Index,
     Integer,
@@ -37,6 +38,19 @@ CHILD: ColumnElement[Any] = literal_column("parent_id <> ''")
 
 _UNSENT, _SENT = text("sent_us IS NULL"), text("sent_us IS NOT NULL")
 
+
+def _progress() -> tuple[Column[Any], ...]:
+    """How far the job has come; see Progress."""
+    return (
+        Column("progress_stage", String(64), nullable=False),
+        Column("progress_done", BigInteger, nullable=False),
+        Column("progress_total", BigInteger, nullable=False),
+        Column("progress_unit", String(64), nullable=False),
+        Column("progress_fraction", Double, nullable=False),
+        Column("progress_detail", LargeBinary, nullable=False),
+    )
+
+
 jobs = Table(
     "jobs",
     metadata,
@@ -55,8 +69,7 @@ jobs = Table(
     Column("epoch", Integer, nullable=False),
     Column("worker", String(128), nullable=False),
     Column("lease_until_us", BigInteger, nullable=False),
-    Column("step", Integer, nullable=False),
-    Column("steps", Integer, nullable=False),
+    *_progress(),
     Column("seq", Integer, nullable=False),
     Column("traceparent", String(64), nullable=False),
     Column("cached", Boolean, nullable=False),
@@ -124,7 +137,14 @@ job_events = Table(
     Column("attempt", Integer, nullable=False),
     Column("state", Integer, nullable=False),
     Column("time_us", BigInteger, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
+    # The job as it stood then; see JobEvent.
+    Column("kind", String(32), nullable=False),
+    Column("failure_reason", String(64)),
+    Column("failure_message", Text),
+    Column("cached", Boolean, nullable=False),
+    *_progress(),
+    Column("result", LargeBinary),
+    Column("traceparent", String(64), nullable=False),
     PrimaryKeyConstraint("job_id", "seq"),
 )
 

@@ -5,7 +5,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.database import JobDatabase
 from atelier_service.database import create_engine
@@ -13,14 +12,13 @@ from atelier_service.migrations.schema import Schema, check_schemas
 
 
 @asynccontextmanager
-async def open_database(url: str, *schemas: Schema, origin: str, events: EventFactory) -> AsyncIterator[JobDatabase]:
+async def open_database(url: str, *schemas: Schema, origin: str) -> AsyncIterator[JobDatabase]:
     """Opens the database, whose tables `atelier-migrate` has made.
 
     Args:
         url: SQLAlchemy URL.
         schemas: Schemas beside that of the job plane.
         origin: Names this process (see JobDatabase); `process_origin` makes one.
-        events: Builds the events of the jobs.
 
     Raises:
         ConfigurationError: The tables are not those of this version.
@@ -29,7 +27,7 @@ async def open_database(url: str, *schemas: Schema, origin: str, events: EventFa
     engine = create_engine(url)
     try:
         await check_schemas(engine, (schema.SCHEMA, *schemas))
-        yield JobDatabase(engine, events, origin=origin)
+        yield JobDatabase(engine, origin=origin)
     finally:
         await engine.dispose()
 

@@ -2,10 +2,12 @@
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from atelier.jobs.v1 import job_pb2, worker_service_pb2
+from atelier.jobs.v1 import worker_service_pb2
 from atelier_jobs.domain.claims import Claim
 from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.progress import NOT_BEGUN
 from atelier_jobs.domain.states import State
+from atelier_jobs.wire.progress_messages import progress_from, progress_message
 
 KIND_HEADER = "x-atelier-kind"
 """Call metadata that names the kind of jobs: by it a proxy in front of several planes finds the right one."""
@@ -51,8 +53,7 @@ def claim_from(message: worker_service_pb2.ClaimedJob, *, worker_id: str, lease_
         epoch=message.epoch,
         worker=worker_id,
         lease_until_us=message.lease_end_time.ToMicroseconds(),
-        step=0,
-        steps=0,
+        progress=NOT_BEGUN,
         seq=message.seq,
         traceparent=message.traceparent,
         cached=False,
@@ -70,8 +71,8 @@ def held_job_message(claim: Claim) -> worker_service_pb2.HeldJob:
     message = worker_service_pb2.HeldJob(
         claim=job_claim_message(claim.job), worker_id=claim.job.worker, has_partial=claim.has_partial
     )
-    if claim.steps:
-        message.progress.CopyFrom(job_pb2.Progress(step=claim.step, steps=claim.steps))
+    if claim.progress is not None:
+        message.progress.CopyFrom(progress_message(claim.progress))
     return message
 
 
@@ -84,10 +85,11 @@ def held_claim_from(message: worker_service_pb2.HeldJob, *, kind: str, lease_s: 
     job = Job(
         id=message.claim.job_id, owner="", kind=kind, state=State.RUNNING, revision=0, spec=b"", result=None,
         failure=None, attempt=0, faults=0, max_attempts=0, epoch=message.claim.epoch, worker=message.worker_id,
-        lease_until_us=0, step=0, steps=0, seq=0, traceparent="", cached=False, create_us=0, queue_us=0, start_us=0,
+        lease_until_us=0, progress=NOT_BEGUN, seq=0, traceparent="", cached=False, create_us=0, queue_us=0, start_us=0,
         finish_us=0,
     )  # fmt: skip
-    return Claim(job, lease_s, message.progress.step, message.progress.steps, has_partial=message.has_partial)
+    progress = progress_from(message.progress) if message.HasField("progress") else None
+    return Claim(job, lease_s, progress, has_partial=message.has_partial)
 
 
 def job_claim_message(job: Job) -> worker_service_pb2.JobClaim:

@@ -13,6 +13,7 @@ from opentelemetry.trace import StatusCode
 
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import Outcome
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_jobs.worker.progress import ProgressReporter
 from atelier_service.errors import UnavailableError
@@ -161,15 +162,21 @@ class Attempt:
 
     def report(
         self,
-        step: int,
-        steps: int,
+        progress: Progress,
         *,
         eta_s: float | None = None,
         preview: bytes = b"",
         preview_content_type: str = "image/jpeg",
     ) -> None:
-        """`step` of `steps` are done. Told at most ten times a second, previews at most twice, never backwards."""
-        self._reporter.report(step, steps, eta_s=eta_s, preview=preview, preview_type=preview_content_type)
+        """Reports how far the attempt has come. What is behind the last report is ignored.
+
+        Args:
+            progress: How far it is now. It is sent at most ten times a second, the latest standing for all.
+            eta_s: Estimated seconds to the end; None while unknown.
+            preview: A small view of the state of things, sent at most twice a second; empty for none.
+            preview_content_type: Of what type the preview is.
+        """
+        self._reporter.report(progress, eta_s=eta_s, preview=preview, preview_content_type=preview_content_type)
 
     async def keep(self, partial: bytes) -> None:
         """Keeps what was made so far, for those who look meanwhile, in place of what was kept before.

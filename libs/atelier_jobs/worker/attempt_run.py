@@ -142,9 +142,8 @@ class AttemptRun:
         return await self._claims.save_partial(self._claim, partial)
 
     def _told(self) -> Claim:
-        """The claim with the last step that was told, so that the end of the job does not go back behind it."""
-        step, steps = self._reporter.latest
-        return replace(self._claim, step=step, steps=steps, has_partial=self._has_partial)
+        """The claim with the last progress that was reported, so that the end of the job does not go back behind it."""
+        return replace(self._claim, progress=self._reporter.latest, has_partial=self._has_partial)
 
     def _after_stop(self, attempt: Attempt) -> Write:
         claim, claims = self._claim, self._claims
@@ -204,8 +203,7 @@ class AttemptRun:
                 logger.warning("lease not renewed yet", job_id=self._claim.job.id, reason=error.reason)
 
     async def _renew(self, attempt: Attempt) -> None:
-        step, steps = self._reporter.latest
-        renewal = await self._claims.renew(self._claim, step=step, steps=steps)
+        renewal = await self._claims.renew(self._claim, self._reporter.latest)
         if not renewal.mine:
             attempt.stop(StopReason.LOST)
             return

@@ -11,6 +11,7 @@ from atelier.jobs.v1 import job_pb2, worker_service_pb2
 from atelier_jobs.domain.claims import Claim, ClaimRequest, Renewal
 from atelier_jobs.domain.job import Failure
 from atelier_jobs.domain.outcome import Outcome
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.wire.claim_messages import KIND_HEADER, claim_from, held_job_message, job_claim_message
 from atelier_service.errors import UnavailableError
 from atelier_service.rpc_errors import from_rpc_error
@@ -65,9 +66,9 @@ class GrpcClaimStore:
             self._held[claim.job.id, claim.epoch] = job_claim_message(claim.job)
         return claims
 
-    async def renew(self, claim: Claim, *, step: int = 0, steps: int = 0) -> Renewal:
+    async def renew(self, claim: Claim, progress: Progress | None = None) -> Renewal:
         """See ClaimStore.renew."""
-        held = held_job_message(replace(claim, step=step, steps=steps))
+        held = held_job_message(replace(claim, progress=progress))
         request = worker_service_pb2.RenewLeaseRequest(job=held, lease_s=claim.lease_s)
         response = await self._call(self._stub.RenewLease, request, timeout_s=min(_DEADLINE_S, claim.lease_s))
         if not response.held:

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 import grpc.aio
 import structlog
 
-from atelier.jobs.v1 import job_pb2, worker_service_pb2
+from atelier.jobs.v1 import worker_service_pb2
 from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.wire.claim_messages import KIND_HEADER, job_claim_message
+from atelier_jobs.wire.progress_messages import progress_message
 from atelier_service.rpc_errors import from_rpc_error
 
 logger = structlog.get_logger()
@@ -63,7 +65,7 @@ class PlaneStream:
                 await task
 
     async def publish(
-        self, job: Job, *, step: int, steps: int, eta_s: float | None, preview: bytes, preview_type: str
+        self, job: Job, progress: Progress, *, eta_s: float | None, preview: bytes, preview_content_type: str
     ) -> None:
         """See ProgressSink.publish."""
         if not self._connected:
@@ -71,9 +73,9 @@ class PlaneStream:
         key = (job.id, job.epoch)
         message = worker_service_pb2.JobProgress(
             claim=job_claim_message(job),
-            progress=job_pb2.Progress(step=step, steps=steps),
+            progress=progress_message(progress),
             preview=preview,
-            preview_content_type=preview_type if preview else "",
+            preview_content_type=preview_content_type if preview else "",
         )
         if eta_s is not None:
             message.progress.eta_s = eta_s

@@ -1,22 +1,15 @@
-"""Step progress and previews, from any thread to the bus: lossy, coalesced, monotone."""
+"""The progress reporter: progress and previews, from any thread to a sink; lossy, coalesced, monotone."""
 
 import asyncio
 import threading
-from dataclasses import dataclass
 
 from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.progress import NOT_BEGUN, Progress
 from atelier_jobs.domain.progress_sink import ProgressSink
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    step: int
-    steps: int
-    eta_s: float | None
-
-
 class ProgressReporter:
-    """Publishes the latest step of one attempt, at most every `interval_s`; a preview at most every `preview_s`."""
+    """Publishes the latest progress of one attempt, at most every `interval_s`; a preview at most every `preview_s`."""
 
     def __init__(
         self,
@@ -33,23 +26,24 @@ class ProgressReporter:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._news = asyncio.Event()
-        self._latest = _Step(0, 0, None)
+        self._latest = NOT_BEGUN
+        self._eta_s: float | None = None
         self._preview: tuple[bytes, str] | None = None
         self._previewed = float("-inf")
 
     @property
-    def latest(self) -> tuple[int, int]:
-        """Steps done, and steps in all."""
-        return self._latest.step, self._latest.steps
+    def latest(self) -> Progress:
+        """The last report."""
+        return self._latest
 
-    def report(self, step: int, steps: int, *, eta_s: float | None, preview: bytes, preview_type: str) -> None:
-        """Takes note, from any thread. A step before the last one is ignored."""
+    def report(self, progress: Progress, *, eta_s: float | None, preview: bytes, preview_content_type: str) -> None:
+        """Takes note, from any thread; see Attempt.report."""
         with self._lock:
-            if step < self._latest.step:
+            if progress.is_behind(self._latest):
                 return
-            self._latest = _Step(step, steps, eta_s)
+            self._latest, self._eta_s = progress, eta_s
             if preview:
-                self._preview = (preview, preview_type)
+                self._preview = (preview, preview_content_type)
         self._loop.call_soon_threadsafe(self._news.set)
 
     async def run(self) -> None:
@@ -61,15 +55,11 @@ class ProgressReporter:
             await asyncio.sleep(self._interval_s)
 
     async def _publish(self) -> None:
-        preview, preview_type = self._take_preview()
-        latest = self._latest
+        preview, preview_content_type = self._take_preview()
+        with self._lock:
+            latest, eta_s = self._latest, self._eta_s
         await self._sink.publish(
-            self._job,
-            step=latest.step,
-            steps=latest.steps,
-            eta_s=latest.eta_s,
-            preview=preview,
-            preview_type=preview_type,
+            self._job, latest, eta_s=eta_s, preview=preview, preview_content_type=preview_content_type
         )
 
     def _take_preview(self) -> tuple[bytes, str]:

@@ -11,7 +11,7 @@ from atelier_image.domain.parameters import AskedImage, FormatName, ImageParamet
 from atelier_image.domain.result import Picture
 from atelier_jobs.api.messages import job_fields
 from atelier_jobs.domain.job import Job
-from atelier_jobs.events.factory import progress_message
+from atelier_jobs.events.progress_detail import unpack
 
 
 def image_path(image_id: str) -> str:
@@ -19,11 +19,9 @@ def image_path(image_id: str) -> str:
     return f"/api/v1/images/{image_id}"
 
 
-def content_paths(job: Job) -> list[str]:
+def content_paths(image_id: str, result: bytes) -> list[str]:
     """Where the pictures of a finished image are, below the gateway."""
-    if job.result is None:
-        return []
-    return [_content_path(job.id, output.index) for output in result_from(job.result, Picture).outputs]
+    return [_content_path(image_id, output.index) for output in result_from(result, Picture).outputs]
 
 
 def asked_from(message: image_pb2.GenerationParameters) -> AskedImage:
@@ -42,6 +40,13 @@ def parameters_message(parameters: ImageParameters) -> image_pb2.GenerationParam
         count=parameters.request.count, output_format=type_pb2.PictureFormat.Value(parameters.output_format)
     )
     write_parameters(message, parameters)
+    return message
+
+
+def progress_message(job: Job) -> image_pb2.ImageProgress:
+    """How far an image has come, as its record has it."""
+    message = unpack(job.progress, image_pb2.ImageProgress)
+    message.fraction = job.progress.fraction
     return message
 
 

@@ -13,6 +13,7 @@ from atelier_drawing.worker.drawing import draw
 from atelier_drawing.worker.handler import Output
 from atelier_image.domain.parameters import ImageParameters
 from atelier_image.domain.result import Picture
+from atelier_image.worker.image_progress import denoising
 from atelier_jobs.domain.job import Job
 from atelier_jobs.worker.attempt import Attempt
 
@@ -47,6 +48,7 @@ class ImageGenerator:
                 attempt,
                 parameters.model,
                 lambda on_step: self._engine.generate(parameters.request, parameters.model, on_step=on_step),
+                denoising=denoising,
             )
         with attempt.span("image.store"):
             outputs = await all_of(self._store(job, attempt, parameters, picture) for picture in pictures)

@@ -1,23 +1,17 @@
 """Videos and parameters as messages of the contract, and back."""
 
-from functools import lru_cache
-
-from atelier.jobs.v1 import job_pb2
 from atelier.video.v1 import video_pb2
 from atelier_artifacts.api.job_files import file_fields
 from atelier_drawing.api.messages import read_parameters, token_count, write_defaults, write_parameters
 from atelier_drawing.domain.result import result_from
 from atelier_jobs.api.messages import job_fields
 from atelier_jobs.domain.job import Job
-from atelier_jobs.events.factory import progress_message
+from atelier_jobs.events.progress_detail import unpack
 from atelier_media.clip_format import CONTAINERS, Container
 from atelier_models.api.model_api import model_fields
 from atelier_models.domain.model_view import ModelView
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
 from atelier_video.domain.result import Role, VideoFile
-
-# The share of the work that is denoising: decoding and encoding a clip took a tenth of what all its steps took.
-_DENOISING_SHARE = 0.9
 
 _TOLD: tuple[Role, ...] = ("CLIP", "POSTER", "CONTACT_SHEET")
 
@@ -27,39 +21,14 @@ def video_path(video_id: str) -> str:
     return f"/api/v1/videos/{video_id}"
 
 
-def content_paths(job: Job) -> list[str]:
+def content_paths(video_id: str, result: bytes) -> list[str]:
     """Where the files of a finished video are, below the gateway; the clip first."""
-    if job.result is None:
-        return []
-    return [_content_path(job.id, file.role) for file in _told(result_from(job.result, VideoFile).outputs)]
+    return [_content_path(video_id, file.role) for file in _told(result_from(result, VideoFile).outputs)]
 
 
 def frame_path(video_id: str, index: int) -> str:
     """Where a frame is, below the gateway."""
     return f"{video_path(video_id)}/frames/{index}"
-
-
-def progress_of(job: Job) -> job_pb2.Progress:
-    """The job counts denoising steps, and then the frames that are encoded."""
-    if not job.steps:
-        return progress_message(job)
-    steps, frames = _counts(job.spec)
-    step, frame = min(job.step, steps), max(0, job.step - steps)
-    share = _DENOISING_SHARE * step / steps + (1 - _DENOISING_SHARE) * frame / frames
-    return job_pb2.Progress(
-        step=step,
-        steps=steps,
-        frame=frame,
-        frames=frames,
-        fraction=1.0 if job.fraction == 1.0 else min(share, 1.0),
-    )
-
-
-@lru_cache(maxsize=64)
-def _counts(spec: bytes) -> tuple[int, int]:
-    """Steps and frames; every event asks."""
-    parameters = VideoParameters.from_bytes(spec)
-    return parameters.request.steps, parameters.request.frames
 
 
 def asked_from(message: video_pb2.VideoParameters) -> AskedVideo:
@@ -86,6 +55,13 @@ def parameters_message(parameters: VideoParameters) -> video_pb2.VideoParameters
     return message
 
 
+def progress_message(job: Job) -> video_pb2.VideoProgress:
+    """How far a video has come, as its record has it."""
+    message = unpack(job.progress, video_pb2.VideoProgress)
+    message.fraction = job.progress.fraction
+    return message
+
+
 def video_message(job: Job) -> video_pb2.Video:
     """A job as the video that it makes."""
     result = result_from(job.result, VideoFile) if job.result is not None else None
@@ -97,7 +73,7 @@ def video_message(job: Job) -> video_pb2.Video:
         model_revision=result.model_revision if result else "",
         prompt_tokens=token_count(tokens.prompt) if tokens else None,
         negative_prompt_tokens=token_count(tokens.negative_prompt) if tokens else None,
-        progress=progress_of(job),
+        progress=progress_message(job),
         links=video_pb2.VideoLinks(
             self=path,
             events=f"{path}/events",

@@ -28,6 +28,7 @@ from atelier_video.domain.parameters import VideoParameters
 from atelier_video.domain.result import VideoFile
 from atelier_video.worker.clip_files import ClipFiles, NewFile
 from atelier_video.worker.first_frame import read_first_frame
+from atelier_video.worker.video_progress import VideoStages
 
 T = TypeVar("T")
 
@@ -91,6 +92,7 @@ class _ClipRun:
         self._job = job
         self._attempt = attempt
         self._parameters = parameters
+        self._stages = VideoStages(parameters.request.frames)
         self._clip: ClipFiles | None = None
         self._stored: list[VideoFile] = []
         self._last: list[NewFile] = []
@@ -114,7 +116,7 @@ class _ClipRun:
                 lambda on_step: self._engine.generate_clip(
                     request, parameters.model, on_frames=self._take, on_step=on_step
                 ),
-                steps_to_follow=request.frames,
+                denoising=self._stages.denoising,
             )
         with self._attempt.span("video.store"):
             assert self._clip is not None  # a clip has frames
@@ -153,11 +155,10 @@ class _ClipRun:
             await self._attempt.keep(self._so_far())
 
     def _encode(self, clip: ClipFiles, chunk: FrameChunk) -> list[NewFile]:
-        steps, frames = self._parameters.request.steps, self._parameters.request.frames
         files: list[NewFile] = []
         for index, frame in enumerate(chunk.pixels, chunk.first_index):
             files += clip.add(frame)
-            self._attempt.report(steps + index + 1, steps + frames)
+            self._attempt.report(self._stages.encoding(index + 1, self._parameters.request.steps))
         return files
 
     def _begin(self) -> ClipFiles:

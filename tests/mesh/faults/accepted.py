@@ -15,10 +15,10 @@ from sqlalchemy import select
 
 from atelier_artifacts.domain.stored_files import asset_ids_in
 from atelier_jobs.domain import history
-from atelier_jobs.domain.job import EventRecord
 from atelier_jobs.domain.states import State
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.database import fetch_jobs
+from atelier_jobs.sql.rows import event_of
 from atelier_service.database import create_engine
 from tests.mesh.clip import frames_of
 from tests.mesh.faults.kinds import KINDS, Kind
@@ -157,5 +157,5 @@ async def _recorded(database: Path, ids: Sequence[str] | None = None) -> history
             rows = (await connection.execute(told)).mappings().all()
     finally:
         await engine.dispose()
-    events = [EventRecord(**{**row, "state": State(row["state"])}) for row in rows]
+    events = [event_of(row) for row in rows]
     return history.History(accepted=[job.id for job in jobs] if ids is None else ids, jobs=jobs, events=events)

@@ -58,7 +58,7 @@ async def test_it_goes_with_the_others_of_its_job(kind: str, tmp_path: Path) -> 
     bus: Any = NoBroker()
     url = f"sqlite:///{tmp_path / 'jobs.db'}"
     await upgrade(url, (SCHEMA, tables.schema))
-    async with open_database(url, tables.schema, origin="api", events=EventFactory()) as database:
+    async with open_database(url, tables.schema, origin="api") as database:
         collector = GarbageCollector(SqlResultCache(database, tables), storage)
 
         async def cleanup(what: Cleanup) -> None:
@@ -68,7 +68,10 @@ async def test_it_goes_with_the_others_of_its_job(kind: str, tmp_path: Path) -> 
         await jobs.submit(Submission(job_id="j", owner="ada", kind=kind, spec=b"", max_attempts=1))
         assert await SqlClaimStore(database).claim(ClaimRequest(kind=kind, worker_id="w", lease_s=60, max_jobs=1))
         await jobs.delete("ada", "j")
-        relay = Relay(SqlOutbox(database), bus, Streams(), database.wake_ups, cleanup=cleanup, tick_s=0.05, late_s=0.05)
+        relay = Relay(
+            SqlOutbox(database), bus, Streams(), database.wake_ups, EventFactory(), cleanup=cleanup, tick_s=0.05,
+            late_s=0.05,
+        )  # fmt: skip
         running = asyncio.create_task(relay.run())
         try:
             await eventually(lambda: storage.removals == 2)

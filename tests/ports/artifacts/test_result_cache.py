@@ -11,7 +11,6 @@ from atelier_artifacts.domain.result_cache import Hit, HitGoneError, Settled
 from atelier_artifacts.domain.stored_files import Source, StoredFile
 from atelier_drawing.domain.result import Result
 from atelier_jobs.domain.store import Submission
-from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.sql.database import JobDatabase
 from atelier_jobs.sql.jobs import SqlJobStore
 from atelier_jobs.sql.schema import SCHEMA
@@ -67,7 +66,7 @@ class Cache:
 @pytest.fixture
 async def cache(database_url: str) -> AsyncIterator[Cache]:
     await upgrade(database_url, (SCHEMA, TABLES.schema))
-    async with open_database(database_url, TABLES.schema, origin="test", events=EventFactory()) as database:
+    async with open_database(database_url, TABLES.schema, origin="test") as database:
         yield Cache(database)
 
 
@@ -159,7 +158,7 @@ async def test_a_hit_that_was_let_go_of_meanwhile_cannot_be_taken(cache: Cache) 
 
 async def test_of_a_job_that_has_not_ended_nothing_is_let_go(database_url: str) -> None:
     await upgrade(database_url, (SCHEMA, TABLES.schema))
-    async with open_database(database_url, TABLES.schema, origin="test", events=EventFactory()) as database:
+    async with open_database(database_url, TABLES.schema, origin="test") as database:
         jobs, cache = SqlJobStore(database), SqlResultCache(database, TABLES)
         submission = Submission(job_id=uuid7(), owner="ada", kind="image", spec=b"")
         job = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outbox import Cleanup
 from atelier_jobs.domain.outcome import Outcome
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.events.bus_progress import BusProgress
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
@@ -49,8 +50,8 @@ async def open_process(
 
     async with open_plane(database_url, origin=origin, events=events) as plane, Bus.open(nats_url, name=origin) as bus:
         relay = Relay(
-            plane.outbox, bus, Streams(), plane.database.wake_ups, cleanup=clean if cleans else None, tick_s=0.5,
-            late_s=late_s,
+            plane.outbox, bus, Streams(), plane.database.wake_ups, plane.events, cleanup=clean if cleans else None,
+            tick_s=0.5, late_s=late_s,
         )  # fmt: skip
         tasks = [asyncio.create_task(relay.run())]
         if reconciles:
@@ -77,6 +78,11 @@ class ScriptedHandler:
         """See Handler.run."""
         self.ran.append((job.id, attempt.epoch))
         return Outcome(await self._behaviour(job, attempt))
+
+
+def steps_done(step: int, steps: int) -> Progress:
+    """What a handler reports that does nothing but steps."""
+    return Progress(stage="drawing", done=step, total=steps, unit="step", fraction=step / steps)
 
 
 async def make_result(job: Job, attempt: Attempt) -> bytes:

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from atelier.events.v1 import events_pb2
 from atelier_jobs.domain.claims import Claim, ClaimRequest, ClaimStore
+from atelier_jobs.domain.event import JobEvent
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.store import NO_LIMITS, Limits, Submission
@@ -70,13 +70,12 @@ class Plane:
         return await self.jobs.get(job.owner, job.id)
 
     async def states(self, job: Job) -> list[State]:
-        """The states that its kept events tell."""
+        """The states of its durable events."""
         return [event.state for event in await self.jobs.events_after(job.id, 0)]
 
-    async def told(self, job: Job) -> list[events_pb2.Event]:
-        """Its kept events."""
-        records = await self.jobs.events_after(job.id, 0)
-        return [events_pb2.Event.FromString(record.payload) for record in records]
+    async def told(self, job: Job) -> Sequence[JobEvent]:
+        """Its durable events."""
+        return await self.jobs.events_after(job.id, 0)
 
     async def rows(self, table: Any) -> Sequence[Any]:
         """Every row of a table."""
@@ -93,9 +92,9 @@ async def open_plane(url: str, *, origin: str = "test", events: EventFactory | N
     """The stores on this database, with its tables."""
     await upgrade(url, (schema.SCHEMA,))
     engine = create_engine(url)
-    events = events or EventFactory(lambda job: [f"/content/{job.id}"])
+    events = events or EventFactory(lambda job_id, _result: [f"/content/{job_id}"])
     try:
-        database = JobDatabase(engine, events, origin=origin)
+        database = JobDatabase(engine, origin=origin)
         yield Plane(
             database, events, SqlJobStore(database), SqlClaimStore(database), SqlOutbox(database), SqlUpkeep(database)
         )

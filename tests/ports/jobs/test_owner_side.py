@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from atelier_jobs.domain.event import JobEvent
 from atelier_jobs.domain.job import Failure
 from atelier_jobs.domain.outbox import Topic
 from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.store import Limits, Submission
+from atelier_jobs.domain.transitions import SUPERSEDED
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.database import Transaction
 from atelier_service.errors import AlreadyExistsError, NotFoundError, ResourceExhaustedError, UnavailableError
@@ -29,9 +31,8 @@ async def test_a_submit_records_the_job_and_its_first_event_together(plane: Plan
     assert job == await plane.again(job)
     assert (job.state, job.revision, job.attempt, job.seq) == (State.QUEUED, 1, 0, 1)
     [event] = await plane.told(job)
-    assert event.seq == 1
-    assert event.trace_id == "ab" * 16
-    assert not event.generation_progress.terminal
+    assert event == JobEvent.of(job, job.create_us)
+    assert (event.seq, event.state.terminal) == (1, False)
     assert await plane.outbox_messages() == [("event", f"{job.id}:e1")]
 
 
@@ -100,11 +101,11 @@ async def test_the_last_free_place_is_given_once(plane: Plane) -> None:
 async def test_a_cache_hit_is_born_done_even_when_the_queue_is_full(plane: Plane) -> None:
     waiting = await plane.submit()
     job = await plane.submit(result=b"result", limits=Limits(max_queued=1))
-    assert (job.state, job.cached, job.result, job.fraction) == (State.SUCCEEDED, True, b"result", 1.0)
+    assert (job.state, job.cached, job.result, job.progress.fraction) == (State.SUCCEEDED, True, b"result", 1.0)
     [event] = await plane.told(job)
-    assert event.generation_progress.terminal
-    assert event.generation_progress.cached
-    assert list(event.generation_progress.content_urls) == [f"/content/{job.id}"]
+    assert event.state.terminal
+    assert event.cached
+    assert event.result == b"result"
     assert [claim.job.id for claim in await plane.claim_some(2)] == [waiting.id]
 
 
@@ -159,7 +160,7 @@ async def test_a_running_job_is_made_anew_and_the_running_attempt_is_fenced(plan
     assert not await plane.claims.complete(claim, Outcome(b"old result"))
     story = [(e.revision, e.state) for e in await plane.jobs.events_after(changed.id, 0)]
     assert story == [(1, State.QUEUED), (1, State.RUNNING), (1, State.CANCELED), (2, State.QUEUED)]
-    assert (await plane.told(changed))[2].generation_progress.error.reason == "SUPERSEDED"
+    assert (await plane.told(changed))[2].failure == SUPERSEDED
     assert ("hint", "") in await plane.outbox_messages()
     again = await plane.claim(changed)
     assert again.epoch > claim.epoch

@@ -8,6 +8,7 @@ from nats.js.errors import NotFoundError
 
 from atelier.events.v1 import events_pb2
 from atelier_jobs.domain.job import Failure
+from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.messaging.bus import Bus, Message
 from atelier_jobs.messaging.subjects import EVENTS_STREAM
 from atelier_jobs.sql import schema
@@ -53,6 +54,30 @@ async def test_what_is_committed_goes_out_at_once_under_its_id(database_url: str
         told = events_pb2.Event.FromString(event.data)
         assert (told.job_id, told.seq) == (job.id, 1)
         await eventually(lambda: _sent(api))
+
+
+async def test_events_are_made_into_messages_when_they_go_out_and_a_failure_is_said_to_persons_too(
+    database_url: str, nats_server: NatsServer
+) -> None:
+    async with open_process(database_url, nats_server.url) as api, api.bus.subscribe("events.>") as heard:
+        await api.bus.connection_after(0)
+        made, broken = await api.plane.submit(), await api.plane.submit(max_attempts=1)
+        await api.plane.claims.complete(await api.plane.claim(made), Outcome(b"result"))
+        await api.plane.claims.fail(await api.plane.claim(broken), Failure("BROKEN", "It broke."))
+        messages: dict[str, events_pb2.Event] = {}
+
+        async def all_arrived() -> bool:
+            message = await heard.next(0.1)
+            if message is not None:
+                messages[message.headers["Nats-Msg-Id"]] = events_pb2.Event.FromString(message.data)
+            return len(messages) == 7
+
+        await eventually(all_arrived)
+    update = messages[f"{made.id}:e3"].generation_progress
+    assert (update.terminal, list(update.content_urls)) == (True, [f"/content/{made.id}"])
+    assert messages[f"{broken.id}:e3"].generation_progress.error.reason == "BROKEN"
+    error = messages[f"{broken.id}:e3:error"]
+    assert (error.type, error.error_notification.error.message) == ("error.notification", "It broke.")
 
 
 async def test_a_submit_is_recorded_while_the_broker_is_down_and_goes_out_when_it_comes(

@@ -8,19 +8,19 @@ from typing import cast
 import pytest
 
 from atelier.events.v1.events_pb2 import Event
-from atelier_jobs.domain.job import EventRecord, Failure, Job
+from atelier_jobs.domain.event import JobEvent
+from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.outcome import Outcome
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.store import JobStore
-from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.events.shared_event import SharedEvent
 from atelier_jobs.events.watch import Watching
 from atelier_jobs.worker.attempt import Attempt
 from atelier_service.errors import NotFoundError, UnavailableError
-from tests.ports.jobs.mesh import Process, make_result, open_process, open_worker
+from tests.ports.jobs.mesh import Process, make_result, open_process, open_worker, steps_done
 from tests.support.nats import NatsServer
 from tests.support.wait import eventually
-from tests.unit.jobs.test_events import clip_progress
 
 
 @pytest.fixture
@@ -44,12 +44,12 @@ class Watcher:
         *,
         after_seq: int | None = None,
         heartbeat_s: float = 15.0,
-        steps: bool = True,
+        ephemeral: bool = True,
         watching: Watching | None = None,
     ) -> None:
         self.events: list[Event] = []
         watching = watching or watching_of(api, heartbeat_s=heartbeat_s)
-        self._stream = watching.events(job.owner, job.id, after_seq, steps=steps)
+        self._stream = watching.events(job.owner, job.id, after_seq, ephemeral=ephemeral)
         self._task = asyncio.create_task(self._collect())
 
     async def _collect(self) -> None:
@@ -68,8 +68,8 @@ class Watcher:
 
 
 def _states(events: list[Event]) -> list[tuple[int, State]]:
-    """Number and state of every kept event, without steps."""
-    kept = [e for e in events if e.type == "generation.progress" and not e.generation_progress.progress.step]
+    """Number and state of every durable event, without steps."""
+    kept = [e for e in events if e.type == "generation.progress" and not e.generation_progress.progress.done]
     return [(e.seq, State(e.generation_progress.state)) for e in kept]
 
 
@@ -78,13 +78,13 @@ def _is_story(events: list[Event]) -> bool:
     progress = [e.snapshot if e.HasField("snapshot") else e.generation_progress for e in events if e.seq]
     ends = [p.terminal for p in progress]
     seqs = [e.seq for e in events if e.seq]
-    steps = [(e.seq, p.progress.step) for e, p in zip([e for e in events if e.seq], progress, strict=True)]
+    steps = [(e.seq, p.progress.fraction) for e, p in zip([e for e in events if e.seq], progress, strict=True)]
     return ends[-1] and sum(ends) == 1 and seqs == sorted(seqs) and steps == sorted(steps)
 
 
 async def _with_steps(job: Job, attempt: Attempt) -> bytes:
     for step in range(1, 21):
-        attempt.report(step, 20, eta_s=0.1, preview=b"jpeg %d" % step)
+        attempt.report(steps_done(step, 20), eta_s=0.1, preview=b"jpeg %d" % step)
         attempt.check()
         await asyncio.sleep(0.03)
     return await make_result(job, attempt)
@@ -106,7 +106,7 @@ async def test_a_stream_tells_snapshot_steps_previews_and_one_end(database_url: 
         assert _states(events)[0] == (2, State.RUNNING)
         assert (events[-1].seq, State(events[-1].generation_progress.state)) == (3, State.SUCCEEDED)
         assert list(events[-1].generation_progress.content_urls) == [f"/content/{job.id}"]
-        steps = [e for e in events if e.generation_progress.progress.step and not e.generation_progress.terminal]
+        steps = [e for e in events if e.generation_progress.progress.done and not e.generation_progress.terminal]
         assert 3 <= len(steps) <= 12, "at most ten a second, over 0.6 s"
         previews = [e for e in steps if e.generation_progress.preview]
         assert 1 <= len(previews) <= 3, "at most two a second"
@@ -116,7 +116,7 @@ async def test_a_stream_tells_snapshot_steps_previews_and_one_end(database_url: 
 async def test_who_waits_for_the_end_alone_is_told_no_steps(sqlite_url: str, nats_server: NatsServer) -> None:
     async with open_process(sqlite_url, nats_server.url) as api:
         job = await api.plane.submit()
-        watcher, brief = Watcher(api, job), Watcher(api, job, steps=False)
+        watcher, brief = Watcher(api, job), Watcher(api, job, ephemeral=False)
         for each in (watcher, brief):
             await each.saw(lambda event: event.HasField("snapshot"))
         async with open_worker(api, _with_steps):
@@ -126,34 +126,38 @@ async def test_who_waits_for_the_end_alone_is_told_no_steps(sqlite_url: str, nat
         assert [event.seq for event in kept] == [1, 2, 3]
 
 
-async def test_frames_are_told_that_follow_the_last_step(sqlite_url: str, nats_server: NatsServer) -> None:
+def _frames_done(frame: int) -> Progress:
+    return Progress(stage="encoding", done=frame, total=16, unit="frame", fraction=0.9 + frame / 160)
+
+
+async def test_a_later_stage_is_followed_though_it_counts_from_zero_again(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
     came = asyncio.Event()
 
     async def encodes(job: Job, attempt: Attempt) -> bytes:
-        attempt.report(30, 36)
+        attempt.report(Progress(stage="denoising", done=20, total=20, unit="step", fraction=0.9))
         await came.wait()
-        for count in range(31, 37):
-            attempt.report(count, 36)
-            await asyncio.sleep(0.05)
+        for frame in range(1, 17):
+            attempt.report(_frames_done(frame))
+            await asyncio.sleep(0.03)
         return await make_result(job, attempt)
 
-    events = EventFactory(progress=clip_progress)
-    async with open_process(sqlite_url, nats_server.url, events=events) as api, open_worker(api, encodes, lease_s=0.3):
+    async with open_process(sqlite_url, nats_server.url) as api, open_worker(api, encodes, lease_s=0.3):
         job = await api.plane.submit()
 
-        async def step_is_kept() -> bool:
-            return (await api.plane.again(job)).step == 30
+        async def is_stored() -> bool:
+            return (await api.plane.again(job)).progress.done == 20
 
-        await eventually(step_is_kept)
+        await eventually(is_stored)
         watcher = Watcher(api, job)
-        await watcher.saw(lambda event: event.snapshot.progress.frame == 10)
+        await watcher.saw(lambda event: event.snapshot.progress.stage == "denoising")
         came.set()
         told = [event.generation_progress.progress for event in (await watcher.end())[1:] if event.seq]
-        frames = [progress.frame for progress in told]
-        assert {progress.step for progress in told} == {20}
+        frames = [progress.done for progress in told if progress.stage == "encoding"]
         assert frames == sorted(frames)
-        assert any(10 < frame < 16 for frame in frames)
-        assert frames[-1] == 16
+        assert any(0 < frame < 16 for frame in frames)
+        assert (frames[-1], told[-1].fraction) == (16, 1.0)
 
 
 async def test_whenever_a_watcher_comes_it_sees_one_end(sqlite_url: str, nats_server: NatsServer) -> None:
@@ -284,7 +288,7 @@ async def _kept_of(stream: AsyncIterator[SharedEvent]) -> list[SharedEvent]:
 
 
 def _step_of(event: Event) -> int:
-    return event.generation_progress.progress.step
+    return event.generation_progress.progress.done
 
 
 async def test_a_slow_watcher_loses_no_kept_event_and_is_told_the_newest_step(
@@ -335,7 +339,7 @@ class _Interrupted:
         self._check()
         return await self._jobs.get(owner, job_id)
 
-    async def events_after(self, job_id: str, seq: int) -> Sequence[EventRecord]:
+    async def events_after(self, job_id: str, seq: int) -> Sequence[JobEvent]:
         self._check()
         return await self._jobs.events_after(job_id, seq)
 

@@ -10,7 +10,7 @@ from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
 from atelier_jobs.sql.history import read_history
 from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault, Stopped
-from tests.ports.jobs.mesh import Process, make_result, open_process, open_worker
+from tests.ports.jobs.mesh import Process, make_result, open_process, open_worker, steps_done
 from tests.support.nats import NatsServer
 from tests.support.wait import eventually
 
@@ -206,7 +206,7 @@ async def test_an_attempt_that_takes_too_long_counts_as_a_fault(sqlite_url: str,
 async def test_heartbeats_keep_a_job_that_runs_longer_than_its_lease(sqlite_url: str, nats_server: NatsServer) -> None:
     async def three_leases(job: Job, attempt: Attempt) -> bytes:
         for step in range(1, 31):
-            attempt.report(step, 30)
+            attempt.report(steps_done(step, 30))
             await asyncio.sleep(0.06)
             attempt.check()
         return await make_result(job, attempt)
@@ -217,7 +217,7 @@ async def test_heartbeats_keep_a_job_that_runs_longer_than_its_lease(sqlite_url:
     ):
         [job] = await _ends(api, await api.plane.submit())
         assert (job.state, job.attempt) == (State.SUCCEEDED, 1)
-        assert job.steps == 30
+        assert job.progress.total == 30
         assert len(handler.ran) == 1
 
 

@@ -22,6 +22,7 @@ from atelier_jobs.worker.grpc_claims import GrpcClaimStore
 from atelier_jobs.worker.plane_stream import PlaneStream
 from atelier_service.channel import open_channel
 from atelier_service.errors import UnavailableError
+from tests.ports.jobs.mesh import steps_done
 from tests.ports.jobs.plane import Plane
 from tests.ports.jobs.worker_service import SIGNER, WORKER, WorkerService, worker_service
 from tests.support.nats import NatsServer
@@ -355,21 +356,23 @@ async def test_progress_is_published_for_the_owner_and_that_of_others_jobs_is_dr
     async with Bus.open(nats_server.url, name="plane") as bus:
         await bus.connection_after(0)
         async with (
-            bus.subscribe("live.>") as published,
+            bus.subscribe("ephemeral.>") as published,
             worker_service(plane, bus) as service,
             listening(service) as (stream, _),
         ):
             job = await plane.submit()
             mine = await plane.claim(job, worker="w1")
             other = await plane.claim(await plane.submit("bob"), worker="w2")
-            await stream.publish(mine.job, step=3, steps=8, eta_s=2.5, preview=b"small", preview_type="image/jpeg")
-            await stream.publish(other.job, step=1, steps=8, eta_s=None, preview=b"", preview_type="")
+            await stream.publish(
+                mine.job, steps_done(3, 8), eta_s=2.5, preview=b"small", preview_content_type="image/jpeg"
+            )
+            await stream.publish(other.job, steps_done(1, 8), eta_s=None, preview=b"", preview_content_type="")
             message = await published.next(10)
             assert message is not None
-            assert message.subject == f"live.ada.{job.id}"
+            assert message.subject == f"ephemeral.ada.{job.id}"
             event = events_pb2.Event.FromString(message.data)
             progress = event.generation_progress
-            assert (event.job_id, event.seq, progress.progress.step) == (job.id, mine.job.seq, 3)
+            assert (event.job_id, event.seq, progress.progress.done) == (job.id, mine.job.seq, 3)
             assert (progress.progress.eta_s, progress.preview) == (2.5, b"small")
             assert await published.next(0.2) is None
 

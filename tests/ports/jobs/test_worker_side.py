@@ -11,6 +11,7 @@ from atelier_jobs.sql import schema
 from atelier_jobs.sql.claims import SqlClaimStore
 from atelier_jobs.sql.database import Transaction
 from atelier_jobs.sql.history import read_history
+from tests.ports.jobs.mesh import steps_done
 from tests.ports.jobs.plane import Plane
 from tests.support.wait import eventually
 
@@ -31,12 +32,13 @@ async def test_a_lease_runs_by_the_databases_own_clock(plane: Plane) -> None:
     async with plane.database.write() as transaction:
         now = await transaction.now_us()
     assert 15_000_000 < claim.job.lease_until_us - now <= 20_000_000
-    assert (await plane.claims.renew(claim, step=3, steps=8)).mine
+    assert (await plane.claims.renew(claim, steps_done(3, 8))).mine
     renewed = await plane.again(claim.job)
     assert renewed.lease_until_us >= claim.job.lease_until_us
-    assert (renewed.step, renewed.steps) == (3, 8)
-    await plane.claims.renew(claim, step=1, steps=8)
-    assert (await plane.again(claim.job)).step == 3
+    assert renewed.progress == steps_done(3, 8)
+    await plane.claims.renew(claim, steps_done(1, 8))
+    await plane.claims.renew(claim)
+    assert (await plane.again(claim.job)).progress == steps_done(3, 8)
 
 
 async def test_a_job_that_was_given_back_is_claimed_again_when_its_delay_is_over(plane: Plane) -> None:
@@ -128,9 +130,9 @@ async def test_a_job_fails_after_its_last_attempt_and_leaves_a_dead_letter(plane
     assert (job.state, job.failure, job.attempt) == (State.FAILED, BROKEN, 2)
     [letter] = await plane.rows(schema.dead_letters)
     assert (letter["job_id"], letter["failure_reason"], letter["attempt"]) == (job.id, "BROKEN", 2)
-    last = (await plane.told(job))[-1].generation_progress
-    assert (last.terminal, last.error.reason) == (True, "BROKEN")
-    assert ("event", f"{job.id}:e{job.seq}:error") in await plane.outbox_messages()
+    last = (await plane.told(job))[-1]
+    assert (last.state, last.failure) == (State.FAILED, BROKEN)
+    assert ("event", f"{job.id}:e{job.seq}") in await plane.outbox_messages()
 
 
 async def test_a_fault_that_cannot_be_helped_fails_at_once(plane: Plane) -> None:

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from atelier_jobs.domain.job import Job
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.events.watch import Watching
 from atelier_jobs.worker.attempt import Attempt
 from atelier_service.telemetry import tracer
@@ -18,7 +19,7 @@ from tests.ports.jobs.mesh import make_result, open_process, open_worker
 async def _in_a_thread(job: Job, attempt: Attempt) -> bytes:
     def step() -> None:
         with tracer().start_as_current_span("inside", context=attempt.span_context):
-            attempt.report(1, 1)
+            attempt.report(Progress(stage="drawing", done=1, total=1, unit="step", fraction=1.0))
 
     await asyncio.get_running_loop().run_in_executor(None, step)
     return await make_result(job, attempt)

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from atelier_diffusion.policy.model_card import NO_FACTS, FileFacts
-from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.sql.schema import SCHEMA
 from atelier_jobs.sql.service_database import open_database
 from atelier_models.adapters.model_reports import SqlModelReports
@@ -27,7 +26,7 @@ FAILED = ModelReport(
 @pytest.fixture
 async def reports(database_url: str) -> AsyncIterator[SqlModelReports]:
     await upgrade(database_url, (SCHEMA, TABLES.schema))
-    async with open_database(database_url, TABLES.schema, origin="test", events=EventFactory()) as database:
+    async with open_database(database_url, TABLES.schema, origin="test") as database:
         yield SqlModelReports(database, TABLES)
 
 

@@ -34,7 +34,7 @@ class RunningEventsService:
         return self.stub.Subscribe(events_pb2.SubscribeRequest(**fields), metadata=self.signer.metadata(caller))
 
     async def publish(self, count: int, owner: str = "ada", size_bytes: int = 0) -> None:
-        """Kept events of `owner`, each about a job of its own."""
+        """Durable events of `owner`, each about a job of its own."""
         for _ in range(count):
             event = events_pb2.Event(type=subjects.ERROR, job_id=uuid7())
             event.error_notification.error.message = "x" * size_bytes

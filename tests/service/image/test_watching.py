@@ -19,7 +19,7 @@ async def test_a_watch_tells_the_whole_story(mesh: ImageMesh) -> None:
     states = [progress.state for progress in told]
     assert states == sorted(states)
     assert states[-1] == job_pb2.SUCCEEDED
-    steps = [progress.progress.step for progress in told if progress.state != job_pb2.QUEUED]
+    steps = [progress.progress.done for progress in told if progress.state != job_pb2.QUEUED]
     assert steps == sorted(steps)
     assert steps[-1] == 100
     assert list(told[-1].content_urls) == [f"/api/v1/images/{image.id}/content?index=0"]

@@ -262,9 +262,11 @@ async def test_a_watch_of_a_video_tells_of_steps_and_then_of_frames(mesh: VideoM
     told = [event.generation_progress for event in events]
     assert [progress.terminal for progress in told] == [False] * (len(told) - 1) + [True]
     running = [progress.progress for progress in told if progress.state != job_pb2.QUEUED]
-    places = [(progress.step, progress.frame) for progress in running]
+    details = [_video_progress(progress) for progress in running]
+    places = [(detail.step, detail.frame) for detail in details]
     assert places == sorted(places)
     assert places[-1] == (60, 16)
+    assert list(dict.fromkeys(progress.stage for progress in running)) == ["", "denoising", "encoding"]
     fractions = [progress.fraction for progress in running]
     assert fractions == sorted(fractions)
     previews = [progress.preview for progress in told if progress.preview]
@@ -344,3 +346,9 @@ async def test_a_worker_that_ends_in_the_middle_gives_its_clip_to_the_next(mesh:
     with ClipReader(io.BytesIO((await ada.content(video.id))[0])) as reader:
         assert len(list(reader.frames())) == ENDLESS_CLIP["frames"]
     await mesh.settled(ada, video, untold=ENDLESS_CLIP["frames"] // 16)
+
+
+def _video_progress(progress: job_pb2.Progress) -> video_pb2.VideoProgress:
+    detail = video_pb2.VideoProgress()
+    progress.detail.Unpack(detail)
+    return detail

@@ -156,7 +156,9 @@ def _event(
     image: image_pb2.Image, kind: str, seq: int, state: Any, step: int = 0, *, terminal: bool = False
 ) -> events_pb2.Event:
     progress = events_pb2.GenerationProgress(kind="image", state=state, terminal=terminal)
-    progress.progress.step, progress.progress.steps = step, 2
+    if step:
+        progress.progress.CopyFrom(job_pb2.Progress(stage="denoising", done=step, total=2, unit="step"))
+        progress.progress.detail.Pack(image_pb2.ImageProgress(step=step, steps=2))
     event = events_pb2.Event(type=f"generation.{kind.removeprefix('generation_')}", job_id=image.id, seq=seq)
     getattr(event, kind).CopyFrom(progress)
     return event

@@ -173,7 +173,10 @@ def _progress(
     state: job_pb2.State.ValueType = job_pb2.RUNNING,
     terminal: bool = False,
 ) -> events_pb2.Event:
-    progress = job_pb2.Progress(step=step, steps=STEPS, frame=frame, frames=FRAMES)
+    progress = job_pb2.Progress(stage="denoising", done=step, total=STEPS, unit="step")
+    if frame:
+        progress = job_pb2.Progress(stage="encoding", done=frame, total=FRAMES, unit="frame")
+    progress.detail.Pack(video_pb2.VideoProgress(step=step, steps=STEPS, frame=frame, frames=FRAMES))
     told = events_pb2.GenerationProgress(kind="video", state=state, progress=progress, terminal=terminal)
     return events_pb2.Event(type="generation.progress", job_id=video.id, seq=seq, generation_progress=told)
 

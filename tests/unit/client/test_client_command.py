@@ -23,7 +23,7 @@ def test_generate_writes_the_picture_and_says_where(atelier: Atelier, small_mesh
     assert (done.returncode, done.stdout) == (0, "out.webp\n")
     assert (atelier.folder / "out.webp").read_bytes() == picture("image-0", 0)
     assert done.stderr.splitlines()[0] == "queued"
-    assert "running · step 2 of 2" in done.stderr
+    assert "denoising · step 2 of 2" in done.stderr
     asked = small_mesh.images.images["image-0"].parameters
     assert (asked.width_px, asked.height_px, asked.steps, asked.seed, asked.guidance_scale) == (64, 72, 20, 1, 3.5)
     assert (asked.scheduler, asked.output_format, asked.negative_prompt) == (3, 2, "blur")

@@ -35,8 +35,8 @@ def test_progress_goes_through_the_steps_and_then_the_frames(atelier: Atelier) -
     assert done.stdout == "video-0.mp4\n"
     assert done.stderr.splitlines() == [
         "queued",
-        "running · step 1 of 2",
-        "encoding · frame 0 of 5",
+        "denoising · step 1 of 2",
+        "denoising · step 2 of 2",
         "encoding · frame 1 of 5",
         "encoding · frame 5 of 5",
         "succeeded",
@@ -52,11 +52,13 @@ def test_a_bar_fills_with_steps_and_again_with_frames() -> None:
     drawn = Progress(console=Console(quiet=True))
     bar = ProgressBar(drawn)
     seen = []
-    for state, step, frame_ in [("QUEUED", 0, 0), ("RUNNING", 1, 0), ("RUNNING", 2, 0), ("RUNNING", 2, 3)]:
-        bar.show(state, job_pb2.Progress(step=step, steps=2, frame=frame_, frames=5))
+    for state, stage, amount, total in [
+        ("QUEUED", "", 0, 0), ("RUNNING", "", 0, 0), ("RUNNING", "denoising", 1, 2), ("RUNNING", "encoding", 3, 5),
+    ]:  # fmt: skip
+        bar.show(state, job_pb2.Progress(stage=stage, done=amount, total=total))
         (task,) = drawn.tasks
         seen.append((task.description, task.completed, task.total))
-    assert seen == [("queued", 0, None), ("running", 1, 2), ("encoding", 0, 5), ("encoding", 3, 5)]
+    assert seen == [("queued", 0, None), ("running", 0, None), ("denoising", 1, 2), ("encoding", 3, 5)]
 
 
 async def test_ctrl_c_cancels_the_video_says_so_and_exits_130(atelier: Atelier, small_mesh: SmallMesh) -> None:
@@ -116,7 +118,7 @@ def test_both_kinds_are_listed_shown_cancelled_and_deleted_by_their_ids(
 def test_a_video_is_watched_to_its_end_and_then_shown_with_its_files(atelier: Atelier) -> None:
     atelier("video", "x", "--frames", "5", "--rate", "8", "--no-wait")
     told = atelier("watch", "video-0").stdout.splitlines()
-    assert told[-2].endswith("RUNNING step 2 of 2 frame 5 of 5")
+    assert told[-2].endswith("RUNNING encoding: frame 5 of 5")
     assert "SUCCEEDED" in told[-1]
     shown = atelier("show", "video-0").stdout
     assert "frames     5 at 8 a second" in shown

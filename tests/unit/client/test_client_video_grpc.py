@@ -93,8 +93,8 @@ def test_a_video_is_watched_to_its_end_and_resumed_where_it_broke(small_mesh: Sm
         told = [event.generation_progress.progress for event in video.watch()]
         assert video.refresh().finished
         assert list(client.videos.watch(video.id, after_seq=2))[-1].generation_progress.terminal
-    assert [(progress.step, progress.frame) for progress in told] == [
-        (0, 0), (1, 0), (1, 0), (1, 0), (2, 0), (2, 1), (2, FRAMES), (2, FRAMES),
+    assert [(progress.stage, progress.done) for progress in told] == [
+        ("", 0), *[("denoising", 1)] * 3, ("denoising", 2), ("encoding", 1), *[("encoding", FRAMES)] * 2,
     ]  # fmt: skip
     assert small_mesh.videos.watched_after[:3] == [None, 2, 2]
 

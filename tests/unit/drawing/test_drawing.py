@@ -12,6 +12,7 @@ from atelier_diffusion.policy.request import ImageRequest
 from atelier_diffusion.remote.messages import StepDone
 from atelier_drawing.worker.drawing import draw
 from atelier_image.domain.parameters import AskedImage, resolve
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.worker.attempt import Attempt, Stopped, StopReason
 from tests.support.wait import eventually
 from tests.unit.jobs.attempts import Reports, an_attempt
@@ -49,12 +50,12 @@ class StepByStep:
         return [Picture(0, request.seed, PIXELS, model_id, "r1")], 0.1
 
 
-async def drawn_by(engine: StepByStep, attempt: Attempt, model_id: str = "demo", to_follow: int = 0) -> list[Picture]:
+async def drawn_by(engine: StepByStep, attempt: Attempt, model_id: str = "demo") -> list[Picture]:
     return await draw(
         attempt,
         model_id,
         lambda on_step: engine.generate(REQUEST, model_id, on_step=on_step),
-        steps_to_follow=to_follow,
+        denoising=lambda step, steps: Progress(done=step, total=steps, fraction=step / steps),
     )
 
 

@@ -11,16 +11,18 @@ from atelier_drawing.domain.result import Result, result_from
 from atelier_image.api.image_messages import asked_from, content_paths, image_message, parameters_message
 from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_image.domain.result import Picture
+from atelier_image.worker.image_progress import denoising
 from atelier_jobs.domain.job import Failure, Job
+from atelier_jobs.domain.progress import FINISHED, NOT_BEGUN
 from atelier_jobs.domain.states import State
 from tests.unit.models.cards import DEMO
 
 PARAMETERS = resolve(AskedImage(prompt="a cat", metadata={"a": "b"}), DEMO, lambda: 7)
 QUEUED = Job(
     id="0197", owner="ada", kind="image", state=State.QUEUED, revision=1, spec=PARAMETERS.to_bytes(), result=None,
-    failure=None, attempt=0, faults=0, max_attempts=3, epoch=0, worker="", lease_until_us=0, step=0,
-    steps=0, seq=1, traceparent=f"00-{'a' * 32}-{'b' * 16}-01", cached=False, create_us=1_000_000, queue_us=1_000_000,
-    start_us=0, finish_us=0,
+    failure=None, attempt=0, faults=0, max_attempts=3, epoch=0, worker="", lease_until_us=0,
+    progress=NOT_BEGUN, seq=1, traceparent=f"00-{'a' * 32}-{'b' * 16}-01", cached=False, create_us=1_000_000,
+    queue_us=1_000_000, start_us=0, finish_us=0,
 )  # fmt: skip
 RESULT = Result(
     model_revision="r1",
@@ -59,15 +61,22 @@ def test_an_image_that_waits_has_times_and_paths_only_where_there_are_some() -> 
     assert not image.HasField("error")
     assert image.trace_id == "a" * 32
     assert image.links.events == "/api/v1/images/0197/events"
-    assert content_paths(QUEUED) == []
+    assert image.progress == image_pb2.ImageProgress()
 
 
 def test_a_finished_image_tells_where_its_pictures_are() -> None:
     job = replace(QUEUED, state=State.SUCCEEDED, result=RESULT.to_bytes())
     image = image_message(job)
     assert image.model_revision == "r1"
-    assert [output.content_url for output in image.outputs] == content_paths(job)
-    assert content_paths(job) == ["/api/v1/images/0197/content?index=0"]
+    assert [output.content_url for output in image.outputs] == content_paths(job.id, RESULT.to_bytes())
+    assert content_paths(job.id, RESULT.to_bytes()) == ["/api/v1/images/0197/content?index=0"]
+
+
+def test_an_image_says_how_many_of_its_steps_are_done() -> None:
+    job = replace(QUEUED, state=State.RUNNING, progress=denoising(3, 12))
+    assert image_message(job).progress == image_pb2.ImageProgress(step=3, steps=12, fraction=0.25)
+    from_the_cache = replace(QUEUED, state=State.SUCCEEDED, result=RESULT.to_bytes(), progress=FINISHED)
+    assert image_message(from_the_cache).progress == image_pb2.ImageProgress(fraction=1.0)
 
 
 def test_a_failed_image_tells_why() -> None:

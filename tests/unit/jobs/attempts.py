@@ -5,6 +5,7 @@ from typing import Any
 
 from opentelemetry.context import Context
 
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.domain.states import State
 from atelier_jobs.worker.attempt import Attempt
 from tests.unit.image.test_image_messages import QUEUED
@@ -18,11 +19,13 @@ class Reports:
 
     def __init__(self) -> None:
         self.steps: list[int] = []
+        self.stages: list[str] = []
         self.previews: list[bytes] = []
         self.etas_s: list[float | None] = []
 
-    def report(self, step: int, steps: int, *, eta_s: float | None, preview: bytes, preview_type: str) -> None:
-        self.steps.append(step)
+    def report(self, progress: Progress, *, eta_s: float | None, preview: bytes, preview_content_type: str) -> None:
+        self.steps.append(progress.done)
+        self.stages.append(progress.stage)
         self.etas_s.append(eta_s)
         if preview:
             self.previews.append(preview)

@@ -4,18 +4,17 @@ from dataclasses import replace
 
 import pytest
 
+from atelier_jobs.domain.event import JobEvent
 from atelier_jobs.domain.history import History, Output, check
-from atelier_jobs.domain.job import EventRecord, Failure
+from atelier_jobs.domain.job import Failure
 from atelier_jobs.domain.states import State
 from tests.unit.jobs.test_states import NEW
 
 DONE = replace(NEW, state=State.SUCCEEDED, result=b"result", epoch=2, attempt=2, faults=1, seq=5)
 
 
-def _event(seq: int, state: State, epoch: int, revision: int = 1) -> EventRecord:
-    return EventRecord(
-        job_id="job", seq=seq, revision=revision, epoch=epoch, attempt=epoch, state=state, time_us=seq, payload=b""
-    )
+def _event(seq: int, state: State, epoch: int, revision: int = 1) -> JobEvent:
+    return JobEvent.of(replace(NEW, seq=seq, revision=revision, epoch=epoch, attempt=epoch, state=state), seq)
 
 
 STORY = (
@@ -35,7 +34,7 @@ GOOD = History(
 )
 
 
-def _with(*changes: EventRecord, without: int = 0) -> History:
+def _with(*changes: JobEvent, without: int = 0) -> History:
     """The good story, with some events in place of those of their number."""
     told = {event.seq: event for event in STORY} | {event.seq: event for event in changes}
     told.pop(without, None)

@@ -1,4 +1,4 @@
-"""Steps from a thread to the bus."""
+"""Progress from a thread to the bus, and its order."""
 
 import asyncio
 import threading
@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from atelier.events.v1.events_pb2 import Event
+from atelier_jobs.domain.progress import Progress
 from atelier_jobs.domain.states import State
 from atelier_jobs.events.bus_progress import BusProgress
 from atelier_jobs.events.factory import EventFactory
@@ -23,7 +24,7 @@ RUNNING = replace(NEW, state=State.RUNNING, attempt=1, epoch=1, seq=2)
 async def _reporting(server: NatsServer) -> AsyncIterator[tuple[ProgressReporter, asyncio.Queue[Event]]]:
     """A reporter, and what a listener hears of it."""
     heard: asyncio.Queue[Event] = asyncio.Queue()
-    async with Bus.open(server.url, name="test") as bus, bus.subscribe("live.ada.job") as subscription:
+    async with Bus.open(server.url, name="test") as bus, bus.subscribe("ephemeral.ada.job") as subscription:
         await bus.connection_after(0)
         reporter = ProgressReporter(BusProgress(bus, EventFactory(), FakeClock()), RUNNING)
 
@@ -38,8 +39,29 @@ async def _reporting(server: NatsServer) -> AsyncIterator[tuple[ProgressReporter
         await asyncio.wait(tasks)
 
 
+def _at(step: int) -> Progress:
+    return Progress(stage="denoising", done=step, total=1000, unit="step", fraction=step / 1000)
+
+
+def test_progress_goes_forward_within_a_stage_and_from_one_to_the_next() -> None:
+    last_step = Progress(stage="denoising", done=8, total=8, fraction=0.9)
+    first_frame = Progress(stage="encoding", done=0, total=4, fraction=0.9)
+    later_frame = replace(first_frame, done=1, fraction=0.925)
+    assert not first_frame.is_behind(last_step)
+    assert not later_frame.is_behind(first_frame)
+    assert not later_frame.is_behind(later_frame)
+    assert last_step.is_behind(later_frame), "a stage that is over does not come back"
+    assert first_frame.is_behind(later_frame)
+
+
+def test_progress_of_unknown_length_goes_forward_by_its_units() -> None:
+    five, six = Progress(stage="reading", done=5, unit="page"), Progress(stage="reading", done=6, unit="page")
+    assert not six.is_behind(five)
+    assert five.is_behind(six)
+
+
 def _report(reporter: ProgressReporter, step: int, preview: bytes = b"") -> None:
-    reporter.report(step, 1000, eta_s=1.5, preview=preview, preview_type="image/jpeg")
+    reporter.report(_at(step), eta_s=1.5, preview=preview, preview_content_type="image/jpeg")
 
 
 async def test_a_thread_that_reports_a_thousand_steps_is_heard_now_and_then_and_at_the_end(
@@ -58,7 +80,7 @@ async def test_a_thread_that_reports_a_thousand_steps_is_heard_now_and_then_and_
             event = await asyncio.wait_for(heard.get(), 5)
             assert (event.seq, event.generation_progress.attempt) == (2, 1)
             assert event.generation_progress.progress.eta_s == 1.5
-            steps.append(event.generation_progress.progress.step)
+            steps.append(event.generation_progress.progress.done)
         thread.join()
         assert steps == sorted(steps)
         assert len(steps) < 20
@@ -68,8 +90,8 @@ async def test_a_step_that_comes_late_is_not_told(nats_server: NatsServer) -> No
     async with _reporting(nats_server) as (reporter, heard):
         _report(reporter, 5)
         _report(reporter, 3)
-        assert (await asyncio.wait_for(heard.get(), 5)).generation_progress.progress.step == 5
-        assert reporter.latest == (5, 1000)
+        assert (await asyncio.wait_for(heard.get(), 5)).generation_progress.progress.done == 5
+        assert reporter.latest == _at(5)
 
 
 async def test_a_preview_that_came_too_soon_is_replaced_by_a_later_one(nats_server: NatsServer) -> None:

@@ -10,14 +10,16 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from atelier.jobs.v1 import job_pb2
 from atelier_jobs.domain import transitions
 from atelier_jobs.domain.claim_order import Place
+from atelier_jobs.domain.event import JobEvent
 from atelier_jobs.domain.history import History, check
-from atelier_jobs.domain.job import EventRecord, Failure, Job
+from atelier_jobs.domain.job import Failure, Job
+from atelier_jobs.domain.progress import NOT_BEGUN
 from atelier_jobs.domain.states import LEGAL, TERMINAL, IllegalMoveError, Move, State, after, follows
 from atelier_jobs.domain.transitions import Change
 
 NEW = Job(
     id="job", owner="ada", kind="image", state=State.QUEUED, revision=1, spec=b"", result=None, failure=None, attempt=0,
-    faults=0, max_attempts=3, epoch=0, worker="", lease_until_us=0, step=0, steps=0, seq=1,
+    faults=0, max_attempts=3, epoch=0, worker="", lease_until_us=0, progress=NOT_BEGUN, seq=1,
     traceparent="", cached=False, create_us=1, queue_us=1, start_us=0, finish_us=0,
 )  # fmt: skip
 
@@ -46,13 +48,13 @@ class Walk(RuleBasedStateMachine):
         super().__init__()
         self.job = NEW
         self.now = 10
-        self.told = [_record(NEW)]
+        self.told = [JobEvent.of(NEW, 0)]
         self.epochs = {0}
 
     def _apply(self, change: Change | None) -> None:
         if change is None:
             return
-        self.told += [_record(step) for step in change.told]
+        self.told += [JobEvent.of(step, self.now) for step in change.told]
         self.job = change.job
 
     @rule(seconds=st.integers(1, 40))
@@ -103,13 +105,6 @@ class Walk(RuleBasedStateMachine):
         assert (self.job.lease_until_us > 0) == self.job.state.held
         assert (self.job.finish_us > 0) == self.job.state.terminal
         assert self.job.faults <= self.job.max_attempts
-
-
-def _record(job: Job) -> EventRecord:
-    return EventRecord(
-        job_id=job.id, seq=job.seq, revision=job.revision, epoch=job.epoch, attempt=job.attempt, state=job.state,
-        time_us=0, payload=b"",
-    )  # fmt: skip
 
 
 TestWalk = Walk.TestCase

@@ -149,7 +149,8 @@ async def test_frames_become_the_files_of_a_video(tmp_path: Path) -> None:
     with ClipReader(tmp_path / "copy") as reader:
         assert [read_index(frame) for frame in reader.frames()] == list(range(40))
         assert reader.info.parameters == FORTY.drawn() | {"model_revision": "r1"}
-    assert reports.steps == list(range(4 + 40 + 1))
+    assert reports.steps == [*range(4 + 1), *range(1, 40 + 1)]
+    assert reports.stages == ["denoising"] * 5 + ["encoding"] * 40
 
 
 async def test_each_file_is_stored_once_for_its_job_and_epoch(tmp_path: Path) -> None:

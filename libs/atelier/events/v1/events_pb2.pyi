@@ -101,14 +101,14 @@ class Event(_message.Message):
     type: _builtins.str
     """Which of the payloads it has; a snapshot of a job is `generation.snapshot`."""
     cursor: _builtins.str
-    """Place in the caller's event log, for `after`; empty on snapshots, step progress and
+    """Place in the caller's event log, for `after`; empty on snapshots, ephemeral progress and
     previews, and on all heartbeats but the first of a stream.
     """
     job_id: _builtins.str
     """The job that it is about, if any."""
     seq: _builtins.int
-    """Number within the job, 1 for the first, on events that are kept; step progress and previews carry the number of
-    the last kept event before them. Resume with `after_seq`.
+    """Number within the job, 1 for the first, on durable events; progress and previews in between carry the number of
+    the last durable event before them. Resume with `after_seq`.
     """
     trace_id: _builtins.str
     """Trace that it belongs to (32 hex digits), if any."""

@@ -173,7 +173,7 @@ class Image(_message.Message):
     attempt: _builtins.int
     """Which attempt, 1 for the first; 0 before any."""
     seq: _builtins.int
-    """Number of its last kept event, for `after_seq`."""
+    """Number of its last durable event, for `after_seq`."""
     trace_id: _builtins.str
     """Trace of the request that made it (32 hex digits)."""
     @_builtins.property
@@ -181,7 +181,7 @@ class Image(_message.Message):
         """What is drawn, resolved."""
 
     @_builtins.property
-    def progress(self) -> _job_pb2.Progress:
+    def progress(self) -> Global___ImageProgress:
         """How far it has come."""
 
     @_builtins.property
@@ -224,7 +224,7 @@ class Image(_message.Message):
         revision: _builtins.int = ...,
         parameters: Global___GenerationParameters | None = ...,
         model_revision: _builtins.str = ...,
-        progress: _job_pb2.Progress | None = ...,
+        progress: Global___ImageProgress | None = ...,
         error: _job_pb2.Failure | None = ...,
         outputs: _abc.Iterable[Global___ImageOutput] | None = ...,
         cached: _builtins.bool = ...,
@@ -245,6 +245,36 @@ class Image(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Image: _TypeAlias = Image  # noqa: Y015
+
+@_typing.final
+class ImageProgress(_message.Message):
+    """How far an image has come. Also the `detail` of the progress of its events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    FRACTION_FIELD_NUMBER: _builtins.int
+    step: _builtins.int
+    """Denoising steps done, 0 to `steps`."""
+    steps: _builtins.int
+    """Denoising steps to do in all; 0 before the first attempt began to draw."""
+    fraction: _builtins.float
+    """How much of all the work is done, 0 to 1."""
+    def __init__(
+        self,
+        *,
+        step: _builtins.int = ...,
+        steps: _builtins.int = ...,
+        fraction: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fraction", b"fraction", "step", b"step", "steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImageProgress: _TypeAlias = ImageProgress  # noqa: Y015
 
 @_typing.final
 class ImageOutput(_message.Message):
@@ -563,7 +593,7 @@ class WatchImageRequest(_message.Message):
     id: _builtins.str
     """Its id."""
     after_seq: _builtins.int
-    """Send every kept event after this number instead of a snapshot."""
+    """Send every durable event after this number instead of a snapshot."""
     def __init__(
         self,
         *,

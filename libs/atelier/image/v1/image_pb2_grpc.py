@@ -149,7 +149,7 @@ class ImageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchImage(self, request, context):
-        """What happens to one image: a snapshot first (or, with `after_seq`, every kept event after that number), then
+        """What happens to one image: a snapshot first (or, with `after_seq`, every durable event after that number), then
         progress and previews, one terminal event, and the end. Heartbeats every 15 s.
         Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
         Errors: NOT_FOUND, RESOURCE_EXHAUSTED (too many streams of the caller, with RetryInfo).

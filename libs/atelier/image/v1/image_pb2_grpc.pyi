@@ -56,7 +56,7 @@ class ImageServiceStub:
     RESOURCE_EXHAUSTED (too many downloads at once).
     """
     WatchImage: _aio.UnaryStreamMultiCallable[_image_pb2.WatchImageRequest, _events_pb2.Event]
-    """What happens to one image: a snapshot first (or, with `after_seq`, every kept event after that number), then
+    """What happens to one image: a snapshot first (or, with `after_seq`, every durable event after that number), then
     progress and previews, one terminal event, and the end. Heartbeats every 15 s.
     Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
     Errors: NOT_FOUND, RESOURCE_EXHAUSTED (too many streams of the caller, with RetryInfo).
@@ -149,7 +149,7 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _image_pb2.WatchImageRequest,
         context: _aio.ServicerContext[_image_pb2.WatchImageRequest, _abc.AsyncIterator[_events_pb2.Event]],
     ) -> _abc.AsyncIterator[_events_pb2.Event]:
-        """What happens to one image: a snapshot first (or, with `after_seq`, every kept event after that number), then
+        """What happens to one image: a snapshot first (or, with `after_seq`, every durable event after that number), then
         progress and previews, one terminal event, and the end. Heartbeats every 15 s.
         Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
         Errors: NOT_FOUND, RESOURCE_EXHAUSTED (too many streams of the caller, with RetryInfo).

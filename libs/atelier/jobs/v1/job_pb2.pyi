@@ -3,6 +3,7 @@
 isort:skip_file
 What every job has in common, whatever it makes."""
 
+from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -63,41 +64,51 @@ Global___State: _TypeAlias = State  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):
-    """How far a running job has come. Never goes back within one attempt."""
+    """How far a running job has come. A job passes through stages, one after the other, each of which counts units of its
+    own. `fraction` never goes back within one attempt.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    STEP_FIELD_NUMBER: _builtins.int
-    STEPS_FIELD_NUMBER: _builtins.int
     FRACTION_FIELD_NUMBER: _builtins.int
     ETA_S_FIELD_NUMBER: _builtins.int
-    FRAME_FIELD_NUMBER: _builtins.int
-    FRAMES_FIELD_NUMBER: _builtins.int
-    step: _builtins.int
-    """Denoising steps done, 0 to `steps`."""
-    steps: _builtins.int
-    """Denoising steps to do in all."""
+    STAGE_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     fraction: _builtins.float
-    """0 to 1."""
+    """How much of all the work is done, 0 to 1."""
     eta_s: _builtins.float
     """Estimated seconds to the end; absent while unknown."""
-    frame: _builtins.int
-    """Frames of a clip that are encoded, which follow its last step; 0 for pictures."""
-    frames: _builtins.int
-    """Frames of the clip in all; 0 for pictures."""
+    stage: _builtins.str
+    """What the job is doing: `denoising`, `encoding`, or another name of its kind; empty before the first stage."""
+    done: _builtins.int
+    """Units of this stage that are done, 0 to `total`."""
+    total: _builtins.int
+    """Units of this stage in all; 0 while unknown."""
+    unit: _builtins.str
+    """What is counted, in the singular: `step`, `frame`."""
+    @_builtins.property
+    def detail(self) -> _any_pb2.Any:
+        """The same in terms of the kind of job: `atelier.image.v1.ImageProgress`, `atelier.video.v1.VideoProgress`. Absent
+        before the first stage.
+        """
+
     def __init__(
         self,
         *,
-        step: _builtins.int = ...,
-        steps: _builtins.int = ...,
         fraction: _builtins.float = ...,
         eta_s: _builtins.float | None = ...,
-        frame: _builtins.int = ...,
-        frames: _builtins.int = ...,
+        stage: _builtins.str = ...,
+        done: _builtins.int = ...,
+        total: _builtins.int = ...,
+        unit: _builtins.str = ...,
+        detail: _any_pb2.Any | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s", "eta_s", b"eta_s"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s", "detail", b"detail", "eta_s", b"eta_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s", "eta_s", b"eta_s", "fraction", b"fraction", "frame", b"frame", "frames", b"frames", "step", b"step", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s", "detail", b"detail", "done", b"done", "eta_s", b"eta_s", "fraction", b"fraction", "stage", b"stage", "total", b"total", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__eta_s: _TypeAlias = _typing.Literal["eta_s"]  # noqa: Y015
     _WhichOneofArgType__eta_s: _TypeAlias = _typing.Literal["_eta_s", b"_eta_s"]  # noqa: Y015

@@ -242,7 +242,7 @@ class Video(_message.Message):
     attempt: _builtins.int
     """Which attempt, 1 for the first; 0 before any."""
     seq: _builtins.int
-    """Number of its last kept event, for `after_seq`."""
+    """Number of its last durable event, for `after_seq`."""
     trace_id: _builtins.str
     """Trace of the request that made it (32 hex digits)."""
     @_builtins.property
@@ -250,7 +250,7 @@ class Video(_message.Message):
         """What is drawn, resolved."""
 
     @_builtins.property
-    def progress(self) -> _job_pb2.Progress:
+    def progress(self) -> Global___VideoProgress:
         """How far it has come."""
 
     @_builtins.property
@@ -293,7 +293,7 @@ class Video(_message.Message):
         revision: _builtins.int = ...,
         parameters: Global___VideoParameters | None = ...,
         model_revision: _builtins.str = ...,
-        progress: _job_pb2.Progress | None = ...,
+        progress: Global___VideoProgress | None = ...,
         error: _job_pb2.Failure | None = ...,
         outputs: _abc.Iterable[Global___VideoOutput] | None = ...,
         cached: _builtins.bool = ...,
@@ -314,6 +314,44 @@ class Video(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Video: _TypeAlias = Video  # noqa: Y015
+
+@_typing.final
+class VideoProgress(_message.Message):
+    """How far a video has come: its denoising steps first, then its frames. Also the `detail` of the progress of its events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    FRACTION_FIELD_NUMBER: _builtins.int
+    FRAME_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    step: _builtins.int
+    """Denoising steps done, 0 to `steps`."""
+    steps: _builtins.int
+    """Denoising steps to do in all; 0 before the first attempt began to draw."""
+    fraction: _builtins.float
+    """How much of all the work is done, 0 to 1; the steps are nine tenths of it."""
+    frame: _builtins.int
+    """Frames that are encoded, 0 to `frames`; they follow the last step."""
+    frames: _builtins.int
+    """Frames of the clip in all; 0 before the first attempt began to draw."""
+    def __init__(
+        self,
+        *,
+        step: _builtins.int = ...,
+        steps: _builtins.int = ...,
+        fraction: _builtins.float = ...,
+        frame: _builtins.int = ...,
+        frames: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fraction", b"fraction", "frame", b"frame", "frames", b"frames", "step", b"step", "steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VideoProgress: _TypeAlias = VideoProgress  # noqa: Y015
 
 @_typing.final
 class VideoOutput(_message.Message):
@@ -756,7 +794,7 @@ class WatchVideoRequest(_message.Message):
     id: _builtins.str
     """Its id."""
     after_seq: _builtins.int
-    """Send every kept event after this number instead of a snapshot."""
+    """Send every durable event after this number instead of a snapshot."""
     def __init__(
         self,
         *,

@@ -162,7 +162,7 @@ class VideoServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchVideo(self, request, context):
-        """What happens to one video: a snapshot first (or, with `after_seq`, every kept event after that number), then
+        """What happens to one video: a snapshot first (or, with `after_seq`, every durable event after that number), then
         progress for each denoising step and each encoded frame, previews, one terminal event, and the end. Heartbeats
         every 15 s.
         Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.

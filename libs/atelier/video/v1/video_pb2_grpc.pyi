@@ -60,7 +60,7 @@ class VideoServiceStub:
     at once).
     """
     WatchVideo: _aio.UnaryStreamMultiCallable[_video_pb2.WatchVideoRequest, _events_pb2.Event]
-    """What happens to one video: a snapshot first (or, with `after_seq`, every kept event after that number), then
+    """What happens to one video: a snapshot first (or, with `after_seq`, every durable event after that number), then
     progress for each denoising step and each encoded frame, previews, one terminal event, and the end. Heartbeats
     every 15 s.
     Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.
@@ -164,7 +164,7 @@ class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _video_pb2.WatchVideoRequest,
         context: _aio.ServicerContext[_video_pb2.WatchVideoRequest, _abc.AsyncIterator[_events_pb2.Event]],
     ) -> _abc.AsyncIterator[_events_pb2.Event]:
-        """What happens to one video: a snapshot first (or, with `after_seq`, every kept event after that number), then
+        """What happens to one video: a snapshot first (or, with `after_seq`, every durable event after that number), then
         progress for each denoising step and each encoded frame, previews, one terminal event, and the end. Heartbeats
         every 15 s.
         Over REST, `Last-Event-ID` resumes like `after_seq`, and is answered 204 when nothing follows it any more.

@@ -1,16 +1,16 @@
-"""Steps and previews on their way to watchers: the newest of each job, as often as the number of watchers allows."""
+"""Ephemeral events on their way to watchers: the newest of each job, as often as the number of watchers allows."""
 
 import asyncio
 from collections.abc import Callable
 
 from atelier.events.v1 import events_pb2
+from atelier_jobs.events.ephemeral import coalesce, drop_preview
 from atelier_jobs.events.pace import Pace
 from atelier_jobs.events.shared_event import SharedEvent
-from atelier_jobs.events.steps import drop_preview, newest
 
 
-class LiveEvents:
-    """Holds the newest live event of each job until it is due. `hand_out` returns how many watchers took an event."""
+class EphemeralEvents:
+    """Holds the newest event of each job until it is due. `hand_out` returns how many watchers took an event."""
 
     def __init__(self, pace: Pace, hand_out: Callable[[str, SharedEvent], int]) -> None:
         self._pace = pace
@@ -22,7 +22,7 @@ class LiveEvents:
     def offer(self, owner: str, event: events_pb2.Event) -> None:
         """Takes an event of `owner` (a token of a subject) in."""
         key = (owner, event.job_id)
-        self._waiting[key] = newest(self._waiting.get(key), event)
+        self._waiting[key] = coalesce(self._waiting.get(key), event)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_at(self._due, self._publish)
 
@@ -40,13 +40,13 @@ class LiveEvents:
         now = asyncio.get_running_loop().time()
         waiting, self._waiting = self._waiting, {}
         previews_due = now >= self._preview_due
-        steps = previews = 0
+        updates = previews = 0
         for (owner, _), event in waiting.items():
             if not previews_due:
                 drop_preview(event)
             took = self._hand_out(owner, SharedEvent(event))
-            steps += took
+            updates += took
             previews += took if event.generation_progress.preview else 0
-        self._due = now + self._pace.after_steps(steps)
+        self._due = now + self._pace.after_updates(updates)
         if previews:
             self._preview_due = now + self._pace.after_previews(previews)

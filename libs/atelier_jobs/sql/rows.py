@@ -1,0 +1,55 @@
+"""Values of the domain as columns of a row, and back."""
+
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from atelier_jobs.domain.event import JobEvent
+from atelier_jobs.domain.job import Failure
+from atelier_jobs.domain.progress import Progress
+from atelier_jobs.domain.states import State
+
+_PROGRESS = tuple((field.name, f"progress_{field.name}") for field in fields(Progress))
+_EVENT = tuple(field.name for field in fields(JobEvent) if field.name not in ("state", "failure", "progress"))
+
+
+def progress_columns(progress: Progress) -> dict[str, Any]:
+    """The columns of a progress."""
+    return {column: getattr(progress, name) for name, column in _PROGRESS}
+
+
+def progress_of(row: RowMapping) -> Progress:
+    """The progress in a row."""
+    return Progress(**{name: row[column] for name, column in _PROGRESS})
+
+
+def failure_columns(failure: Failure | None) -> dict[str, Any]:
+    """The columns of a failure."""
+    return {
+        "failure_reason": failure.reason if failure else None,
+        "failure_message": failure.message if failure else None,
+    }
+
+
+def failure_of(row: RowMapping) -> Failure | None:
+    """The failure in a row."""
+    reason = row["failure_reason"]
+    return None if reason is None else Failure(reason, row["failure_message"])
+
+
+def event_row(event: JobEvent) -> dict[str, Any]:
+    """A row of `job_events`."""
+    row = {name: getattr(event, name) for name in _EVENT}
+    row["state"] = int(event.state)
+    return row | failure_columns(event.failure) | progress_columns(event.progress)
+
+
+def event_of(row: RowMapping) -> JobEvent:
+    """A row of `job_events` as an event."""
+    return JobEvent(
+        **{name: row[name] for name in _EVENT},
+        state=State(row["state"]),
+        failure=failure_of(row),
+        progress=progress_of(row),
+    )

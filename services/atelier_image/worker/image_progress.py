@@ -1,0 +1,12 @@
+"""Progress of an image: its denoising steps."""
+
+from atelier.image.v1 import image_pb2
+from atelier_jobs.domain.progress import Progress
+from atelier_jobs.events.progress_detail import pack
+
+
+def denoising(step: int, steps: int) -> Progress:
+    """`step` of `steps` are done, those of all pictures together."""
+    fraction = step / steps
+    detail = image_pb2.ImageProgress(step=step, steps=steps, fraction=fraction)
+    return Progress(stage="denoising", done=step, total=steps, unit="step", fraction=fraction, detail=pack(detail))
