@@ -22,7 +22,7 @@ from atelier_service.service import read_settings, run_service
 from atelier_service.url_signing import UrlSigner
 from atelier_storage.adapters.s3 import S3BlobStore
 from atelier_storage.adapters.spool import FileSpool
-from atelier_storage.adapters.sql import SqlCatalogue
+from atelier_storage.adapters.sql import SqlAssetIndex
 from atelier_storage.adapters.tables import SCHEMAS
 from atelier_storage.api.servicer import StorageServicer
 from atelier_storage.api.transfers import Transfers
@@ -45,7 +45,7 @@ async def serve(settings: StorageSettings, jwks: JwksSource) -> AsyncIterator[Ru
         engine = create_engine(settings.database_url)
         stack.push_async_callback(engine.dispose)
         await check_schemas(engine, SCHEMAS)
-        catalogue = SqlCatalogue(engine)
+        asset_index = SqlAssetIndex(engine)
         blobs = S3BlobStore(
             settings.s3_endpoint,
             access_key=settings.s3_access_key,
@@ -58,18 +58,18 @@ async def serve(settings: StorageSettings, jwks: JwksSource) -> AsyncIterator[Ru
         stack.callback(blobs.close)
         clock = SystemClock()
         limits = Limits(settings.max_upload_bytes, settings.max_pixels)
-        library = Library(catalogue, blobs, FileSpool(settings.spool_dir), limits, clock, uuid7)
+        library = Library(asset_index, blobs, FileSpool(settings.spool_dir), limits, clock, uuid7)
         slowest = SlowestPace(settings.upload_idle_s, settings.upload_min_bytes_per_s, settings.upload_timeout_s)
         urls = UrlSigner(await stack.enter_async_context(open_channel(settings.auth_address)))
         servicer = StorageServicer(library, _transfers(settings), slowest, urls)
-        readiness = Readiness(catalogue, blobs)
+        readiness = Readiness(asset_index, blobs)
         await readiness.look()  # before the first call comes, if S3 is there already
         register = partial(add_StorageServiceServicer_to_server, servicer)
         revoked = RevokedKeys()
         server = await stack.enter_async_context(
             run_server(settings, register=register, verifier=TokenVerifier(jwks), revoked=revoked)
         )
-        sweep = Sweep(catalogue, blobs, clock, settings.sweep_min_age_s)
+        sweep = Sweep(asset_index, blobs, clock, settings.sweep_min_age_s)
         # Ended before the server is, or readiness would say SERVING again while it drains.
         background = process.background(
             readiness.watch(server.health.set_serving),

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from atelier_artifacts.adapters.tables import ArtifactTables
 from atelier_artifacts.domain.result_cache import Hit, HitGoneError, Settled
-from atelier_artifacts.domain.stored_files import Source
+from atelier_artifacts.domain.stored_files import Producer
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import Outcome, TransactionHook
 from atelier_jobs.sql.clock import now_us
@@ -64,7 +64,7 @@ class SqlResultCache:
         self._results = tables.results
         self._say = _Statements(tables.results)
 
-    def adding(self, owner: str, job_id: str, key: str, source: Source, result: bytes) -> TransactionHook:
+    def adding(self, owner: str, job_id: str, key: str, source: Producer, result: bytes) -> TransactionHook:
         """See ResultCache.adding."""
 
         async def add(transaction: Transaction) -> None:
@@ -74,13 +74,13 @@ class SqlResultCache:
 
     def on_success(self, job: Job, outcome: Outcome) -> TransactionHook:
         """An OutcomeHook: the job refers to the files that its attempt stored, which answer the outcome's key."""
-        return self.adding(job.owner, job.id, outcome.cache_key, Source(job.id, job.epoch), outcome.result)
+        return self.adding(job.owner, job.id, outcome.cache_key, Producer(job.id, job.epoch), outcome.result)
 
     async def find(self, owner: str, keys: Sequence[str]) -> Hit | None:
         """See ResultCache.find."""
         async with self._database.read() as connection:
             row = (await connection.execute(self._say.newest, {"owner": owner, "keys": keys})).first()
-        return None if row is None else Hit(row.cache_key, Source(row.source_job_id, row.source_epoch), row.result)
+        return None if row is None else Hit(row.cache_key, Producer(row.source_job_id, row.source_epoch), row.result)
 
     def adopting(self, owner: str, job_id: str, hit: Hit) -> TransactionHook:
         """See ResultCache.adopting."""
@@ -99,23 +99,23 @@ class SqlResultCache:
 
         return adopt
 
-    async def retire(self, owner: str, source: Source) -> None:
+    async def retire(self, owner: str, source: Producer) -> None:
         """See ResultCache.retire."""
         c = self._results.c
-        where = and_(c.owner == owner, self._of_source(source))
+        where = and_(c.owner == owner, self._of_producer(source))
         in_order = select(c.job_id).where(where).order_by(c.job_id).with_for_update()  # the order of `settle`
         async with self._database.write() as transaction:
             await transaction.connection.execute(in_order)
             await transaction.connection.execute(update(self._results).where(where).values(cache_key=""))
 
-    async def settle(self, job_id: str, current: Callable[[Job | None], Source | None]) -> Settled | None:
+    async def settle(self, job_id: str, current: Callable[[Job | None], Producer | None]) -> Settled | None:
         """See ResultCache.settle."""
         c = self._results.c
         query = select(c.job_id, c.source_job_id, c.source_epoch, c.released)
         query = query.where(or_(c.job_id == job_id, c.source_job_id == job_id))
         # In one order, so that two of these do not wait for one another crosswise.
         query = query.order_by(c.job_id, c.source_job_id, c.source_epoch)
-        released, kept = set[Source](), set[int]()
+        released, kept = set[Producer](), set[int]()
         async with self._database.write() as transaction:
             # The job first: what it is now, and refers to, it is until the end of this.
             locked = await transaction.lock(job_id)
@@ -126,23 +126,23 @@ class SqlResultCache:
             await transaction.connection.execute(query.with_for_update())
             # Read again: who held one of these rows may have added another, which a waiting statement does not see.
             for row in (await transaction.connection.execute(query)).all():
-                source = Source(row.source_job_id, row.source_epoch)
+                source = Producer(row.source_job_id, row.source_epoch)
                 if row.job_id == job_id and source != present:
                     released.add(source)
                 elif source.job_id == job_id and not row.released:
                     kept.add(source.epoch)
             for source in released:
-                where = and_(c.job_id == job_id, self._of_source(source))
+                where = and_(c.job_id == job_id, self._of_producer(source))
                 own = source.job_id == job_id
                 statement = delete(self._results) if own else update(self._results).values(released=True)
                 await transaction.connection.execute(statement.where(where))
         others = sorted((s for s in released if s.job_id != job_id), key=lambda s: (s.job_id, s.epoch))
         return Settled(job, frozenset(kept), tuple(others))
 
-    async def forget(self, job_id: str, source: Source) -> None:
+    async def forget(self, job_id: str, source: Producer) -> None:
         """See ResultCache.forget."""
         async with self._database.write() as transaction:
-            where = and_(self._results.c.job_id == job_id, self._of_source(source), self._results.c.released)
+            where = and_(self._results.c.job_id == job_id, self._of_producer(source), self._results.c.released)
             await transaction.connection.execute(delete(self._results).where(where))
 
     async def _insert(self, connection: AsyncConnection, owner: str, job_id: str, hit: Hit) -> None:
@@ -157,6 +157,6 @@ class SqlResultCache:
         }
         await connection.execute(self._say.upsert[connection.dialect.name], values)
 
-    def _of_source(self, source: Source) -> ColumnElement[bool]:
+    def _of_producer(self, source: Producer) -> ColumnElement[bool]:
         c = self._results.c
         return and_(c.source_job_id == source.job_id, c.source_epoch == source.epoch)

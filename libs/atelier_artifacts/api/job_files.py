@@ -9,7 +9,7 @@ from google.api import httpbody_pb2
 
 from atelier_artifacts.adapters.storage import StorageAssets
 from atelier_artifacts.domain.result_cache import ResultCache
-from atelier_artifacts.domain.stored_files import StoredFile, asset_ids_in, source_of
+from atelier_artifacts.domain.stored_files import StoredFile, asset_ids_in, producer_of
 from atelier_jobs.domain.owner_jobs import OwnerJobs
 from atelier_service.http import request_header
 from atelier_service.identity import current_principal
@@ -65,7 +65,7 @@ class JobFiles:
         """
         owner = current_principal().subject
         job = await self._jobs.get(owner, job_id)
-        source = source_of(job)
+        source = producer_of(job)
         if source is None or job.result is None:
             return
         if asset_id in asset_ids_in(job.result):

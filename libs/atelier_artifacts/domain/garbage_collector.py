@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from atelier_artifacts.domain.result_cache import ResultCache
-from atelier_artifacts.domain.stored_files import source_of
+from atelier_artifacts.domain.stored_files import producer_of
 
 
 class Assets(Protocol):
@@ -38,13 +38,13 @@ class GarbageCollector:
         Raises:
             UnavailableError: Storage or the database is unavailable.
         """
-        settled = await self._cache.settle(job_id, source_of)
+        settled = await self._cache.settle(job_id, producer_of)
         if settled is None:
             return
         for source in settled.released:
             await self.collect(source.job_id)
             await self._cache.forget(job_id, source)
-        job, kept, current = settled.job, settled.kept_epochs, source_of(settled.job)
+        job, kept, current = settled.job, settled.kept_epochs, producer_of(settled.job)
         if current is not None and current.job_id == job_id:
             kept |= {current.epoch}
         if len(kept) > 1 or (job is not None and job.epoch == 0):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from atelier_artifacts.domain.stored_files import Source
+from atelier_artifacts.domain.stored_files import Producer
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import TransactionHook
 
@@ -21,7 +21,7 @@ class Settled:
 
     job: Job | None
     kept_epochs: frozenset[int]
-    released: tuple[Source, ...]
+    released: tuple[Producer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Hit:
     """A stored result: the key it is found under, where its files are, and its bytes as its service wrote them."""
 
     key: str
-    source: Source
+    source: Producer
     result: bytes
 
 
@@ -45,7 +45,7 @@ class ResultCache(Protocol):
     job that it belongs to: see `TransactionHook`.
     """
 
-    def adding(self, owner: str, job_id: str, key: str, source: Source, result: bytes) -> TransactionHook:
+    def adding(self, owner: str, job_id: str, key: str, source: Producer, result: bytes) -> TransactionHook:
         """Makes the hook that records the result of a job and its reference to the files.
 
         Args:
@@ -68,11 +68,11 @@ class ResultCache(Protocol):
         """
         ...
 
-    async def retire(self, owner: str, source: Source) -> None:
+    async def retire(self, owner: str, source: Producer) -> None:
         """Removes the key of a result, some of whose files are lost: no request gets it any more."""
         ...
 
-    async def settle(self, job_id: str, current: Callable[[Job | None], Source | None]) -> Settled | None:
+    async def settle(self, job_id: str, current: Callable[[Job | None], Producer | None]) -> Settled | None:
         """Releases all references of an ended job except the current one, in one transaction.
 
         Args:
@@ -85,6 +85,6 @@ class ResultCache(Protocol):
         """
         ...
 
-    async def forget(self, job_id: str, source: Source) -> None:
+    async def forget(self, job_id: str, source: Producer) -> None:
         """Deletes a released reference; one that the job has taken up again meanwhile stays."""
         ...

@@ -23,16 +23,17 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """The job and its epoch under which the files are stored: another job's, when the result came from the cache."""
+class Producer:
+    """The job, and the epoch of its claim, that stored the files of a result: another job's, when the result came from
+    the content cache."""
 
     job_id: str
     epoch: int
 
 
-def source_in(data: bytes) -> Source:
-    """Returns where the files of a result are."""
-    return Source(**json.loads(data)["source"])
+def producer_in(data: bytes) -> Producer:
+    """Returns the producer of the files of a result."""
+    return Producer(**json.loads(data)["source"])
 
 
 def asset_ids_in(data: bytes) -> frozenset[str]:
@@ -40,8 +41,8 @@ def asset_ids_in(data: bytes) -> frozenset[str]:
     return frozenset(values["asset_id"] for values in json.loads(data)["outputs"])
 
 
-def source_of(job: Job | None) -> Source | None:
-    """Returns where the files of a job that SUCCEEDED are; None for any other job."""
+def producer_of(job: Job | None) -> Producer | None:
+    """Returns the producer of the files of a job that SUCCEEDED; None for any other job."""
     if job is None or job.state is not State.SUCCEEDED or job.result is None:
         return None
-    return source_in(job.result)
+    return producer_in(job.result)

@@ -15,7 +15,7 @@ from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import TransactionHook
 from atelier_jobs.domain.owner_jobs import NO_KEY, IdempotencyKey, OwnerJobs
 from atelier_jobs.domain.store import Submitted
-from atelier_models.domain.model_view import engines, file_facts
+from atelier_models.domain.model_view import engine_versions, file_facts
 from atelier_models.domain.models import ModelReports
 from atelier_service.errors import InvalidArgumentError
 from atelier_service.ids import uuid7
@@ -101,7 +101,7 @@ class Drawings(Generic[AskedT]):
         """An earlier result of the same request. Its files exist: they stay while a job refers to them."""
         if asked.seed is None:
             return None  # a fresh seed was never drawn before
-        drawing = engines(parameters.model, await self._reports.all())
+        drawing = engine_versions(parameters.model, await self._reports.all())
         if not drawing:
             return None
         return await self._cache.find(owner, [cache_key(parameters, engine) for engine in drawing])

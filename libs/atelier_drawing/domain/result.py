@@ -5,11 +5,11 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
-from atelier_artifacts.domain.stored_files import Source, StoredFile
+from atelier_artifacts.domain.stored_files import Producer, StoredFile
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
 from atelier_diffusion.policy.request import DrawingRequest
 from atelier_drawing.domain.parameters import DrawingParameters
-from atelier_models.domain.model_view import Engine
+from atelier_models.domain.model_view import EngineVersion
 
 OutputT = TypeVar("OutputT", bound=StoredFile)
 
@@ -19,7 +19,7 @@ class Result(Generic[OutputT]):
     """The files of one job, and what made them."""
 
     model_revision: str
-    source: Source
+    source: Producer
     outputs: tuple[OutputT, ...]
     tokens: PromptTokens | None = None
 
@@ -33,7 +33,7 @@ def result_from(data: bytes, output: type[OutputT]) -> Result[OutputT]:
     fields: dict[str, Any] = json.loads(data)
     return Result(
         model_revision=fields["model_revision"],
-        source=Source(**fields["source"]),
+        source=Producer(**fields["source"]),
         outputs=tuple(output(**values) for values in fields["outputs"]),
         tokens=_tokens(fields.get("tokens")),
     )
@@ -46,7 +46,7 @@ def _tokens(fields: dict[str, Any] | None) -> PromptTokens | None:
     return PromptTokens(TokenCount(**fields["prompt"]), None if negative is None else TokenCount(**negative))
 
 
-def cache_key(parameters: DrawingParameters[DrawingRequest], engine: Engine) -> str:
+def cache_key(parameters: DrawingParameters[DrawingRequest], engine: EngineVersion) -> str:
     """Returns the SHA-256, hex, of all that the bytes of the files depend on: not of the caller's labels."""
     values = {"parameters": parameters.drawn(), "revision": engine.model_revision, "engine": engine.fingerprint}
     return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

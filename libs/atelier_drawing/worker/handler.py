@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from atelier_artifacts.domain.stored_files import Source, StoredFile
+from atelier_artifacts.domain.stored_files import Producer, StoredFile
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.prompt_tokens import PromptTokens
 from atelier_diffusion.policy.request import DrawingRequest
@@ -13,7 +13,7 @@ from atelier_drawing.domain.result import Result, cache_key
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault
-from atelier_models.domain.model_view import Engine
+from atelier_models.domain.model_view import EngineVersion
 
 # A retry may succeed: the hub is reachable again, the files are complete, other work has ended, memory is free.
 _RETRYABLE = frozenset(
@@ -66,7 +66,7 @@ class DrawingHandler:
 
         Args:
             generator: Draws and stores.
-            fingerprint_of: Returns the fingerprint of what draws a model here, by the model's id; see `Engine`.
+            fingerprint_of: Returns the fingerprint of what draws a model here, by the model's id; see `EngineVersion`.
             changed: Called when a job starts or ends.
         """
         self._generator = generator
@@ -92,7 +92,7 @@ class DrawingHandler:
         finally:
             self._running.pop(job.id, None)
             self._changed()
-        source = Source(job.id, attempt.epoch)
+        source = Producer(job.id, attempt.epoch)
         result = Result(model_revision=output.model_revision, source=source, outputs=output.files, tokens=output.tokens)
-        engine = Engine(output.model_revision, self._fingerprint_of(output.parameters.model))
+        engine = EngineVersion(output.model_revision, self._fingerprint_of(output.parameters.model))
         return Outcome(result.to_bytes(), cache_key(output.parameters, engine))

@@ -11,11 +11,11 @@ from atelier_diffusion.policy.model_card import FileFacts
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase
 from atelier_models.adapters.tables import ModelTables
-from atelier_models.domain.model_view import Engine, ModelReport, ModelState
+from atelier_models.domain.model_view import EngineVersion, ModelReport, ModelState
 
 # Three heartbeats: one may be late, two are no accident.
 ALIVE_S = 15.0
-# For this long the last word of a dead worker still tells what would draw (see `engines`).
+# For this long the last word of a dead worker still tells what would draw (see `engine_versions`).
 _KEPT_S = 7 * 24 * 3600.0
 
 
@@ -41,7 +41,7 @@ class SqlModelReports:
                 worker_id=row.worker_id,
                 model_id=row.model_id,
                 state=ModelState[row.state],
-                engine=Engine(row.revision, row.fingerprint),
+                engine=EngineVersion(row.revision, row.fingerprint),
                 memory_bytes=row.memory_bytes,
                 reason=row.reason,
                 message=row.message,

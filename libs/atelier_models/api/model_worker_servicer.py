@@ -16,7 +16,7 @@ from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.uninterrupted import uninterrupted
 from atelier_models.adapters.model_events import ModelEvents
-from atelier_models.domain.model_view import Engine, ModelReport, ModelState
+from atelier_models.domain.model_view import EngineVersion, ModelReport, ModelState
 from atelier_models.domain.models import WorkerReports
 from atelier_service.errors import PermissionDeniedError
 from atelier_service.identity import current_principal
@@ -94,7 +94,7 @@ def _report_from(worker_id: str, message: model_worker_service_pb2.ModelReport) 
         worker_id=worker_id,
         model_id=message.model_id,
         state=ModelState(message.state),
-        engine=Engine(message.revision, message.fingerprint),
+        engine=EngineVersion(message.revision, message.fingerprint),
         memory_bytes=message.memory_bytes,
         reason=message.reason,
         message=message.message,

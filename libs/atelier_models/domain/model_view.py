@@ -8,8 +8,13 @@ from atelier_diffusion.policy.model_card import NO_FACTS, FileFacts, ModelCard
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
-    """What draws: the revision of the weights, and everything else that changes pixels (libraries, device, dtype)."""
+class EngineVersion:
+    """What draws a model: equal versions draw equal pixels.
+
+    Attributes:
+        model_revision: Revision of the weights; empty while it is unknown.
+        fingerprint: Everything else that changes pixels: libraries, device, precision.
+    """
 
     model_revision: str
     fingerprint: str
@@ -38,7 +43,7 @@ class ModelReport:
     worker_id: str
     model_id: str
     state: ModelState
-    engine: Engine
+    engine: EngineVersion
     memory_bytes: int = 0
     reason: str = ""
     message: str = ""
@@ -85,8 +90,8 @@ def file_facts(model_id: str, reports: Iterable[ModelReport]) -> FileFacts:
     return NO_FACTS if newest is None else newest.facts
 
 
-def engines(model_id: str, reports: Iterable[ModelReport]) -> tuple[Engine, ...]:
-    """Returns the engines that would draw a request for this model now: those of the living workers.
+def engine_versions(model_id: str, reports: Iterable[ModelReport]) -> tuple[EngineVersion, ...]:
+    """Returns the versions that would draw a request for this model now: those of the living workers.
 
     Empty while no worker lives or none knows the revision, which may be so before the first load. Reports of dead
     workers do not count: the weights may have been replaced since.

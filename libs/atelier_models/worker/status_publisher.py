@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from atelier_diffusion.engine.model_store import ModelState as EngineState
 from atelier_diffusion.engine.model_store import ModelStatus
-from atelier_models.domain.model_view import Engine, ModelReport, ModelState
+from atelier_models.domain.model_view import EngineVersion, ModelReport, ModelState
 from atelier_models.domain.models import WorkerReports
 from atelier_models.domain.retry_queue import RetryQueue
 from atelier_service.ids import uuid7
@@ -64,7 +64,7 @@ class ModelStatusPublisher:
             worker_id=self._worker_id,
             model_id=status.model_id,
             state=ModelState[status.state.name],
-            engine=Engine(status.revision, self._fingerprint_of(status.model_id)),
+            engine=EngineVersion(status.revision, self._fingerprint_of(status.model_id)),
             memory_bytes=status.memory_bytes,
             reason=status.reason,
             message=status.message,

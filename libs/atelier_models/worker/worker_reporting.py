@@ -54,7 +54,7 @@ class WorkerReporting:
 
         Args:
             engine: Reported, and commanded.
-            fingerprint_of: Returns for a model's id what draws it here (see `Engine`).
+            fingerprint_of: Returns for a model's id what draws it here (see `EngineVersion`).
             job_in_hand: Returns the id and the epoch of the job that the worker is at; None when there is none.
         """
         self._publisher.begin(engine.statuses, fingerprint_of)

@@ -1,4 +1,4 @@
-"""The catalogue in SQL, on SQLite and PostgreSQL alike.
+"""The asset index in SQL, on SQLite and PostgreSQL alike.
 
 A blob's row is the lock of its content: adding and removing assets upon it take it first (`FOR UPDATE`; SQLite locks as
 a whole), so a blob row is dropped only when nobody is about to use it.
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 _ROUNDS = 8
 
 
-class SqlCatalogue:
+class SqlAssetIndex:
     """Assets and blobs as rows; a job's assets are removed in transactions of `batch`."""
 
     def __init__(self, engine: AsyncEngine, *, batch: int = 200) -> None:
@@ -164,7 +164,7 @@ async def _named_errors() -> AsyncIterator[None]:
 
 
 def _unavailable() -> UnavailableError:
-    return UnavailableError("DATABASE_UNAVAILABLE", "the catalogue is not available", retry_after_s=1.0)
+    return UnavailableError("DATABASE_UNAVAILABLE", "the database is unavailable", retry_after_s=1.0)
 
 
 _ASSET_COLUMNS = [c for c in assets.c if c.name not in ("owner", "blob_key")]

@@ -16,7 +16,7 @@ from atelier_service.errors import AlreadyExistsError, FailedPreconditionError, 
 from atelier_storage.domain.asset import Asset, Blob, Origin, Source, blob_key
 from atelier_storage.domain.intake import receive
 from atelier_storage.domain.limits import Limits
-from atelier_storage.domain.ports import BlobStore, Catalogue, Draft, Spool, Spooled
+from atelier_storage.domain.ports import AssetIndex, BlobStore, Draft, Spool, Spooled
 
 _log = structlog.get_logger(__name__)
 
@@ -30,14 +30,14 @@ class Library:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        asset_index: AssetIndex,
         blobs: BlobStore,
         spool: Spool,
         limits: Limits,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
-        self._catalogue = catalogue
+        self._asset_index = asset_index
         self._blobs = blobs
         self._spool = spool
         self._limits = limits
@@ -64,10 +64,10 @@ class Library:
 
     async def _add(self, draft: Draft, blob: Blob, spooled: Spooled) -> Asset:
         """The asset of `draft`, or the one that holds its write-once key."""
-        asset = await self._catalogue.add_sharing(draft, blob.sha256)
+        asset = await self._asset_index.add_sharing(draft, blob.sha256)
         if asset is None:
             await self._blobs.put(blob.key, spooled.file, blob.size_bytes, blob.content_type.value)
-            asset = await self._catalogue.add(draft, blob)
+            asset = await self._asset_index.add(draft, blob)
             if asset.blob.key != blob.key:
                 await self._discard([blob.key])
         return asset
@@ -77,7 +77,7 @@ class Library:
 
         Raises NotFoundError, also for another owner's and for one that is not visible.
         """
-        asset = await self._catalogue.find(owner, asset_id)
+        asset = await self._asset_index.find(owner, asset_id)
         if asset is None or not visible(asset):
             raise _not_found()
         return asset
@@ -90,7 +90,7 @@ class Library:
         self, owner: str, source: Source | None, before: tuple[int, str] | None, limit: int
     ) -> Sequence[Asset]:
         """Up to `limit` assets of the owner, newest first, from after `before` = (create_time_us, id) on."""
-        return await self._catalogue.page(owner, source, before, limit)
+        return await self._asset_index.page(owner, source, before, limit)
 
     async def remove(self, owner: str, asset_id: str) -> None:
         """Removes an asset, and its bytes when they were its alone.
@@ -105,7 +105,7 @@ class Library:
                 metadata={"job_id": asset.origin.job_id},
                 http_status=409,
             )
-        removed = await self._catalogue.remove(owner, asset_id)
+        removed = await self._asset_index.remove(owner, asset_id)
         if not removed.count:
             raise _not_found()
         await self._discard(removed.freed_keys)
@@ -115,7 +115,7 @@ class Library:
 
         `up_to_epoch` (0: none) leaves later epochs alone, which may be at work.
         """
-        removed = await self._catalogue.remove_job(owner, job_id, keep_epoch, up_to_epoch)
+        removed = await self._asset_index.remove_job(owner, job_id, keep_epoch, up_to_epoch)
         await self._discard(removed.freed_keys)
         return removed.count
 

@@ -93,8 +93,8 @@ class BlobStore(Protocol):
         ...
 
 
-class Catalogue(Protocol):
-    """The truth about which assets there are."""
+class AssetIndex(Protocol):
+    """The record of all assets, which decides whether an asset exists."""
 
     async def find(self, owner: str, asset_id: str) -> Asset | None:
         """The asset, if it is the owner's."""
@@ -133,5 +133,5 @@ class Catalogue(Protocol):
         ...
 
     async def check(self) -> None:
-        """Makes sure that the catalogue answers."""
+        """Makes sure that the database is reachable."""
         ...

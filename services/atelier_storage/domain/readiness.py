@@ -1,4 +1,4 @@
-"""Whether this service can do its work: the catalogue and the blob store both answer."""
+"""Whether this service can do its work: the database and the blob store are both reachable."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from atelier_service.errors import UnavailableError
-from atelier_storage.domain.ports import BlobStore, Catalogue
+from atelier_storage.domain.ports import AssetIndex, BlobStore
 
 _log = structlog.get_logger(__name__)
 
@@ -18,10 +18,10 @@ _PATIENCE_S = 5.0
 
 
 class Readiness:
-    """`ready` is set while the catalogue and the blob store answer."""
+    """`ready` is set while the database and the blob store are reachable."""
 
-    def __init__(self, catalogue: Catalogue, blobs: BlobStore) -> None:
-        self._catalogue = catalogue
+    def __init__(self, asset_index: AssetIndex, blobs: BlobStore) -> None:
+        self._asset_index = asset_index
         self._blobs = blobs
         self._known: bool | None = None
         self.ready = asyncio.Event()
@@ -30,7 +30,7 @@ class Readiness:
         """Asks both once, and prepares the blob store if it needs that; raises nothing when they are away."""
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                await self._catalogue.check()
+                await self._asset_index.check()
                 await self._blobs.prepare()
         except (UnavailableError, TimeoutError) as error:
             if self._known is not False:

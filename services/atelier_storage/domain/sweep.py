@@ -6,7 +6,7 @@ import structlog
 
 from atelier_service.clock import Clock
 from atelier_service.errors import UnavailableError
-from atelier_storage.domain.ports import BlobStore, Catalogue
+from atelier_storage.domain.ports import AssetIndex, BlobStore
 
 _log = structlog.get_logger(__name__)
 
@@ -17,8 +17,8 @@ _AGAIN_S = 30.0
 class Sweep:
     """Removes blobs that nobody has. Young ones are spared: their row may be on its way."""
 
-    def __init__(self, catalogue: Catalogue, blobs: BlobStore, clock: Clock, min_age_s: float) -> None:
-        self._catalogue = catalogue
+    def __init__(self, asset_index: AssetIndex, blobs: BlobStore, clock: Clock, min_age_s: float) -> None:
+        self._asset_index = asset_index
         self._blobs = blobs
         self._clock = clock
         self._min_age_s = min_age_s
@@ -27,7 +27,7 @@ class Sweep:
         """Walks over the whole store once, and answers how many blobs it removed."""
         removed = 0
         async for keys in self._blobs.older_than(self._clock.now_us() - int(self._min_age_s * 1e6)):
-            orphans = set(keys) - await self._catalogue.known(keys)
+            orphans = set(keys) - await self._asset_index.known(keys)
             await self._blobs.delete(orphans)
             removed += len(orphans)
         return removed

@@ -28,7 +28,7 @@ from atelier_video.api.part_cache import PartCache
 from atelier_video.api.video_messages import asked_from, frame_path, video_message
 from atelier_video.domain.first_frame import check_first_frame
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
-from atelier_video.domain.result import Frames, Role, file_of
+from atelier_video.domain.result import Role, StoredFrames, file_of
 
 
 class VideoServicer(video_pb2_grpc.VideoServiceServicer):
@@ -156,11 +156,11 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
                 raise
             return await asyncio.to_thread(picture.cut_from, part)
 
-    async def _frames(self, video_id: str) -> tuple[VideoParameters, Frames]:
+    async def _frames(self, video_id: str) -> tuple[VideoParameters, StoredFrames]:
         """The frames of a video of the caller that are there: of one that runs, what its worker keeps meanwhile."""
         job = await self._jobs.get(video_id)
         made = await self._jobs.result_so_far(job)
-        return VideoParameters.from_bytes(job.spec), Frames.of(made, partial=not job.state.terminal)
+        return VideoParameters.from_bytes(job.spec), StoredFrames.of(made, partial=not job.state.terminal)
 
 
 class VideoStreamServicer(video_pb2_grpc.VideoStreamServiceServicer):

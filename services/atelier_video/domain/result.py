@@ -30,25 +30,29 @@ def file_of(result: bytes, role: Role) -> VideoFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
-    """The frames of a video that are there: all of a finished one; those so far, `partial`, of one that runs."""
+class StoredFrames:
+    """The stored frames of a video: all of a finished one; of a running one those so far, `partial`."""
 
     parts: tuple[VideoFile, ...]
     partial: bool
 
     @classmethod
-    def of(cls, result: bytes | None, *, partial: bool) -> "Frames":
-        """Those of a result, or of a partial one; none of None."""
+    def of(cls, result: bytes | None, *, partial: bool) -> "StoredFrames":
+        """Reads the frames of a result or of a partial result; None has none."""
         files = () if result is None else result_from(result, VideoFile).outputs
         return cls(tuple(file for file in files if file.role == "FRAMES"), partial)
 
     @property
     def count(self) -> int:
-        """How many frames are there."""
+        """How many frames are stored."""
         return sum(part.frame_count for part in self.parts)
 
     def part_with(self, index: int) -> VideoFile:
-        """The file that holds frame `index`. Raises NotFoundError for a frame past those that are there."""
+        """The file that holds frame `index`.
+
+        Raises:
+            NotFoundError: FRAME_NOT_FOUND, it is not stored.
+        """
         for part in self.parts:
             if part.first_frame <= index < part.first_frame + part.frame_count:
                 return part

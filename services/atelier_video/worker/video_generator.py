@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from prometheus_client import Histogram
 
-from atelier_artifacts.domain.stored_files import Source
+from atelier_artifacts.domain.stored_files import Producer
 from atelier_artifacts.worker.asset_files import AssetFiles, all_of, described
 from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.engine.results import Clip, FrameChunk
@@ -188,5 +188,5 @@ class _ClipRun:
 
     def _so_far(self) -> bytes:
         """The frames that are stored, in the words of a result."""
-        source = Source(self._job.id, self._attempt.epoch)
+        source = Producer(self._job.id, self._attempt.epoch)
         return Result(model_revision="", source=source, outputs=tuple(self._stored)).to_bytes()

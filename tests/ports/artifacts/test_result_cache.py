@@ -8,7 +8,7 @@ import pytest
 from atelier_artifacts.adapters.result_cache import SqlResultCache
 from atelier_artifacts.adapters.tables import artifact_tables
 from atelier_artifacts.domain.result_cache import Hit, HitGoneError, Settled
-from atelier_artifacts.domain.stored_files import Source, StoredFile
+from atelier_artifacts.domain.stored_files import Producer, StoredFile
 from atelier_drawing.domain.result import Result
 from atelier_jobs.domain.store import Submission
 from atelier_jobs.sql.database import JobDatabase
@@ -23,7 +23,7 @@ OUTPUT = StoredFile(asset_id="a", content_type="image/png", width_px=64, height_
 
 
 def result(job_id: str, epoch: int = 1) -> Result[StoredFile]:
-    return Result(model_revision="r1", source=Source(job_id, epoch), outputs=(OUTPUT,))
+    return Result(model_revision="r1", source=Producer(job_id, epoch), outputs=(OUTPUT,))
 
 
 def hit_of(key: str, result: Result[StoredFile]) -> Hit:
@@ -57,7 +57,7 @@ class Cache:
         async with self._database.write() as transaction:
             await self._cache.adopting(owner, job_id, hit)(transaction)
 
-    async def settle(self, job_id: str, current: Source | None = None) -> Settled:
+    async def settle(self, job_id: str, current: Producer | None = None) -> Settled:
         settled = await self._cache.settle(job_id, lambda _: current)
         assert settled is not None
         return settled
@@ -84,7 +84,7 @@ async def test_a_key_answers_only_its_owner(cache: Cache) -> None:
 async def test_retired_files_answer_nothing_and_are_still_referred_to(cache: Cache) -> None:
     await cache.add("ada", "j1", "k", result("j1"))
     await cache.adopt("ada", ["k"], "j2")
-    await cache.retire("ada", Source("j1", 1))
+    await cache.retire("ada", Producer("j1", 1))
     assert await cache.adopt("ada", ["k"], "j3") is None
     assert (await cache.settle("j1")).kept_epochs == {1}
 
@@ -93,7 +93,7 @@ async def test_files_are_kept_while_another_image_refers_to_them(cache: Cache) -
     await cache.add("ada", "j1", "k", result("j1"))
     await cache.adopt("ada", ["k"], "j2")
     assert (await cache.settle("j1")).kept_epochs == {1}
-    assert (await cache.settle("j2")).released == (Source("j1", 1),)
+    assert (await cache.settle("j2")).released == (Producer("j1", 1),)
     assert (await cache.settle("j1")).kept_epochs == frozenset()
 
 
@@ -101,8 +101,8 @@ async def test_what_was_let_go_of_is_told_until_it_is_forgotten(cache: Cache) ->
     await cache.add("ada", "j1", "k", result("j1"))
     await cache.adopt("ada", ["k"], "j2")
     for _ in range(2):
-        assert (await cache.settle("j2")).released == (Source("j1", 1),)
-    await cache.forget("j2", Source("j1", 1))
+        assert (await cache.settle("j2")).released == (Producer("j1", 1),)
+    await cache.forget("j2", Producer("j1", 1))
     assert (await cache.settle("j2")).released == ()
 
 
@@ -117,14 +117,14 @@ async def test_what_is_taken_up_again_is_not_forgotten(cache: Cache) -> None:
     await cache.adopt("ada", ["k"], "j2")
     await cache.settle("j2")
     await cache.adopt("ada", ["k"], "j2")
-    await cache.forget("j2", Source("j1", 1))
+    await cache.forget("j2", Producer("j1", 1))
     assert (await cache.settle("j1")).kept_epochs == {1}
 
 
 async def test_the_present_result_stays(cache: Cache) -> None:
     await cache.add("ada", "j1", "k1", result("j1", 1))
     await cache.add("ada", "j1", "k2", result("j1", 2))
-    assert (await cache.settle("j1", Source("j1", 2))).kept_epochs == {2}
+    assert (await cache.settle("j1", Producer("j1", 2))).kept_epochs == {2}
     assert await cache.adopt("ada", ["k1"], "j2") is None
     assert await cache.adopt("ada", ["k2"], "j2") == hit_of("k2", result("j1", 2))
 
@@ -162,7 +162,7 @@ async def test_of_a_job_that_has_not_ended_nothing_is_let_go(database_url: str) 
         jobs, cache = SqlJobStore(database), SqlResultCache(database, TABLES)
         submission = Submission(job_id=uuid7(), owner="ada", kind="image", spec=b"")
         job = (
-            await jobs.submit(submission, hook=cache.adding("ada", submission.job_id, "k", Source("j1", 1), b"{}"))
+            await jobs.submit(submission, hook=cache.adding("ada", submission.job_id, "k", Producer("j1", 1), b"{}"))
         ).job
         assert await cache.settle(job.id, lambda _: None) is None
         assert await cache.find("ada", ["k"]) is not None
@@ -170,4 +170,4 @@ async def test_of_a_job_that_has_not_ended_nothing_is_let_go(database_url: str) 
         settled = await cache.settle(job.id, lambda _: None)
         assert settled is not None
         assert settled.job is not None
-        assert settled.released == (Source("j1", 1),)
+        assert settled.released == (Producer("j1", 1),)

@@ -13,13 +13,15 @@ from atelier_image.domain.kind import IMAGE
 from atelier_image.domain.parameters import AskedImage, ImageParameters, resolve
 from atelier_jobs.domain.owner_jobs import OwnerJobs
 from atelier_jobs.domain.store import NO_LIMITS
-from atelier_models.domain.model_view import Engine, ModelReport, ModelState
+from atelier_models.domain.model_view import EngineVersion, ModelReport, ModelState
 from atelier_service.errors import InvalidArgumentError
 from tests.ports.jobs.plane import Plane, open_plane
 from tests.unit.models.cards import CATALOGUE
 
 EDM = FileFacts("EULER", ("EULER", "DPMPP_2M"), 77)
-KNOWN = ModelReport(worker_id="w", model_id="hub", state=ModelState.READY, engine=Engine("r2", "torch"), facts=EDM)
+KNOWN = ModelReport(
+    worker_id="w", model_id="hub", state=ModelState.READY, engine=EngineVersion("r2", "torch"), facts=EDM
+)
 
 
 class Reports:

@@ -10,16 +10,16 @@ from atelier_jobs.sql.schema import SCHEMA
 from atelier_jobs.sql.service_database import open_database
 from atelier_models.adapters.model_reports import SqlModelReports
 from atelier_models.adapters.tables import model_tables
-from atelier_models.domain.model_view import Engine, ModelReport, ModelState
+from atelier_models.domain.model_view import EngineVersion, ModelReport, ModelState
 from atelier_service.migrations.upgrade import upgrade
 
 TABLES = model_tables("image")
 READY = ModelReport(
-    worker_id="w1", model_id="demo", state=ModelState.READY, engine=Engine("r1", "torch"), memory_bytes=9
+    worker_id="w1", model_id="demo", state=ModelState.READY, engine=EngineVersion("r1", "torch"), memory_bytes=9
 )
 FAILED = ModelReport(
-    worker_id="w1", model_id="big", state=ModelState.FAILED, engine=Engine("", "torch"), reason="MODEL_TOO_LARGE",
-    message="too large",
+    worker_id="w1", model_id="big", state=ModelState.FAILED, engine=EngineVersion("", "torch"),
+    reason="MODEL_TOO_LARGE", message="too large",
 )  # fmt: skip
 
 

@@ -7,16 +7,16 @@ import pytest
 from atelier_service.database import create_engine
 from atelier_service.migrations.upgrade import upgrade
 from atelier_storage.adapters.s3 import S3BlobStore
-from atelier_storage.adapters.sql import SqlCatalogue
+from atelier_storage.adapters.sql import SqlAssetIndex
 from atelier_storage.adapters.tables import SCHEMAS
 from tests.support.s3 import S3Server
 
 
 @pytest.fixture
-async def catalogue(database_url: str) -> AsyncIterator[SqlCatalogue]:
+async def asset_index(database_url: str) -> AsyncIterator[SqlAssetIndex]:
     await upgrade(database_url, SCHEMAS)
     engine = create_engine(database_url)
-    yield SqlCatalogue(engine, batch=10)
+    yield SqlAssetIndex(engine, batch=10)
     await engine.dispose()
 
 

@@ -12,7 +12,7 @@ from atelier_service.errors import NotFoundError, UnavailableError
 from atelier_service.ids import uuid7
 from atelier_storage.adapters.s3 import S3BlobStore
 from atelier_storage.adapters.spool import FileSpool
-from atelier_storage.adapters.sql import SqlCatalogue
+from atelier_storage.adapters.sql import SqlAssetIndex
 from atelier_storage.domain.asset import Asset, Origin
 from atelier_storage.domain.library import Library
 from atelier_storage.domain.limits import Limits
@@ -74,9 +74,9 @@ class Gate:
 
 
 @pytest.fixture
-def library_over(catalogue: SqlCatalogue, tmp_path: Path) -> MakeLibrary:
+def library_over(asset_index: SqlAssetIndex, tmp_path: Path) -> MakeLibrary:
     limits = Limits(10**8, 10**8)
-    return lambda blobs: Library(catalogue, blobs, FileSpool(tmp_path), limits, SystemClock(), uuid7)
+    return lambda blobs: Library(asset_index, blobs, FileSpool(tmp_path), limits, SystemClock(), uuid7)
 
 
 async def chunks() -> AsyncIterator[bytes]:
@@ -133,7 +133,7 @@ async def test_of_two_uploads_that_both_wrote_one_blob_remains(library_over: Mak
 
 
 async def test_a_crash_between_bytes_and_row_leaves_an_orphan_that_the_sweep_takes(
-    library_over: MakeLibrary, blobs: S3BlobStore, catalogue: SqlCatalogue
+    library_over: MakeLibrary, blobs: S3BlobStore, asset_index: SqlAssetIndex
 ) -> None:
     async def crash() -> None:
         raise ConnectionResetError
@@ -142,15 +142,15 @@ async def test_a_crash_between_bytes_and_row_leaves_an_orphan_that_the_sweep_tak
     with pytest.raises(ConnectionResetError):
         await library_over(Eventful(blobs, after_put=crash)).store(ADA, chunks())
     assert len(await keys(blobs)) == 2
-    assert await catalogue.page("ada", None, None, 10) == [kept]
-    assert await Sweep(catalogue, blobs, SystemClock(), min_age_s=3600).run() == 0
+    assert await asset_index.page("ada", None, None, 10) == [kept]
+    assert await Sweep(asset_index, blobs, SystemClock(), min_age_s=3600).run() == 0
     assert len(await keys(blobs)) == 2
-    assert await Sweep(catalogue, blobs, SystemClock(), min_age_s=-60).run() == 1
+    assert await Sweep(asset_index, blobs, SystemClock(), min_age_s=-60).run() == 1
     assert await keys(blobs) == [kept.blob.key]
 
 
 async def test_a_removal_while_s3_is_away_holds_and_the_sweep_takes_the_bytes(
-    library_over: MakeLibrary, blobs: S3BlobStore, catalogue: SqlCatalogue
+    library_over: MakeLibrary, blobs: S3BlobStore, asset_index: SqlAssetIndex
 ) -> None:
     async def away() -> None:
         raise UnavailableError("BLOB_STORE_UNAVAILABLE", "away")
@@ -160,19 +160,19 @@ async def test_a_removal_while_s3_is_away_holds_and_the_sweep_takes_the_bytes(
     with pytest.raises(NotFoundError):
         await library_over(blobs).find("ada", asset.id)
     assert await keys(blobs) == [asset.blob.key]
-    assert await Sweep(catalogue, blobs, SystemClock(), min_age_s=-60).run() == 1
+    assert await Sweep(asset_index, blobs, SystemClock(), min_age_s=-60).run() == 1
     assert await keys(blobs) == []
 
 
 async def test_an_upload_that_s3_refuses_leaves_no_row(
-    library_over: MakeLibrary, blobs: S3BlobStore, catalogue: SqlCatalogue
+    library_over: MakeLibrary, blobs: S3BlobStore, asset_index: SqlAssetIndex
 ) -> None:
     async def away() -> None:
         raise UnavailableError("BLOB_STORE_UNAVAILABLE", "away")
 
     with pytest.raises(UnavailableError):
         await library_over(Eventful(blobs, before_put=away)).store(ADA, chunks())
-    assert await catalogue.page("ada", None, None, 10) == []
+    assert await asset_index.page("ada", None, None, 10) == []
     await assert_kept(library_over(blobs), await library_over(blobs).store(ADA, chunks()))
 
 

@@ -8,15 +8,15 @@ import pytest
 
 from atelier_artifacts.domain.garbage_collector import GarbageCollector
 from atelier_artifacts.domain.result_cache import Settled
-from atelier_artifacts.domain.stored_files import Source
+from atelier_artifacts.domain.stored_files import Producer
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
 from atelier_service.errors import UnavailableError
 from tests.unit.image.test_image_messages import QUEUED, RESULT
 
 SUCCEEDED = replace(QUEUED, id="j", state=State.SUCCEEDED, epoch=3)
-RESULT_OF_J = replace(RESULT, source=Source("j", 3)).to_bytes()
-RESULT_OF_K = replace(RESULT, source=Source("k", 1)).to_bytes()
+RESULT_OF_J = replace(RESULT, source=Producer("j", 3)).to_bytes()
+RESULT_OF_K = replace(RESULT, source=Producer("k", 1)).to_bytes()
 
 
 class World:
@@ -26,16 +26,16 @@ class World:
         self.jobs = {job.id: job for job in jobs}
         self.settled = settled or {}
         self.deleted: list[tuple[str, int, int]] = []
-        self.forgotten: list[tuple[str, Source]] = []
+        self.forgotten: list[tuple[str, Producer]] = []
         self.storage_is_away = False
 
-    async def settle(self, job_id: str, current: Callable[[Job | None], Source | None]) -> Settled | None:
+    async def settle(self, job_id: str, current: Callable[[Job | None], Producer | None]) -> Settled | None:
         job = self.jobs.get(job_id)
         if job is not None and not job.state.terminal:
             return None
         return replace(self.settled.get(job_id, Settled(None, frozenset(), ())), job=job)
 
-    async def forget(self, job_id: str, source: Source) -> None:
+    async def forget(self, job_id: str, source: Producer) -> None:
         self.forgotten.append((job_id, source))
 
     async def delete_of_job(self, job_id: str, *, keep_epoch: int, up_to_epoch: int) -> None:
@@ -85,14 +85,14 @@ async def test_when_two_epochs_are_referred_to_nothing_goes_yet() -> None:
 
 
 async def test_what_was_let_go_of_goes_when_nobody_else_refers_to_it() -> None:
-    world = World(settled={"j": Settled(None, frozenset(), (Source("k", 1),))})
+    world = World(settled={"j": Settled(None, frozenset(), (Producer("k", 1),))})
     await collector(world).collect("j")
     assert ("k", 0, 0) in world.deleted
-    assert world.forgotten == [("j", Source("k", 1))]
+    assert world.forgotten == [("j", Producer("k", 1))]
 
 
 async def test_what_was_let_go_of_is_not_forgotten_before_it_was_looked_at() -> None:
-    world = World(settled={"j": Settled(None, frozenset(), (Source("k", 1),))})
+    world = World(settled={"j": Settled(None, frozenset(), (Producer("k", 1),))})
     world.storage_is_away = True
     with pytest.raises(UnavailableError):
         await collector(world).collect("j")

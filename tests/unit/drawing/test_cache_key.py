@@ -7,11 +7,11 @@ import pytest
 
 from atelier_drawing.domain.result import cache_key
 from atelier_image.domain.parameters import AskedImage, resolve
-from atelier_models.domain.model_view import Engine
+from atelier_models.domain.model_view import EngineVersion
 from tests.unit.models.cards import DEMO
 
 PARAMETERS = resolve(AskedImage(prompt="a cat", seed=1), DEMO, lambda: 7)
-ENGINE = Engine("r1", "torch 2.13")
+ENGINE = EngineVersion("r1", "torch 2.13")
 
 
 def test_labels_are_no_part_of_a_picture() -> None:
@@ -40,5 +40,8 @@ def test_a_key_of_the_first_version_finds_its_result_still() -> None:
 
 
 def test_other_weights_and_other_libraries_draw_other_pictures() -> None:
-    keys = {cache_key(PARAMETERS, engine) for engine in (ENGINE, Engine("r2", "torch 2.13"), Engine("r1", "torch 3"))}
+    keys = {
+        cache_key(PARAMETERS, engine)
+        for engine in (ENGINE, EngineVersion("r2", "torch 2.13"), EngineVersion("r1", "torch 3"))
+    }
     assert len(keys) == 3

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
-from atelier_artifacts.domain.stored_files import Source
+from atelier_artifacts.domain.stored_files import Producer
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
 from atelier_drawing.domain.result import Result, result_from
 from atelier_image.api.image_messages import asked_from, content_paths, image_message, parameters_message
@@ -26,7 +26,7 @@ QUEUED = Job(
 )  # fmt: skip
 RESULT = Result(
     model_revision="r1",
-    source=Source("0197", 1),
+    source=Producer("0197", 1),
     outputs=(
         Picture(
             index=0, seed=7, asset_id="a0", content_type="image/png", width_px=256, height_px=128, size_bytes=9,

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from atelier_diffusion.policy.model_card import FileFacts
-from atelier_models.domain.model_view import Engine, ModelReport, ModelState, engines, file_facts, view
+from atelier_models.domain.model_view import EngineVersion, ModelReport, ModelState, engine_versions, file_facts, view
 from tests.unit.models.cards import DEMO, HUB
 
 UNLOADED, LOADING, READY, FAILED = ModelState
 
 
 def report(state: ModelState, **fields: Any) -> ModelReport:
-    known: dict[str, Any] = {"worker_id": "w", "model_id": "demo", "engine": Engine("r2", "torch")}
+    known: dict[str, Any] = {"worker_id": "w", "model_id": "demo", "engine": EngineVersion("r2", "torch")}
     return ModelReport(state=state, **(known | fields))
 
 
@@ -68,15 +68,17 @@ def test_what_a_dead_worker_knew_of_the_files_holds_until_a_living_one_knows_the
 
 
 def test_the_engines_of_living_workers_draw() -> None:
-    mine, other = Engine("r1", "torch 2"), Engine("r1", "torch 3")
+    mine, other = EngineVersion("r1", "torch 2"), EngineVersion("r1", "torch 3")
     reports = [report(READY, engine=mine), report(READY, engine=mine), report(READY, engine=other, alive=False)]
-    assert engines("demo", reports) == (mine,)
+    assert engine_versions("demo", reports) == (mine,)
 
 
 def test_what_the_dead_drew_with_answers_nothing() -> None:
-    assert engines("demo", [report(UNLOADED, alive=False)]) == ()
-    assert engines("demo", [report(READY, alive=False), report(UNLOADED, engine=Engine("", "torch"))]) == ()
+    assert engine_versions("demo", [report(UNLOADED, alive=False)]) == ()
+    assert (
+        engine_versions("demo", [report(READY, alive=False), report(UNLOADED, engine=EngineVersion("", "torch"))]) == ()
+    )
 
 
 def test_a_revision_that_nobody_knows_answers_nothing() -> None:
-    assert engines("hub", [report(UNLOADED, model_id="hub", engine=Engine("", "torch"))]) == ()
+    assert engine_versions("hub", [report(UNLOADED, model_id="hub", engine=EngineVersion("", "torch"))]) == ()

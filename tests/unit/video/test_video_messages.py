@@ -7,7 +7,7 @@ import pytest
 
 from atelier.jobs.v1 import job_pb2
 from atelier.video.v1 import video_pb2
-from atelier_artifacts.domain.stored_files import Source
+from atelier_artifacts.domain.stored_files import Producer
 from atelier_drawing.domain.result import Result
 from atelier_jobs.domain.job import Failure
 from atelier_jobs.domain.progress import FINISHED
@@ -37,7 +37,7 @@ def a_file(role: Role, first_frame: int = 0, frame_count: int = 1, duration_s: f
 
 RESULT = Result(
     model_revision="r1",
-    source=Source("0197", 1),
+    source=Producer("0197", 1),
     outputs=(
         a_file("FRAMES", 0, 8), a_file("CLIP", 0, 12, 1.5), a_file("POSTER"), a_file("CONTACT_SHEET"),
         a_file("FRAMES", 8, 4),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from atelier.video.v1 import video_pb2
-from atelier_artifacts.domain.stored_files import Source
+from atelier_artifacts.domain.stored_files import Producer
 from atelier_drawing.domain.result import Result
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.states import State
@@ -30,7 +30,7 @@ FRAMES = VideoFile(
 )  # fmt: skip
 MADE: Job = replace(
     QUEUED, kind="video", state=State.SUCCEEDED, spec=resolve(AskedVideo(prompt="x"), DEMO, lambda: 7).to_bytes(),
-    result=Result(model_revision="r", source=Source("0197", 1), outputs=(FRAMES,)).to_bytes(),
+    result=Result(model_revision="r", source=Producer("0197", 1), outputs=(FRAMES,)).to_bytes(),
 )  # fmt: skip
 
 
