@@ -70,7 +70,7 @@ class LocatedPipeline(Generic[ModelT_co]):
 
     @property
     def file_facts(self) -> FileFacts:
-        """See `model_cache.LocatedModel`."""
+        """See `LocatedModel.file_facts`."""
         return read_file_facts(self.folder.path)
 
     def load(self) -> ModelT_co:
