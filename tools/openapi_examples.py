@@ -86,6 +86,7 @@ _PROGRESS = {
 _JOB = {
     "id": _IMAGE_ID, "kind": "image", "state": "SUCCEEDED", "revision": 1, "progress": _PROGRESS,
     "attempt": 1, "seq": 3, "trace_id": _TRACE_ID, **_TIMES, "links": _links(_IMAGE_PATH, "events", "cancel"),
+    "priority": "NORMAL", "labels": {"project": "readme"},
 }  # fmt: skip
 _MODEL_FIELDS = {"state": "READY", "memory_bytes": "23466460", "size_multiple_px": 32, "is_default": True}
 _MODEL = {

@@ -60,13 +60,19 @@ class AsyncAllJobs(JobsById[AsyncAnyJob]):
         super().__init__(connection, AsyncAnyJob)
 
     async def list(
-        self, *, kinds: Iterable[str] = (), states: Iterable[str] = (), limit: int | None = None
+        self,
+        *,
+        kinds: Iterable[str] = (),
+        states: Iterable[str] = (),
+        parent_id: str = "",
+        limit: int | None = None,
     ) -> AsyncIterator[AsyncAnyJob]:
         """Lists jobs, newest first, fetched as they are asked for.
 
         Args:
             kinds: Only jobs of these kinds, such as `image`; empty for all.
             states: Only jobs in these states, such as `SUCCEEDED`; empty for all.
+            parent_id: Only jobs that are a part of this job.
             limit: At most so many; None for all.
 
         Raises:
@@ -74,7 +80,9 @@ class AsyncAllJobs(JobsById[AsyncAnyJob]):
             UnreachableKindsError: After the last job: the jobs of some kinds are missing, since their service is
                 unavailable.
         """
-        request = ListJobsRequest(kinds=kinds, states=map(state_named, states), page_size=page_size(limit))
+        request = ListJobsRequest(
+            kinds=kinds, states=map(state_named, states), parent_id=parent_id, page_size=page_size(limit)
+        )
         unreachable: set[str] = set()
 
         async def fetch(token: str) -> ListJobsResponse:

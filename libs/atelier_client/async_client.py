@@ -44,6 +44,7 @@ from atelier_client.images import AsyncImages
 from atelier_client.keys import AsyncKeys
 from atelier_client.paging import pages
 from atelier_client.parameters import Parameters, VideoParameters, to_message, to_video_message
+from atelier_client.priorities import priority_named
 from atelier_client.rest_transport import RestTransport
 from atelier_client.retry import RetryPolicy
 from atelier_client.rpc import rpc
@@ -130,18 +131,23 @@ class AsyncClient:
         *,
         wait: bool | float = True,
         idempotency_key: str | None = None,
+        priority: str | None = None,
+        parent_id: str = "",
         **parameters: Unpack[Parameters],
     ) -> AsyncImage:
         """Makes a picture, or several.
 
         `wait`: True waits for the end, a number for so many seconds at most, False not at all (the image is then QUEUED
         and recorded for good). `idempotency_key`: a repeat with the same key answers the same image; one of its own is
-        made when none is given, so that repeats by this client are safe.
+        made when none is given, so that repeats by this client are safe. `priority`: `LOW`, `NORMAL` or `HIGH` (for
+        administrators). `parent_id`: another job of yours that this one is a part of.
 
         Raises TypeError for a parameter that does not exist, AtelierApiError INVALID_ARGUMENT with `fields` for values
         that the mesh refuses, JobFailedError when the image ended without pictures while it was waited for.
         """
-        request = GenerateImageRequest(parameters=to_message(prompt, parameters))
+        request = GenerateImageRequest(
+            priority=priority_named(priority), parent_id=parent_id, parameters=to_message(prompt, parameters)
+        )
         return await self.images.submit(request, wait=wait, idempotency_key=idempotency_key)
 
     async def generate_video(
@@ -150,13 +156,17 @@ class AsyncClient:
         *,
         wait: bool | float = True,
         idempotency_key: str | None = None,
+        priority: str | None = None,
+        parent_id: str = "",
         **parameters: Unpack[VideoParameters],
     ) -> AsyncVideo:
-        """Makes a clip. `wait`, `idempotency_key` and errors are those of `generate`.
+        """Makes a clip. `wait`, `idempotency_key`, `priority`, `parent_id` and errors are those of `generate`.
 
         Raises AtelierApiError NOT_FOUND when the first frame is no asset of the caller's.
         """
-        request = GenerateVideoRequest(parameters=to_video_message(prompt, parameters))
+        request = GenerateVideoRequest(
+            priority=priority_named(priority), parent_id=parent_id, parameters=to_video_message(prompt, parameters)
+        )
         return await self.videos.submit(request, wait=wait, idempotency_key=idempotency_key)
 
     def watch(self, image_id: str, *, after_seq: int | None = None) -> AsyncIterator[Event]:

@@ -232,3 +232,52 @@ def test_an_administrator_loads_a_model_of_any_kind(client: httpx2.Client) -> No
             assert answer.status_code == 202, answer.text
             assert answer.headers["location"] == f"/api/v1/models/{model}"
             assert answer.json()["id"] == model
+
+
+@both
+def test_a_job_has_a_priority_a_parent_of_any_kind_and_labels(ada: httpx2.Client, kind: str) -> None:
+    parent = canceled(ada, "video" if kind == "image" else "image")
+    for _ in range(ROUNDS):
+        params = {"priority": "LOW", "parent_id": parent}
+        answer = ada.post(PATHS[kind], json=LONG | {"metadata": {"shelf": "left"}}, params=params)
+        assert answer.status_code == 202, answer.text
+        child = ada.post(f"/api/v1/jobs/{answer.json()['id']}/cancel", json={}).json()
+        assert (child["priority"], child["parent_id"], child["labels"]) == ("LOW", parent, {"shelf": "left"})
+    usual = ada.get(f"/api/v1/jobs/{parent}").json()
+    assert (usual["priority"], usual["parent_id"], usual["labels"]) == ("NORMAL", "", {})
+    parts = page(ada, parent_id=parent)["jobs"]
+    assert (len(parts), {part["parent_id"] for part in parts}) == (ROUNDS, {parent})
+    assert page(ada, parent_id=parent, page_size=1)["next_page_token"]
+    token = page(ada, parent_id=parent, page_size=1)["next_page_token"]
+    assert ada.get("/api/v1/jobs", params={"page_token": token}).status_code == 400
+
+
+@both
+def test_a_parent_that_is_not_the_callers_is_not_found_and_nothing_is_recorded(
+    ada: httpx2.Client, mesh: RunningMesh, kind: str
+) -> None:
+    with mesh.client(mesh.key_of("bob")) as bob:
+        others = canceled(bob, kind)
+    for parent in (others, str(uuid.uuid4())):
+        refused = ada.post(PATHS[kind], json=LONG, params={"parent_id": parent})
+        assert reason_of(refused) == (404, "PARENT_NOT_FOUND")
+    assert page(ada)["jobs"] == []
+
+
+@both
+def test_the_highest_priority_is_for_administrators(ada: httpx2.Client, client: httpx2.Client, kind: str) -> None:
+    refused = ada.post(PATHS[kind], json=LONG, params={"priority": "HIGH"})
+    assert reason_of(refused) == (403, "PRIORITY_RESERVED")
+    urgent = client.post(PATHS[kind], json=LONG, params={"priority": "HIGH"})
+    assert urgent.status_code == 202
+    assert client.post(f"/api/v1/jobs/{urgent.json()['id']}/cancel", json={}).json()["priority"] == "HIGH"
+    token = client.post("/api/v1/auth/token", json={}).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert ada.post(PATHS[kind], json=LONG, params={"priority": "HIGH"}, headers=bearer).status_code == 403
+    assert ada.post(PATHS[kind], json=LONG, params={"priority": "URGENT"}).status_code == 400
+
+
+def test_labels_follow_new_parameters(ada: httpx2.Client) -> None:
+    image = ada.post(PATHS["image"], json=LONG | {"metadata": {"shelf": "left"}}).json()["id"]
+    assert ada.put(f"/api/v1/images/{image}", json=LONG | {"metadata": {"shelf": "right"}}).status_code == 202
+    assert ada.post(f"/api/v1/jobs/{image}/cancel", json={}).json()["labels"] == {"shelf": "right"}

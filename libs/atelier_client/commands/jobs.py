@@ -31,11 +31,12 @@ async def jobs(
     state: Annotated[
         list[str] | None, Option(help="Only jobs in this state, such as running; may be repeated.")
     ] = None,
+    parent: Annotated[str, Option(help="Only parts of this job.", autocompletion=completion.jobs)] = "",
     limit: Limit = 50,
     json: Json = False,
 ) -> None:
     """Lists your jobs of every kind, newest first."""
-    async with complete(client.jobs.list(kinds=kind or (), states=state or (), limit=limit)) as found:
+    async with complete(client.jobs.list(kinds=kind or (), states=state or (), parent_id=parent, limit=limit)) as found:
         if json:
             result_json([as_dict(job.message) for job in found])
             return
@@ -129,9 +130,10 @@ def _show_drawing(job: "AsyncImage | AsyncVideo", json: bool) -> None:
 
 
 def _detail(message: "Job") -> str:
-    """Why it failed, or how far it has come."""
+    """Why it failed or how far it has come, and its labels."""
     done = message.progress.fraction
-    return message.error.reason if message.HasField("error") else f"{done:.0%}" if 0 < done < 1 else ""
+    words = [message.error.reason] if message.HasField("error") else [f"{done:.0%}"] if 0 < done < 1 else []
+    return " ".join([*words, *(f"{name}={value}" for name, value in sorted(message.labels.items()))])
 
 
 def _failure(message: "Image | Video | Job") -> str:

@@ -13,7 +13,7 @@ from atelier_drawing.domain.parameters import AskedDrawing, DrawingParameters
 from atelier_drawing.domain.result import cache_key
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import TransactionHook
-from atelier_jobs.domain.owner_jobs import NO_KEY, IdempotencyKey, OwnerJobs
+from atelier_jobs.domain.owner_jobs import NO_KEY, USUAL, IdempotencyKey, OwnerJobs, Placement
 from atelier_jobs.domain.store import Submitted
 from atelier_models.domain.model_view import engine_versions, file_facts
 from atelier_models.domain.models import ModelReports
@@ -52,7 +52,9 @@ class Drawings(Generic[AskedT]):
         self._cache = cache
         self._draw_seed = draw_seed
 
-    async def submit(self, owner: str, asked: AskedT, key: IdempotencyKey = NO_KEY) -> Submitted:
+    async def submit(
+        self, owner: str, asked: AskedT, key: IdempotencyKey = NO_KEY, placement: Placement = USUAL
+    ) -> Submitted:
         """Records a drawing to be made, or one whose result exists already.
 
         Raises InvalidArgumentError, and what OwnerJobs.submit raises.
@@ -62,8 +64,8 @@ class Drawings(Generic[AskedT]):
 
         async def record(result: bytes | None, hook: TransactionHook | None) -> Submitted:
             return await self._jobs.submit(
-                owner, job_id, parameters.to_bytes(), cost=parameters.cost, affinity=parameters.model, key=key,
-                result=result, hook=hook,
+                owner, job_id, parameters.to_bytes(), cost=parameters.cost, affinity=parameters.model,
+                labels=parameters.metadata, placement=placement, key=key, result=result, hook=hook,
             )  # fmt: skip
 
         return await self._recorded(owner, job_id, await self._cached(owner, asked, parameters), record)
@@ -78,8 +80,8 @@ class Drawings(Generic[AskedT]):
 
         async def record(result: bytes | None, hook: TransactionHook | None) -> Job:
             return await self._jobs.restart(
-                owner, job_id, parameters.to_bytes(), cost=parameters.cost, affinity=parameters.model, result=result,
-                hook=hook,
+                owner, job_id, parameters.to_bytes(), cost=parameters.cost, affinity=parameters.model,
+                labels=parameters.metadata, result=result, hook=hook,
             )  # fmt: skip
 
         return await self._recorded(owner, job_id, await self._cached(owner, asked, parameters), record)

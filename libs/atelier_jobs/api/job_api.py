@@ -9,14 +9,17 @@ from google.protobuf.message import Message
 from prometheus_client import Counter
 
 from atelier.jobs.v1 import job_pb2
+from atelier_jobs.api.job_directory import JobDirectory
 from atelier_jobs.api.request_headers import idempotency_key, wait_preference_s
+from atelier_jobs.domain.claim_order import Priority
 from atelier_jobs.domain.job import Job
-from atelier_jobs.domain.owner_jobs import IdempotencyKey, OwnerJobs
+from atelier_jobs.domain.owner_jobs import IdempotencyKey, OwnerJobs, Placement
 from atelier_jobs.domain.states import State
 from atelier_jobs.domain.store import Submitted
 from atelier_jobs.events.watch import Watching
+from atelier_service.errors import PermissionDeniedError
 from atelier_service.http import request_header, set_http
-from atelier_service.identity import current_principal
+from atelier_service.identity import Principal, current_principal
 from atelier_service.paging import decode_token, encode_token, fitting, page_size
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -28,6 +31,8 @@ _MessageT = TypeVar("_MessageT", bound=Message)
 
 class _SubmitRequest(Protocol):
     request_id: str
+    priority: job_pb2.Priority.ValueType
+    parent_id: str
 
     @property
     def parameters(self) -> Message: ...
@@ -42,8 +47,17 @@ class _PageRequest(Protocol):
 class JobApi:
     """Handles requests about jobs of one kind for the caller, who sees their own jobs only."""
 
-    def __init__(self, jobs: OwnerJobs, watching: Watching, path_of: Callable[[str], str]) -> None:
-        """`path_of` returns the path of a job below the gateway."""
+    def __init__(
+        self, jobs: OwnerJobs, watching: Watching, directory: JobDirectory, path_of: Callable[[str], str]
+    ) -> None:
+        """
+        Args:
+            jobs: Use cases of owners.
+            watching: Waits for the end of jobs.
+            directory: Jobs of all kinds, of which one may be the parent of a new one.
+            path_of: Returns the path of a job below the gateway.
+        """
+        self._directory = directory
         self._jobs = jobs
         self._watching = watching
         self._path_of = path_of
@@ -52,23 +66,42 @@ class JobApi:
         self,
         request: _SubmitRequest,
         context: Context,
-        submit: Callable[[str, IdempotencyKey], Awaitable[Submitted]],
+        submit: Callable[[str, IdempotencyKey, Placement], Awaitable[Submitted]],
     ) -> Job:
         """Accepts a job, once for each idempotency key, and waits for its end when the caller prefers that.
 
         Args:
             request: Its serialized parameters tell whether a repeat asks for the same.
             context: Holds the headers of the request, and gets those of the response.
-            submit: Submits the job for this owner under this key; not called for a repeat (see OwnerJobs.once).
+            submit: Submits the job for this owner, under this key, in this place; not called for a repeat (see
+                OwnerJobs.once).
+
+        Raises:
+            PermissionDeniedError: The caller may not use this priority.
+            NotFoundError: The caller has no such parent.
+            AtelierError: What `submit` raises.
         """
         owner = current_principal().subject
         name = idempotency_key(request_header(context, "idempotency-key"), request.request_id)
         key = IdempotencyKey(name, request_hash(request.parameters))
-        submitted = await self._jobs.once(owner, key, lambda: submit(owner, key))
+
+        async def placed() -> Submitted:
+            return await submit(owner, key, await self._placement(request, context))
+
+        submitted = await self._jobs.once(owner, key, placed)
         job = submitted.job
         answer = "repeat" if submitted.repeated else "cache" if job.cached else "worker"
         _ACCEPTED.labels(job.kind, answer).inc()
         return await self.accepted(job, context)
+
+    async def _placement(self, request: _SubmitRequest, context: Context) -> Placement:
+        priority = Priority(request.priority or Priority.NORMAL)
+        if priority is Priority.HIGH and not _may_hurry(current_principal()):
+            text = "priority: HIGH is for administrators and services of the mesh"
+            raise PermissionDeniedError("PRIORITY_RESERVED", text)
+        if request.parent_id:
+            await self._directory.check_parent(request.parent_id, context)
+        return Placement(priority=priority, parent_id=request.parent_id)
 
     async def accepted(self, job: Job, context: Context) -> Job:
         """Sets HTTP 202 for a job that has not ended and 200 for one that has, after the wait that the caller prefers.
@@ -119,6 +152,11 @@ class JobApi:
     async def delete(self, job_id: str) -> None:
         """Stops and removes a job of the caller. Raises NotFoundError."""
         await self._jobs.delete(current_principal().subject, job_id)
+
+
+def _may_hurry(caller: Principal) -> bool:
+    """True for an administrator's credential that may be used as one, and for services, also on a user's behalf."""
+    return caller.is_service or bool(caller.actor) or (caller.is_admin and "admin" in caller.scopes)
 
 
 def request_hash(parameters: Message) -> bytes:

@@ -10,7 +10,7 @@ from google.api import httpbody_pb2
 
 from atelier.events.v1 import events_pb2
 from atelier.jobs.v1 import job_service_pb2
-from atelier_service.errors import InvalidArgumentError
+from atelier_service.errors import InvalidArgumentError, NotFoundError
 from atelier_service.federation import Federation
 from atelier_service.paging import decode_token, encode_token, fitting, page_size
 
@@ -109,6 +109,19 @@ class JobDirectory:
         """Removes a job. Raises like Federation.find."""
         await self._kinds.serving(context).find(lambda source: source.delete(job_id))
 
+    async def check_parent(self, parent_id: str, context: Context) -> None:
+        """Checks that the caller has the job that another one is to be a part of.
+
+        Raises:
+            NotFoundError: There is no such job of the caller (reason PARENT_NOT_FOUND).
+            UnavailableError: It may be of a kind whose service is unavailable.
+        """
+        try:
+            await self.get(parent_id, context)
+        except NotFoundError as error:
+            text = "parent_id: there is no such job"
+            raise NotFoundError("PARENT_NOT_FOUND", text, metadata={"parent_id": parent_id}) from error
+
     async def holder(self, job_id: str, context: Context) -> JobSource:
         """The source that stores a job. Raises like Federation.find."""
 
@@ -150,7 +163,7 @@ def page_token(request: job_service_pb2.ListJobsRequest, before: str) -> str:
 
 def _filters_digest(request: job_service_pb2.ListJobsRequest) -> str:
     """What a page token is bound to."""
-    filters = [sorted(set(request.kinds)), sorted(set(request.states))]
+    filters = [sorted(set(request.kinds)), sorted(set(request.states)), request.parent_id]
     return hashlib.sha256(repr(filters).encode()).hexdigest()[:16]
 
 

@@ -65,4 +65,4 @@ def job_endpoints(
     own = OwnJobs(kind.name, store, streams, path_of=path_of)
     others = {peer: PeerJobs(peer, channel) for peer, channel in peers.items()}
     directory = JobDirectory(Federation(kind.name, own, others))
-    return JobEndpoints(jobs, JobApi(jobs, watching, path_of), streams, directory)
+    return JobEndpoints(jobs, JobApi(jobs, watching, directory, path_of), streams, directory)

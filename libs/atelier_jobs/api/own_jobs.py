@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from google.api import httpbody_pb2
 
 from atelier.events.v1 import events_pb2
-from atelier.jobs.v1 import job_service_pb2
+from atelier.jobs.v1 import job_pb2, job_service_pb2
 from atelier_jobs.api.event_streams import EventStreams
 from atelier_jobs.api.job_directory import Context, JobsPage
 from atelier_jobs.api.messages import job_fields
@@ -44,7 +44,9 @@ class OwnJobs:
         """See JobSource.page."""
         owner = current_principal().subject
         states = [State(state) for state in request.states]
-        page = await self._jobs.list(owner, kind=self._kind, states=states, before=before, limit=limit)
+        page = await self._jobs.list(
+            owner, kind=self._kind, states=states, parent_id=request.parent_id, before=before, limit=limit
+        )
         messages = fitting(map(self._message, page.jobs))
         return JobsPage(messages, more=bool(page.next_before) or len(messages) < len(page.jobs))
 
@@ -74,5 +76,6 @@ class OwnJobs:
         path = self._path_of(job.id)
         links = job_service_pb2.JobLinks(self=path, events=f"{path}/events", cancel=f"{path}/cancel")
         return job_service_pb2.Job(
-            **job_fields(job), kind=job.kind, progress=progress_message(job.progress), links=links
-        )
+            **job_fields(job), kind=job.kind, progress=progress_message(job.progress), links=links,
+            priority=job_pb2.Priority.ValueType(job.priority), parent_id=job.parent_id, labels=job.labels,
+        )  # fmt: skip

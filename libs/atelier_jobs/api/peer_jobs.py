@@ -36,7 +36,9 @@ class PeerJobs:
 
     async def page(self, request: job_service_pb2.ListJobsRequest, *, before: str, limit: int) -> JobsPage:
         """See JobSource.page."""
-        own = job_service_pb2.ListJobsRequest(kinds=[self._kind], states=request.states, page_size=limit)
+        own = job_service_pb2.ListJobsRequest(
+            kinds=[self._kind], states=request.states, parent_id=request.parent_id, page_size=limit
+        )
         if before:
             own.page_token = page_token(own, before)
         answer = await answered(self._stub.ListJobs(own, timeout=_DEADLINE_S, metadata=FORWARDED))

@@ -1,9 +1,11 @@
 """Use cases of a job's owner, for one kind of job: submit, get, page, cancel, delete."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from atelier_jobs.domain.claim_order import Priority
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import TransactionHook
 from atelier_jobs.domain.states import State
@@ -29,6 +31,18 @@ class IdempotencyKey:
 
 
 NO_KEY = IdempotencyKey()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a new job stands among others: how urgent it is, and the job that it is a part of (empty: none)."""
+
+    priority: Priority = Priority.NORMAL
+    parent_id: str = ""
+
+
+USUAL = Placement()
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 class OwnerJobs:
@@ -74,6 +88,8 @@ class OwnerJobs:
         *,
         cost: float = 1.0,
         affinity: str = "",
+        labels: Mapping[str, str] = NO_LABELS,
+        placement: Placement = USUAL,
         key: IdempotencyKey = NO_KEY,
         result: bytes | None = None,
         hook: TransactionHook | None = None,
@@ -86,6 +102,8 @@ class OwnerJobs:
             spec: What the worker is to do, in the words of the kind.
             cost: What it takes, in a unit that all jobs of the kind share; owners get equal shares of it.
             affinity: What a worker needs in memory for it, the id of a model; empty: nothing.
+            labels: The owner's own names and values.
+            placement: Checked before: the owner may use the priority, and has the parent.
             key: Checked again in the transaction.
             result: The result of a job that needs no worker; it is SUCCEEDED at once.
             hook: Runs in the same transaction.
@@ -102,6 +120,9 @@ class OwnerJobs:
             max_attempts=self._max_attempts,
             cost=cost,
             affinity=affinity,
+            labels=labels,
+            priority=placement.priority,
+            parent_id=placement.parent_id,
             idempotency_key=key.key,
             request_hash=key.request_hash,
             result=result,
@@ -116,13 +137,22 @@ class OwnerJobs:
         *,
         cost: float | None = None,
         affinity: str | None = None,
+        labels: Mapping[str, str] | None = None,
         result: bytes | None = None,
         hook: TransactionHook | None = None,
     ) -> Job:
         """Gives the job another spec, in place or as its next revision; see JobStore.restart."""
         with self._errors(job_id):
             return await self._store.restart(
-                owner, job_id, spec, cost=cost, affinity=affinity, result=result, limits=self._limits, hook=hook
+                owner,
+                job_id,
+                spec,
+                cost=cost,
+                affinity=affinity,
+                labels=labels,
+                result=result,
+                limits=self._limits,
+                hook=hook,
             )
 
     async def get(self, owner: str, job_id: str) -> Job:

@@ -103,9 +103,17 @@ class JobStore(Protocol):
         ...
 
     async def list(
-        self, owner: str, *, kind: str, states: Collection[State] = (), before: str = "", limit: int = 50
+        self,
+        owner: str,
+        *,
+        kind: str,
+        states: Collection[State] = (),
+        parent_id: str = "",
+        before: str = "",
+        limit: int = 50,
     ) -> Page:
-        """The owner's jobs in one of `states` (empty: in any) with an id below `before`, newest first."""
+        """The owner's jobs in one of `states` (empty: in any) and part of `parent_id` (empty: or of none) with an id
+        below `before`, newest first."""
         ...
 
     async def restart(
@@ -116,6 +124,7 @@ class JobStore(Protocol):
         *,
         cost: float | None = None,
         affinity: str | None = None,
+        labels: Mapping[str, str] | None = None,
         result: bytes | None = None,
         limits: Limits = NO_LIMITS,
         traceparent: str = "",

@@ -1,5 +1,6 @@
 """What each move does to a job: pure functions of plain values, applied by the store inside a transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,7 +115,16 @@ def supersede(job: Job, now_us: int, why: Failure) -> Job:
 
 
 def restart(
-    job: Job, spec: bytes, traceparent: str, now_us: int, result: bytes | None, *, cost: float, affinity: str, at: Place
+    job: Job,
+    spec: bytes,
+    traceparent: str,
+    now_us: int,
+    result: bytes | None,
+    *,
+    cost: float,
+    affinity: str,
+    labels: Mapping[str, str],
+    at: Place,
 ) -> Change:
     """Another spec: in place while no worker has seen the job, else as the next revision.
 
@@ -126,6 +136,7 @@ def restart(
         result: What the new spec makes, if that is known already.
         cost: What the new spec takes.
         affinity: What a worker needs in memory for it.
+        labels: The owner's own names and values.
         at: The place in the queue of a new job; a job that changes in place leaves its own only to pay another cost.
     """
     fresh = job.state is State.QUEUED and job.attempt == 0
@@ -140,7 +151,8 @@ def restart(
     changed: dict[str, Any] = {
         "spec": spec, "traceparent": traceparent, "result": None, "failure": None, "cached": False,
         "progress": NOT_BEGUN, "start_us": 0, "finish_us": 0, "queue_us": now_us, "due_us": now_us,
-        "cost": cost, "affinity": affinity, "virtual_start": start, "virtual_finish": start + cost,
+        "cost": cost, "affinity": affinity, "labels": dict(labels),
+        "virtual_start": start, "virtual_finish": start + cost,
     }  # fmt: skip
     queued = _move(job, Move.RESPEC if fresh else Move.RESTART, **changed)
     if result is not None:

@@ -1,6 +1,6 @@
 """SQL adapter of the owner's side of the job store, on SQLite and PostgreSQL."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Insert, bindparam, delete, func, select
@@ -128,12 +128,21 @@ class SqlJobStore:
         return found[0]
 
     async def list(
-        self, owner: str, *, kind: str, states: Collection[State] = (), before: str = "", limit: int = 50
+        self,
+        owner: str,
+        *,
+        kind: str,
+        states: Collection[State] = (),
+        parent_id: str = "",
+        before: str = "",
+        limit: int = 50,
     ) -> Page:
         """See JobStore.list."""
         query = select(schema.jobs).where(_jobs.owner == owner, _jobs.kind == kind)
         if states:
             query = query.where(_jobs.state.in_([int(state) for state in states]))
+        if parent_id:
+            query = query.where(_jobs.parent_id == parent_id)
         if before:
             query = query.where(_jobs.id < before)
         async with self._database.read() as connection:
@@ -149,6 +158,7 @@ class SqlJobStore:
         *,
         cost: float | None = None,
         affinity: str | None = None,
+        labels: Mapping[str, str] | None = None,
         result: bytes | None = None,
         limits: Limits = NO_LIMITS,
         traceparent: str = "",
@@ -166,7 +176,7 @@ class SqlJobStore:
                 cost, affinity = job.cost if cost is None else cost, job.affinity if affinity is None else affinity
                 change = transitions.restart(
                     job, spec, traceparent or current_traceparent(), now, result, cost=cost, affinity=affinity,
-                    at=standing.place(cost),
+                    labels=job.labels if labels is None else labels, at=standing.place(cost),
                 )  # fmt: skip
                 await transaction.apply(job, change, now)
                 if hook is not None:

@@ -15,6 +15,8 @@ from atelier_image.domain.parameters import AskedImage
 from atelier_image.domain.result import picture_of
 from atelier_jobs.api.event_streams import EventStreams
 from atelier_jobs.api.job_api import Context, JobApi
+from atelier_jobs.domain.owner_jobs import IdempotencyKey, Placement
+from atelier_jobs.domain.store import Submitted
 from atelier_service.identity import current_principal
 from atelier_service.url_signing import UrlSigner
 
@@ -34,7 +36,11 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     async def GenerateImage(self, request: image_pb2.GenerateImageRequest, context: Context) -> image_pb2.Image:
         """Accepts a prompt, and waits for the picture when the caller prefers that."""
         asked = asked_from(request.parameters)
-        job = await self._jobs.submit(request, context, lambda owner, key: self._images.submit(owner, asked, key))
+
+        async def submit(owner: str, key: IdempotencyKey, placement: Placement) -> Submitted:
+            return await self._images.submit(owner, asked, key, placement)
+
+        job = await self._jobs.submit(request, context, submit)
         return await self._urls.signed(request, image_message(job))
 
     async def ListImages(self, request: image_pb2.ListImagesRequest, context: Context) -> image_pb2.ListImagesResponse:

@@ -14,7 +14,7 @@ from atelier_artifacts.api.job_files import JobFiles
 from atelier_drawing.domain.drawings import Drawings
 from atelier_jobs.api.event_streams import EventStreams
 from atelier_jobs.api.job_api import Context, JobApi
-from atelier_jobs.domain.owner_jobs import IdempotencyKey
+from atelier_jobs.domain.owner_jobs import IdempotencyKey, Placement
 from atelier_jobs.domain.store import Submitted
 from atelier_service.byte_range import names_etag
 from atelier_service.errors import NotFoundError, ResourceExhaustedError
@@ -57,9 +57,9 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         """Accepts a prompt, and waits for the clip when the caller prefers that."""
         asked = asked_from(request.parameters)
 
-        async def submit(owner: str, key: IdempotencyKey) -> Submitted:
+        async def submit(owner: str, key: IdempotencyKey, placement: Placement) -> Submitted:
             await check_first_frame(self._storage, asked.first_frame_asset_id)
-            return await self._videos.submit(owner, asked, key)
+            return await self._videos.submit(owner, asked, key, placement)
 
         job = await self._jobs.submit(request, context, submit)
         return await self._urls.signed(request, video_message(job))

@@ -40,6 +40,7 @@ class Images(image_pb2_grpc.ImageServiceServicer):
         self.images: dict[str, image_pb2.Image] = {}
         self.by_key: dict[str, str] = {}
         self.metadata: list[dict[str, str]] = []
+        self.requests: list[image_pb2.GenerateImageRequest] = []
         self.hold = False
         self.fail = False
         self.fail_prompts: set[str] = set()
@@ -50,6 +51,7 @@ class Images(image_pb2_grpc.ImageServiceServicer):
     async def GenerateImage(self, request: image_pb2.GenerateImageRequest, context: Context) -> image_pb2.Image:
         metadata = {str(k): str(v) for k, v in context.invocation_metadata() or ()}
         self.metadata.append(metadata)
+        self.requests.append(request)
         if request.parameters.steps > 200:
             await refuse(
                 context,

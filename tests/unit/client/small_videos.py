@@ -35,6 +35,7 @@ class Videos(video_pb2_grpc.VideoServiceServicer):
     def __init__(self) -> None:
         self.videos: dict[str, video_pb2.Video] = {}
         self.metadata: list[dict[str, str]] = []
+        self.requests: list[video_pb2.GenerateVideoRequest] = []
         self.hold = False
         self.fail = False
         self.break_streams = 0
@@ -46,6 +47,7 @@ class Videos(video_pb2_grpc.VideoServiceServicer):
     async def GenerateVideo(self, request: video_pb2.GenerateVideoRequest, context: Context) -> video_pb2.Video:
         metadata = {str(k): str(v) for k, v in context.invocation_metadata() or ()}
         self.metadata.append(metadata)
+        self.requests.append(request)
         if request.parameters.frames > 64:
             await refuse(
                 context, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", "a field is wrong", frames="at most 64"

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.client.atelier_command import Atelier
 from tests.unit.client.small_mesh import SmallMesh
 
+from atelier.jobs.v1 import job_pb2
 from atelier_client import Client, RetryPolicy, UnreachableKindsError
 
 
@@ -69,3 +70,13 @@ def test_the_command_lists_jobs_and_says_what_is_missing(atelier: Atelier, small
     done = atelier("jobs")
     assert len(done.stdout.splitlines()) == 2
     assert (done.returncode, "unavailable: video (KINDS_UNREACHABLE)" in done.stderr) == (3, True)
+
+
+def test_a_submit_says_how_urgent_it_is_and_what_it_is_a_part_of(client: Client, small_mesh: SmallMesh) -> None:
+    client.generate("a part", wait=False, priority="low", parent_id="video-0")
+    client.generate_video("another", wait=False, priority="HIGH", parent_id="image-0")
+    image, video = small_mesh.images.requests[-1], small_mesh.videos.requests[-1]
+    assert (image.priority, image.parent_id) == (job_pb2.LOW, "video-0")
+    assert (video.priority, video.parent_id) == (job_pb2.HIGH, "image-0")
+    with pytest.raises(ValueError, match="none of LOW, NORMAL, HIGH"):
+        client.generate("x", priority="urgent")

@@ -93,7 +93,11 @@ class Walk(RuleBasedStateMachine):
 
     @rule(result=st.none() | st.just(b"cached"))
     def the_owner_makes_it_anew(self, result: bytes | None) -> None:
-        self._apply(transitions.restart(self.job, b"spec", "", self.now, result, cost=2.0, affinity="", at=Place(5, 7)))
+        self._apply(
+            transitions.restart(
+                self.job, b"spec", "", self.now, result, cost=2.0, affinity="", labels={}, at=Place(5, 7)
+            )
+        )
 
     @invariant()
     def its_history_is_good_but_for_not_having_ended(self) -> None:
@@ -126,10 +130,12 @@ def test_a_job_that_is_not_due_yet_is_not_claimed() -> None:
 def test_a_job_that_changes_in_place_keeps_its_place_and_one_that_is_made_anew_takes_another() -> None:
     queued = replace(NEW, virtual_start=3.0, virtual_finish=4.0)
     at = Place(7.0, 9.0)
-    in_place = transitions.restart(queued, b"new", "", 9, None, cost=2.0, affinity="m", at=at).job
+    in_place = transitions.restart(
+        queued, b"new", "", 9, None, cost=2.0, affinity="m", labels={"shelf": "new"}, at=at
+    ).job
     assert (in_place.virtual_start, in_place.virtual_finish, in_place.affinity) == (3.0, 5.0, "m")
     ended = replace(queued, state=State.FAILED)
-    anew = transitions.restart(ended, b"new", "", 9, None, cost=2.0, affinity="m", at=at).job
+    anew = transitions.restart(ended, b"new", "", 9, None, cost=2.0, affinity="m", labels={"shelf": "new"}, at=at).job
     assert (anew.virtual_start, anew.virtual_finish) == (7.0, 9.0)
 
 

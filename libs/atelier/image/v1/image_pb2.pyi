@@ -373,10 +373,16 @@ class GenerateImageRequest(_message.Message):
     PARAMETERS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     SIGNED_URLS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    PARENT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Instead of the `Idempotency-Key` header."""
     signed_urls: _builtins.bool
     """True to have the URLs of files and events signed, so that elements of a page can open them: see CreateSignedUrls."""
+    priority: _job_pb2.Priority.ValueType
+    """How urgent it is. HIGH is for administrators and services of the mesh."""
+    parent_id: _builtins.str
+    """A job of the caller, of any kind, that this one is a part of."""
     @_builtins.property
     def parameters(self) -> Global___GenerationParameters:
         """What to draw."""
@@ -387,10 +393,12 @@ class GenerateImageRequest(_message.Message):
         parameters: Global___GenerationParameters | None = ...,
         request_id: _builtins.str = ...,
         signed_urls: _builtins.bool = ...,
+        priority: _job_pb2.Priority.ValueType = ...,
+        parent_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "request_id", b"request_id", "signed_urls", b"signed_urls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters", "parent_id", b"parent_id", "priority", b"priority", "request_id", b"request_id", "signed_urls", b"signed_urls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -89,8 +89,9 @@ class ImageServiceServicer:
         `Location` is its path.
         Metadata: `prefer: wait=N` waits up to N seconds (at most 60) for the end; `idempotency-key` (or `request_id`)
         makes a repeat answer the first image.
-        Errors: INVALID_ARGUMENT, ALREADY_EXISTS (409: another body under this key), RESOURCE_EXHAUSTED (429: queue or
-        quota full, with RetryInfo), NOT_FOUND never (an unknown model is INVALID_ARGUMENT).
+        Errors: INVALID_ARGUMENT (an unknown model too), PERMISSION_DENIED (priority HIGH), NOT_FOUND (`parent_id` is no job
+        of the caller), ALREADY_EXISTS (409: another body under this key), RESOURCE_EXHAUSTED (429: queue or quota full, with
+        RetryInfo), UNAVAILABLE (the parent may be of a kind whose service is unavailable).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -62,6 +62,34 @@ CANCELED: State.ValueType  # 6
 """Stopped on request."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
+class _Priority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Priority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRIORITY_UNSPECIFIED: _Priority.ValueType  # 0
+    """NORMAL."""
+    LOW: _Priority.ValueType  # 1
+    """Behind the others: what nobody waits for."""
+    NORMAL: _Priority.ValueType  # 2
+    """The usual one."""
+    HIGH: _Priority.ValueType  # 3
+    """Before the others; for administrators and services of the mesh."""
+
+class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
+    """How urgent a job is among the jobs of its kind. Of each priority, owners get equal shares; LOW is never starved."""
+
+PRIORITY_UNSPECIFIED: Priority.ValueType  # 0
+"""NORMAL."""
+LOW: Priority.ValueType  # 1
+"""Behind the others: what nobody waits for."""
+NORMAL: Priority.ValueType  # 2
+"""The usual one."""
+HIGH: Priority.ValueType  # 3
+"""Before the others; for administrators and services of the mesh."""
+Global___Priority: _TypeAlias = Priority  # noqa: Y015
+
 @_typing.final
 class Progress(_message.Message):
     """How far a running job has come. A job passes through stages, one after the other, each of which counts units of its

@@ -29,13 +29,15 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!atelier/jobs/v1/job_service.proto\x12\x0f\x61telier.jobs.v1\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x03\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12%\n\x05state\x18\x03 \x01(\x0e\x32\x16.atelier.jobs.v1.State\x12\x10\n\x08revision\x18\x04 \x01(\r\x12\x33\n\x08progress\x18\x05 \x01(\x0b\x32\x19.atelier.jobs.v1.ProgressB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12\x0e\n\x06\x63\x61\x63hed\x18\x07 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\r\x12\x0b\n\x03seq\x18\t \x01(\r\x12\x10\n\x08trace_id\x18\n \x01(\t\x12\x37\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x05links\x18\x0e \x01(\x0b\x32\x19.atelier.jobs.v1.JobLinksB\x06\xbaH\x03\xc8\x01\x01\">\n\x08JobLinks\x12\x0c\n\x04self\x18\x01 \x01(\t\x12\x14\n\x06\x65vents\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01\x12\x0e\n\x06\x63\x61ncel\x18\x03 \x01(\t\"\xbc\x01\n\x0fListJobsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x1f\n\x05kinds\x18\x03 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x10\"\x06r\x04\x10\x01\x18 \x12\x39\n\x06states\x18\x04 \x03(\x0e\x32\x16.atelier.jobs.v1.StateB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07\x82\x01\x04\x10\x01 \x00\x12\x13\n\x0bsigned_urls\x18\x05 \x01(\x08\"d\n\x10ListJobsResponse\x12\"\n\x04jobs\x18\x01 \x03(\x0b\x32\x14.atelier.jobs.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bunreachable\x18\x03 \x03(\t\";\n\rGetJobRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x13\n\x0bsigned_urls\x18\x02 \x01(\x08\")\n\x10\x43\x61ncelJobRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\")\n\x10\x44\x65leteJobRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@2\xb4\x03\n\nJobService\x12k\n\x08ListJobs\x12 .atelier.jobs.v1.ListJobsRequest\x1a!.atelier.jobs.v1.ListJobsResponse\"\x1a\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/jobs\x12_\n\x06GetJob\x12\x1e.atelier.jobs.v1.GetJobRequest\x1a\x14.atelier.jobs.v1.Job\"\x1f\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/jobs/{id}\x12o\n\tCancelJob\x12!.atelier.jobs.v1.CancelJobRequest\x1a\x14.atelier.jobs.v1.Job\")\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/jobs/{id}/cancel:\x01*\x12g\n\tDeleteJob\x12!.atelier.jobs.v1.DeleteJobRequest\x1a\x16.google.protobuf.Empty\"\x1f\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x13*\x11/api/v1/jobs/{id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!atelier/jobs/v1/job_service.proto\x12\x0f\x61telier.jobs.v1\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x04\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12%\n\x05state\x18\x03 \x01(\x0e\x32\x16.atelier.jobs.v1.State\x12\x10\n\x08revision\x18\x04 \x01(\r\x12\x33\n\x08progress\x18\x05 \x01(\x0b\x32\x19.atelier.jobs.v1.ProgressB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x18.atelier.jobs.v1.Failure\x12\x0e\n\x06\x63\x61\x63hed\x18\x07 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\r\x12\x0b\n\x03seq\x18\t \x01(\r\x12\x10\n\x08trace_id\x18\n \x01(\t\x12\x37\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x05links\x18\x0e \x01(\x0b\x32\x19.atelier.jobs.v1.JobLinksB\x06\xbaH\x03\xc8\x01\x01\x12+\n\x08priority\x18\x0f \x01(\x0e\x32\x19.atelier.jobs.v1.Priority\x12\x11\n\tparent_id\x18\x10 \x01(\t\x12\x30\n\x06labels\x18\x11 \x03(\x0b\x32 .atelier.jobs.v1.Job.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\">\n\x08JobLinks\x12\x0c\n\x04self\x18\x01 \x01(\t\x12\x14\n\x06\x65vents\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01\x12\x0e\n\x06\x63\x61ncel\x18\x03 \x01(\t\"\xd8\x01\n\x0fListJobsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x1f\n\x05kinds\x18\x03 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x10\"\x06r\x04\x10\x01\x18 \x12\x39\n\x06states\x18\x04 \x03(\x0e\x32\x16.atelier.jobs.v1.StateB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07\x82\x01\x04\x10\x01 \x00\x12\x13\n\x0bsigned_urls\x18\x05 \x01(\x08\x12\x1a\n\tparent_id\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18@\"d\n\x10ListJobsResponse\x12\"\n\x04jobs\x18\x01 \x03(\x0b\x32\x14.atelier.jobs.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bunreachable\x18\x03 \x03(\t\";\n\rGetJobRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x13\n\x0bsigned_urls\x18\x02 \x01(\x08\")\n\x10\x43\x61ncelJobRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\")\n\x10\x44\x65leteJobRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@2\xb4\x03\n\nJobService\x12k\n\x08ListJobs\x12 .atelier.jobs.v1.ListJobsRequest\x1a!.atelier.jobs.v1.ListJobsResponse\"\x1a\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/jobs\x12_\n\x06GetJob\x12\x1e.atelier.jobs.v1.GetJobRequest\x1a\x14.atelier.jobs.v1.Job\"\x1f\xca\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/jobs/{id}\x12o\n\tCancelJob\x12!.atelier.jobs.v1.CancelJobRequest\x1a\x14.atelier.jobs.v1.Job\")\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/jobs/{id}/cancel:\x01*\x12g\n\tDeleteJob\x12!.atelier.jobs.v1.DeleteJobRequest\x1a\x16.google.protobuf.Empty\"\x1f\xca\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x13*\x11/api/v1/jobs/{id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'atelier.jobs.v1.job_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_JOB_LABELSENTRY']._loaded_options = None
+  _globals['_JOB_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_JOB'].fields_by_name['progress']._loaded_options = None
   _globals['_JOB'].fields_by_name['progress']._serialized_options = b'\272H\003\310\001\001'
   _globals['_JOB'].fields_by_name['create_time']._loaded_options = None
@@ -52,6 +54,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTJOBSREQUEST'].fields_by_name['kinds']._serialized_options = b'\272H\r\222\001\n\020\020\"\006r\004\020\001\030 '
   _globals['_LISTJOBSREQUEST'].fields_by_name['states']._loaded_options = None
   _globals['_LISTJOBSREQUEST'].fields_by_name['states']._serialized_options = b'\272H\016\222\001\013\020\020\"\007\202\001\004\020\001 \000'
+  _globals['_LISTJOBSREQUEST'].fields_by_name['parent_id']._loaded_options = None
+  _globals['_LISTJOBSREQUEST'].fields_by_name['parent_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_GETJOBREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETJOBREQUEST'].fields_by_name['id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_CANCELJOBREQUEST'].fields_by_name['id']._loaded_options = None
@@ -67,19 +71,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBSERVICE'].methods_by_name['DeleteJob']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['DeleteJob']._serialized_options = b'\312\363\030\002\010\002\202\323\344\223\002\023*\021/api/v1/jobs/{id}'
   _globals['_JOB']._serialized_start=204
-  _globals['_JOB']._serialized_end=654
-  _globals['_JOBLINKS']._serialized_start=656
-  _globals['_JOBLINKS']._serialized_end=718
-  _globals['_LISTJOBSREQUEST']._serialized_start=721
-  _globals['_LISTJOBSREQUEST']._serialized_end=909
-  _globals['_LISTJOBSRESPONSE']._serialized_start=911
-  _globals['_LISTJOBSRESPONSE']._serialized_end=1011
-  _globals['_GETJOBREQUEST']._serialized_start=1013
-  _globals['_GETJOBREQUEST']._serialized_end=1072
-  _globals['_CANCELJOBREQUEST']._serialized_start=1074
-  _globals['_CANCELJOBREQUEST']._serialized_end=1115
-  _globals['_DELETEJOBREQUEST']._serialized_start=1117
-  _globals['_DELETEJOBREQUEST']._serialized_end=1158
-  _globals['_JOBSERVICE']._serialized_start=1161
-  _globals['_JOBSERVICE']._serialized_end=1597
+  _globals['_JOB']._serialized_end=815
+  _globals['_JOB_LABELSENTRY']._serialized_start=770
+  _globals['_JOB_LABELSENTRY']._serialized_end=815
+  _globals['_JOBLINKS']._serialized_start=817
+  _globals['_JOBLINKS']._serialized_end=879
+  _globals['_LISTJOBSREQUEST']._serialized_start=882
+  _globals['_LISTJOBSREQUEST']._serialized_end=1098
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1100
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1200
+  _globals['_GETJOBREQUEST']._serialized_start=1202
+  _globals['_GETJOBREQUEST']._serialized_end=1261
+  _globals['_CANCELJOBREQUEST']._serialized_start=1263
+  _globals['_CANCELJOBREQUEST']._serialized_end=1304
+  _globals['_DELETEJOBREQUEST']._serialized_start=1306
+  _globals['_DELETEJOBREQUEST']._serialized_end=1347
+  _globals['_JOBSERVICE']._serialized_start=1350
+  _globals['_JOBSERVICE']._serialized_end=1786
 # @@protoc_insertion_point(module_scope)

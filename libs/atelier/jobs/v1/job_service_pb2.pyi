@@ -26,6 +26,26 @@ class Job(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -40,6 +60,9 @@ class Job(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     FINISH_TIME_FIELD_NUMBER: _builtins.int
     LINKS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    PARENT_ID_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     kind: _builtins.str
@@ -56,6 +79,10 @@ class Job(_message.Message):
     """Number of its last kept event, for `after_seq`."""
     trace_id: _builtins.str
     """Trace of the request that made it (32 hex digits)."""
+    priority: _job_pb2.Priority.ValueType
+    """How urgent it is."""
+    parent_id: _builtins.str
+    """The job that it is a part of, if any."""
     @_builtins.property
     def progress(self) -> _job_pb2.Progress:
         """How far it has come."""
@@ -80,6 +107,10 @@ class Job(_message.Message):
     def links(self) -> Global___JobLinks:
         """Where to go from here."""
 
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The owner's own labels: the `metadata` of its parameters."""
+
     def __init__(
         self,
         *,
@@ -97,10 +128,13 @@ class Job(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         finish_time: _timestamp_pb2.Timestamp | None = ...,
         links: Global___JobLinks | None = ...,
+        priority: _job_pb2.Priority.ValueType = ...,
+        parent_id: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "error", b"error", "finish_time", b"finish_time", "links", b"links", "progress", b"progress", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cached", b"cached", "create_time", b"create_time", "error", b"error", "finish_time", b"finish_time", "id", b"id", "kind", b"kind", "links", b"links", "progress", b"progress", "revision", b"revision", "seq", b"seq", "start_time", b"start_time", "state", b"state", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cached", b"cached", "create_time", b"create_time", "error", b"error", "finish_time", b"finish_time", "id", b"id", "kind", b"kind", "labels", b"labels", "links", b"links", "parent_id", b"parent_id", "priority", b"priority", "progress", b"progress", "revision", b"revision", "seq", b"seq", "start_time", b"start_time", "state", b"state", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -147,12 +181,15 @@ class ListJobsRequest(_message.Message):
     KINDS_FIELD_NUMBER: _builtins.int
     STATES_FIELD_NUMBER: _builtins.int
     SIGNED_URLS_FIELD_NUMBER: _builtins.int
+    PARENT_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most this many, 1 to 100; 0 means 50, more is coerced to 100."""
     page_token: _builtins.str
     """From the last answer's `next_page_token`, with the same filters."""
     signed_urls: _builtins.bool
     """True to have the URLs of events signed, so that elements of a page can open them: see CreateSignedUrls."""
+    parent_id: _builtins.str
+    """Only jobs that are a part of this job."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only jobs of these kinds; empty for all."""
@@ -169,10 +206,11 @@ class ListJobsRequest(_message.Message):
         kinds: _abc.Iterable[_builtins.str] | None = ...,
         states: _abc.Iterable[_job_pb2.State.ValueType] | None = ...,
         signed_urls: _builtins.bool = ...,
+        parent_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token", "signed_urls", b"signed_urls", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token", "parent_id", b"parent_id", "signed_urls", b"signed_urls", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

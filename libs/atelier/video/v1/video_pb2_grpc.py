@@ -94,8 +94,9 @@ class VideoServiceServicer:
         `Location` is its path.
         Metadata: `prefer: wait=N` waits up to N seconds (at most 60) for the end; `idempotency-key` (or `request_id`)
         makes a repeat answer the first video.
-        Errors: INVALID_ARGUMENT (an unknown model too), NOT_FOUND (the first frame is no asset of the caller's),
-        ALREADY_EXISTS (409: another body under this key), RESOURCE_EXHAUSTED (429: queue or quota full, with RetryInfo).
+        Errors: INVALID_ARGUMENT (an unknown model too), PERMISSION_DENIED (priority HIGH), NOT_FOUND (the first frame is no
+        asset of the caller's, or `parent_id` no job), ALREADY_EXISTS (409: another body under this key), RESOURCE_EXHAUSTED
+        (429: queue or quota full, with RetryInfo), UNAVAILABLE (the parent may be of a kind whose service is unavailable).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

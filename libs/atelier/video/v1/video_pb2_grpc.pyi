@@ -24,8 +24,9 @@ class VideoServiceStub:
     `Location` is its path.
     Metadata: `prefer: wait=N` waits up to N seconds (at most 60) for the end; `idempotency-key` (or `request_id`)
     makes a repeat answer the first video.
-    Errors: INVALID_ARGUMENT (an unknown model too), NOT_FOUND (the first frame is no asset of the caller's),
-    ALREADY_EXISTS (409: another body under this key), RESOURCE_EXHAUSTED (429: queue or quota full, with RetryInfo).
+    Errors: INVALID_ARGUMENT (an unknown model too), PERMISSION_DENIED (priority HIGH), NOT_FOUND (the first frame is no
+    asset of the caller's, or `parent_id` no job), ALREADY_EXISTS (409: another body under this key), RESOURCE_EXHAUSTED
+    (429: queue or quota full, with RetryInfo), UNAVAILABLE (the parent may be of a kind whose service is unavailable).
     """
     ListVideos: _aio.UnaryUnaryMultiCallable[_video_pb2.ListVideosRequest, _video_pb2.ListVideosResponse]
     """The caller's videos, newest first.
@@ -80,8 +81,9 @@ class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
         `Location` is its path.
         Metadata: `prefer: wait=N` waits up to N seconds (at most 60) for the end; `idempotency-key` (or `request_id`)
         makes a repeat answer the first video.
-        Errors: INVALID_ARGUMENT (an unknown model too), NOT_FOUND (the first frame is no asset of the caller's),
-        ALREADY_EXISTS (409: another body under this key), RESOURCE_EXHAUSTED (429: queue or quota full, with RetryInfo).
+        Errors: INVALID_ARGUMENT (an unknown model too), PERMISSION_DENIED (priority HIGH), NOT_FOUND (the first frame is no
+        asset of the caller's, or `parent_id` no job), ALREADY_EXISTS (409: another body under this key), RESOURCE_EXHAUSTED
+        (429: queue or quota full, with RetryInfo), UNAVAILABLE (the parent may be of a kind whose service is unavailable).
         """
 
     @_abc_1.abstractmethod

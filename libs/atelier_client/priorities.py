@@ -1,0 +1,14 @@
+"""Priorities of a job by name."""
+
+from atelier.jobs.v1 import job_pb2
+from atelier.jobs.v1.job_pb2 import Priority
+
+
+def priority_named(name: str | None) -> "Priority.ValueType":
+    """The priority of that name in any case; the usual one for None. Raises ValueError that lists them all."""
+    if name is None:
+        return job_pb2.PRIORITY_UNSPECIFIED
+    names = [known for known, number in Priority.items() if number]
+    if name.upper() not in names:
+        raise ValueError(f"priority: {name!r} is none of {', '.join(names)}")
+    return Priority.Value(name.upper())
