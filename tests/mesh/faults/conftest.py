@@ -24,6 +24,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
         ATELIER_IMAGE_WORKERS="2",
         ATELIER_VIDEO_WORKERS="2",
         ATELIER_LEASE_S="2",
+        ATELIER_LEASE_HOLD_OFF_S="2",
         ATELIER_TORCH_THREADS="1",
         ATELIER_REQUESTS_PER_S="1000",
         ATELIER_REQUEST_BURST="2000",

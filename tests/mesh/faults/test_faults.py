@@ -163,10 +163,14 @@ def test_the_s3_server_away_when_the_files_are_ready_costs_no_attempt(
     accepted.proves_right(job)
 
 
-def test_a_submit_succeeds_while_the_broker_stands_still(faulty: RunningMesh, accepted: Accepted) -> None:
+def test_jobs_are_submitted_and_done_while_the_broker_stands_still(faulty: RunningMesh, accepted: Accepted) -> None:
     with _stopped(faulty.pid("nats")):
         jobs = [accepted.submit(kind, **kind.short) for kind in KINDS for _ in range(3)]
-        assert {accepted.get(job)["state"] for job in jobs} == {"QUEUED"}
+        deadline = time.monotonic() + 60
+        while (states := {accepted.get(job)["state"] for job in jobs}) != {"SUCCEEDED"}:
+            assert states <= {"QUEUED", "RUNNING", "SUCCEEDED"}
+            assert time.monotonic() < deadline, states
+            time.sleep(0.1)  # nothing is published meanwhile that could be waited for
     accepted.prove()
 
 
@@ -233,3 +237,29 @@ def test_the_launcher_killed_leaves_no_process_and_loses_no_job(
     finally:
         again.stop()
     assert again.launcher.returncode == 0
+
+
+@both
+def test_the_api_killed_while_its_worker_draws_costs_no_attempt(
+    kind: Kind, faulty: RunningMesh, accepted: Accepted
+) -> None:
+    job = accepted.submit(kind, **kind.long)
+    accepted.until_midway(kind, job)
+    faulty.signal(f"atelier-{kind}", signal.SIGKILL)
+    (ended,) = accepted.prove()
+    assert ended["attempt"] == 1
+    accepted.proves_right(job)
+    accepted.leaves_nothing_behind()
+
+
+@both
+def test_an_api_that_stood_still_past_the_lease_takes_no_job_away(
+    kind: Kind, faulty: RunningMesh, accepted: Accepted
+) -> None:
+    job = accepted.submit(kind, **kind.long)
+    accepted.until_midway(kind, job)
+    with _stopped(faulty.pid(f"atelier-{kind}")):
+        time.sleep(4)  # the fault itself: twice the lease
+    (ended,) = accepted.prove()
+    assert ended["attempt"] == 1
+    accepted.proves_right(job)

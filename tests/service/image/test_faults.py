@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from prometheus_client import REGISTRY
+from pydantic import SecretStr
 
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
@@ -127,3 +128,34 @@ async def test_the_api_comes_back_to_what_it_knew(mesh: ImageMesh) -> None:
     await mesh.api.stop()
     await mesh.api.start()
     assert await ada.get(image.id) == image
+
+
+async def test_a_picture_is_drawn_once_while_the_service_is_away_and_stored_when_it_is_back(mesh: ImageMesh) -> None:
+    ada = await mesh.owner()
+    steps = counted("atelier_denoising_steps_total", kind="image")
+    accepted = await ada.running((await ada.generate(**{**SMALL, "steps": 200})).id)
+    await mesh.api.stop()
+
+    def drawn() -> bool:
+        return counted("atelier_denoising_steps_total", kind="image") - steps >= 200
+
+    await eventually(drawn, 60, "the worker goes on without the service")
+    await asyncio.sleep(4)  # the fault itself: away for longer than the lease
+    await mesh.api.start()
+    image = await ada.made(accepted.id)
+    assert (image.state, image.attempt) == (job_pb2.SUCCEEDED, 1)
+    assert counted("atelier_denoising_steps_total", kind="image") - steps == 200
+    assert (await ada.content(image.id))[0]
+
+
+async def test_a_worker_with_a_wrong_secret_does_no_job_and_does_not_end(
+    s3_server: S3Server, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    wrong = {"service_secret": SecretStr("not the secret of any worker")}
+    async with image_mesh(s3_server, nats_server, tmp_path, worker_settings=wrong) as mesh:
+        ada = await mesh.owner()
+        await mesh.worker.start()
+        accepted = await ada.generate(**SMALL)
+        await asyncio.sleep(2.5)  # more than two tries of the worker
+        assert (await ada.get(accepted.id)).state == job_pb2.QUEUED
+        await mesh.worker.stop()
