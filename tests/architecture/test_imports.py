@@ -50,6 +50,14 @@ def test_a_process_that_draws_nothing_loads_no_torch_and_only_the_upgrade_loads_
     assert json.loads(done.stdout) == []
 
 
+@pytest.mark.parametrize("module", ["atelier_image.worker_main", "atelier_video.worker_main"])
+def test_a_worker_loads_no_database_and_no_broker(module: str) -> None:
+    unwanted = ("sqlalchemy", "asyncpg", "nats")
+    program = f"import json, sys, {module}; print(json.dumps([name for name in {unwanted} if name in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout) == []
+
+
 def test_every_process_is_lean() -> None:
     programs = {target.partition(":")[0] for target in project()["project"]["scripts"].values()}
     assert programs == set(LEAN)
