@@ -22,6 +22,7 @@ from atelier_jobs.messaging.bus import Bus, BusUnavailableError
 from atelier_jobs.messaging.streams import Streams
 from atelier_service.errors import OutOfRangeError, UnavailableError
 from atelier_service.process import heed_cancellation
+from atelier_service.tasks import first_of
 
 _log = structlog.get_logger(__name__)
 
@@ -72,19 +73,12 @@ class EventFeed:
         seen = 0
         while True:
             number = await self._bus.connection_after(seen)
-            reading = asyncio.create_task(self._read_connection())
-            renewed = asyncio.create_task(self._bus.connection_after(number))
-            try:
-                await asyncio.wait({reading, renewed}, return_when=asyncio.FIRST_COMPLETED)
+            async with first_of(self._read_connection(), self._bus.connection_after(number)) as (reading, renewed):
                 if renewed.done():
                     seen = number
                     continue
                 _log.warning("the event stream cannot be read; trying again", error=str(reading.exception()))
                 await asyncio.sleep(_TRY_AGAIN_S)
-            finally:
-                for task in (reading, renewed):
-                    task.cancel()
-                await asyncio.gather(reading, renewed, return_exceptions=True)
 
     async def _read_connection(self) -> None:
         await self._streams.ensure(self._bus)

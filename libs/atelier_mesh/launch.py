@@ -14,6 +14,7 @@ from atelier_mesh.state_folder import Address, AlreadyRunningError, UnknownAddre
 from atelier_mesh.supervisor import ProgramFailedError
 from atelier_service.configuration import EXIT_STATUS, ConfigurationError, read
 from atelier_service.process import run
+from atelier_service.tasks import first_of
 
 
 def _report(text: str) -> None:
@@ -83,12 +84,8 @@ async def run_demo(settings: MeshSettings) -> None:
 
 async def _until(stopping: asyncio.Event, work: Coroutine[object, object, None]) -> None:
     """Runs `work` to its end; cancels it and waits for that when `stopping` is set. Raises what `work` raises."""
-    working = asyncio.create_task(work)
-    stopped = asyncio.create_task(stopping.wait())
-    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (working, stopped):
-        task.cancel()
-    await asyncio.wait({working})
+    async with first_of(work, stopping.wait()) as (working, _):
+        pass
     if not working.cancelled():
         working.result()
 

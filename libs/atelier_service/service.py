@@ -10,6 +10,7 @@ from typing import NoReturn, TypeVar
 from atelier_service.configuration import EXIT_STATUS, ConfigurationError, configuration_error, read
 from atelier_service.process import run
 from atelier_service.settings import ServiceSettings
+from atelier_service.tasks import first_of
 from atelier_service.telemetry import start_telemetry
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -44,12 +45,10 @@ def run_service(
                 gc.freeze()  # what is there now stays: the collector need not look at it again and again
                 await stopping.wait()
 
-        working, stopped = asyncio.create_task(work()), asyncio.create_task(stopping.wait())
-        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not up.is_set():
-            working.cancel()  # nobody waits for the end of a start, which may take long: torch is loaded in it
-        await asyncio.wait({working})
+        async with first_of(work(), stopping.wait()) as (working, _):
+            # A start that is not over is cancelled: it may take long (torch is loaded in it).
+            if up.is_set():
+                await asyncio.wait({working})
         if not working.cancelled():
             working.result()
 

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import await_only
 
+from atelier_service.tasks import uninterrupted
+
 T = TypeVar("T")
 
 BEGIN_TO_WRITE = "BEGIN IMMEDIATE"
@@ -83,17 +85,7 @@ class LoopSqlite(SQLiteDialect_pysqlite):
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Ends together with the thread's work also when cancelled: nobody else may use the connection before."""
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        canceled: asyncio.CancelledError | None = None
-        while not future.done():
-            try:
-                await asyncio.wait((future,))
-            except asyncio.CancelledError as error:
-                canceled = error
-        if canceled is not None:
-            future.exception()  # taken note of; nobody is there to hear it
-            raise canceled
-        return future.result()
+        return await uninterrupted(asyncio.get_running_loop().run_in_executor(self._threads, work))
 
 
 def _begun_at_once(cursor: sqlite3.Cursor) -> bool:

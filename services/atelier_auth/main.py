@@ -9,8 +9,8 @@ import grpc.aio
 
 from atelier.auth.v1 import auth_pb2_grpc
 from atelier_auth.adapters.ed25519_signer import Ed25519Signer
+from atelier_auth.adapters.key_database import database
 from atelier_auth.adapters.seal import Seal
-from atelier_auth.adapters.sql_guard import database
 from atelier_auth.adapters.sql_key_store import SqlKeyStore
 from atelier_auth.adapters.sql_signing_key_store import SqlSigningKeyStore
 from atelier_auth.adapters.tables import SCHEMAS

@@ -5,10 +5,8 @@ source: a job that adopts the result does so before, and is counted, or after, a
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Executable, Table, and_, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from atelier_artifacts.adapters.tables import ArtifactTables
@@ -18,6 +16,7 @@ from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import Outcome, TransactionHook
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase, Transaction
+from atelier_service.sql import conflict_insert, upsert
 
 
 class _Statements:
@@ -46,14 +45,12 @@ class _Statements:
             .limit(1)
             .with_for_update()
         )
-        self.upsert = {"sqlite": _upsert(sqlite.insert, results), "postgresql": _upsert(postgresql.insert, results)}
+        self.upsert = {dialect: _upsert(dialect, results) for dialect in ("sqlite", "postgresql")}
 
 
-def _upsert(insert: Any, results: Table) -> Any:
-    c = results.c
-    statement = insert(results).values(create_us=now_us())
-    again = {name: statement.excluded[name] for name in ("cache_key", "result", "released")}
-    return statement.on_conflict_do_update(index_elements=[c.job_id, c.source_job_id, c.source_epoch], set_=again)
+def _upsert(dialect: str, results: Table) -> Executable:
+    insert = conflict_insert(dialect, results).values(create_us=now_us())
+    return upsert(insert, ["job_id", "source_job_id", "source_epoch"], ["cache_key", "result", "released"])
 
 
 class SqlResultCache:

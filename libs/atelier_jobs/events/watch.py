@@ -16,6 +16,7 @@ from atelier_jobs.events.pace import Audience, Pace
 from atelier_jobs.events.shared_event import SharedEvent
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.wire.progress_messages import progress_from
+from atelier_service.tasks import cancel_and_join
 
 
 @dataclass(slots=True)
@@ -120,8 +121,7 @@ class Watching:
             if not opened.watchers:
                 if self._feeds.get(key) is opened:
                     del self._feeds[key]
-                opened.task.cancel()
-                await asyncio.wait({opened.task})
+                await cancel_and_join(opened.task)
 
 
 class _Watcher:

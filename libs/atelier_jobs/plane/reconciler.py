@@ -5,8 +5,8 @@ from typing import Protocol
 
 import structlog
 
-from atelier_jobs.uninterrupted import uninterrupted
 from atelier_service.errors import UnavailableError
+from atelier_service.tasks import uninterrupted
 
 logger = structlog.get_logger()
 

@@ -17,8 +17,8 @@ from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus, BusRefusedError, BusUnavailableError
 from atelier_jobs.messaging.streams import Streams
 from atelier_jobs.plane.event_publisher import EventPublisher
-from atelier_jobs.uninterrupted import uninterrupted
 from atelier_service.errors import AtelierError, UnavailableError
+from atelier_service.tasks import first_of, uninterrupted
 
 logger = structlog.get_logger()
 
@@ -166,16 +166,14 @@ class Relay:
 
         Answers that a lost connection owes are not waited for: sent again, the broker drops what it has.
         """
-        publishing = asyncio.ensure_future(asyncio.gather(*map(self._publish, rows), return_exceptions=True))
-        lost = asyncio.create_task(self._bus.connection_after(self._connection))  # that is, a later one
-        try:
-            await asyncio.wait((publishing, lost), return_when=asyncio.FIRST_COMPLETED)
+
+        async def publish() -> list[BaseException | None]:
+            return await asyncio.gather(*map(self._publish, rows), return_exceptions=True)
+
+        later_connection = self._bus.connection_after(self._connection)
+        async with first_of(publish(), later_connection) as (publishing, _):
             if publishing.done():
-                return await publishing
-        finally:
-            publishing.cancel()
-            lost.cancel()
-            await asyncio.wait((publishing, lost))
+                return publishing.result()
         raise BusUnavailableError("the connection was lost")
 
     def _raise_first(self, rows: Sequence[OutboxRow], outcomes: Sequence[BaseException | None]) -> None:

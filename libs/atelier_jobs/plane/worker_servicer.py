@@ -17,12 +17,12 @@ from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.plane.held_jobs import HeldJobCache
 from atelier_jobs.plane.worker_mailboxes import WorkerMailboxes
-from atelier_jobs.uninterrupted import uninterrupted
 from atelier_jobs.wire.claim_messages import claimed_job_message, held_claim_from
 from atelier_jobs.wire.progress_messages import progress_from
 from atelier_service.errors import InvalidArgumentError, PermissionDeniedError
 from atelier_service.identity import current_principal
 from atelier_service.interceptors.validation import validate
+from atelier_service.tasks import cancel_and_join, uninterrupted
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -160,8 +160,7 @@ class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
                         yield response
                 await reading
             finally:
-                reading.cancel()
-                await asyncio.wait({reading})
+                await cancel_and_join(reading)
 
     async def _hello(self, requests: AsyncIterator[worker_service_pb2.ConnectRequest]) -> str:
         request = await anext(requests, None)

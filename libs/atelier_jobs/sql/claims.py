@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, LargeBinary, case, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from atelier_jobs import metrics
 from atelier_jobs.domain import transitions
@@ -22,6 +21,7 @@ from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase, Transaction, fetch_jobs
 from atelier_jobs.sql.queue_heads import read_heads
 from atelier_jobs.sql.rows import progress_columns
+from atelier_service.sql import conflict_insert, upsert
 
 _jobs = schema.jobs.c
 
@@ -104,12 +104,10 @@ class SqlClaimStore:
             .with_for_update(read=True)
         )
         async with self._database.write() as transaction:
-            insert = (postgresql if self._database.engine.dialect.name == "postgresql" else sqlite).insert
-            kept = insert(schema.partial_results).from_select(["job_id", "epoch", "value"], held)
-            kept = kept.on_conflict_do_update(
-                index_elements=["job_id"], set_={"epoch": kept.excluded.epoch, "value": kept.excluded.value}
-            )
-            return (await transaction.connection.execute(kept)).rowcount == 1
+            insert = conflict_insert(self._database.engine.dialect.name, schema.partial_results)
+            insert = insert.from_select(["job_id", "epoch", "value"], held)
+            saved = await transaction.connection.execute(upsert(insert, ["job_id"], ["epoch", "value"]))
+            return saved.rowcount == 1
 
     async def complete(self, claim: Claim, outcome: Outcome) -> bool:
         """See ClaimStore.complete."""

@@ -20,8 +20,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from atelier_jobs.domain.claim_order import Priority
@@ -36,10 +34,9 @@ from atelier_jobs.sql import schema
 from atelier_jobs.sql.clock import EstimatedClock, now_us, sqlite_now_us
 from atelier_jobs.sql.rows import event_row, failure_columns, failure_of, progress_columns, progress_of
 from atelier_jobs.sql.submit_statement import insert_placed, submit_at_once
-from atelier_service.errors import UnavailableError
+from atelier_service.sql import database_errors
 
-# Connection lost, rolled back for another's sake, out of resources, starting up or shutting down.
-_AWAY_SQLSTATES = ("08", "40", "53", "57P")
+_UNAVAILABLE = "The job database is unavailable."
 
 # Built once: they run with every job.
 _INSERT_JOB = insert(schema.jobs)
@@ -107,24 +104,21 @@ class JobDatabase:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads. Raises UnavailableError when the database is away."""
-        try:
+        """A transaction that only reads. Raises UnavailableError."""
+        with database_errors(_UNAVAILABLE):
             async with self.engine.connect() as connection:
                 yield await connection.execution_options(**self._read_options)
-        except (DBAPIError, PoolTimeoutError, OSError) as error:
-            raise _named(error) from error
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator["Transaction"]:
-        """A transaction that commits at the end of the block. Raises UnavailableError without the database."""
+        """A transaction that commits at the end of the block. Raises UnavailableError."""
         transaction: Transaction | None = None
         try:
-            async with self._writers, self.engine.begin() as connection:
-                transaction = Transaction(connection, self)
-                yield transaction
-            self._wake(transaction)
-        except (DBAPIError, PoolTimeoutError, OSError) as error:
-            raise _named(error) from error
+            with database_errors(_UNAVAILABLE):
+                async with self._writers, self.engine.begin() as connection:
+                    transaction = Transaction(connection, self)
+                    yield transaction
+                self._wake(transaction)
         finally:
             if transaction is not None:
                 self._signal(transaction)
@@ -132,14 +126,12 @@ class JobDatabase:
     @asynccontextmanager
     async def write_at_once(self) -> AsyncIterator["Transaction"]:
         """Commits each statement by itself; not for SQLite, whose writers take turns. Raises UnavailableError."""
-        try:
+        with database_errors(_UNAVAILABLE):
             async with self.engine.connect() as connection:
                 transaction = Transaction(await connection.execution_options(isolation_level="AUTOCOMMIT"), self)
                 yield transaction
             self._wake(transaction)
             self._signal(transaction)
-        except (DBAPIError, PoolTimeoutError, OSError) as error:
-            raise _named(error) from error
 
     def _wake(self, transaction: "Transaction") -> None:
         for kind, in_us in transaction.claimable.items():
@@ -323,14 +315,3 @@ def _left_files(job: Job) -> bool:
     """True unless it is the first revision, and had no attempt, or one, whose files the result names."""
     one_attempt = job.epoch == 1 and job.state is State.SUCCEEDED and not job.cached
     return job.revision > 1 or not (job.epoch == 0 or one_attempt)
-
-
-def _named(error: Exception) -> Exception:
-    """The error as those who ask should see it: a database that is away, or a bug of ours as it is."""
-    away = isinstance(error, OperationalError | InterfaceError | PoolTimeoutError | OSError)
-    if isinstance(error, DBAPIError):
-        state = str(getattr(error.orig, "sqlstate", "") or "")
-        away = away or error.connection_invalidated or state.startswith(_AWAY_SQLSTATES)
-    if away:
-        return UnavailableError("DATABASE_UNAVAILABLE", "The job database does not answer.", retry_after_s=1.0)
-    return error

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Insert, bindparam, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from atelier_jobs import metrics
 from atelier_jobs.domain import transitions
@@ -22,6 +21,7 @@ from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase, Transaction, fetch_jobs, job_of
 from atelier_jobs.sql.rows import event_of
 from atelier_service.errors import AlreadyExistsError, NotFoundError
+from atelier_service.sql import conflict_insert
 from atelier_service.telemetry import current_traceparent, tracer
 
 _jobs = schema.jobs.c
@@ -267,10 +267,8 @@ class SqlJobStore:
         return first[0]
 
     def _insert_if_new(self, values: dict[str, Any]) -> Insert:
-        dialect = self._database.engine.dialect.name
-        if dialect == "postgresql":
-            return postgresql.insert(schema.idempotency_keys).values(**values).on_conflict_do_nothing()
-        return sqlite.insert(schema.idempotency_keys).values(**values).on_conflict_do_nothing()
+        insert = conflict_insert(self._database.engine.dialect.name, schema.idempotency_keys)
+        return insert.values(**values).on_conflict_do_nothing()
 
 
 def _born(submission: Submission, now: int, traceparent: str, at: Place) -> Job:

@@ -14,9 +14,9 @@ from opentelemetry.trace import StatusCode
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.domain.progress import Progress
-from atelier_jobs.uninterrupted import uninterrupted
 from atelier_jobs.worker.progress import ProgressReporter
 from atelier_service.errors import UnavailableError
+from atelier_service.tasks import uninterrupted
 from atelier_service.telemetry import tracer
 
 T = TypeVar("T")

@@ -16,10 +16,10 @@ from atelier_jobs.domain.claims import Claim, ClaimStore
 from atelier_jobs.domain.job import Failure
 from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.domain.progress_sink import ProgressSink
-from atelier_jobs.uninterrupted import uninterrupted
 from atelier_jobs.worker.attempt import Attempt, Handler, InfrastructureFault, JobFault, Stopped, StopReason
 from atelier_jobs.worker.progress import ProgressReporter
 from atelier_service.errors import UnavailableError
+from atelier_service.tasks import uninterrupted
 from atelier_service.telemetry import context_from_traceparent, tracer
 
 logger = structlog.get_logger()

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from atelier_diffusion.policy.model_card import FileFacts
@@ -12,6 +11,7 @@ from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase
 from atelier_models.adapters.tables import ModelTables
 from atelier_models.domain.model_view import EngineVersion, ModelReport, ModelState
+from atelier_service.sql import conflict_insert, upsert
 
 # Three heartbeats: one may be late, two are no accident.
 ALIVE_S = 15.0
@@ -92,7 +92,5 @@ class SqlModelReports:
 
 
 async def _upsert(connection: AsyncConnection, table: Any, values: dict[str, Any], *keys: str) -> None:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    rest = {name: value for name, value in values.items() if name not in keys}
-    statement = insert(table).values(values)
-    await connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=rest))
+    insert = conflict_insert(connection.dialect.name, table).values(values)
+    await connection.execute(upsert(insert, keys, values.keys() - keys))

@@ -14,12 +14,12 @@ from atelier_diffusion.policy.model_card import FileFacts
 from atelier_diffusion.policy.request import SchedulerName
 from atelier_jobs.messaging import subjects
 from atelier_jobs.messaging.bus import Bus
-from atelier_jobs.uninterrupted import uninterrupted
 from atelier_models.adapters.model_events import ModelEvents
 from atelier_models.domain.model_view import EngineVersion, ModelReport, ModelState
 from atelier_models.domain.models import WorkerReports
 from atelier_service.errors import PermissionDeniedError
 from atelier_service.identity import current_principal
+from atelier_service.tasks import uninterrupted
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

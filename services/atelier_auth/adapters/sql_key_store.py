@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, and_, bindparam, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from atelier_auth.adapters.sql_guard import database
+from atelier_auth.adapters.key_database import database
 from atelier_auth.adapters.tables import API_KEYS, KEY_SCOPES, USERS
 from atelier_auth.domain.api_key import ApiKey
 from atelier_auth.domain.scopes import ADMIN, OF_A_KEY, ordered
 from atelier_service.errors import AlreadyExistsError, NotFoundError, ResourceExhaustedError
+from atelier_service.sql import conflict_insert
 
 _K = API_KEYS.c
 _KEYS = select(API_KEYS, KEY_SCOPES.c.scopes).outerjoin(KEY_SCOPES, KEY_SCOPES.c.key_id == _K.id)
@@ -61,8 +61,8 @@ class SqlKeyStore:
                 await connection.execute(insert(KEY_SCOPES).values(row))
 
     def _add_user(self, user_id: str, now_us: int) -> Any:
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        return dialect.insert(USERS).values(id=user_id, create_us=now_us).on_conflict_do_nothing()
+        insert = conflict_insert(self._engine.dialect.name, USERS)
+        return insert.values(id=user_id, create_us=now_us).on_conflict_do_nothing()
 
     async def key(self, key_id: str) -> ApiKey | None:
         """See the port."""

@@ -8,8 +8,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from atelier_auth.adapters.key_database import database
 from atelier_auth.adapters.seal import Seal
-from atelier_auth.adapters.sql_guard import database
 from atelier_auth.adapters.tables import SIGNING_KEYS
 from atelier_auth.domain.signing_key import SigningKey
 

@@ -8,19 +8,18 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import structlog
 from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, delete, insert, literal, select, tuple_
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as NoConnectionError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from atelier_service.errors import UnavailableError
+from atelier_service.sql import database_errors
 from atelier_storage.adapters.tables import assets, blobs
 from atelier_storage.domain.asset import Asset, Blob, Origin, Source
 from atelier_storage.domain.ports import Draft, Removed
 from atelier_storage.domain.sniff import ContentType
 
-_log = structlog.get_logger(__name__)
+_UNAVAILABLE = "the database is unavailable"
 
 # Two writers that meet make one of them start anew; more rounds than this mean that something else is wrong.
 _ROUNDS = 8
@@ -121,7 +120,7 @@ class SqlAssetIndex:
                     taken = await _written_once(connection, origin)
                 if taken is not None:
                     return taken
-        raise _unavailable()
+        raise UnavailableError("DATABASE_UNAVAILABLE", _UNAVAILABLE, retry_after_s=1.0)
 
     async def _remove(self, *conditions: ColumnElement[bool]) -> Removed:
         """Removes up to a batch of assets, and the blobs that only they had."""
@@ -142,29 +141,15 @@ class SqlAssetIndex:
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[AsyncConnection]:
-        async with _named_errors(), self._readonly.connect() as connection:
-            yield connection
+        with database_errors(_UNAVAILABLE):
+            async with self._readonly.connect() as connection:
+                yield connection
 
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[AsyncConnection]:
-        async with _named_errors(), self._engine.begin() as connection:
-            yield connection
-
-
-@asynccontextmanager
-async def _named_errors() -> AsyncIterator[None]:
-    """A database that is away or busy is UNAVAILABLE; a broken rule stays an IntegrityError."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except (DBAPIError, NoConnectionError, OSError) as error:
-        _log.warning("the database failed", error=type(error).__name__, detail=str(getattr(error, "orig", "")))
-        raise _unavailable() from error
-
-
-def _unavailable() -> UnavailableError:
-    return UnavailableError("DATABASE_UNAVAILABLE", "the database is unavailable", retry_after_s=1.0)
+        with database_errors(_UNAVAILABLE):
+            async with self._engine.begin() as connection:
+                yield connection
 
 
 _ASSET_COLUMNS = [c for c in assets.c if c.name not in ("owner", "blob_key")]

@@ -20,10 +20,10 @@ from atelier_drawing.domain.result import Result
 from atelier_drawing.worker.drawing import draw
 from atelier_drawing.worker.handler import Output
 from atelier_jobs.domain.job import Job
-from atelier_jobs.uninterrupted import uninterrupted
 from atelier_jobs.worker.attempt import Attempt, JobFault
 from atelier_media.errors import MediaError
 from atelier_media.frame import Frame
+from atelier_service.tasks import uninterrupted
 from atelier_video.domain.parameters import VideoParameters
 from atelier_video.domain.result import VideoFile
 from atelier_video.worker.clip_files import ClipFiles, NewFile

@@ -1,10 +1,10 @@
-"""Cancellation that waits."""
+"""Racing two tasks, and shielding from cancellation."""
 
 import asyncio
 
 import pytest
 
-from atelier_jobs.uninterrupted import uninterrupted
+from atelier_service.tasks import first_of, uninterrupted
 
 
 @pytest.mark.parametrize("cancellations", [1, 2])
@@ -53,3 +53,47 @@ async def test_an_error_that_nobody_hears_any_more_does_not_replace_the_cancella
     may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await caller
+
+
+async def test_the_block_begins_when_the_first_ends_and_the_other_is_cancelled_at_its_end() -> None:
+    async def five() -> int:
+        return 5
+
+    async with first_of(five(), asyncio.Event().wait()) as (number, never):
+        assert number.result() == 5
+        assert not never.done()
+    assert never.cancelled()
+
+
+async def test_an_error_of_the_first_to_end_is_in_its_task() -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    async with first_of(asyncio.Event().wait(), fail()) as (_, failing):
+        assert failing.done()
+    with pytest.raises(ValueError):
+        failing.result()
+
+
+async def test_a_cancelled_caller_leaves_neither_of_two_tasks_running() -> None:
+    began, ended = asyncio.Event(), 0
+
+    async def work() -> None:
+        nonlocal ended
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)  # its end takes a turn of the loop
+            ended += 1
+
+    async def race() -> None:
+        async with first_of(work(), work()):
+            pytest.fail("neither of them ends by itself")
+
+    caller = asyncio.create_task(race())
+    await began.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert ended == 2
