@@ -67,11 +67,11 @@ async def test_the_block_begins_when_the_first_ends_and_the_other_is_cancelled_a
 
 async def test_an_error_of_the_first_to_end_is_in_its_task() -> None:
     async def fail() -> None:
-        raise ValueError
+        raise ValueError("an error of its own")
 
     async with first_of(asyncio.Event().wait(), fail()) as (_, failing):
         assert failing.done()
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="an error of its own"):
         failing.result()
 
 
