@@ -90,6 +90,8 @@ def test_a_job_is_the_same_from_its_own_kind_and_among_all(ada: httpx2.Client) -
             assert job.pop("kind") == kind
             links = job.pop("links")
             assert links == {name: record["links"][name] for name in ("self", "events", "cancel")}
+            assert (job.pop("priority"), job.pop("parent_id"), job.pop("labels")) == ("NORMAL", "", {})
+            assert job.pop("progress")["fraction"] == record["progress"]["fraction"] == 1
             assert job == {name: record[name] for name in job}
             assert ada.get(links["self"]).json()["id"] == record["id"]
 
