@@ -1,1 +1,1 @@
-"""The WebSocket door and the event stream: everything that happens to a caller, live and replayed."""
+"""atelier-events: all events of a caller, live and replayed, over WebSocket and gRPC."""

@@ -1,4 +1,4 @@
-"""The state of the mesh, as workers and services say it every few seconds."""
+"""The status board: the state of the mesh, as workers and services report it every few seconds."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _FORGET_AFTER_S = 15.0
 
 
 class StatusBoard:
-    """Remembers the last report of each worker and queue; tells `on_change` when a worker comes or goes."""
+    """Stores the last report of each worker and queue; calls `on_change` when a worker appears or disappears."""
 
     def __init__(self, bus: Bus, on_change: Callable[[events_pb2.Event], None]) -> None:
         self._bus = bus
@@ -36,26 +36,26 @@ class StatusBoard:
                     self._queues[queue.kind] = (now, queue)
 
     def workers(self, owner: str = "", *, every_job: bool = False) -> list[events_pb2.WorkerStatus]:
-        """Workers heard of lately, by id. Which job one runs is told of the jobs of `owner` only, or of every job."""
+        """Workers that reported lately, by id, with the jobs of `owner` only, or with every job."""
         oldest = time.monotonic() - _FORGET_AFTER_S
         self._workers = {k: v for k, v in self._workers.items() if v[0] > oldest}
         return [_seen_by(self._workers[k][1], owner, every_job) for k in sorted(self._workers)]
 
     def queues(self) -> list[events_pb2.QueueStatus]:
-        """Queues heard of lately, by kind."""
+        """Queues that were reported lately, by kind."""
         oldest = time.monotonic() - _FORGET_AFTER_S
         self._queues = {k: v for k, v in self._queues.items() if v[0] > oldest}
         return [self._queues[k][1] for k in sorted(self._queues)]
 
     def event(self) -> events_pb2.Event:
-        """The state as an event for everybody, so without anybody's jobs."""
+        """The state as an event for all callers, and so without jobs."""
         now = Timestamp()
         now.GetCurrentTime()
         status = events_pb2.SystemStatus(workers=self.workers(), queues=self.queues())
         return events_pb2.Event(type="system.status", time=now, system_status=status)
 
     def tell_changes(self) -> None:
-        """Tells when the set of workers is not what it was."""
+        """Calls `on_change` when the set of workers has changed."""
         known = frozenset(w.id for w in self.workers())
         if known != self._known:
             self._known = known

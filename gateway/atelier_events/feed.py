@@ -61,8 +61,8 @@ class EventFeed:
 
     async def _read_ephemeral(self) -> None:
         try:
-            async with self._bus.subscribe(f"{subjects.EPHEMERAL}.>", capacity=4096) as heard:
-                async for message in heard:
+            async with self._bus.subscribe(f"{subjects.EPHEMERAL}.>", capacity=4096) as messages:
+                async for message in messages:
                     owner = message.subject.split(".", 2)[1]
                     if owner in self._watchers:
                         self._ephemeral.offer(owner, events_pb2.Event.FromString(message.data))
@@ -106,7 +106,7 @@ class EventFeed:
                     raise _GapError("messages of the event stream were dropped")
                 self._on_durable(message)
         finally:
-            # Or the broker would go on sending to nobody, also after the next connection.
+            # Or the broker would go on sending, also after the next connection.
             with contextlib.suppress(*_BROKER_ERRORS):
                 await reader.unsubscribe()
 
@@ -165,7 +165,7 @@ class EventFeed:
             state = (await jetstream.stream_info(subjects.EVENTS_STREAM)).state
             if after > state.last_seq or after + 1 < state.first_seq:
                 raise OutOfRangeError(
-                    "CURSOR_EXPIRED", "events after this cursor are no longer kept; start without one"
+                    "CURSOR_EXPIRED", "events after this cursor are no longer stored; start without one"
                 )
             filters = [subjects.events_of(owner), subjects.events_of(subjects.EVERYBODY)]
             config = _consumer(after + 1, filters, 30.0)

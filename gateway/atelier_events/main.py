@@ -1,4 +1,4 @@
-"""atelier-events: the WebSocket door, EventService and SystemService."""
+"""atelier-events: the WebSocket endpoint, EventService and SystemService."""
 
 import asyncio
 import itertools

@@ -67,7 +67,7 @@ class SystemServicer(events_pb2_grpc.SystemServiceServicer):
     async def GetSystemStatus(
         self, request: events_pb2.GetSystemStatusRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> events_pb2.GetSystemStatusResponse:
-        """See the contract. Which jobs others run is nobody's business but the administrators'."""
+        """See the contract. Only administrators see which jobs of others run."""
         caller = current_principal()
         memory = psutil.virtual_memory()
         disk = psutil.disk_usage(self._state_dir)

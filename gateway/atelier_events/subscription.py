@@ -59,23 +59,23 @@ class Subscriptions:
                     if wants(shared.event):
                         yield shared
                     shared = await anext(missed, None)
-            told = time.monotonic()
+            sent_s = time.monotonic()
             while True:
                 try:
-                    heard = await watcher.next(max(0.0, told + self._heartbeat_s - time.monotonic()))
+                    delivered = await watcher.next(max(0.0, sent_s + self._heartbeat_s - time.monotonic()))
                 except SlowWatcherError:
                     text = "events came faster than they were read; subscribe again after the last cursor"
                     raise AbortedError("SLOW_WATCHER", text) from None
-                if heard is None:
+                if delivered is None:
                     yield _heartbeat()
-                    told = time.monotonic()
+                    sent_s = time.monotonic()
                     continue
-                if cursor := heard.event.cursor:
+                if cursor := delivered.event.cursor:
                     if last is not None and int(cursor) <= last:
                         continue
                     last = int(cursor)
-                yield heard
-                told = time.monotonic()
+                yield delivered
+                sent_s = time.monotonic()
 
 
 async def _nothing() -> AsyncGenerator[SharedEvent, None]:

@@ -1,4 +1,4 @@
-"""The WebSocket door: the same events as EventService, one JSON message each."""
+"""The WebSocket endpoint: the same events as EventService, one JSON message each."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ class EventSocket:
         self._revoked = revoked
 
     async def authorise(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Before the upgrade: who is it, and is the request right? Answers a refusal, or None to go on."""
+        """Before the upgrade: authenticates and checks the request. Returns a refusal, or None to go on."""
         url = urlsplit(request.path)
         query = parse_qs(url.query, keep_blank_values=True)
         if url.path != PATH:
@@ -103,7 +103,7 @@ async def _drain(connection: ServerConnection) -> None:
 
 
 def _refuse(connection: ServerConnection, http: int, error: AtelierError) -> Response:
-    """The refusal as every other door words it: `google.rpc.Status` as JSON."""
+    """The refusal as every other endpoint words it: `google.rpc.Status` as JSON."""
     status = MessageToDict(to_status(error), preserving_proto_field_name=True)
     response = connection.respond(http, json.dumps(status) + "\n")
     del response.headers["Content-Type"]

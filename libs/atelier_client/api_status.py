@@ -1,4 +1,4 @@
-"""Answers that say no, from their wire form: `google.rpc.Status`, as JSON or as bytes."""
+"""Error responses, from their wire form: `google.rpc.Status`, as JSON or as bytes."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The client for asyncio programs. `client.py` is its blocking face."""
+"""The client for asyncio programs. `client.py` is its blocking form."""
 
 import os
 from collections.abc import AsyncIterator, Iterable
@@ -138,7 +138,7 @@ class AsyncClient:
         """Makes a picture, or several.
 
         `wait`: True waits for the end, a number for so many seconds at most, False not at all (the image is then QUEUED
-        and recorded for good). `idempotency_key`: a repeat with the same key answers the same image; one of its own is
+        and durably recorded). `idempotency_key`: a repeat with the same key returns the same image; one of its own is
         made when none is given, so that repeats by this client are safe. `priority`: `LOW`, `NORMAL` or `HIGH` (for
         administrators). `parent_id`: another job of yours that this one is a part of.
 

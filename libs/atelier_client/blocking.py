@@ -1,4 +1,4 @@
-"""How an asynchronous method becomes a blocking one: written once, typed, no second copy of the surface.
+"""Blocking wrappers of asynchronous methods: written once, typed, no second copy of the surface.
 
 A façade owns an asynchronous object and the thread on which its event loop runs:
 
@@ -28,7 +28,7 @@ class LoopThread:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="atelier-client", daemon=True)
-        self._door = threading.Lock()  # what came in before `close` shut it is ended by `close`; nothing comes after
+        self._closing = threading.Lock()  # calls that began before `close` are ended by it; none begins after
         self._closed = False
         self._thread.start()
 
@@ -37,7 +37,7 @@ class LoopThread:
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("called from the client's own loop")
-        with self._door:
+        with self._closing:
             if self._closed:
                 work.close()
                 raise RuntimeError("the client is closed")
@@ -65,7 +65,7 @@ class LoopThread:
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         """Ends what still runs for other threads, does `last`, and ends the loop and its thread. Idempotent."""
-        with self._door:
+        with self._closing:
             if self._closed:
                 return
             self._closed = True
@@ -122,7 +122,7 @@ class Blocking(Generic[A, P, S]):
 
 
 class Renewing(Generic[P]):
-    """A method of a façade that answers its object anew: waited for, and behind a façade of the same class."""
+    """A blocking method of a façade that returns a new object, in a façade of the same class."""
 
     def __init__(self, method: Callable[Concatenate[Any, P], Coroutine[Any, Any, Any]]) -> None:
         self._method = method
@@ -160,7 +160,7 @@ def blocking_into(
 
 
 def renewing(method: Callable[Concatenate[Any, P], Coroutine[Any, Any, Any]]) -> Renewing[P]:
-    """`method`, which answers its own object anew, waited for."""
+    """The blocking form of `method`, which returns a new object of its own class."""
     return Renewing(method)
 
 

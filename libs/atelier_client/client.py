@@ -1,4 +1,4 @@
-"""The client for programs without an event loop: the methods of `async_client.py`, waited for."""
+"""The blocking client, for programs without an event loop: the methods of `async_client.py`."""
 
 from typing import Any, Self
 

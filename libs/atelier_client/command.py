@@ -1,4 +1,4 @@
-"""How an asynchronous function with a client becomes a command."""
+"""Commands: asynchronous functions with a client, as functions of the command line."""
 
 import asyncio
 import inspect
@@ -23,7 +23,7 @@ Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.", show_defau
 
 @dataclass(frozen=True)
 class Options:
-    """How to reach the mesh, as the command line said."""
+    """How to reach the mesh, from the options of the command line."""
 
     url: str = ""
     grpc: bool = False
@@ -38,7 +38,7 @@ class Options:
         from atelier_client.retry import RetryPolicy
 
         settings = ClientSettings.read(file=DEV_FILE)
-        # Somebody is waiting at the terminal.
+        # A person is waiting at the terminal.
         patience = RetryPolicy(attempts=3)
         if not self.grpc:
             return AsyncClient(self.url or settings.url, settings.api_key, retry=patience)

@@ -1,4 +1,4 @@
-"""What the command says when something went wrong: one line on standard error, JSON where JSON was asked for."""
+"""Error output of the command: one line on standard error, JSON where JSON was asked for."""
 
 import json
 import os
@@ -30,7 +30,7 @@ class JobInterruptedError(Exception):
 
 
 class Complaint(NamedTuple):
-    """An error, what is said of it to a person, and the exit code that tells its kind."""
+    """An error, its line of text, and the exit code."""
 
     error: AtelierApiError
     line: str
@@ -38,7 +38,7 @@ class Complaint(NamedTuple):
 
 
 def complaint_of(error: Exception) -> Complaint:
-    """What to say of `error`, whatever it is."""
+    """Returns the complaint about any `error`."""
     if isinstance(error, CannotReachError):
         return Complaint(error, f"{error.message}; is the mesh running?", 3)
     if isinstance(error, AtelierApiError):

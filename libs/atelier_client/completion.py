@@ -1,4 +1,4 @@
-"""What the shell completes besides commands and options: ids of your jobs, models and keys, asked of the mesh."""
+"""Shell completion of ids: the caller's jobs, models and keys, read from the mesh."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -102,7 +102,7 @@ def _options(ctx: typer.Context) -> Options:
     """As far as the line says how to reach the mesh."""
     own, outer = ctx.params, ctx.find_root().params
 
-    def said(name: str) -> Any:
+    def option(name: str) -> Any:
         return own.get(name) or outer.get(name)
 
-    return Options(said("url") or "", bool(said("grpc")))
+    return Options(option("url") or "", bool(option("grpc")))

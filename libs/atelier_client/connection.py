@@ -1,4 +1,4 @@
-"""A transport with patience: repeats calls where that is safe, and resumes streams that broke."""
+"""A transport with retries: repeats calls where that is safe, and resumes streams that broke."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,7 +17,7 @@ from atelier_client.states import TERMINAL_STATES
 from atelier_client.transport import Transport
 from atelier_client.whole_picture import is_whole
 
-# Streams carry a heartbeat every 15 s: after three missed ones nobody is there.
+# Streams carry a heartbeat every 15 s: after three missed ones the server is unavailable.
 IDLE_S = 45.0
 CALL_TIMEOUT_S = 30.0
 

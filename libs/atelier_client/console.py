@@ -1,4 +1,4 @@
-"""What the command line shows: results on stdout, everything else on stderr, a bar only on a terminal."""
+"""Output of the command line: results on stdout, everything else on stderr, a bar only on a terminal."""
 
 import json
 import sys
@@ -84,7 +84,7 @@ class ProgressLines:
         self._last = ""
 
     def show(self, state: str, progress: "Progress") -> None:
-        """Says so when there is news."""
+        """Prints a line when the state or the step has changed."""
         word, done, total = _stage(state, progress), progress.done, progress.total
         tenth = 10 * done // total if total else 0
         line = f"{word} {tenth}" if state == "RUNNING" else word
@@ -107,7 +107,7 @@ class ProgressBar:
 
 
 class NoProgress:
-    """Progress that is shown to nobody: a program reads standard error, or many jobs run at once."""
+    """Progress that is not shown: a program reads standard error, or many jobs run at once."""
 
     def show(self, state: str, progress: "Progress") -> None:
         """Says nothing."""

@@ -1,4 +1,4 @@
-"""Errors as JSON: `google.rpc.Status`, as a REST answer has it."""
+"""Errors as JSON: `google.rpc.Status`, as a REST response has it."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""What can go wrong, as the caller of the client sees it."""
+"""Errors of the client."""
 
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class AtelierApiError(Exception):
-    """The mesh said no.
+    """The mesh returned an error.
 
     Attributes:
         code: name of the gRPC status code, such as `NOT_FOUND`; the same over REST and gRPC.
@@ -79,7 +79,7 @@ class UnreachableKindsError(AtelierApiError):
 
 
 class JobFailedError(AtelierApiError):
-    """What was waited for ended with nothing made: it failed, or somebody cancelled it.
+    """The job that was waited for ended without a result: it failed or was cancelled.
 
     `job` is the record (a protobuf message) as it ended.
     """

@@ -1,4 +1,4 @@
-"""The WebSocket at which the gateway tells every event of the caller."""
+"""The WebSocket on which the gateway sends every event of the caller."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping

@@ -48,7 +48,7 @@ class GrpcTransport:
         try:
             answer: Res = await pending
         except grpc.aio.AioRpcError as error:
-            raise self._told(error) from error
+            raise self._error_of(error) from error
         return answer
 
     async def stream(self, rpc: Rpc[Req, Res], request: Req, *, idle_s: float) -> AsyncGenerator[Res]:
@@ -63,7 +63,7 @@ class GrpcTransport:
                     return  # grpc.aio.EOF
                 yield message
         except grpc.aio.AioRpcError as error:
-            raise self._told(error) from error
+            raise self._error_of(error) from error
         except TimeoutError as error:
             raise CannotReachError(f"{self._address} said nothing for {idle_s:g} s", delivered=True) from error
         finally:
@@ -84,7 +84,7 @@ class GrpcTransport:
         try:
             answer: Res = await method(messages(), timeout=timeout_s, metadata=self._pairs({}))
         except grpc.aio.AioRpcError as error:
-            raise self._told(error) from error
+            raise self._error_of(error) from error
         return answer
 
     def events(self, request: SubscribeRequest, *, idle_s: float) -> AsyncGenerator[Event]:
@@ -108,7 +108,7 @@ class GrpcTransport:
     def _pairs(self, metadata: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         return tuple({**self._metadata, **metadata}.items())
 
-    def _told(self, error: grpc.aio.AioRpcError) -> AtelierApiError:
+    def _error_of(self, error: grpc.aio.AioRpcError) -> AtelierApiError:
         """`error` as ours. What has no metadata of the other side was made by this side: no answer came."""
         received = {str(k): v for k, v in (*(error.initial_metadata() or ()), *(error.trailing_metadata() or ()))}
         code = error.code()

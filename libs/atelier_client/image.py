@@ -1,4 +1,4 @@
-"""An image of the caller's."""
+"""The caller's image: its record, and the operations on it."""
 
 import os
 from pathlib import Path

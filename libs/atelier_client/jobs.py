@@ -58,7 +58,7 @@ class AsyncJobs(JobsById[J]):
         self._submit = submit
 
     async def submit(self, request: Message, *, wait: bool | float, idempotency_key: str | None = None) -> J:
-        """Makes what `request`, a message of the contract, asks for; the rest is told at `AsyncClient.generate`."""
+        """Makes what `request`, a message of the contract, describes; see `AsyncClient.generate` for the rest."""
         timeout_s = None if wait is True else float(wait)
         loop = asyncio.get_running_loop()
         end = None if timeout_s is None else loop.time() + timeout_s

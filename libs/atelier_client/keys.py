@@ -19,7 +19,7 @@ from atelier_client.rpc import rpc
 from atelier_client.scopes import scopes_of
 
 _LIST = rpc(auth_pb2.DESCRIPTOR, "AuthService.ListApiKeys", ListApiKeysRequest, ListApiKeysResponse)
-# A second call would make a second key that nobody has seen.
+# A second call would make a second key, whose text would be lost.
 _CREATE = rpc(
     auth_pb2.DESCRIPTOR, "AuthService.CreateApiKey", CreateApiKeyRequest, CreateApiKeyResponse, repeatable=False
 )

@@ -1,4 +1,4 @@
-"""Lists that go on over several pages."""
+"""Paging: lists that span several pages."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar

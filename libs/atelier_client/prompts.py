@@ -34,7 +34,7 @@ async def read_prompts(file: Path) -> AsyncIterator[Line]:
         except (OSError, ValueError) as error:
             last = error
         except RuntimeError:
-            return  # the loop has ended: nobody waits for lines
+            return  # the loop has ended: no task waits for lines
         if not loop.is_closed():
             asyncio.run_coroutine_threadsafe(queue.put(last), loop)
 

@@ -45,7 +45,7 @@ class RestTransport:
             return _parse(await response.aread(), rpc.response_type)
 
     async def stream(self, rpc: Rpc[Req, Res], request: Req, *, idle_s: float) -> AsyncGenerator[Res]:
-        """See `Transport.stream`. An RPC that answers HttpBody gives the body as it comes."""
+        """See `Transport.stream`. An RPC that returns HttpBody yields the bytes as they arrive."""
         rendered = _route(rpc.method).render(request)
         async with self._open(rendered, headers={}, read_s=idle_s) as response:
             if issubclass(rpc.response_type, HttpBody):
@@ -99,11 +99,11 @@ class RestTransport:
                     raise api_status.from_http(response.status_code, names, await response.aread())
                 yield response
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            raise CannotReachError(f"cannot reach {self._url}: {_told(error)}", delivered=False) from error
+            raise CannotReachError(f"cannot reach {self._url}: {_reason(error)}", delivered=False) from error
         except httpx2.ReadTimeout as error:
             raise CannotReachError(f"{self._url} said nothing for {read_s:g} s", delivered=True) from error
         except httpx2.RequestError as error:
-            raise CannotReachError(f"the connection to {self._url} broke: {_told(error)}", delivered=True) from error
+            raise CannotReachError(f"the connection to {self._url} broke: {_reason(error)}", delivered=True) from error
 
 
 @cache
@@ -111,7 +111,7 @@ def _route(method: MethodDescriptor) -> Route:
     return Route.of(method)
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""When a call is made again, and how long to wait before."""
+"""Retry policy: when a call is repeated, and after which delay."""
 
 from dataclasses import dataclass
 

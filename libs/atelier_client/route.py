@@ -1,4 +1,4 @@
-"""From a call to its REST request, by the `google.api.http` annotations of the contract: no route is written twice."""
+"""Routes: the REST request of a call, from the `google.api.http` annotations of the contract."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""One remote procedure, as both transports need it."""
+"""Descriptor of an RPC, as both transports need it."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -14,7 +14,7 @@ Res = TypeVar("Res", bound=Message)
 class Rpc(Generic[Req, Res]):
     """A method of the contract with the Python types of its messages.
 
-    `repeatable`: a second call does no harm, so it may be repeated when nobody knows whether the first arrived.
+    `repeatable`: a second call does no harm, so it may be repeated when it is not known whether the first arrived.
     """
 
     method: MethodDescriptor

@@ -1,4 +1,4 @@
-"""Where the mesh is and who we are: from the environment, or from the file that `make run` writes."""
+"""Address and credential of the mesh: from the environment, or from the file that `make run` writes."""
 
 import os
 from collections.abc import Mapping

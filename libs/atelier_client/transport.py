@@ -1,4 +1,4 @@
-"""The port between the client's surface and the wire."""
+"""The transport: the port between the client's API and gRPC or REST."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from typing import Protocol
@@ -21,7 +21,7 @@ class Transport(Protocol):
         ...
 
     def stream(self, rpc: Rpc[Req, Res], request: Req, *, idle_s: float) -> AsyncGenerator[Res]:
-        """One request, many answers; broken off when none comes for `idle_s` seconds."""
+        """One request, a stream of responses; ended with an error when none comes for `idle_s` seconds."""
         ...
 
     async def upload(self, rpc: Rpc[Req, Res], first: Req, chunks: AsyncIterable[bytes], *, timeout_s: float) -> Res:

@@ -1,4 +1,4 @@
-"""A video of the caller's."""
+"""The caller's video: its record, and the operations on it."""
 
 import os
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Atomic writes of files: whole or not at all."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ async def save_whole(path: str | os.PathLike[str], data: bytes) -> Path:
 
 
 def _write(path: Path, data: bytes) -> Path:
-    """Writes beside `path` and renames, so that nobody finds half a file; a device is written to as it is."""
+    """Writes beside `path` and renames, so that no reader finds half a file; a device is written to as it is."""
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return path

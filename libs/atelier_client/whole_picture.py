@@ -1,4 +1,4 @@
-"""Whether a picture whose length nobody told has come to its end: its own format says so."""
+"""Whether a picture of unknown length is complete: its own format says so."""
 
 _PNG_END = b"IEND\xaeB`\x82"
 _JPEG_END = b"\xff\xd9"

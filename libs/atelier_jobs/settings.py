@@ -52,10 +52,10 @@ class JobApiSettings(JobSettings, StreamSettings):
     database_url: str = database_url()
     nats_url: str = Field(default="nats://127.0.0.1:4222", description="URL of the NATS server")
     max_queued: int = Field(
-        default=10_000, ge=1, le=1_000_000, description="jobs that may wait, of everybody; more are told to retry"
+        default=10_000, ge=1, le=1_000_000, description="jobs that may wait, of all owners; more are refused"
     )
     max_live_per_owner: int = Field(
-        default=1_000, ge=1, le=1_000_000, description="unfinished jobs that one owner may have; more are told to retry"
+        default=1_000, ge=1, le=1_000_000, description="unfinished jobs that one owner may have; more are refused"
     )
     max_attempts: int = Field(default=3, ge=1, le=10, description="faults of a job before it is FAILED")
     watch_heartbeat_s: float = Field(default=15.0, gt=0, le=60, description="seconds between heartbeats of a watch")

@@ -26,9 +26,9 @@ class Access:
     job_token: bool
     """The token of a job may call it."""
     streams: bool
-    """It answers with a stream."""
+    """True when the response is a stream."""
     answer: str
-    """Full name of the message that it answers with."""
+    """Full name of the response message."""
 
     @property
     def is_public(self) -> bool:

@@ -26,7 +26,7 @@ class ByteRange:
 
 @dataclass(frozen=True, slots=True)
 class ContentPlan:
-    """What to answer: HTTP status 200, 206 or 304, and which bytes (for 304 none)."""
+    """What to send: HTTP status 200, 206 or 304, and which bytes (for 304 none)."""
 
     status: int
     offset: int
@@ -47,7 +47,7 @@ class UnsatisfiableRangeError(OutOfRangeError):
 def parse_range(value: str | None, total: int) -> ByteRange | None:
     """The one range that a `Range` header asks for of `total` bytes.
 
-    None means: send everything. That is also the answer, which the RFC allows, to other units and to several ranges.
+    None means: send everything. So it is, as the RFC allows, for other units and for several ranges.
     Raises UnsatisfiableRangeError for a range of bytes that is malformed or holds no byte.
     """
     unit, separator, wanted = (value or "").partition("=")

@@ -87,7 +87,7 @@ class _StreamUnary(_Outgoing, grpc.aio.StreamUnaryClientInterceptor):
 def open_channel(address: str, *, token: TokenSource | None = None) -> grpc.aio.Channel:
     """A channel to `address` (host:port); the caller closes it.
 
-    Calls carry the current trace, and the token that `token` answers: by default that of the caller being served.
+    Calls carry the current trace, and the token that `token` returns: by default that of the caller being served.
     """
     source = token or _callers_token
     peer = peer_attributes(address)

@@ -1,11 +1,11 @@
-"""Time as a thing that is given."""
+"""Clocks: the current time as an injected dependency."""
 
 import time
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """A source of the current time."""
 
     def now_us(self) -> int:
         """Microseconds since the epoch, UTC."""
@@ -21,7 +21,7 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock that stands still until it is told to go on."""
+    """A clock that stands still until it is advanced."""
 
     def __init__(self, now_us: int = 1_700_000_000_000_000) -> None:
         self._now_us = now_us

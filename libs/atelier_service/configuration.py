@@ -1,4 +1,4 @@
-"""Wrong configuration: said in one line, with an exit status that tells a supervisor not to start the process again."""
+"""Configuration errors: one line of text, and an exit status that stops a supervisor from restarting the process."""
 
 import os
 from collections.abc import Iterator

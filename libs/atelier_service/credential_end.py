@@ -1,4 +1,4 @@
-"""What a credential opened ends when the credential does."""
+"""Expiry of calls: what a credential opened ends when the credential does."""
 
 import asyncio
 import time
@@ -39,7 +39,7 @@ class Ending:
         self._timers.append(self._loop.call_later(max(0.0, seconds), self.end, error))
 
     def close(self) -> bool:
-        """Ends nothing any more. Returns whether somebody else has cancelled the task as well."""
+        """Ends nothing any more. Returns whether the task was cancelled by other code as well."""
         for timer in self._timers:
             timer.cancel()
         for _ in range(self._cancels):
@@ -62,15 +62,15 @@ async def while_credential_lasts(principal: Principal, revoked: RevokedKeys) -> 
     expired = UnauthenticatedError("TOKEN_EXPIRED", f"{credential} has expired; come back with another one")
     ending.end_in(min(principal.end_s + LEEWAY_S - time.time(), _NEVER_S), expired)
 
-    def told() -> None:
+    def check() -> None:
         if revoked.is_revoked(principal.key_id):
             ending.end(key_revoked())
         elif principal.from_key and not revoked.is_confirmed:
-            text = "it cannot be told whether the API key still lives; come back"
+            text = "it is not known whether the API key is still valid; retry"
             ending.end(UnavailableError("KEY_UNCONFIRMED", text, retry_after_s=1.0))
 
     try:
-        with revoked.holding(principal.key_id, told):
+        with revoked.holding(principal.key_id, check):
             yield ending
     except asyncio.CancelledError:
         if ending.close() or ending.error is None:
@@ -90,5 +90,5 @@ def last_word(error: AtelierError) -> events_pb2.Event:
 
 
 def key_revoked() -> UnauthenticatedError:
-    """The answer to what was opened with a key that is revoked, or with a token made from it."""
+    """The error of what was opened with a key that is revoked, or with a token made from it."""
     return UnauthenticatedError("KEY_REVOKED", "the API key was revoked")

@@ -29,7 +29,7 @@ async def _no_token() -> str:
 class ServiceCredential:
     """Tokens of one service, cached until shortly before they end.
 
-    Raises grpc.aio.AioRpcError when `auth` is away or refuses.
+    Raises grpc.aio.AioRpcError when `auth` is unavailable or refuses.
     """
 
     def __init__(self, auth_address: str, service: str, secret: SecretStr) -> None:
@@ -45,8 +45,8 @@ class ServiceCredential:
         if self._own is None or self._own.renew_at_s < time.monotonic():
             stub = auth_pb2_grpc.AuthServiceStub(self._public)
             request = auth_pb2.CreateServiceTokenRequest(service=self._service, secret=self._secret.get_secret_value())
-            answer = await stub.CreateServiceToken(request, timeout=_DEADLINE_S)
-            self._own = _Token(answer.access_token, time.monotonic() + answer.expires_in_s - _MARGIN_S)
+            response = await stub.CreateServiceToken(request, timeout=_DEADLINE_S)
+            self._own = _Token(response.access_token, time.monotonic() + response.expires_in_s - _MARGIN_S)
         return self._own.value
 
     async def on_behalf_of(self, user_id: str) -> str:
@@ -54,10 +54,10 @@ class ServiceCredential:
         token = self._delegated.get(user_id)
         if token is None or token.renew_at_s < time.monotonic():
             stub = auth_pb2_grpc.AuthServiceStub(self._channel)
-            answer = await stub.CreateDelegatedToken(
+            response = await stub.CreateDelegatedToken(
                 auth_pb2.CreateDelegatedTokenRequest(user_id=user_id), timeout=_DEADLINE_S
             )
-            token = _Token(answer.access_token, time.monotonic() + answer.expires_in_s - _MARGIN_S)
+            token = _Token(response.access_token, time.monotonic() + response.expires_in_s - _MARGIN_S)
             if len(self._delegated) >= 1024:
                 self._delegated.clear()
             self._delegated[user_id] = token
@@ -82,7 +82,7 @@ def jwks_from(auth_address: str) -> JwksSource:
     stub = auth_pb2_grpc.AuthServiceStub(open_channel(auth_address, token=_no_token))
 
     async def fetch() -> dict[str, Any]:
-        answer = await stub.GetJwks(auth_pb2.GetJwksRequest(), timeout=_DEADLINE_S, wait_for_ready=True)
-        return MessageToDict(answer, preserving_proto_field_name=True)
+        response = await stub.GetJwks(auth_pb2.GetJwksRequest(), timeout=_DEADLINE_S, wait_for_ready=True)
+        return MessageToDict(response, preserving_proto_field_name=True)
 
     return fetch

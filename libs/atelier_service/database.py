@@ -49,7 +49,7 @@ def _set_up_sqlite(engine: AsyncEngine) -> None:
 
 
 def _ping_after_idling(engine: AsyncEngine) -> None:
-    """Asks a connection that nobody used for a second whether it still lives; of a busy one, its use says so."""
+    """Pings a connection that was idle for a second before it is used; one in constant use needs no ping."""
 
     @event.listens_for(engine.sync_engine, "checkin")
     def _checkin(_connection: Any, record: Any) -> None:

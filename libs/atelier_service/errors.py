@@ -17,11 +17,11 @@ class FieldViolation:
 
 
 class AtelierError(Exception):
-    """Something that the caller is told.
+    """An error with a stable reason, which is sent to the caller.
 
     `reason` is a stable upper-case name (docs/contracts.md lists them all); `message` is one sentence for a person and
-    holds no path, no SQL and no secret. `code` is the name of the gRPC status code, so that the domain needs no grpc;
-    `http_status` is for the cases in which HTTP knows a better status than the one that the code maps to.
+    contains no path, no SQL and no secret. `code` is the name of the gRPC status code, so that the domain needs no
+    grpc; `http_status` is for the cases in which HTTP has a better status than the one that the code maps to.
     """
 
     code: ClassVar[str] = "UNKNOWN"
@@ -57,66 +57,66 @@ class InvalidArgumentError(AtelierError):
 
 
 class UnauthenticatedError(AtelierError):
-    """Nobody we know (HTTP 401)."""
+    """The caller has no valid credential (HTTP 401)."""
 
     code = "UNAUTHENTICATED"
 
 
 class PermissionDeniedError(AtelierError):
-    """Somebody we know, who may not (HTTP 403)."""
+    """The caller is known and lacks the permission (HTTP 403)."""
 
     code = "PERMISSION_DENIED"
 
 
 class NotFoundError(AtelierError):
-    """Not there, or not yours: the two answer alike (HTTP 404)."""
+    """The resource does not exist, or belongs to another owner: both give the same error (HTTP 404)."""
 
     code = "NOT_FOUND"
 
 
 class AlreadyExistsError(AtelierError):
-    """There, and different (HTTP 409)."""
+    """The resource exists with other content (HTTP 409)."""
 
     code = "ALREADY_EXISTS"
 
 
 class FailedPreconditionError(AtelierError):
-    """Not in this state (HTTP 400)."""
+    """The resource is in a state that does not allow it (HTTP 400)."""
 
     code = "FAILED_PRECONDITION"
 
 
 class AbortedError(AtelierError):
-    """Another writer won (HTTP 409)."""
+    """A concurrent writer was first (HTTP 409)."""
 
     code = "ABORTED"
 
 
 class OutOfRangeError(AtelierError):
-    """Past the end (HTTP 400, or 416 for ranges)."""
+    """A position past the end (HTTP 400, or 416 for ranges)."""
 
     code = "OUT_OF_RANGE"
 
 
 class ResourceExhaustedError(AtelierError):
-    """Full, or over a limit (HTTP 429)."""
+    """A quota, a rate limit or a queue is exhausted (HTTP 429)."""
 
     code = "RESOURCE_EXHAUSTED"
 
 
 class UnavailableError(AtelierError):
-    """Something that we need is away; try again (HTTP 503)."""
+    """A dependency is unavailable; a retry may succeed (HTTP 503)."""
 
     code = "UNAVAILABLE"
 
 
 class UnimplementedError(AtelierError):
-    """Not built yet (HTTP 501)."""
+    """The operation is not implemented (HTTP 501)."""
 
     code = "UNIMPLEMENTED"
 
 
 class InternalError(AtelierError):
-    """A bug of ours (HTTP 500)."""
+    """An internal error, which is a bug (HTTP 500)."""
 
     code = "INTERNAL"

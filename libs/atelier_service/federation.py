@@ -22,7 +22,7 @@ T = TypeVar("T")
 # Callers cannot send it: the gateway drops `x-atelier-*` of requests from outside.
 _HEADER = "x-atelier-forwarded"
 FORWARDED = ((_HEADER, "true"),)
-"""Metadata of a call to a peer: it answers for its own part alone."""
+"""Metadata of a call to a peer: it returns its own part alone."""
 
 _RETRY_AFTER_S = 1.0
 

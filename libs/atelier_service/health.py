@@ -16,5 +16,5 @@ class Health:
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
     async def set_serving(self, serving: bool) -> None:
-        """Tells whoever asks or watches."""
+        """Sets the status that health checks and watches return."""
         await self._servicer.set("", SERVING if serving else NOT_SERVING)

@@ -7,14 +7,14 @@ import grpc.aio
 from atelier_service.errors import InvalidArgumentError
 from atelier_service.metadata import metadata_value
 
-# Headers of bytes that somebody owns: a cache may hold them for this credential alone, and asks before each use whether
-# they are still there and the same. Everything else that is somebody's is `no-store`, which the gateway says.
+# Headers of bytes that have an owner: a cache may hold them for this credential alone, and asks before each use whether
+# they are still there and the same. The gateway sets `no-store` on everything else that has an owner.
 REVALIDATED = {"cache_control": "private, no-cache", "vary": "authorization, x-api-key"}
 _LAST_EVENT_ID = "last-event-id"
 
 
 async def set_http(context: grpc.aio.ServicerContext[Any, Any], status: int | None = None, **headers: str) -> None:
-    """Sends the initial metadata: `status` becomes the HTTP status of the REST answer, `headers` its headers.
+    """Sends the initial metadata: `status` becomes the HTTP status of the REST response, `headers` its headers.
 
     Underscores in names become dashes: `content_range="bytes 0-1/2"`. To be called once, before the first message;
     callers over native gRPC see the pairs as metadata.

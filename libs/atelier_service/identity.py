@@ -1,4 +1,4 @@
-"""Who calls: a short-lived JWT, verified here again whatever the gateway did."""
+"""Authentication: the caller's short-lived JWT, verified here again after the gateway."""
 
 import asyncio
 import math
@@ -110,7 +110,7 @@ def set_principal(principal: Principal | None) -> None:
 
 
 def unauthenticated() -> UnauthenticatedError:
-    """The one answer to every bad credential: it does not say what was wrong with it."""
+    """The one error for every bad credential: it does not say what was wrong with it."""
     return UnauthenticatedError("UNAUTHENTICATED", "a valid API key or token is needed")
 
 

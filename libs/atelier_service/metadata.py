@@ -1,4 +1,4 @@
-"""Reading what came with a call."""
+"""Metadata of a call."""
 
 from typing import Any
 

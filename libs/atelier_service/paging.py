@@ -62,7 +62,7 @@ def decode_position(token: str) -> int:
 
 
 def _not_ours() -> InvalidArgumentError:
-    return InvalidArgumentError.of_field("page_token", "is not one that a previous answer gave")
+    return InvalidArgumentError.of_field("page_token", "is not one that a previous response gave")
 
 
 def _is_value(value: object) -> bool:

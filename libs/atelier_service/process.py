@@ -53,7 +53,7 @@ async def stoppable(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) 
 def heed_cancellation() -> None:
     """Raises CancelledError when this task was cancelled; to be called after awaiting a library's `wait_for`.
 
-    In Python 3.11 `asyncio.wait_for` drops a cancellation that comes together with its answer (python/cpython#86296),
+    In Python 3.11 `asyncio.wait_for` drops a cancellation that comes together with its result (python/cpython#86296),
     and a task that works for ever would then never end.
     """
     task = asyncio.current_task()

@@ -1,4 +1,4 @@
-"""Revoked keys, as `auth` tells them: one stream a process, whatever the number of streams that depend on it."""
+"""Revoked keys, as `auth` streams them: one stream for each process, however many calls depend on it."""
 
 import asyncio
 from collections import defaultdict
@@ -19,11 +19,11 @@ _TRY_AGAIN_S = 0.5
 # Three words of auth that did not come.
 _SILENCE_S = 15.0
 
-Tell = Callable[[], None]
+Callback = Callable[[], None]
 
 
 class RevokedKeys:
-    """Knows which keys are revoked, and tells those who hold something open for one.
+    """Knows which keys are revoked, and notifies those who hold something open for one.
 
     While `auth` is unavailable, keys are not confirmed. What was opened with one goes on for `grace_s` seconds, as long
     as a token would; then `is_confirmed` is False and every holder is called.
@@ -32,7 +32,7 @@ class RevokedKeys:
     def __init__(self, *, grace_s: float = 300.0) -> None:
         self._grace_s = grace_s
         self._ids: set[str] = set()
-        self._holders: defaultdict[str, set[Tell]] = defaultdict(set)
+        self._holders: defaultdict[str, set[Callback]] = defaultdict(set)
         self._until: Timestamp | None = None
         self._heard_s = float("inf")  # nothing is held against auth before it was first asked
 
@@ -42,17 +42,17 @@ class RevokedKeys:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether `auth` has told lately which keys are revoked."""
+        """Whether the list of revoked keys is recent."""
         return asyncio.get_running_loop().time() - self._heard_s <= self._grace_s
 
     @contextmanager
-    def holding(self, key_id: str, tell: Tell) -> Iterator[None]:
-        """While the context is open, `tell` is called when the key is revoked or no longer confirmed."""
-        self._holders[key_id].add(tell)
+    def holding(self, key_id: str, callback: Callback) -> Iterator[None]:
+        """While the context is open, `callback` is called when the key is revoked or no longer confirmed."""
+        self._holders[key_id].add(callback)
         try:
             yield
         finally:
-            self._holders[key_id].discard(tell)
+            self._holders[key_id].discard(callback)
             if not self._holders[key_id]:
                 del self._holders[key_id]
 
@@ -67,9 +67,9 @@ class RevokedKeys:
                     await self._listen(stub)
                 except (grpc.aio.AioRpcError, TimeoutError) as error:
                     reason = error.code().name if isinstance(error, grpc.aio.AioRpcError) else "silent"
-                    _log.debug("auth does not tell of revoked keys", reason=reason)
+                    _log.debug("the stream of revoked keys is unavailable", reason=reason)
                 if not self.is_confirmed:
-                    self._tell(frozenset(self._holders))
+                    self._notify(frozenset(self._holders))
                 await asyncio.sleep(_TRY_AGAIN_S)
 
     async def _listen(self, stub: auth_pb2_grpc.AuthServiceStub) -> None:
@@ -87,14 +87,14 @@ class RevokedKeys:
     def _hear(self, message: auth_pb2.RevokedKeys) -> None:
         self._heard_s = asyncio.get_running_loop().time()
         self._until = message.until
-        news = frozenset(message.ids) - self._ids
-        self._ids |= news
-        self._tell(news)
+        added = frozenset(message.ids) - self._ids
+        self._ids |= added
+        self._notify(added)
 
-    def _tell(self, key_ids: frozenset[str]) -> None:
+    def _notify(self, key_ids: frozenset[str]) -> None:
         for key_id in key_ids:
-            for tell in list(self._holders.get(key_id, ())):
-                tell()
+            for callback in list(self._holders.get(key_id, ())):
+                callback()
 
 
 async def _no_token() -> str:

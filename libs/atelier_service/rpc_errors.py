@@ -46,9 +46,9 @@ def to_status(error: AtelierError) -> status_pb2.Status:
 
 
 def from_rpc_error(error: grpc.RpcError) -> AtelierError:
-    """What another service answered, as the error that it raised there.
+    """The error that another service raised, from the status of the call.
 
-    An answer without details (the peer is away, a deadline) keeps its code and says UPSTREAM_<CODE> as its reason.
+    A status without details (the peer is unavailable, a deadline) keeps its code; its reason is UPSTREAM_<CODE>.
     """
     code = error.code()
     kind = _BY_CODE.get(

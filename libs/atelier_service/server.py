@@ -70,12 +70,12 @@ async def run_server(
             TracingInterceptor(),  # outermost: the span sees the status that the caller sees
             MetricsInterceptor(),  # likewise
             FailuresInterceptor(),  # maps what everything below raises
-            IdentityInterceptor(verifier, known, public),  # nobody unknown, or without the scope, reaches a handler
+            IdentityInterceptor(verifier, known, public),  # no handler is called without a principal and the scope
             CredentialEndInterceptor(known),  # what a credential opened ends with it
             DecodingInterceptor(),  # bytes that are no request are an error like every other
             SignedUrlInterceptor(),  # a signed URL opens what it was made for
             ValidationInterceptor(),  # the handler sees only what the contract allows
-            EncodedInterceptor(),  # around no call: it changes how answers are encoded
+            EncodedInterceptor(),  # around no call: it changes how responses are encoded
         ],
     )
     health = Health(server)

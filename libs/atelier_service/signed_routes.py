@@ -22,7 +22,7 @@ Resource = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class SignedRoute:
-    """A GET route that answers with a stream: of bytes, or of events.
+    """A GET route whose response is a stream: of bytes, or of events.
 
     `fields` are those of the request to which a signature is bound: the path's, and those of the query that the
     contract names. The others (a thumbnail's width, where to resume) are free.

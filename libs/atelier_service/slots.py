@@ -8,7 +8,7 @@ from atelier_service.errors import AtelierError
 
 
 class Slots:
-    """Bounds calls that hold something for as long as their caller likes. Nobody waits: who finds no slot is refused.
+    """Bounds calls that hold something for as long as their caller likes. A call that finds no free slot is refused.
 
     Of one event loop.
     """

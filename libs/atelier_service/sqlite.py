@@ -2,7 +2,7 @@
 
 Statements on a small local database take microseconds, less than handing one to a thread and back (of a submit's two
 milliseconds such trips were half). What can take long goes to a thread: opening, `BEGIN IMMEDIATE` (waits for another
-process's transaction) and `COMMIT` (waits for the disk). Within a transaction nobody is waited for: the writer has its
+process's transaction) and `COMMIT` (waits for the disk). Within a transaction no statement waits: the writer has its
 lock, and readers of a write-ahead log never need one.
 """
 
@@ -84,12 +84,12 @@ class LoopSqlite(SQLiteDialect_pysqlite):
         return await_only(self._in_thread(work))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        """Ends together with the thread's work also when cancelled: nobody else may use the connection before."""
+        """Ends together with the thread's work also when cancelled: the connection may not be used before."""
         return await uninterrupted(asyncio.get_running_loop().run_in_executor(self._threads, work))
 
 
 def _begun_at_once(cursor: sqlite3.Cursor) -> bool:
-    """Begins if nobody else writes, which is the usual case and spares a thread's turn."""
+    """Begins if there is no other writer, which is the usual case and needs no thread."""
     cursor.execute("PRAGMA busy_timeout=0")
     try:
         cursor.execute(BEGIN_TO_WRITE)

@@ -97,7 +97,7 @@ def _configure_logs(level: str, service: str) -> None:
 
 
 def start_telemetry(settings: ServiceSettings, service: str) -> TracerProvider:
-    """Sets up logs, traces and metrics of this process; call `shutdown()` on the answer at the end to flush spans."""
+    """Sets up logs, traces and metrics of this process; call `shutdown()` on the result at the end to flush spans."""
     _configure_logs(settings.log_level, service)
     # Without a listener nothing is recorded, which costs next to nothing; the ids are made and passed on all the same.
     sampler = ALWAYS_ON if settings.otlp_endpoint else ALWAYS_OFF

@@ -26,7 +26,7 @@ class UrlSigner:
         self._stub = auth_pb2_grpc.AuthServiceStub(channel)
 
     async def signed(self, request: _MaySign, record: RecordT) -> RecordT:
-        """The answer to `request`, with signed URLs where it asks for them. See `sign`."""
+        """Returns the response to `request`, with signed URLs where it asks for them. See `sign`."""
         if request.signed_urls:
             await self.sign(record)
         return record
@@ -40,8 +40,8 @@ class UrlSigner:
         for start in range(0, len(places), _AT_ONCE):
             some = places[start : start + _AT_ONCE]
             request = auth_pb2.CreateSignedUrlsRequest(urls=[getattr(message, name) for message, name in some])
-            answer = await self._stub.CreateSignedUrls(request, timeout=_DEADLINE_S)
-            for (message, name), url in zip(some, answer.urls, strict=True):
+            response = await self._stub.CreateSignedUrls(request, timeout=_DEADLINE_S)
+            for (message, name), url in zip(some, response.urls, strict=True):
                 setattr(message, name, url)
 
 

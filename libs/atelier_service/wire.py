@@ -1,4 +1,4 @@
-"""The wire format of protobuf, read far enough to name the field whose text nobody can read or store."""
+"""The wire format of protobuf, read far enough to name the field whose text is not valid."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,1 +1,1 @@
-"""atelier-auth: users, API keys, the tokens made from them, and the gateway's question who somebody is."""
+"""atelier-auth: users, API keys, the tokens made from them, and the gateway's external authorization."""

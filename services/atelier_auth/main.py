@@ -72,7 +72,7 @@ async def serve(settings: AuthSettings, clock: Clock | None = None) -> AsyncIter
         signing_keys = SigningKeys(SqlSigningKeyStore(engine, seal), signer, clock, policy)
         key_set = KeySet(signing_keys, signer, clock)
         issuer = TokenIssuer(signing_keys, signer, clock, lifetime_s=settings.token_lifetime_s)
-        await signing_keys.ring()  # the first key is made before anybody asks, and a wrong seal is told at once
+        await signing_keys.ring()  # the first key is made before the first request, and a wrong seal fails the start
 
         last_use = LastUse(store, clock, collect_s=settings.last_use_collect_s)
         exchange = KeyExchange(

@@ -68,7 +68,7 @@ class AuthSettings(ServiceSettings):
         default=1.0, gt=0, le=60, description="seconds between looks for keys that another replica revoked"
     )
     key_cache_size: int = Field(
-        default=10_000, ge=1, le=1_000_000, description="API keys whose tokens are kept in memory"
+        default=10_000, ge=1, le=1_000_000, description="API keys whose tokens are held in memory"
     )
     last_use_collect_s: float = Field(
         default=5.0, gt=0, le=60, description="seconds for which uses of keys are collected into one write"

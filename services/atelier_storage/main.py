@@ -38,7 +38,7 @@ from atelier_storage.settings import StorageSettings
 async def serve(settings: StorageSettings, jwks: JwksSource) -> AsyncIterator[RunningServer]:
     """Serves while the context is open; `jwks` fetches the keys that tokens are verified with.
 
-    S3 may be away at the start: calls that need it answer UNAVAILABLE and health says NOT_SERVING until it is there.
+    S3 may be unavailable at the start: calls that need it fail with UNAVAILABLE, and health is NOT_SERVING.
     """
     async with AsyncExitStack() as stack:
         _make_folders(settings)

@@ -32,10 +32,10 @@ class StorageSettings(ServiceSettings):
         description="most pixels of an upload: width × height × frames (a video, and what a job made: one frame)",
     )
     max_uploads: int = Field(
-        default=32, ge=1, le=4096, description="uploads of callers under way at once; more are told to retry"
+        default=32, ge=1, le=4096, description="uploads of callers under way at once; more are refused"
     )
     max_uploads_per_owner: int = Field(
-        default=8, ge=1, le=4096, description="uploads that one caller may have under way; more are told to retry"
+        default=8, ge=1, le=4096, description="uploads that one caller may have under way; more are refused"
     )
     max_result_uploads: int = Field(
         default=64,
@@ -44,10 +44,10 @@ class StorageSettings(ServiceSettings):
         description="uploads of the mesh's own services under way at once, besides those of callers",
     )
     max_downloads: int = Field(
-        default=1024, ge=1, le=65536, description="downloads of callers under way at once; more are told to retry"
+        default=1024, ge=1, le=65536, description="downloads of callers under way at once; more are refused"
     )
     max_downloads_per_owner: int = Field(
-        default=64, ge=1, le=4096, description="downloads that one caller may have under way; more are told to retry"
+        default=64, ge=1, le=4096, description="downloads that one caller may have under way; more are refused"
     )
     upload_idle_s: float = Field(default=30.0, gt=0, le=3600, description="seconds an upload may pause at a time")
     upload_min_bytes_per_s: int = Field(

@@ -23,7 +23,7 @@ async def each(
 ) -> None:
     """Runs `make` for each prompt, a few at once, and `show` for each that succeeded, in order.
 
-    One that fails is told with the number of its line, and the others go on. Raises AtelierApiError PROMPTS_FAILED at
+    One that fails is reported with its line number, and the others go on. Raises AtelierApiError PROMPTS_FAILED at
     the end when some did, and at once what concerns all: no connection, no authorisation, a file that cannot be
     written. What is under way is cancelled then.
     """

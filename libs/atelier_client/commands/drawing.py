@@ -1,4 +1,4 @@
-"""What `atelier generate` and `atelier video` have in common: their options, and how a submitted job is followed."""
+"""Options and waiting that `atelier generate` and `atelier video` share."""
 
 import asyncio
 import os
@@ -105,8 +105,8 @@ async def _follow(job: J, *, shown: bool) -> J:
             async for event in job.watch():
                 kind = event.WhichOneof("payload")
                 if kind in ("snapshot", "generation_progress"):
-                    told: GenerationProgress = getattr(event, kind)
-                    screen.show(job_pb2.State.Name(told.state), told.progress)
+                    payload: GenerationProgress = getattr(event, kind)
+                    screen.show(job_pb2.State.Name(payload.state), payload.progress)
             job = await job.refresh()
     return job
 

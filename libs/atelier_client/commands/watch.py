@@ -35,10 +35,10 @@ async def watch(
         elif json:
             result_json(as_dict(event), lines=True)
         else:
-            result(f"{moment(event.time)}  {event.type:<20}  {clean(_told(event))}")
+            result(f"{moment(event.time)}  {event.type:<20}  {clean(_summary(event))}")
 
 
-def _told(event: "Event") -> str:
+def _summary(event: "Event") -> str:
     """One event as half a line."""
     match event.WhichOneof("payload"):
         case "snapshot":

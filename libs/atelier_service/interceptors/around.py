@@ -1,4 +1,4 @@
-"""The shape that all our server interceptors share: something that stands around a call."""
+"""The base class of our server interceptors: code that runs around a call."""
 
 import asyncio
 import inspect
@@ -45,9 +45,9 @@ class Around(grpc.aio.ServerInterceptor, ABC):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """Answers the handler with this interceptor around it."""
+        """Returns the handler with this interceptor around it."""
         handler = await continuation(handler_call_details)
-        if handler is None:  # no such method: grpc answers UNIMPLEMENTED
+        if handler is None:  # no such method: grpc returns UNIMPLEMENTED
             return handler
         method = handler_call_details.method
 

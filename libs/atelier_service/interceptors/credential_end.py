@@ -1,4 +1,4 @@
-"""Streams, and calls that wait, end when the credential does that opened them."""
+"""Expiry of streams: a stream, or a call that waits, ends when its credential expires or is revoked."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ _LAST_WORD_S = 1.0
 
 class CredentialEndInterceptor(Around):
     """Inside of the identity interceptor. Downloads that the contract lets finish are left alone, and so are calls that
-    are answered at once. A stream of events says why it ends, as its last event: over HTTP/1.1 nothing else tells."""
+    return at once. The last event of a stream of events says why it ends: over HTTP/1.1 there is no other way."""
 
     def __init__(self, revoked: RevokedKeys) -> None:
         self._revoked = revoked

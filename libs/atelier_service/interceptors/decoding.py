@@ -1,6 +1,6 @@
 """Bytes of a request become its message inside of the call, so that a refusal is an error like every other.
 
-The runtime would decode them before any interceptor runs, and answer UNKNOWN with the name of a Python class.
+The runtime would decode them before any interceptor runs, and return UNKNOWN with the name of a Python class.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable

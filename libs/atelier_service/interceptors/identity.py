@@ -1,4 +1,4 @@
-"""No call without a principal, except to methods that the contract opens to anybody."""
+"""Authentication: no call without a principal, except to methods that the contract opens to ANYBODY."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Counts and times every call."""
+"""Metrics: the count and duration of every call."""
 
 import time
 from collections.abc import AsyncIterator

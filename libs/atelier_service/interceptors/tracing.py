@@ -1,4 +1,4 @@
-"""A server span around every call, continuing the caller's trace."""
+"""Tracing: a server span around every call, which continues the caller's trace."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The field rules of the contracts, checked before a handler sees the request."""
+"""Validation: the field rules of the contracts, checked before the handler is called."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -41,7 +41,7 @@ class Seal:
             try:
                 return self._cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], kid.encode())
             except InvalidTag:
-                pass  # told below, like a secret that is not there
+                pass  # raised below, like a missing secret
         raise FailedPreconditionError(
             "SIGNING_KEY_SEALED", "the stored signing keys need the ATELIER_SIGNING_KEY_SECRET that sealed them"
         )

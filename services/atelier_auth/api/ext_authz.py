@@ -1,4 +1,4 @@
-"""envoy.service.auth.v3.Authorization: the gateway asks whose API key this is.
+"""envoy.service.auth.v3.Authorization: the gateway's external authorization of API keys.
 
 Envoy asks only for requests without a token of their own. A key is exchanged for a token, which goes upstream in its
 place; everything else is one and the same 401.
@@ -32,9 +32,9 @@ _CHECKS = Counter(
 
 
 class ExtAuthz(external_auth_pb2_grpc.AuthorizationServicer):
-    """Answers every check with OK and a token, or with 401.
+    """Returns OK and a token for every check, or 401.
 
-    Errors: UNAVAILABLE (the database is away), which Envoy turns into its `status_on_error`.
+    Errors: UNAVAILABLE (the database is unavailable), which Envoy turns into its `status_on_error`.
     """
 
     def __init__(self, exchange: KeyExchange) -> None:
@@ -53,14 +53,14 @@ class ExtAuthz(external_auth_pb2_grpc.AuthorizationServicer):
         """See the class."""
         headers = request.attributes.request.http.headers
         try:
-            answer = await self._exchange.exchange(headers.get(API_KEY_HEADER, ""))
+            found = await self._exchange.exchange(headers.get(API_KEY_HEADER, ""))
         except AtelierError:
             self._failed.inc()
             raise
-        if isinstance(answer, Grant):
+        if isinstance(found, Grant):
             self._granted.inc()
-            return _granted(answer)
-        self._count[answer].inc()
+            return _granted(found)
+        self._count[found].inc()
         grpc = headers.get("content-type", "").startswith("application/grpc")
         return self._denied_grpc if grpc else self._denied_http
 
@@ -80,7 +80,7 @@ def _denied(*, grpc: bool) -> external_auth_pb2.CheckResponse:
     status = to_status(error)
     headers = [_header("www-authenticate", 'Bearer realm="atelier"')]
     if grpc:
-        # Envoy makes a trailers-only answer of it: the body becomes grpc-message, 401 becomes UNAUTHENTICATED.
+        # Envoy makes a trailers-only response of it: the body becomes grpc-message, 401 becomes UNAUTHENTICATED.
         details = base64.b64encode(status.SerializeToString()).decode().rstrip("=")
         headers.append(_header("grpc-status-details-bin", details))
     return external_auth_pb2.CheckResponse(

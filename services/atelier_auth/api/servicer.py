@@ -149,7 +149,7 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
     async def WatchRevokedKeys(
         self, request: auth_pb2.WatchRevokedKeysRequest, context: Context
     ) -> AsyncIterator[auth_pb2.RevokedKeys]:
-        """Revoked keys, as long as somebody listens."""
+        """Streams the ids of revoked keys until the caller ends the call."""
         since_us = request.since.ToMicroseconds() if request.HasField("since") else None
         async with aclosing(self._revocations.watch(since_us)) as revocations:
             async for revoked in revocations:
@@ -164,7 +164,7 @@ def _position(page_token: str) -> tuple[int, str] | None:
         return None
     create_us, key_id = decode_token(page_token, 2)
     if not isinstance(create_us, int) or not isinstance(key_id, str) or not 0 <= create_us < 2**63:
-        raise InvalidArgumentError.of_field("page_token", "is not one that a previous answer gave")
+        raise InvalidArgumentError.of_field("page_token", "is not one that a previous response gave")
     return create_us, key_id
 
 

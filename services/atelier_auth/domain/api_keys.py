@@ -1,4 +1,4 @@
-"""Who may have which keys."""
+"""Use cases of API keys: create, list, delete."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_KEYS_PER_USER = 100
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that was just made: its record, and the text that nobody can show again."""
+    """A key that was just made: its record, and its text, which cannot be shown again."""
 
     record: ApiKey
     text: str = field(repr=False)
@@ -48,7 +48,7 @@ class ApiKeys:
     async def caller(self, key_id: str) -> ApiKey:
         """The living key behind the caller's token.
 
-        A token outlives its key by up to its own lifetime, but with a revoked key nobody may make new tokens or keys. A
+        A token outlives its key by up to its own lifetime, but a revoked key makes no new tokens or keys. A
         service's token or a delegated one has no key and manages none.
         Errors: UnauthenticatedError.
         """
@@ -70,7 +70,7 @@ class ApiKeys:
         admin: bool,
         scopes: frozenset[str] = frozenset(),
     ) -> NewKey:
-        """A new key for the caller, or by an administrator for anybody. `expires_in_s` 0 means never.
+        """A new key for the caller, or by an administrator for any user. `expires_in_s` 0 means never.
 
         `held`: the scopes of the credential that calls, of which the new key gets no more than are there; all of them
         when `scopes` is empty.
@@ -99,13 +99,13 @@ class ApiKeys:
         return NewKey(record, text.text)
 
     async def page(self, caller: ApiKey, *, limit: int, before: tuple[int, str] | None) -> list[ApiKey]:
-        """The caller's keys that nobody revoked, newest first, after the key at (create_us, id) `before`."""
+        """The caller's keys that are not revoked, newest first, after the key at (create_us, id) `before`."""
         return list(await self._store.keys_of(caller.user_id, limit=limit, before=before))
 
     async def revoke(self, caller: ApiKey, key_id: str) -> None:
         """Ends one of the caller's keys at once.
 
-        Errors: NotFoundError (no such key, or somebody else's: the same answer).
+        Errors: NotFoundError (no such key, or another user's: the same error).
         """
         revoked = await self._store.revoke_key(key_id, user_id=caller.user_id, now_us=self._clock.now_us())
         if not revoked:

@@ -1,4 +1,4 @@
-"""What a token says."""
+"""The claims of a token."""
 
 from __future__ import annotations
 
@@ -86,5 +86,5 @@ class Token:
     expire_us: int
 
     def __repr__(self) -> str:
-        """Without the token: whoever reads it is somebody."""
+        """Without the token, which is a credential."""
         return f"Token(expire_us={self.expire_us})"

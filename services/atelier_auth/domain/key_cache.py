@@ -1,4 +1,4 @@
-"""Tokens made from keys a moment ago, so that the gateway's question needs no database."""
+"""Cache of the tokens made from API keys, so that a check of the gateway needs no database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class CachedToken:
     reuse_until_us: int
     """After this moment a new token is made: before the token's own end, so that it lives through the request."""
     checked_us: int
-    """When the database last said that the key lives."""
+    """When the key was last read as valid from the database."""
 
 
 class KeyCache:
@@ -44,7 +44,7 @@ class KeyCache:
         return entry
 
     def put(self, digest: bytes, entry: CachedToken, *, generation: int) -> bool:
-        """Keeps an entry that was read at `generation`; False (and nothing kept) where a key was revoked since."""
+        """Stores an entry that was read at `generation`; False, and nothing stored, where a key was revoked since."""
         if generation != self.generation:
             return False
         self._entries[digest] = entry

@@ -1,4 +1,4 @@
-"""An API key becomes a token."""
+"""The exchange of an API key for a token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from atelier_service.clock import Clock
 
 
 class Refusal(Enum):
-    """Why a credential opens nothing. For metrics only: the caller is never told which of them it was."""
+    """Why a credential is refused. For metrics only: the error does not say which of them it was."""
 
     MISSING = "missing"
     MALFORMED = "malformed"
@@ -32,11 +32,11 @@ class Grant:
 
 
 class KeyExchange:
-    """Answers from memory while it may, else from the database.
+    """Exchanges keys from memory while it may, else from the database.
 
     Revocation: at this replica at once (`forget`); a key revoked at another replica is refused here at most `recheck_s`
-    later, because after that long the database is asked again. While the database is away, known keys work for at most
-    `recheck_s` and then nothing does: it fails closed.
+    later, because after that long the database is asked again. While the database is unavailable, known keys work
+    for at most `recheck_s` and then none does: it fails closed.
     """
 
     def __init__(
@@ -62,21 +62,21 @@ class KeyExchange:
     async def exchange(self, text: str) -> Grant | Refusal:
         """The grant for a key's text, or why there is none.
 
-        Errors: UnavailableError (the database is away and memory does not know).
+        Errors: UnavailableError (the database is unavailable and the key is not in memory).
         """
         if not text:
             return Refusal.MISSING
         if len(text) > MAX_KEY_LENGTH or not text.isascii():
             return Refusal.MALFORMED
-        # A lookup by digest tells nothing through its timing: nobody can choose a SHA-256 value that is almost right.
+        # A lookup by digest leaks nothing through its timing: no caller can choose a SHA-256 that is almost right.
         digest = digest_of(text)
         entry = self._cache.get(digest)
         now_us = self._clock.now_us()
         if entry is None or now_us >= min(entry.reuse_until_us, entry.checked_us + self._recheck_us):
-            answer = await self._ask(text, digest, entry)
-            if isinstance(answer, Refusal):
-                return answer
-            entry = answer
+            found = await self._ask(text, digest, entry)
+            if isinstance(found, Refusal):
+                return found
+            entry = found
         self._last_use.note(entry.key_id)
         return Grant(subject=entry.subject, token=entry.token)
 

@@ -20,7 +20,7 @@ class KeySet:
     async def public_keys(self) -> list[dict[str, str]]:
         """The keys that may have signed a token that still lives, and those that sign next, oldest first.
 
-        Errors: UnavailableError (never read, and the database is away).
+        Errors: UnavailableError (never read, and the database is unavailable).
         """
         ring = await self._keys.ring()
         return [

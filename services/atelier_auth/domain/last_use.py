@@ -1,4 +1,4 @@
-"""When keys were last used, to the minute, without a write on the way of a request."""
+"""Last use of API keys, to the minute, written outside of requests."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LastUse:
             await self.flush()
 
     async def flush(self) -> None:
-        """Writes what is noted. While the database is away the notes stay and the next flush takes them along."""
+        """Writes what is pending. While the database is unavailable it stays pending until the next flush."""
         self._wake.clear()
         uses, self._pending = self._pending, {}
         if not uses:

@@ -41,7 +41,7 @@ class MeshTokens:
     async def for_service(self, service: str, secret: str) -> Token:
         """A token of the service whose secret this is.
 
-        Errors: UnauthenticatedError (wrong secret, or no such service: the same answer).
+        Errors: UnauthenticatedError (wrong secret, or no such service: the same error).
         """
         if not self._secrets.accepts(service, secret):
             raise UnauthenticatedError("SERVICE_SECRET_WRONG", "this is not that service's secret")

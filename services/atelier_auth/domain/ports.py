@@ -1,4 +1,4 @@
-"""What the domain asks of the world."""
+"""Ports of the domain: the stores of keys, and the signer of tokens."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class KeyStore(Protocol):
     """Users and their API keys. Every method raises UnavailableError while the database cannot be reached."""
 
     async def add_key(self, key: ApiKey, *, limit: int, create_user: bool) -> None:
-        """Keeps a new key; with `create_user` also its user where there is none yet.
+        """Stores a new key; with `create_user` also its user where there is none yet.
 
-        Errors: ResourceExhaustedError (the user has `limit` keys that nobody revoked, counted in the same transaction),
+        Errors: ResourceExhaustedError (the user has `limit` keys, revoked ones not counted, in the same transaction),
         AlreadyExistsError (the id is taken), NotFoundError (no such user and `create_user` is False).
         """
 
@@ -23,7 +23,7 @@ class KeyStore(Protocol):
         """One key, also a revoked or expired one."""
 
     async def keys_of(self, user_id: str, *, limit: int, before: tuple[int, str] | None) -> Sequence[ApiKey]:
-        """At most `limit` keys that nobody revoked, newest first; those that come after (create_us, id) `before`."""
+        """At most `limit` keys that are not revoked, newest first; those that come after (create_us, id) `before`."""
 
     async def revoke_key(self, key_id: str, *, user_id: str, now_us: int) -> bool:
         """Revokes a living key of this user; False where the user has no such key."""
@@ -45,7 +45,7 @@ class SigningKeyStore(Protocol):
         """All of them."""
 
     async def add_signing_key(self, key: SigningKey) -> bool:
-        """Keeps a new key; False where somebody else has made one of its generation."""
+        """Stores a new key; False where another process has made one of its generation."""
 
 
 class Signable(Protocol):

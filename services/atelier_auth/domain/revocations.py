@@ -1,4 +1,4 @@
-"""Which keys are revoked, told to whoever must end what was opened with them."""
+"""Revocations: the stream of revoked keys, for services that must end what was opened with them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SILENCE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """The ids of keys; everything that was revoked before `until_us` has been told."""
+    """The ids of keys; everything that was revoked before `until_us` has been sent."""
 
     key_ids: frozenset[str]
     until_us: int
@@ -82,14 +82,14 @@ class Revocations:
         """
         now_us = self._clock.now_us()
         start_us = now_us - self._keep_us if since_us is None else since_us
-        told = frozenset(await self._store.revoked_since(start_us - _OVERLAP_US))
-        yield Revoked(told, now_us)
+        sent = frozenset(await self._store.revoked_since(start_us - _OVERLAP_US))
+        yield Revoked(sent, now_us)
         loop = asyncio.get_running_loop()
         spoke_s = loop.time()
         while True:
             await self._looked.wait()
             seen = frozenset(self._seen)
-            news, told = seen - told, seen
-            if news or loop.time() - spoke_s >= _SILENCE_S:
-                yield Revoked(news, self._until_us)
+            added, sent = seen - sent, seen
+            if added or loop.time() - spoke_s >= _SILENCE_S:
+                yield Revoked(added, self._until_us)
                 spoke_s = loop.time()

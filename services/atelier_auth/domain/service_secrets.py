@@ -1,4 +1,4 @@
-"""How a service of the mesh proves its name."""
+"""Secrets with which the services of the mesh authenticate."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ class ServiceSecrets:
 
 
 def _digest(secret: str) -> bytes:
-    # Equal lengths for compare_digest, which would otherwise tell a secret's length.
+    # Equal lengths for compare_digest, which would otherwise leak a secret's length.
     return hashlib.sha256(secret.encode()).digest()

@@ -39,8 +39,8 @@ class SigningKeys:
     async def ring(self) -> KeyRing:
         """The ring, never empty.
 
-        While the database is away the ring read last stays good: verifiers need the key set to keep every service open.
-        Errors: UnavailableError (never read, and the database is away).
+        While the database is unavailable the ring read last stays valid: verifiers need the key set.
+        Errors: UnavailableError (never read, and the database is unavailable).
         """
         now_us = self._clock.now_us()
         if self._ring is not None and now_us < self._read_us + self._refresh_us:

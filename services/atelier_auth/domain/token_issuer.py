@@ -1,4 +1,4 @@
-"""Makes tokens."""
+"""The issuer of access tokens."""
 
 from __future__ import annotations
 

@@ -72,9 +72,9 @@ class S3BlobStore:
         def _put() -> None:
             file.seek(0)
             url = self._client.presigned_put_object(self._bucket, key)
-            answer = self._pool.request("PUT", url, body=file, headers=headers, redirect=False)
-            if answer.status != 200:
-                raise ServerError(f"PUT answered {answer.status}", answer.status)
+            response = self._pool.request("PUT", url, body=file, headers=headers, redirect=False)
+            if response.status != 200:
+                raise ServerError(f"PUT returned {response.status}", response.status)
 
         with self._span("PutObject", size_bytes):
             await self._persistently(_put)
@@ -108,7 +108,7 @@ class S3BlobStore:
                     raise
                 _log.warning("taking up a broken read", sent_bytes=sent)
             finally:
-                # Cut off rather than drained when somebody stopped listening.
+                # Closed rather than drained when the reader has gone.
                 if sent < length:
                     response.close()
                 response.release_conn()
@@ -133,7 +133,7 @@ class S3BlobStore:
                 yield keys
 
     async def prepare(self) -> None:
-        """Makes sure that S3 answers, and makes the bucket when it is missing."""
+        """Checks that S3 is available, and makes the bucket when it is missing."""
         await self._in_thread(self._prepare)
 
     def _prepare(self) -> None:
@@ -186,7 +186,7 @@ class S3BlobStore:
             _log.debug("S3 refused", code=error.code)
             raise _unavailable() from error
         except (HTTPError, OSError, ServerError, InvalidResponseError) as error:
-            _log.debug("S3 is away", error=type(error).__name__)
+            _log.debug("S3 is unavailable", error=type(error).__name__)
             raise _unavailable() from error
 
 

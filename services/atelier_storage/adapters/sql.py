@@ -1,7 +1,7 @@
 """The asset index in SQL, on SQLite and PostgreSQL alike.
 
 A blob's row is the lock of its content: adding and removing assets upon it take it first (`FOR UPDATE`; SQLite locks as
-a whole), so a blob row is dropped only when nobody is about to use it.
+a whole), so a blob row is dropped only when no transaction is about to use it.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence

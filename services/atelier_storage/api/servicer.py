@@ -1,4 +1,4 @@
-"""`atelier.storage.v1.StorageService`: reads a request, asks the library, writes the answer."""
+"""`atelier.storage.v1.StorageService`: reads a request, calls the library, writes the response."""
 
 import time
 from collections.abc import AsyncIterator
@@ -38,14 +38,14 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 
 _UPLOADS = Counter("atelier_storage_uploads_total", "Uploads by result: OK, or the reason of the refusal", ["result"])
 _UPLOAD_SECONDS = Histogram(
-    "atelier_storage_upload_seconds", "Seconds from the first message of an upload to its answer",
+    "atelier_storage_upload_seconds", "Seconds from the first message of an upload to its response",
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
 )  # fmt: skip
 _BYTES = Counter("atelier_storage_bytes_total", "Bytes of content taken in and given out", ["direction"])
 
 
 class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
-    """Owners see their own assets only; the rest answers as if it were not there."""
+    """Owners see their own assets only; the rest is NOT_FOUND."""
 
     def __init__(self, library: Library, transfers: Transfers, slowest: SlowestPace, urls: UrlSigner) -> None:
         self._library = library
@@ -90,11 +90,11 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
         source = Source(request.source) if request.source else None
         found = await self._library.page(current_principal().subject, source, before, size + 1)
         assets = fitting(map(_message, found[:size]))
-        answer = storage_pb2.ListAssetsResponse(assets=assets)
+        response = storage_pb2.ListAssetsResponse(assets=assets)
         if len(found) > len(assets):
             last = found[len(assets) - 1]
-            answer.next_page_token = encode_token(last.create_time_us, last.id)
-        return await self._urls.signed(request, answer)
+            response.next_page_token = encode_token(last.create_time_us, last.id)
+        return await self._urls.signed(request, response)
 
     async def GetAsset(self, request: storage_pb2.GetAssetRequest, context: _Context) -> storage_pb2.Asset:
         """One asset of the caller."""
@@ -104,7 +104,7 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
     async def GetAssetContent(
         self, request: storage_pb2.GetAssetContentRequest, context: _Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
-        """The bytes, or a part; headers leave when the first of them are here, so S3 being away is a clean 503."""
+        """The bytes, or a part; headers are sent with the first of them: without S3 it is a 503."""
         principal = current_principal()
         owner = principal.subject
         asset = await self._library.find(owner, request.id, visible=partial(_opens, principal))
@@ -167,7 +167,7 @@ def _position(page_token: str) -> tuple[int, str]:
     """The last row of the page before; raises InvalidArgumentError for a token of the caller's own making."""
     time_us, last_id = decode_token(page_token, 2)
     if not isinstance(time_us, int) or not isinstance(last_id, str) or not 0 <= time_us < 2**63:
-        raise InvalidArgumentError.of_field("page_token", "is not one that a previous answer gave")
+        raise InvalidArgumentError.of_field("page_token", "is not one that a previous response gave")
     return time_us, last_id
 
 

@@ -21,7 +21,7 @@ class IncomingUpload:
         self._first = b""
 
     async def open(self, principal: Principal) -> Origin:
-        """Reads the first message, and answers what it says of the file to come.
+        """Reads the first message and returns what it says of the file.
 
         Raises InvalidArgumentError for fields that break the contract's rules, and PermissionDeniedError for fields
         that the caller's credential does not cover; AbortedError as `chunks` does.

@@ -1,4 +1,4 @@
-"""Taking in the bytes of an upload: refused as early as they can be."""
+"""Receiving the bytes of an upload, and refusing it as early as possible."""
 
 from collections.abc import AsyncIterator
 from functools import partial
@@ -10,7 +10,7 @@ from atelier_storage.domain.sniff import HEAD_BYTES, ContentType
 
 
 async def receive(chunks: AsyncIterator[bytes], spooled: Spooled, limits: Limits) -> tuple[ContentType, Extent]:
-    """Spools `chunks`, and answers what they are.
+    """Spools `chunks` and returns what they are.
 
     Raises InvalidArgumentError for what is empty or no picture (as soon as the first HEAD_BYTES say so), and
     ResourceExhaustedError at the chunk that goes over the size limit.

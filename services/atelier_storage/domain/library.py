@@ -111,7 +111,7 @@ class Library:
         await self._discard(removed.freed_keys)
 
     async def remove_job(self, owner: str | None, job_id: str, keep_epoch: int, up_to_epoch: int = 0) -> int:
-        """Removes what a job stored but for one epoch (0: all of it), and answers how many assets that were.
+        """Removes what a job stored but for one epoch (0: all of it), and returns the number of assets.
 
         `up_to_epoch` (0: none) leaves later epochs alone, which may be at work.
         """
@@ -120,7 +120,7 @@ class Library:
         return removed.count
 
     async def _discard(self, keys: Collection[str]) -> None:
-        """Deletes bytes that have no row any more; when S3 is away they wait for the sweep."""
+        """Deletes bytes that have no row any more; when S3 is unavailable they wait for the sweep."""
         try:
             await self._blobs.delete(keys)
         except UnavailableError:

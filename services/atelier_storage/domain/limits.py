@@ -1,4 +1,4 @@
-"""How big an upload may be, and what is said to one that may not."""
+"""Limits of an upload, and the errors of one that exceeds them."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class CorruptError(Exception):
 class Extent:
     """How much there is to decode: of an animation every frame counts, since a reader may hold them all.
 
-    A video counts one frame: nobody decodes more than a few at a time.
+    A video counts one frame: its readers decode a few at a time.
     """
 
     width_px: int
@@ -59,7 +59,7 @@ class Limits:
 
 
 def not_a_picture(why: str) -> InvalidArgumentError:
-    """The one answer to everything that is no picture or video that we know."""
+    """The one error for everything that is no known picture or video."""
     return InvalidArgumentError(
         "NOT_A_PICTURE",
         f"file: {why}",
@@ -68,5 +68,5 @@ def not_a_picture(why: str) -> InvalidArgumentError:
 
 
 def empty_file() -> InvalidArgumentError:
-    """The answer to an upload without a byte."""
+    """The error of an empty upload."""
     return InvalidArgumentError.of_field("file", "is empty", reason="EMPTY_FILE")

@@ -41,7 +41,7 @@ class Pace:
         self._credit_s = min(self._credit_s - waited_s + earned_s, self._slowest.idle_s)
 
     def stalled(self) -> AbortedError:
-        """What the sender is told."""
+        """The error that the sender gets."""
         slowest = self._slowest
         return AbortedError(
             "UPLOAD_STALLED",

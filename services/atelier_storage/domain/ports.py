@@ -1,6 +1,6 @@
-"""What the library of assets needs of the world.
+"""Ports of the library: asset index, blob store and spool.
 
-Every method may raise UnavailableError when what stands behind it is away; none leaves anything half-done then.
+Every method may raise UnavailableError when its database, disk or S3 is unavailable; none leaves work half-done.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
@@ -28,7 +28,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What a removal took away: how many assets, and the keys of blobs that nobody has any more."""
+    """What was removed: how many assets, and the keys of blobs that no asset refers to any more."""
 
     count: int
     freed_keys: tuple[str, ...]
@@ -89,7 +89,7 @@ class BlobStore(Protocol):
         ...
 
     async def prepare(self) -> None:
-        """Makes sure that the store answers and is ready to take blobs."""
+        """Checks that the store is available and ready to take blobs."""
         ...
 
 
@@ -103,13 +103,13 @@ class AssetIndex(Protocol):
     async def add_sharing(self, draft: Draft, sha256: str) -> Asset | None:
         """Adds an asset upon the owner's blob of this content; None when there is no such blob.
 
-        Answers the asset that is there instead when its write-once key is taken.
+        Returns the existing asset instead when its write-once key is taken.
         """
         ...
 
     async def add(self, draft: Draft, blob: Blob) -> Asset:
         """Adds an asset upon `blob`, whose bytes are stored, or upon the owner's blob of the same content if another
-        one came first (compare the keys). Answers the asset that is there instead when its write-once key is taken.
+        one came first (compare the keys). Returns the existing asset instead when its write-once key is taken.
         """
         ...
 

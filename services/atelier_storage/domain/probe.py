@@ -1,8 +1,8 @@
 """From bytes to what they are: type, size in pixels, and proof that the file is whole.
 
 Nothing here decodes a pixel: headers and block structure are read with a few lines per format, checksums verified where
-the format has them. A codec is the largest door for hostile files, and this service has no use for pixels; whoever
-decodes later does so under the limits that were checked here.
+the format has them. A codec is the largest attack surface for hostile files, and no pixels are needed here; those who
+decode later do so within the limits that were checked here.
 """
 
 from collections.abc import Callable

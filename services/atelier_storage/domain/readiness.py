@@ -10,10 +10,10 @@ from atelier_storage.domain.ports import AssetIndex, BlobStore
 
 _log = structlog.get_logger(__name__)
 
-# S3 tells nobody that it went away or came back, so it is asked: seldom while all is well, often while it is not.
+# S3 sends no notice of an outage, so it is polled: seldom while available, often while not.
 _ASK_WELL_S = 10.0
 _ASK_ILL_S = 0.5
-# What takes longer to answer counts as away.
+# What takes longer counts as unavailable.
 _PATIENCE_S = 5.0
 
 
@@ -27,7 +27,7 @@ class Readiness:
         self.ready = asyncio.Event()
 
     async def look(self) -> bool:
-        """Asks both once, and prepares the blob store if it needs that; raises nothing when they are away."""
+        """Checks both once, and prepares the blob store if it needs that; raises nothing when they are unavailable."""
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 await self._asset_index.check()
@@ -44,12 +44,12 @@ class Readiness:
             self._known = True
         return self._known
 
-    async def watch(self, tell: Callable[[bool], Awaitable[None]]) -> None:
-        """Tells `tell` how it stands, now and at every change, until it is cancelled."""
-        told: bool | None = None
+    async def watch(self, report: Callable[[bool], Awaitable[None]]) -> None:
+        """Calls `report` with the state, now and at every change, until cancelled."""
+        reported: bool | None = None
         while True:
-            if self._known is not None and self._known != told:
-                await tell(self._known)
-                told = self._known
+            if self._known is not None and self._known != reported:
+                await report(self._known)
+                reported = self._known
             await asyncio.sleep(_ASK_WELL_S if self._known else _ASK_ILL_S)
             await self.look()

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes and nothing else: neither its name nor its declared type is believed."""
+"""Content sniffing: a file's type by its first bytes; its name and its declared type are not trusted."""
 
 from enum import StrEnum
 

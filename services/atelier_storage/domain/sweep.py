@@ -1,4 +1,4 @@
-"""Bytes without a row: left by a crash between S3 and SQL, taken away when they are old enough."""
+"""The sweep: removes blobs without a row, which a crash between S3 and SQL leaves, when they are old enough."""
 
 import asyncio
 
@@ -10,12 +10,12 @@ from atelier_storage.domain.ports import AssetIndex, BlobStore
 
 _log = structlog.get_logger(__name__)
 
-# A sweep that met a store that is away tries again after this.
+# Seconds until a sweep is repeated that found the store unavailable.
 _AGAIN_S = 30.0
 
 
 class Sweep:
-    """Removes blobs that nobody has. Young ones are spared: their row may be on its way."""
+    """Removes blobs to which no asset refers. Young ones stay: their row may not be written yet."""
 
     def __init__(self, asset_index: AssetIndex, blobs: BlobStore, clock: Clock, min_age_s: float) -> None:
         self._asset_index = asset_index
@@ -24,7 +24,7 @@ class Sweep:
         self._min_age_s = min_age_s
 
     async def run(self) -> int:
-        """Walks over the whole store once, and answers how many blobs it removed."""
+        """Walks over the whole store once and returns the number of removed blobs."""
         removed = 0
         async for keys in self._blobs.older_than(self._clock.now_us() - int(self._min_age_s * 1e6)):
             orphans = set(keys) - await self._asset_index.known(keys)

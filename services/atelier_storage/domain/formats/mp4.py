@@ -7,7 +7,7 @@ from typing import BinaryIO
 from atelier_storage.domain.formats.reader import take
 from atelier_storage.domain.limits import CorruptError, Extent
 
-# Real files have tens of boxes; more than this is somebody's joke.
+# Real files have tens of boxes; more than this is an attack.
 _MAX_BOXES = 100_000
 
 
