@@ -40,7 +40,7 @@ test: $(VENV)/.dev ## Run every test (real Envoy, NATS, S3 server, PostgreSQL, C
 	@command -v npm >/dev/null || { echo "A test compiles TypeScript with Node.js and npm: apt-get install nodejs npm"; exit 1; }
 	$(BIN)/pytest -q -n 3
 
-lint: $(VENV)/.dev ## Format check, ruff, mypy, buf, import walls, drift of generated code
+lint: $(VENV)/.dev ## Format check, ruff, mypy, buf, import contracts, drift of generated code
 	$(BIN)/ruff format --check $(PYTHON_SOURCES)
 	$(BIN)/ruff check $(PYTHON_SOURCES)
 	$(BIN)/buf lint protos

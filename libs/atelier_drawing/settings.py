@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from atelier_diffusion.policy.errors import CatalogueError
 from atelier_diffusion.policy.model_card import ModelKind
 from atelier_jobs.settings import JobSettings, JobWorkerSettings

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from atelier_media.clip_format import Container
 from atelier_video.domain.parameters import AskedVideo, VideoParameters, resolve
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from atelier_diffusion.catalogue.catalogue import read_catalogue
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from atelier_diffusion.encoding.picture_file import encode_picture
 from atelier_diffusion.engine.engine import ImageEngine
 from atelier_diffusion.policy.request import ImageRequest

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from atelier_diffusion.catalogue.catalogue import read_catalogue
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from tests.mesh.clip import frames_of, pixels_of, places_of_red
 from tests.mesh.picture import colour_at
 from tests.mesh.running_mesh import RunningMesh

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from atelier_diffusion.engine.engine import ImageEngine
 from atelier_diffusion.torch_backend.local_engine import open_engine
 

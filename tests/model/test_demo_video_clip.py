@@ -10,7 +10,7 @@ from tools.demo_video import scorer
 from tools.demo_video.prompts import plain_prompt
 from tools.demo_video.world import ClipSpec
 
-from atelier_diffusion.catalogue.catalogue import read_catalogue
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from atelier_diffusion.engine.results import FrameChunk
 from atelier_diffusion.engine.video_engine import VideoEngine
 from atelier_diffusion.policy.errors import CanceledError, EngineError

@@ -12,7 +12,8 @@ from threading import Thread
 import pytest
 from tests.model.small_models import ltx
 
-from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from atelier_diffusion.engine.engine import ImageEngine
 from atelier_diffusion.engine.results import FrameChunk
 from atelier_diffusion.engine.video_engine import VideoEngine

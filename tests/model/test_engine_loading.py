@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from tests.model.small_models import ltx, stable_diffusion
 
-from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from atelier_diffusion.engine.engine import ImageEngine
 from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.engine.results import FrameChunk

@@ -10,7 +10,8 @@ import pytest
 from tests.model.small_models import stable_diffusion
 from tests.model.test_engine_families import engine_on
 
-from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from atelier_diffusion.engine.denoising import StepReport
 from atelier_diffusion.engine.engine import ImageEngine
 from atelier_diffusion.policy.errors import EngineError, ModelLoadError

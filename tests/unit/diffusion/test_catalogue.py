@@ -7,7 +7,8 @@ from textwrap import dedent
 import pytest
 from tests.unit.diffusion.model_files import write_model
 
-from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from atelier_diffusion.policy.errors import CatalogueError, EngineError
 from atelier_diffusion.policy.model_card import ModelDefaults
 from atelier_diffusion.policy.model_source import ModelSource

@@ -6,7 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from atelier_diffusion.catalogue.catalogue import Catalogue, read_catalogue
+from atelier_diffusion.catalogue.catalogue import Catalogue
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from atelier_diffusion.policy.errors import CatalogueError, EngineError
 from atelier_diffusion.policy.model_card import ModelDefaults, ModelKind
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from atelier_diffusion.catalogue.catalogue import read_catalogue
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from atelier_diffusion.policy.scheduler_choice import BETAS_SCHEDULERS, SchedulerChoice
 
 
