@@ -162,6 +162,9 @@ def test_a_user_may_not_do_what_administrators_may(mesh: RunningMesh) -> None:
     [
         "/atelier.auth.v1.AuthService/CreateServiceToken",
         "/atelier.auth.v1.AuthService/CreateDelegatedToken",
+        "/atelier.auth.v1.AuthService/CreateJobToken",
+        "/atelier.jobs.v1.WorkerService/ClaimJobs",
+        "/atelier.models.v1.ModelWorkerService/ReportModels",
         "/atelier.storage.v1.StorageService/DeleteJobAssets",
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
         "/envoy.service.auth.v3.Authorization/Check",

@@ -1,4 +1,4 @@
-"""What the connected workers are to be told: one bounded mailbox for each stream."""
+"""Mailboxes of the connected workers: wake-ups and changed jobs that wait to be sent, bounded for each stream."""
 
 import asyncio
 from collections.abc import Iterator, Sequence

@@ -15,7 +15,7 @@ from atelier_service.errors import UnavailableError
 
 _log = structlog.get_logger(__name__)
 
-# Changes that follow one another faster are told together.
+# Changes that follow one another faster are sent together.
 _SPACING_S = 0.25
 
 _MEMORY = Gauge("atelier_worker_memory_bytes", "Resident memory of this process and of the one that draws.")
