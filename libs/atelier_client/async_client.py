@@ -122,7 +122,7 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Gives the connections back."""
+        """Closes the connections."""
         await self._connection.close()
 
     async def generate(
@@ -137,13 +137,23 @@ class AsyncClient:
     ) -> AsyncImage:
         """Makes a picture, or several.
 
-        `wait`: True waits for the end, a number for so many seconds at most, False not at all (the image is then QUEUED
-        and durably recorded). `idempotency_key`: a repeat with the same key returns the same image; one of its own is
-        made when none is given, so that repeats by this client are safe. `priority`: `LOW`, `NORMAL` or `HIGH` (for
-        administrators). `parent_id`: another job of yours that this one is a part of.
+        Args:
+            prompt: What to draw.
+            wait: True waits for the end, a number for so many seconds at most, False not at all: the image is then
+                QUEUED and durably recorded.
+            idempotency_key: A repeat with the same key returns the same image. By default each call has a key of its
+                own, so that retries by this client are safe.
+            priority: `LOW`, `NORMAL` or `HIGH` (for administrators).
+            parent_id: Another job of the caller's that this one is a part of.
+            **parameters: The fields of `Parameters`.
 
-        Raises TypeError for a parameter that does not exist, AtelierApiError INVALID_ARGUMENT with `fields` for values
-        that the mesh refuses, JobFailedError when the image ended without pictures while it was waited for.
+        Returns:
+            The image, as it is when the wait ends.
+
+        Raises:
+            TypeError: A parameter does not exist.
+            AtelierApiError: INVALID_ARGUMENT, with `fields`: the mesh refused values.
+            JobFailedError: The image ended without pictures while it was waited for.
         """
         request = GenerateImageRequest(
             priority=priority_named(priority), parent_id=parent_id, parameters=to_message(prompt, parameters)
@@ -183,7 +193,7 @@ class AsyncClient:
         """Every event of the caller, without end: from now on, or from the `cursor` in `after` on.
 
         `types`: only these of `generation.progress`, `model.status`, `error.notification`, `system.status`.
-        `heartbeats`: tell them too; the first one says that from here on nothing is missed.
+        `heartbeats`: yield them too; the first one says that from here on nothing is missed.
         """
         request = SubscribeRequest(after=after, types=list(types), job_id=job_id)
         return self._connection.events(request, heartbeats=heartbeats)
@@ -193,7 +203,7 @@ class AsyncClient:
         return await (await self.images.get(image_id)).content(index)
 
     async def cancel(self, image_id: str) -> AsyncImage:
-        """Stops an image within one denoising step. A finished one is answered as it stands."""
+        """Stops an image within one denoising step. A finished one is returned unchanged."""
         return await self.images.cancel(image_id)
 
     async def models(self, *, kind: str = "") -> AsyncIterator[Model]:
@@ -223,7 +233,7 @@ class AsyncClient:
         return await self._connection.call(_GET_MODEL, GetModelRequest(id=model_id))
 
     async def load_model(self, model_id: str) -> Model:
-        """Asks the workers to load a model (administrators only). `events` tells when it is READY."""
+        """Asks the workers to load a model (administrators only). `events` has an event when it is READY."""
         return await self._connection.call(_LOAD_MODEL, LoadModelRequest(id=model_id))
 
     async def unload_model(self, model_id: str) -> Model:

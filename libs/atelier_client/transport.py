@@ -8,16 +8,16 @@ from atelier_client.rpc import Req, Res, Rpc
 
 
 class Transport(Protocol):
-    """Carries calls. Every method raises AtelierApiError, and CannotReachError when no answer came.
+    """Carries calls. Every method raises AtelierApiError, and CannotReachError when no response came.
 
-    Nothing is repeated here: that is `Connection`'s business. `base_url` is where the gateway's REST is, empty when
+    It repeats nothing: `Connection` does. `base_url` is where the gateway's REST is, empty when
     that is not known.
     """
 
     base_url: str
 
     async def call(self, rpc: Rpc[Req, Res], request: Req, *, metadata: Mapping[str, str], timeout_s: float) -> Res:
-        """One request, one answer. `metadata` travels as HTTP headers or gRPC metadata; names in lower case."""
+        """One request, one response. `metadata` is sent as HTTP headers or gRPC metadata; names in lower case."""
         ...
 
     def stream(self, rpc: Rpc[Req, Res], request: Req, *, idle_s: float) -> AsyncGenerator[Res]:
@@ -29,9 +29,9 @@ class Transport(Protocol):
         ...
 
     def events(self, request: SubscribeRequest, *, idle_s: float) -> AsyncGenerator[Event]:
-        """Every event of the caller, heartbeats among them; ends only when the other side ends it."""
+        """Every event of the caller, heartbeats among them; ends only when the server ends it."""
         ...
 
     async def close(self) -> None:
-        """Gives the connections back. Idempotent."""
+        """Closes the connections. Idempotent."""
         ...

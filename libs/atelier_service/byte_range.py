@@ -45,10 +45,17 @@ class UnsatisfiableRangeError(OutOfRangeError):
 
 
 def parse_range(value: str | None, total: int) -> ByteRange | None:
-    """The one range that a `Range` header asks for of `total` bytes.
+    """Parses a `Range` header.
 
-    None means: send everything. So it is, as the RFC allows, for other units and for several ranges.
-    Raises UnsatisfiableRangeError for a range of bytes that is malformed or holds no byte.
+    Args:
+        value: The header; None without one.
+        total: The size of the content in bytes.
+
+    Returns:
+        The range. None where everything is to be sent: as the RFC allows, also for other units and for several ranges.
+
+    Raises:
+        UnsatisfiableRangeError: The range is malformed or contains no byte.
     """
     unit, separator, wanted = (value or "").partition("=")
     if unit.strip().lower() != "bytes" or not separator or "," in wanted:

@@ -40,9 +40,10 @@ def encode_token(*values: str | int) -> str:
 
 
 def decode_token(token: str, length: int) -> list[str | int]:
-    """The `length` values of a token.
+    """Decodes a token into its `length` values.
 
-    Raises InvalidArgumentError for anything that `encode_token` did not make.
+    Raises:
+        InvalidArgumentError: `encode_token` did not make this token.
     """
     try:
         values = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))

@@ -1,4 +1,4 @@
-"""Slots: how much of one sort runs at once, in all and of one owner."""
+"""Slots: a limit of concurrent calls, in all and for each owner."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +14,13 @@ class Slots:
     """
 
     def __init__(self, total: int, per_owner: int, refusal: Callable[[str], AtelierError]) -> None:
-        """`refusal` makes the error of who is refused, of a sentence that says why."""
+        """Limits concurrent calls.
+
+        Args:
+            total: How many calls run at once.
+            per_owner: How many of them one owner may have.
+            refusal: Makes the error of a refused call from a sentence that says why.
+        """
         self._total = total
         self._per_owner = per_owner
         self._refusal = refusal

@@ -50,8 +50,10 @@ PUBLIC = ("/envoy.service.auth.v3.Authorization/Check",)
 async def serve(settings: AuthSettings, clock: Clock | None = None) -> AsyncIterator[RunningServer]:
     """The whole service while the context is open.
 
-    Errors: UnavailableError (no database), FailedPreconditionError (the bootstrap key's id is taken, the signing keys
-    are sealed), OSError (the port is taken).
+    Raises:
+        UnavailableError: No database.
+        FailedPreconditionError: The bootstrap key's id is taken, the signing keys are sealed.
+        OSError: The port is taken.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:

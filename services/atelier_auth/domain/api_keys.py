@@ -50,7 +50,9 @@ class ApiKeys:
 
         A token outlives its key by up to its own lifetime, but a revoked key makes no new tokens or keys. A
         service's token or a delegated one has no key and manages none.
-        Errors: UnauthenticatedError.
+
+        Raises:
+            UnauthenticatedError: The key is unknown, expired or revoked.
         """
         key = await self._store.key(key_id) if key_id else None
         if key is None or not key.lives(self._clock.now_us()):
@@ -74,7 +76,10 @@ class ApiKeys:
 
         `held`: the scopes of the credential that calls, of which the new key gets no more than are there; all of them
         when `scopes` is empty.
-        Errors: PermissionDeniedError, ResourceExhaustedError (100 keys).
+
+        Raises:
+            PermissionDeniedError: The caller may not make a key for this user or with these scopes.
+            ResourceExhaustedError: The user has 100 keys.
         """
         owner = user_id or caller.user_id
         by_admin = caller.admin and ADMIN in held
@@ -105,7 +110,8 @@ class ApiKeys:
     async def revoke(self, caller: ApiKey, key_id: str) -> None:
         """Ends one of the caller's keys at once.
 
-        Errors: NotFoundError (no such key, or another user's: the same error).
+        Raises:
+            NotFoundError: No such key, or another user's: the same error.
         """
         revoked = await self._store.revoke_key(key_id, user_id=caller.user_id, now_us=self._clock.now_us())
         if not revoked:
@@ -117,7 +123,9 @@ class ApiKeys:
         """Sees to it that this administrator's key exists: the development key that the launcher wrote.
 
         It never brings a revoked key back and never revokes an earlier one.
-        Errors: FailedPreconditionError (the id is taken by a key with another secret).
+
+        Raises:
+            FailedPreconditionError: The id is taken by a key with another secret.
         """
         record = ApiKey(
             id=text.id,

@@ -62,7 +62,8 @@ class KeyExchange:
     async def exchange(self, text: str) -> Grant | Refusal:
         """The grant for a key's text, or why there is none.
 
-        Errors: UnavailableError (the database is unavailable and the key is not in memory).
+        Raises:
+            UnavailableError: The database is unavailable and the key is not in memory.
         """
         if not text:
             return Refusal.MISSING

@@ -20,7 +20,8 @@ class KeySet:
     async def public_keys(self) -> list[dict[str, str]]:
         """The keys that may have signed a token that still lives, and those that sign next, oldest first.
 
-        Errors: UnavailableError (never read, and the database is unavailable).
+        Raises:
+            UnavailableError: Never read, and the database is unavailable.
         """
         ring = await self._keys.ring()
         return [

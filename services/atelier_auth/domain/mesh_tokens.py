@@ -41,7 +41,8 @@ class MeshTokens:
     async def for_service(self, service: str, secret: str) -> Token:
         """A token of the service whose secret this is.
 
-        Errors: UnauthenticatedError (wrong secret, or no such service: the same error).
+        Raises:
+            UnauthenticatedError: Wrong secret, or no such service: the same error.
         """
         if not self._secrets.accepts(service, secret):
             raise UnauthenticatedError("SERVICE_SECRET_WRONG", "this is not that service's secret")
@@ -52,7 +53,9 @@ class MeshTokens:
     async def on_behalf_of(self, user_id: str, *, caller: str) -> Token:
         """A token that reads on behalf of a user, for the service `caller` (`service:<name>`).
 
-        Errors: PermissionDeniedError (the caller serves no jobs), NotFoundError (no such user).
+        Raises:
+            PermissionDeniedError: The caller serves no jobs.
+            NotFoundError: No such user.
         """
         await self._check(user_id, caller)
         return await self._issuer.on_behalf_of(user_id, actor=caller)
@@ -60,7 +63,9 @@ class MeshTokens:
     async def for_job(self, user_id: str, job: JobClaim, *, worker: str, caller: str, lifetime_s: int) -> Token:
         """A token for the worker's service `worker`, which opens the files of one job of `user_id`.
 
-        Errors: PermissionDeniedError (`caller` serves no jobs), NotFoundError (no such user).
+        Raises:
+            PermissionDeniedError: `caller` serves no jobs.
+            NotFoundError: No such user.
         """
         await self._check(user_id, caller)
         return await self._issuer.for_job(user_id, job, actor=f"service:{worker}", lifetime_s=lifetime_s)

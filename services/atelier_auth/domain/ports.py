@@ -13,26 +13,39 @@ class KeyStore(Protocol):
     """Users and their API keys. Every method raises UnavailableError while the database cannot be reached."""
 
     async def add_key(self, key: ApiKey, *, limit: int, create_user: bool) -> None:
-        """Stores a new key; with `create_user` also its user where there is none yet.
+        """Stores a new key.
 
-        Errors: ResourceExhaustedError (the user has `limit` keys, revoked ones not counted, in the same transaction),
-        AlreadyExistsError (the id is taken), NotFoundError (no such user and `create_user` is False).
+        Args:
+            key: The key.
+            limit: How many keys, revoked ones not counted, its user may have; checked in the same transaction.
+            create_user: Adds the user where there is none yet.
+
+        Raises:
+            ResourceExhaustedError: The user has `limit` keys.
+            AlreadyExistsError: The id is taken.
+            NotFoundError: There is no such user, and `create_user` is False.
         """
 
     async def key(self, key_id: str) -> ApiKey | None:
         """One key, also a revoked or expired one."""
 
     async def keys_of(self, user_id: str, *, limit: int, before: tuple[int, str] | None) -> Sequence[ApiKey]:
-        """At most `limit` keys that are not revoked, newest first; those that come after (create_us, id) `before`."""
+        """Returns a page of the user's keys that are not revoked, newest first.
+
+        Args:
+            user_id: The user.
+            limit: The size of the page.
+            before: (create_us, id) of the last key of the page before; None for the first page.
+        """
 
     async def revoke_key(self, key_id: str, *, user_id: str, now_us: int) -> bool:
-        """Revokes a living key of this user; False where the user has no such key."""
+        """Revokes a key of this user; returns False where the user has no such valid key."""
 
     async def revoked_since(self, since_us: int) -> Mapping[str, int]:
         """The keys that were revoked at `since_us` or later (key id → microseconds)."""
 
     async def record_uses(self, uses: Mapping[str, int]) -> None:
-        """Notes when keys were last used (key id → microseconds). Never moves a time back."""
+        """Stores when keys were last used (key id → microseconds). Never moves a time back."""
 
     async def has_user(self, user_id: str) -> bool:
         """Whether there is such a user."""
@@ -56,7 +69,7 @@ class Signable(Protocol):
 
 
 class Signer(Protocol):
-    """Ed25519."""
+    """Signs tokens with Ed25519 keys."""
 
     def new_key(self, generation: int, now_us: int) -> SigningKey:
         """A new random pair."""

@@ -78,7 +78,8 @@ class Revocations:
     async def watch(self, since_us: int | None) -> AsyncGenerator[Revoked, None]:
         """Those revoked since `since_us` (all that matter when None), then each once; a word every few seconds.
 
-        Errors: UnavailableError (at the start; later the silence says it).
+        Raises:
+            UnavailableError: At the start. Later nothing is yielded while the store is unavailable.
         """
         now_us = self._clock.now_us()
         start_us = now_us - self._keep_us if since_us is None else since_us

@@ -28,7 +28,8 @@ OF_A_KEY = frozenset({READ, SUBMIT, KEYS})
 def granted(asked: frozenset[str], held: frozenset[str], *, otherwise: frozenset[str]) -> frozenset[str]:
     """The scopes of a new credential: those that were asked for, or `otherwise` as far as they are held.
 
-    Errors: PermissionDeniedError (one that the credential which asks does not hold).
+    Raises:
+        PermissionDeniedError: One that the credential which asks does not hold.
     """
     for scope in ordered(asked - held):
         raise PermissionDeniedError(

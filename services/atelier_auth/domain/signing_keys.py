@@ -40,7 +40,9 @@ class SigningKeys:
         """The ring, never empty.
 
         While the database is unavailable the ring read last stays valid: verifiers need the key set.
-        Errors: UnavailableError (never read, and the database is unavailable).
+
+        Raises:
+            UnavailableError: Never read, and the database is unavailable.
         """
         now_us = self._clock.now_us()
         if self._ring is not None and now_us < self._read_us + self._refresh_us:

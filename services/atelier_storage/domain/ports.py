@@ -14,12 +14,12 @@ T = TypeVar("T")
 
 
 class BlobMissingError(Exception):
-    """There are no bytes under this key."""
+    """There is no blob of this key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An asset to be: everything but its blob."""
+    """An asset that is not stored yet: everything but its blob."""
 
     id: str
     origin: Origin
@@ -62,7 +62,7 @@ class Spooled(Protocol):
 
 
 class Spool(Protocol):
-    """Room for files under way."""
+    """Temporary files of uploads in progress."""
 
     def open(self) -> AbstractAsyncContextManager[Spooled]:
         """A new temporary file that is gone when the context is, also when the process is killed."""
@@ -77,7 +77,16 @@ class BlobStore(Protocol):
         ...
 
     def read(self, key: str, offset: int, length: int) -> AsyncGenerator[bytes, None]:
-        """Streams a part in chunks of at most 512 KiB; raises BlobMissingError. Close it with `aclose`."""
+        """Streams a part of a blob, in chunks of at most 512 KiB. The caller closes the generator with `aclose`.
+
+        Args:
+            key: The blob's key.
+            offset: The first byte.
+            length: The number of bytes.
+
+        Raises:
+            BlobMissingError: There is no blob of this key.
+        """
         ...
 
     async def delete(self, keys: Collection[str]) -> None:
@@ -101,22 +110,37 @@ class AssetIndex(Protocol):
         ...
 
     async def add_sharing(self, draft: Draft, sha256: str) -> Asset | None:
-        """Adds an asset upon the owner's blob of this content; None when there is no such blob.
+        """Adds an asset that shares the owner's blob of this content.
 
-        Returns the existing asset instead when its write-once key is taken.
+        Returns:
+            The asset, or the existing one when its write-once key is taken. None when there is no such blob.
         """
         ...
 
     async def add(self, draft: Draft, blob: Blob) -> Asset:
-        """Adds an asset upon `blob`, whose bytes are stored, or upon the owner's blob of the same content if another
-        one came first (compare the keys). Returns the existing asset instead when its write-once key is taken.
+        """Adds an asset with a blob.
+
+        Args:
+            draft: The asset.
+            blob: Its blob, whose bytes are stored.
+
+        Returns:
+            The asset, with `blob` or with the owner's blob of the same content that was stored first (compare the
+            keys); the existing asset when its write-once key is taken.
         """
         ...
 
     async def page(
         self, owner: str, source: Source | None, before: tuple[int, str] | None, limit: int
     ) -> Sequence[Asset]:
-        """Up to `limit` assets, newest first, from after `before` = (create_time_us, id) on."""
+        """Returns a page of an owner's assets, newest first.
+
+        Args:
+            owner: The owner.
+            source: Only assets from there; None for all.
+            before: (create_time_us, id) of the last asset of the page before; None for the first page.
+            limit: The size of the page.
+        """
         ...
 
     async def remove(self, owner: str, asset_id: str) -> Removed:
@@ -124,8 +148,14 @@ class AssetIndex(Protocol):
         ...
 
     async def remove_job(self, owner: str | None, job_id: str, keep_epoch: int, up_to_epoch: int = 0) -> Removed:
-        """Removes the assets of a job but those of `keep_epoch` (0 keeps none) and of epochs after `up_to_epoch` (0: no
-        such bound), of one owner or (None) whoever's."""
+        """Removes the assets of a job.
+
+        Args:
+            owner: Only assets of this owner; None for all.
+            job_id: The job.
+            keep_epoch: The epoch whose assets stay; 0: none.
+            up_to_epoch: The last epoch whose assets are removed; 0: all.
+        """
         ...
 
     async def known(self, keys: Collection[str]) -> frozenset[str]:
@@ -133,5 +163,5 @@ class AssetIndex(Protocol):
         ...
 
     async def check(self) -> None:
-        """Makes sure that the database is reachable."""
+        """Checks that the database is available."""
         ...
