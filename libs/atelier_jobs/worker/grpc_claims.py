@@ -19,6 +19,7 @@ from atelier_service.rpc_errors import from_rpc_error
 logger = structlog.get_logger()
 
 _DEADLINE_S = 10.0
+_LEAST_S = 2.0  # a busy plane is not one that is unavailable
 _MAX_HELD = 1000  # that a claim names; see the contract
 
 
@@ -70,7 +71,9 @@ class GrpcClaimStore:
         """See ClaimStore.renew."""
         held = held_job_message(replace(claim, progress=progress))
         request = worker_service_pb2.RenewLeaseRequest(job=held, lease_s=claim.lease_s)
-        response = await self._call(self._stub.RenewLease, request, timeout_s=min(_DEADLINE_S, claim.lease_s))
+        response = await self._call(
+            self._stub.RenewLease, request, timeout_s=min(_DEADLINE_S, max(_LEAST_S, claim.lease_s))
+        )
         if not response.held:
             self._held.pop((claim.job.id, claim.epoch), None)
         return Renewal(response.held, response.cancel_requested, token=response.token)
