@@ -83,6 +83,10 @@ PLANTS = {
         Plant("atelier_storage.domain.planted", "minio"),
         Plant("atelier_video.domain.planted", "yaml"),
     ],
+    "Domains of services and drawings know no hook of a transaction": [
+        Plant("atelier_drawing.domain.planted", "atelier_jobs.domain.outcome"),
+        Plant("atelier_image.domain.planted", "atelier_jobs.domain.outcome"),
+    ],
     "Workers have no database and no broker, also not indirectly": [
         Plant("atelier_jobs.worker.planted", "atelier_jobs.sql.schema"),
         Plant("atelier_drawing.worker.planted", "nats"),

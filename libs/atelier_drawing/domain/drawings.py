@@ -12,7 +12,6 @@ from atelier_diffusion.policy.request import DrawingRequest
 from atelier_drawing.domain.parameters import AskedDrawing, DrawingParameters
 from atelier_drawing.domain.result import cache_key
 from atelier_jobs.domain.job import Job
-from atelier_jobs.domain.outcome import TransactionHook
 from atelier_jobs.domain.owner_jobs import NO_KEY, USUAL, IdempotencyKey, OwnerJobs, Placement
 from atelier_jobs.domain.store import Submitted
 from atelier_models.domain.model_view import engine_versions, file_facts
@@ -62,13 +61,14 @@ class Drawings(Generic[AskedT]):
         parameters = await self._resolve(asked)
         job_id = uuid7()
 
-        async def record(result: bytes | None, hook: TransactionHook | None) -> Submitted:
+        async def record(hit: Hit | None) -> Submitted:
             return await self._jobs.submit(
                 owner, job_id, parameters.to_bytes(), cost=parameters.cost, affinity=parameters.model,
-                labels=parameters.metadata, placement=placement, key=key, result=result, hook=hook,
+                labels=parameters.metadata, placement=placement, key=key, result=hit.result if hit else None,
+                hook=self._cache.adopting(owner, job_id, hit) if hit else None,
             )  # fmt: skip
 
-        return await self._recorded(owner, job_id, await self._cached(owner, asked, parameters), record)
+        return await self._recorded(await self._cached(owner, asked, parameters), record)
 
     async def update(self, owner: str, job_id: str, asked: AskedT) -> Job:
         """Gives a drawing new parameters, in place or as the next revision.
@@ -78,13 +78,14 @@ class Drawings(Generic[AskedT]):
         parameters = await self._resolve(asked)
         await self._jobs.get(owner, job_id)  # the cache is not searched for a job that does not exist
 
-        async def record(result: bytes | None, hook: TransactionHook | None) -> Job:
+        async def record(hit: Hit | None) -> Job:
             return await self._jobs.restart(
                 owner, job_id, parameters.to_bytes(), cost=parameters.cost, affinity=parameters.model,
-                labels=parameters.metadata, result=result, hook=hook,
+                labels=parameters.metadata, result=hit.result if hit else None,
+                hook=self._cache.adopting(owner, job_id, hit) if hit else None,
             )  # fmt: skip
 
-        return await self._recorded(owner, job_id, await self._cached(owner, asked, parameters), record)
+        return await self._recorded(await self._cached(owner, asked, parameters), record)
 
     def _card(self, model_id: str) -> ModelCard:
         try:
@@ -108,17 +109,11 @@ class Drawings(Generic[AskedT]):
             return None
         return await self._cache.find(owner, [cache_key(parameters, engine) for engine in drawing])
 
-    async def _recorded(
-        self,
-        owner: str,
-        job_id: str,
-        hit: Hit | None,
-        record: Callable[[bytes | None, TransactionHook | None], Awaitable[RecordedT]],
-    ) -> RecordedT:
+    async def _recorded(self, hit: Hit | None, record: Callable[[Hit | None], Awaitable[RecordedT]]) -> RecordedT:
         """Records the job together with its reference to the files of `hit`, or as one to be made."""
         if hit is not None:
             try:
-                return await record(hit.result, self._cache.adopting(owner, job_id, hit))
+                return await record(hit)
             except HitGoneError:
                 pass  # since it was found: it is made anew
-        return await record(None, None)
+        return await record(None)
