@@ -266,7 +266,11 @@ async def test_a_watch_of_a_video_tells_of_steps_and_then_of_frames(mesh: VideoM
     places = [(detail.step, detail.frame) for detail in details]
     assert places == sorted(places)
     assert places[-1] == (60, 16)
-    assert list(dict.fromkeys(progress.stage for progress in running)) == ["", "denoising", "encoding"]
+    stages = list(dict.fromkeys(progress.stage for progress in running))
+    assert stages in (
+        ["", "denoising", "encoding"],
+        ["denoising", "encoding"],
+    )  # a worker may have begun before the watch
     fractions = [progress.fraction for progress in running]
     assert fractions == sorted(fractions)
     previews = [progress.preview for progress in told if progress.preview]
