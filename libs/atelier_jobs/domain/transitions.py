@@ -137,7 +137,8 @@ def restart(
         cost: What the new spec takes.
         affinity: What a worker needs in memory for it.
         labels: The owner's own names and values.
-        at: The place in the queue of a new job; a job that changes in place leaves its own only to pay another cost.
+        at: The place in the queue of a new job. A job that changes in place keeps its own unless it comes to cost
+            more: else an owner would queue much at the price of little.
     """
     fresh = job.state is State.QUEUED and job.attempt == 0
     told: tuple[Job, ...] = ()
@@ -147,7 +148,7 @@ def restart(
             job = supersede(job, now_us, SUPERSEDED)
             told = (job,)
         job = replace(job, revision=job.revision + 1, attempt=0, faults=0)
-    start = job.virtual_start if fresh else at.virtual_start
+    start = job.virtual_start if fresh and cost <= job.cost else at.virtual_start
     changed: dict[str, Any] = {
         "spec": spec, "traceparent": traceparent, "result": None, "failure": None, "cached": False,
         "progress": NOT_BEGUN, "start_us": 0, "finish_us": 0, "queue_us": now_us, "due_us": now_us,

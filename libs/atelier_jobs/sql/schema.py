@@ -89,7 +89,7 @@ jobs = Table(
     # Newest first, per owner; with a state in front for the filtered list and the quota.
     Index("jobs_owner", "owner", "kind", "id"),
     Index("jobs_owner_state", "owner", "kind", "state", "id"),
-    # Partial: what a claim reads, what an owner has unfinished, how far the queue has come, which leases run. Each
+    # Partial: what a claim reads, what an owner has unfinished, how far each priority has come, which leases run. Each
     # finds its row at one end, however many jobs there are.
     Index(
         "jobs_claimable",
@@ -103,7 +103,7 @@ jobs = Table(
         postgresql_where=WAITING,
     ),
     Index("jobs_live", "owner", "kind", "priority", "virtual_finish", sqlite_where=LIVE, postgresql_where=LIVE),
-    Index("jobs_virtual_time", "kind", "virtual_start", sqlite_where=STARTED, postgresql_where=STARTED),
+    Index("jobs_virtual_time", "kind", "priority", "virtual_start", sqlite_where=STARTED, postgresql_where=STARTED),
     Index("jobs_parent", "parent_id", sqlite_where=CHILD, postgresql_where=CHILD),
     Index("jobs_lease", "lease_until_us", sqlite_where=HELD, postgresql_where=HELD),
 )

@@ -29,7 +29,7 @@ LATEST_FINISH = (
 )
 VIRTUAL_TIME = (
     select(_jobs.virtual_start)
-    .where(_jobs.kind == bindparam("kind"), schema.STARTED)
+    .where(_jobs.kind == bindparam("kind"), _jobs.priority == bindparam("priority"), schema.STARTED)
     .order_by(_jobs.virtual_start.desc())
     .limit(1)
     .scalar_subquery()

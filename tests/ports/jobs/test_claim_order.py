@@ -46,6 +46,24 @@ async def test_the_higher_priority_is_claimed_first(plane: Plane) -> None:
     assert _ids(await plane.claim_some(3)) == [made[priority].id for priority in reversed(Priority)]
 
 
+async def test_of_a_priority_that_fell_behind_a_second_owner_is_next_too(plane: Plane) -> None:
+    for _ in range(20):
+        await plane.submit("much", priority=Priority.LOW)
+        await plane.submit("busy")
+    assert {claim.job.owner for claim in await plane.claim_some(20)} == {"busy"}
+    await plane.submit("little", priority=Priority.LOW)
+    assert [claim.job.owner for claim in await plane.claim_some(2)] == ["much", "little"]
+
+
+async def test_an_owner_who_queues_cheap_jobs_and_makes_them_dear_gets_no_more_than_a_share(plane: Plane) -> None:
+    for job in [await plane.submit("sly", cost=0.01) for _ in range(6)]:
+        await plane.jobs.restart("sly", job.id, b"dear", cost=10.0)
+    for _ in range(6):
+        await plane.submit("fair", cost=10.0)
+    owners = [claim.job.owner for claim in await plane.claim_some(6)]
+    assert (owners.count("sly"), owners.count("fair")) == (3, 3)
+
+
 async def test_a_loaded_model_is_preferred_and_what_a_worker_cannot_do_is_left(plane: Plane) -> None:
     jobs = {name: await plane.submit(affinity=name) for name in ("a", "b", "c", "")}
     assert _ids(await plane.claim_some(1, loaded=frozenset("b"))) == [jobs["b"].id]

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from atelier_jobs.domain.claim_order import AGEING_S, QUANTUM, Candidate, Place, Priority, aged, in_order, place
+from atelier_jobs.domain.claim_order import (
+    AGEING_S,
+    LATE_EVERY,
+    QUANTUM,
+    Candidate,
+    Place,
+    Priority,
+    in_order,
+    levels_waited,
+    place,
+)
 
 NOW_US = 10_000_000_000
 
@@ -33,13 +43,18 @@ def test_the_higher_priority_comes_first_whatever_its_share() -> None:
     assert _ids(low, normal, _candidate("high", priority=Priority.HIGH, start=900)) == ["high", "normal", "low"]
 
 
-def test_waiting_raises_the_priority_level_by_level_up_to_high() -> None:
-    levels = [aged(_candidate("j", priority=Priority.LOW, waited_s=n * AGEING_S), NOW_US) for n in (0, 0.9, 1, 2, 9)]
-    assert levels == [Priority.LOW, Priority.LOW, Priority.NORMAL, Priority.HIGH, Priority.HIGH]
+def test_a_priority_is_late_by_the_wait_of_its_oldest_job() -> None:
+    waits = [levels_waited([_candidate("j"), _candidate("k", waited_s=n * AGEING_S)], NOW_US) for n in (0, 0.9, 1, 2.5)]
+    assert waits == [0, 0, 1, 2]
 
 
-def test_a_clock_that_went_back_takes_no_priority_away() -> None:
-    assert aged(_candidate("j", waited_s=-1000), NOW_US) == Priority.NORMAL
+def test_a_clock_that_went_back_makes_nobody_late() -> None:
+    assert levels_waited([_candidate("j", waited_s=-1000)], NOW_US) == 0
+
+
+def test_an_owner_who_has_just_come_is_next_however_long_the_jobs_of_another_have_waited() -> None:
+    old = [_candidate(f"old-{number}", start=5.0 + number, waited_s=10 * AGEING_S) for number in range(8)]
+    assert _ids(*old, _candidate("new", start=4.0))[0] == "new"
 
 
 def test_within_a_priority_the_smaller_share_comes_first() -> None:
@@ -69,12 +84,16 @@ class _Queue:
     waiting: dict[str, Candidate] = field(default_factory=dict)
     costs: dict[str, tuple[str, float]] = field(default_factory=dict)
     finishes: dict[tuple[str, Priority], float] = field(default_factory=dict)
-    virtual_time: float = 0.0
+    virtual_times: dict[Priority, float] = field(default_factory=dict)
     now_us: int = NOW_US
 
     def submit(self, owner: str, cost: float, priority: Priority = Priority.NORMAL) -> str:
         job_id = f"{len(self.costs):06d}"
-        at = place(virtual_time=self.virtual_time, latest_finish=self.finishes.get((owner, priority), 0.0), cost=cost)
+        at = place(
+            virtual_time=self.virtual_times.get(priority, 0.0),
+            latest_finish=self.finishes.get((owner, priority), 0.0),
+            cost=cost,
+        )
         self.finishes[owner, priority] = at.virtual_finish
         self.costs[job_id] = owner, cost
         self.waiting[job_id] = Candidate(
@@ -86,7 +105,7 @@ class _Queue:
         """Owner and cost of the next job."""
         first = in_order(list(self.waiting.values()), loaded=(), now_us=self.now_us)[0]
         del self.waiting[first.job_id]
-        self.virtual_time = max(self.virtual_time, first.virtual_start)
+        self.virtual_times[first.priority] = max(self.virtual_times.get(first.priority, 0.0), first.virtual_start)
         return self.costs[first.job_id]
 
 
@@ -126,4 +145,17 @@ def test_a_low_job_is_served_though_higher_ones_never_end() -> None:
             break
     else:
         pytest.fail("it starved")
-    assert (queue.now_us - NOW_US) / 1e6 <= 2 * AGEING_S + 2
+    assert (queue.now_us - NOW_US) / 1e6 <= 2 * AGEING_S + 10 * LATE_EVERY
+
+
+@pytest.mark.parametrize("urgent", [Priority.NORMAL, Priority.HIGH])
+def test_a_flood_of_low_jobs_that_have_waited_for_hours_takes_its_share_and_no_more(urgent: Priority) -> None:
+    queue, served = _Queue(), Counter[str]()
+    for _ in range(500):
+        queue.submit("flood", 1.0, Priority.LOW)
+    queue.now_us += int(3600 * 1e6)
+    for number in range(400):
+        queue.submit(f"hasty-{number % 7}", 1.0, urgent)
+        queue.now_us += 1_000_000
+        served[queue.claim()[0].split("-")[0]] += 1
+    assert abs(served["flood"] / 400 - 1 / LATE_EVERY) < 0.05, served

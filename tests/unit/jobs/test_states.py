@@ -128,15 +128,21 @@ def test_a_job_that_is_not_due_yet_is_not_claimed() -> None:
 
 
 def test_a_job_that_changes_in_place_keeps_its_place_and_one_that_is_made_anew_takes_another() -> None:
-    queued = replace(NEW, virtual_start=3.0, virtual_finish=4.0)
+    queued = replace(NEW, cost=2.0, virtual_start=3.0, virtual_finish=5.0)
     at = Place(7.0, 9.0)
     in_place = transitions.restart(
-        queued, b"new", "", 9, None, cost=2.0, affinity="m", labels={"shelf": "new"}, at=at
+        queued, b"new", "", 9, None, cost=1.0, affinity="m", labels={"shelf": "new"}, at=at
     ).job
-    assert (in_place.virtual_start, in_place.virtual_finish, in_place.affinity) == (3.0, 5.0, "m")
+    assert (in_place.virtual_start, in_place.virtual_finish, in_place.affinity) == (3.0, 4.0, "m")
     ended = replace(queued, state=State.FAILED)
     anew = transitions.restart(ended, b"new", "", 9, None, cost=2.0, affinity="m", labels={"shelf": "new"}, at=at).job
     assert (anew.virtual_start, anew.virtual_finish) == (7.0, 9.0)
+
+
+def test_a_job_that_comes_to_cost_more_takes_a_new_place() -> None:
+    cheap = replace(NEW, cost=0.01, virtual_start=3.0, virtual_finish=3.01)
+    dear = transitions.restart(cheap, b"dear", "", 9, None, cost=50.0, affinity="", labels={}, at=Place(7.0, 57.0)).job
+    assert (dear.state, dear.virtual_start, dear.virtual_finish) == (State.QUEUED, 7.0, 57.0)
 
 
 def test_the_delay_doubles_and_is_bounded() -> None:
