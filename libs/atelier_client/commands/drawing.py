@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from typer import Option
 
 from atelier_client.complaint import JobInterruptedError, complain, wants_json
-from atelier_client.completion import image_models, video_models
+from atelier_client.completion import image_models, jobs, video_models
 from atelier_client.console import NoProgress, as_dict, progress, result, result_json
 from atelier_client.standard_output import is_stdout
 
@@ -33,6 +33,12 @@ Steps = Annotated[int | None, Option(help="Denoising steps, 1 to 200.")]
 Guidance = Annotated[float | None, Option(help="Guidance scale, 0 to 30; 0 and 1 mean none.")]
 Scheduler = Annotated[str | None, Option(help="ddim, euler, euler-ancestral, dpmpp-2m or lcm; a model may know fewer.")]
 Labels = Annotated[list[str] | None, Option(metavar="K=V", help="A label of your own; may be repeated.")]
+Priority = Annotated[
+    str | None, Option(help="low, normal or high; which jobs are started first. High is for administrators.")
+]
+Parent = Annotated[
+    str, Option(metavar="ID", help="Another job of yours that this one is a part of.", autocompletion=jobs)
+]
 
 # Seconds that cancelling may take after Ctrl-C.
 _CANCEL_S = 5.0

@@ -13,6 +13,8 @@ from atelier_client.commands.drawing import (
     ImageModel,
     Labels,
     Negative,
+    Parent,
+    Priority,
     Scheduler,
     Steps,
     Width,
@@ -63,6 +65,8 @@ async def generate(
         str | None, Option("--format", help="png, webp or jpeg; by default what the file's name says.")
     ] = None,
     metadata: Labels = None,
+    priority: Priority = None,
+    parent: Parent = "",
     wait: Annotated[bool, Option("--wait/--no-wait", help="Wait for the picture, or only say its id.")] = True,
     json: Json = False,
 ) -> None:
@@ -90,7 +94,9 @@ async def generate(
     )
     if prompts is None:
         assert prompt is not None
-        image = await drawn(client.generate(prompt, wait=False, **parameters), wait=wait)
+        image = await drawn(
+            client.generate(prompt, wait=False, priority=priority, parent_id=parent, **parameters), wait=wait
+        )
         if wait and is_stdout(output):
             await write_stdout(await image.content())
             return
@@ -100,7 +106,11 @@ async def generate(
     made: dict[int, tuple[AsyncImage, list[Path]]] = {}
 
     async def make(number: int, prompt: str) -> None:
-        image = await drawn(client.generate(prompt, wait=False, **parameters), wait=wait, shown=False)
+        image = await drawn(
+            client.generate(prompt, wait=False, priority=priority, parent_id=parent, **parameters),
+            wait=wait,
+            shown=False,
+        )
         made[number] = image, await _saved(image, numbered(output, number)) if wait else []
 
     def show(number: int) -> None:

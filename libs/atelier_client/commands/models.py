@@ -18,9 +18,13 @@ app = typer.Typer(help="The models that can be asked for; load and unload are fo
 Id = Annotated[str, typer.Argument(metavar="ID", help="The model's id.", autocompletion=completion.models)]
 
 
-async def catalogue(client: "AsyncClient", json: Json = False) -> None:
+async def catalogue(
+    client: "AsyncClient",
+    kind: Annotated[str, typer.Option(help="Only models for this kind of jobs, such as image.")] = "",
+    json: Json = False,
+) -> None:
     """Lists the models, or loads and unloads one (administrators)."""
-    async with complete(client.models()) as found:
+    async with complete(client.models(kind=kind)) as found:
         if json:
             result_json([as_dict(model) for model in found])
             return
@@ -42,7 +46,7 @@ async def catalogue(client: "AsyncClient", json: Json = False) -> None:
 
 
 async def load(client: "AsyncClient", model_id: Id, json: Json = False) -> None:
-    """Asks the workers to load a model; `atelier watch` tells when it is READY."""
+    """Asks the workers to load a model; `atelier watch` shows when it is READY."""
     _answer(await client.load_model(model_id), json)
 
 

@@ -11,6 +11,8 @@ from atelier_client.commands.drawing import (
     Height,
     Labels,
     Negative,
+    Parent,
+    Priority,
     Scheduler,
     Steps,
     VideoModel,
@@ -53,6 +55,8 @@ async def video(
         str | None, Option("--format", help="mp4, webm or gif; by default what the file's name says.")
     ] = None,
     metadata: Labels = None,
+    priority: Priority = None,
+    parent: Parent = "",
     wait: Annotated[bool, Option("--wait/--no-wait", help="Wait for the clip, or only say its id.")] = True,
     json: Json = False,
 ) -> None:
@@ -82,7 +86,9 @@ async def video(
         container=container or format_of(output, _CONTAINERS),
         metadata=metadata,
     )
-    made = await drawn(client.generate_video(prompt, wait=False, **parameters), wait=wait)
+    made = await drawn(
+        client.generate_video(prompt, wait=False, priority=priority, parent_id=parent, **parameters), wait=wait
+    )
     files: list[Path] = []
     if wait:
         if output is None:

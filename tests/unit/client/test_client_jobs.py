@@ -80,3 +80,17 @@ def test_a_submit_says_how_urgent_it_is_and_what_it_is_a_part_of(client: Client,
     assert (video.priority, video.parent_id) == (job_pb2.HIGH, "image-0")
     with pytest.raises(ValueError, match="none of LOW, NORMAL, HIGH"):
         client.generate("x", priority="urgent")
+
+
+def test_the_command_submits_with_a_priority_and_a_parent(atelier: Atelier, small_mesh: SmallMesh) -> None:
+    words = ("a part", "--no-wait", "--priority", "low", "--parent", "video-7")
+    assert (atelier("generate", *words).returncode, atelier("video", *words).returncode) == (0, 0)
+    for request in (small_mesh.images.requests[-1], small_mesh.videos.requests[-1]):
+        assert (request.priority, request.parent_id) == (job_pb2.LOW, "video-7")
+    refused = atelier("generate", "x", "--priority", "urgent")
+    assert (refused.returncode, "'urgent' is none of LOW, NORMAL, HIGH" in refused.stderr) == (2, True)
+
+
+def test_the_command_lists_the_models_of_one_kind(atelier: Atelier) -> None:
+    listed = atelier("models", "--kind", "video").stdout.splitlines()
+    assert [line.split("\t")[0] for line in listed] == ["demo-clips"]
