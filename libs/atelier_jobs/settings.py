@@ -64,8 +64,8 @@ class JobApiSettings(JobSettings, StreamSettings):
         default=15.0,
         ge=0,
         le=600,
-        description="seconds after the start, and after a time without the database, in which no job is taken from its"
-        " worker, so that workers can renew their leases; at least lease_s of the workers",
+        description="seconds after the start, and after a time without the database, in which no lease is reaped,"
+        " so that workers can renew theirs; at least lease_s of the workers",
     )
 
     @property
@@ -93,7 +93,7 @@ class JobWorkerSettings(JobSettings):
         default=2,
         ge=1,
         le=8,
-        description="jobs held at once: one draws while the others load their spec or store what they made",
+        description="jobs held at once: one runs while the others are prepared or store their files",
     )
     lease_s: float = Field(
         default=15.0, ge=1, le=600, description="seconds without a renewal after which a job goes to another worker"
@@ -102,7 +102,7 @@ class JobWorkerSettings(JobSettings):
         default=10.0,
         ge=0,
         le=3600,
-        description="seconds that held jobs get to end at SIGTERM before they are given back",
+        description="seconds that held jobs get to end at SIGTERM before they are released",
     )
 
     @model_validator(mode="before")

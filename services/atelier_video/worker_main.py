@@ -9,7 +9,7 @@ from atelier_diffusion.torch_backend.local_engine import open_video_engine
 from atelier_drawing.worker.drawing_engine import engine_tasks, fingerprints, open_drawing_engine
 from atelier_drawing.worker.handler import DrawingHandler
 from atelier_jobs.worker.plane_connection import open_plane
-from atelier_jobs.worker.worker import Capacity, Worker, WorkerSettings
+from atelier_jobs.worker.worker import Capacity, Worker, WorkerOptions
 from atelier_models.worker.worker_reporting import WorkerReporting
 from atelier_service import process
 from atelier_service.channel import open_channel
@@ -51,14 +51,14 @@ async def serve(settings: VideoWorkerSettings, jwks: JwksSource) -> AsyncIterato
 
         files = AssetFiles(JobStorage(storage), settings.store_patience_s)
         handler = DrawingHandler(VideoGenerator(engine, files, folder), fingerprint_of, changed=reporting.changed)
-        how = WorkerSettings(
+        options = WorkerOptions(
             kind=VIDEO.name, worker_id=settings.worker_id, lease_s=settings.lease_s, grace_s=settings.job_grace_s
         )
 
         def capacity() -> Capacity:
             return Capacity(jobs=settings.slots, loaded=frozenset(reporting.ready_ids))
 
-        worker = Worker(plane.claims, plane.stream, plane.stream, handler, how, capacity)
+        worker = Worker(plane.claims, plane.stream, plane.stream, handler, options, capacity)
 
         stack.push_async_callback(reporting.leave)
         await enter(

@@ -1,1 +1,1 @@
-"""What every servicer of jobs does, whatever the jobs make: submits, pages, waits, streams of events."""
+"""The API of jobs of any kind: submits, pages, waits, streams of events, and the directory of all kinds."""

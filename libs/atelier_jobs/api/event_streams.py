@@ -1,4 +1,4 @@
-"""Event streams of one job: as messages of gRPC, and as the frames that REST sends."""
+"""Event streams of one job: as gRPC messages, and as HTTP bodies for REST."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -27,7 +27,7 @@ class _WatchRequest(Protocol):
 
 
 class EventStreams:
-    """Event streams of the caller's jobs of one kind; other jobs do not exist for the caller."""
+    """Event streams of the caller's jobs of one kind; for other jobs NotFoundError is raised."""
 
     def __init__(self, jobs: OwnerJobs, watching: Watching, slots: StreamSlots) -> None:
         self._jobs = jobs
@@ -35,24 +35,29 @@ class EventStreams:
         self._slots = slots
 
     async def messages(self, request: _WatchRequest, context: Context) -> AsyncGenerator[events_pb2.Event, None]:
-        """The events of one job, until it ends."""
+        """Streams the events of one job to its end.
+
+        Raises:
+            NotFoundError: The caller has no such job.
+            ResourceExhaustedError: The caller has too many open streams.
+        """
         owner = current_principal().subject
         with self._slots.take(owner):
             await self._jobs.get(owner, request.id)
-            await context.send_initial_metadata(())  # the stream is open now, and not when something happens
+            await context.send_initial_metadata(())  # opens the stream before the first event
             async with aclosing(self._watching.events(owner, request.id, _after_seq(request))) as events:
                 async for event in events:
                     yield encoded(events_pb2.Event, event.encoded)
 
-    async def frames(self, request: _WatchRequest, context: Context) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
-        """The same for REST. Nothing, with HTTP 204, when the caller has seen the last event."""
+    async def bodies(self, request: _WatchRequest, context: Context) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
+        """Streams the same for REST, as NDJSON or server-sent events; HTTP 204 when the caller has the last event."""
         owner = current_principal().subject
         framing, last = Framing.of(request_header(context, "accept")), last_event_id(context)
         with self._slots.take(owner):
             job = await self._jobs.get(owner, request.id)
             after_seq = _after_seq(request) if last is None else int(last)
             if last is not None and int(last) >= job.seq and job.state.terminal:
-                await set_http(context, 204)  # an EventSource that is answered 200 would come back for ever
+                await set_http(context, 204)  # after 200 an EventSource would reconnect forever
                 return
             await open_frames(context)
             yield encoded(httpbody_pb2.HttpBody, framing.opening)

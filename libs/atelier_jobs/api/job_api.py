@@ -24,7 +24,9 @@ from atelier_service.paging import decode_token, encode_token, fitting, page_siz
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-_ACCEPTED = Counter("atelier_jobs_accepted_total", "Jobs accepted, by what answers them.", ["kind", "answer"])
+_ACCEPTED = Counter(
+    "atelier_jobs_accepted_total", "Jobs accepted, by where their results come from.", ["kind", "answer"]
+)
 
 _MessageT = TypeVar("_MessageT", bound=Message)
 
@@ -71,10 +73,9 @@ class JobApi:
         """Accepts a job, once for each idempotency key, and waits for its end when the caller prefers that.
 
         Args:
-            request: Its serialized parameters tell whether a repeat asks for the same.
+            request: The request; a repeat must have equal parameters.
             context: Holds the headers of the request, and gets those of the response.
-            submit: Submits the job for this owner, under this key, in this place; not called for a repeat (see
-                OwnerJobs.once).
+            submit: Submits the job, given owner, key and placement; not called for a repeat (see OwnerJobs.once).
 
         Raises:
             PermissionDeniedError: The caller may not use this priority.
@@ -90,8 +91,8 @@ class JobApi:
 
         submitted = await self._jobs.once(owner, key, placed)
         job = submitted.job
-        answer = "repeat" if submitted.repeated else "cache" if job.cached else "worker"
-        _ACCEPTED.labels(job.kind, answer).inc()
+        origin = "repeat" if submitted.repeated else "cache" if job.cached else "worker"
+        _ACCEPTED.labels(job.kind, origin).inc()
         return await self.accepted(job, context)
 
     async def _placement(self, request: _SubmitRequest, context: Context) -> Placement:
@@ -119,7 +120,7 @@ class JobApi:
         return job
 
     async def get(self, job_id: str) -> Job:
-        """One job of the caller. Raises NotFoundError."""
+        """Returns a job of the caller. Raises NotFoundError."""
         return await self._jobs.get(current_principal().subject, job_id)
 
     async def result_so_far(self, job: Job) -> bytes | None:
@@ -127,7 +128,7 @@ class JobApi:
         return await self._jobs.result_so_far(job)
 
     async def page(self, request: _PageRequest, written: Callable[[Job], _MessageT]) -> tuple[list[_MessageT], str]:
-        """The caller's jobs, newest first, and the token of the next page.
+        """Returns a page of the caller's jobs, newest first, and the token of the next page.
 
         Paged by id: UUIDv7 sort by time, so no job is skipped or repeated while others are added and removed.
 
@@ -155,10 +156,10 @@ class JobApi:
 
 
 def _may_hurry(caller: Principal) -> bool:
-    """True for an administrator's credential that may be used as one, and for services, also on a user's behalf."""
+    """True for administrators whose credential has the scope `admin`, and for services, also on behalf of a user."""
     return caller.is_service or bool(caller.actor) or (caller.is_admin and "admin" in caller.scopes)
 
 
 def request_hash(parameters: Message) -> bytes:
-    """SHA-256 of the parameters as they were sent: without a seed, a repeat is equal too."""
+    """Returns the SHA-256 of the parameters as they were sent: those of a repeat without a seed are equal too."""
     return hashlib.sha256(parameters.SerializeToString(deterministic=True)).digest()

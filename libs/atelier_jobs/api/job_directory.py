@@ -19,7 +19,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class JobsPage:
-    """Jobs of one kind, newest first; `more` when older ones follow."""
+    """Jobs of one kind, newest first; `more` is True when older ones follow."""
 
     jobs: Sequence[job_service_pb2.Job]
     more: bool
@@ -32,40 +32,40 @@ class JobSource(Protocol):
     """
 
     async def page(self, request: job_service_pb2.ListJobsRequest, *, before: str, limit: int) -> JobsPage:
-        """The newest jobs that pass the filters of `request`.
+        """Returns the newest jobs that pass the filters of `request`.
 
         Args:
-            request: Its page size and token are not read.
-            before: Only jobs with a smaller id; empty for all.
-            limit: At most so many.
+            request: The filters; its page size and token are not read.
+            before: Only jobs with a smaller id; empty: all.
+            limit: The maximum number of jobs.
         """
         ...
 
     async def get(self, job_id: str) -> job_service_pb2.Job:
-        """One job."""
+        """Returns one job."""
         ...
 
     async def cancel(self, job_id: str) -> job_service_pb2.Job:
-        """Stops a job; one that has ended is returned as it stands."""
+        """Requests that a job stops, and returns it; one that has ended is not changed."""
         ...
 
     async def delete(self, job_id: str) -> None:
-        """Stops a job if it runs, and removes it with its files."""
+        """Stops a job if it runs, and deletes it with its files."""
         ...
 
     def events(self, request: events_pb2.WatchJobRequest, context: Context) -> AsyncGenerator[events_pb2.Event, None]:
-        """The events of one job, to its end."""
+        """Streams the events of one job to its end."""
         ...
 
-    def frames(
+    def bodies(
         self, request: events_pb2.WatchJobRequest, context: Context
     ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
-        """The same as REST sends them."""
+        """Streams the same for REST."""
         ...
 
 
 class JobDirectory:
-    """The caller's jobs of all kinds. A call that a peer forwarded is served from the own kind alone."""
+    """The caller's jobs of all kinds. A call that a peer forwarded returns those of the own kind only."""
 
     def __init__(self, kinds: Federation[JobSource]) -> None:
         """`kinds` names each source after the kind of its jobs."""
@@ -74,7 +74,7 @@ class JobDirectory:
     async def page(
         self, request: job_service_pb2.ListJobsRequest, context: Context
     ) -> job_service_pb2.ListJobsResponse:
-        """A page of the jobs of several kinds.
+        """Returns a page of the jobs of several kinds.
 
         Ids are UUIDv7 and sort by time, so a page goes on from the last id of the one before, whatever was added or
         removed meanwhile.
@@ -98,19 +98,19 @@ class JobDirectory:
         )
 
     async def get(self, job_id: str, context: Context) -> job_service_pb2.Job:
-        """One job. Raises like Federation.find."""
+        """Returns one job. Raises like Federation.find."""
         return await self._kinds.serving(context).find(lambda source: source.get(job_id))
 
     async def cancel(self, job_id: str, context: Context) -> job_service_pb2.Job:
-        """Stops a job. Raises like Federation.find."""
+        """Requests that a job stops. Raises like Federation.find."""
         return await self._kinds.serving(context).find(lambda source: source.cancel(job_id))
 
     async def delete(self, job_id: str, context: Context) -> None:
-        """Removes a job. Raises like Federation.find."""
+        """Deletes a job. Raises like Federation.find."""
         await self._kinds.serving(context).find(lambda source: source.delete(job_id))
 
     async def check_parent(self, parent_id: str, context: Context) -> None:
-        """Checks that the caller has the job that another one is to be a part of.
+        """Checks that the caller has the job that is to be the parent of another one.
 
         Raises:
             NotFoundError: There is no such job of the caller (reason PARENT_NOT_FOUND).
@@ -123,7 +123,7 @@ class JobDirectory:
             raise NotFoundError("PARENT_NOT_FOUND", text, metadata={"parent_id": parent_id}) from error
 
     async def holder(self, job_id: str, context: Context) -> JobSource:
-        """The source that stores a job. Raises like Federation.find."""
+        """Returns the source that stores a job. Raises like Federation.find."""
 
         async def having(source: JobSource) -> JobSource:
             await source.get(job_id)
@@ -139,14 +139,14 @@ class JobDirectory:
 
 
 def merge(pages: Collection[JobsPage], limit: int) -> tuple[list[job_service_pb2.Job], str]:
-    """Pages of several kinds as one.
+    """Merges pages of several kinds.
 
     Args:
         pages: Newest first, all from the same position on.
-        limit: At most so many jobs are taken.
+        limit: The maximum number of jobs.
 
     Returns:
-        The jobs, newest first, and the id to go on from; an empty id when nothing follows.
+        The jobs, newest first, and the position of the next page; empty when nothing follows.
     """
     # Below the last job of a page that is cut off, other jobs of its kind may follow: nothing older is taken.
     horizon = max((page.jobs[-1].id for page in pages if page.more and page.jobs), default="")
@@ -157,12 +157,12 @@ def merge(pages: Collection[JobsPage], limit: int) -> tuple[list[job_service_pb2
 
 
 def page_token(request: job_service_pb2.ListJobsRequest, before: str) -> str:
-    """The token of the page of jobs with an id below `before`, with the filters of `request`."""
+    """Returns the token of the page of jobs with an id below `before`, with the filters of `request`."""
     return encode_token(before, _filters_digest(request))
 
 
 def _filters_digest(request: job_service_pb2.ListJobsRequest) -> str:
-    """What a page token is bound to."""
+    """Returns the digest of the filters, which a page token is bound to."""
     filters = [sorted(set(request.kinds)), sorted(set(request.states)), request.parent_id]
     return hashlib.sha256(repr(filters).encode()).hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""What the servicers of one kind of job share, put together from the job store and the bus."""
+"""Composition of what the servicers of one kind of job share, from the job store and the bus."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -40,13 +40,13 @@ def job_endpoints(
     peers: Mapping[str, grpc.aio.Channel],
     path_of: Callable[[str], str],
 ) -> JobEndpoints:
-    """Puts them together.
+    """Creates the endpoints of one kind.
 
     Args:
-        kind: The kind of jobs.
+        kind: Kind of the jobs.
         settings: Limits and rates.
-        database: Where the jobs are stored.
-        bus: Where their events come from.
+        database: The database of the jobs.
+        bus: Where their events are published.
         events: Makes the messages that are streamed.
         peers: Channels to the services of other kinds, by kind; see `open_peers`.
         path_of: Returns the path of a job below the gateway.

@@ -27,15 +27,15 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         return await self._urls.signed(request, await self._directory.page(request, context))
 
     async def GetJob(self, request: job_service_pb2.GetJobRequest, context: Context) -> job_service_pb2.Job:
-        """One job of the caller."""
+        """See JobDirectory.get."""
         return await self._urls.signed(request, await self._directory.get(request.id, context))
 
     async def CancelJob(self, request: job_service_pb2.CancelJobRequest, context: Context) -> job_service_pb2.Job:
-        """Stops a job."""
+        """See JobDirectory.cancel."""
         return await self._directory.cancel(request.id, context)
 
     async def DeleteJob(self, request: job_service_pb2.DeleteJobRequest, context: Context) -> empty_pb2.Empty:
-        """Stops and removes a job."""
+        """See JobDirectory.delete."""
         await self._directory.delete(request.id, context)
         return empty_pb2.Empty()
 
@@ -47,7 +47,7 @@ class JobEventServicer(events_pb2_grpc.JobEventServiceServicer):
         self._directory = directory
 
     async def WatchJob(self, request: events_pb2.WatchJobRequest, context: Context) -> AsyncIterator[events_pb2.Event]:
-        """The events of one job, to its end."""
+        """Streams the events of one job to its end."""
         source = await self._directory.holder(request.id, context)
         async with aclosing(source.events(request, context)) as events:
             async for event in events:
@@ -63,11 +63,11 @@ class JobEventStreamServicer(events_pb2_grpc.JobEventStreamServiceServicer):
     async def WatchJob(
         self, request: events_pb2.WatchJobRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
-        """The events of one job, to its end."""
+        """Streams the events of one job to its end."""
         source = await self._directory.holder(request.id, context)
-        async with aclosing(source.frames(request, context)) as frames:
-            async for frame in frames:
-                yield frame
+        async with aclosing(source.bodies(request, context)) as bodies:
+            async for body in bodies:
+                yield body
 
 
 def add_job_services(directory: JobDirectory, urls: UrlSigner, server: grpc.aio.Server) -> None:

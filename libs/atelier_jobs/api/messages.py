@@ -11,7 +11,7 @@ from atelier_service.telemetry import trace_id_of
 
 
 def job_fields(job: Job) -> dict[str, Any]:
-    """The fields that every job has in its record, except parameters, progress and outputs."""
+    """Returns the fields that every job has in its record, except parameters, progress and outputs."""
     return {
         "id": job.id,
         "state": job_pb2.State.ValueType(job.state),

@@ -18,7 +18,7 @@ from atelier_service.paging import fitting
 
 
 class OwnJobs:
-    """See JobSource."""
+    """A JobSource over the job store of this process."""
 
     def __init__(
         self,
@@ -30,10 +30,10 @@ class OwnJobs:
     ) -> None:
         """
         Args:
-            kind: The kind of its jobs.
-            jobs: Where they are stored.
+            kind: Kind of the jobs.
+            jobs: The job store.
             streams: The streams of their events.
-            path_of: The path of the record of a job's own kind below the gateway, by the job's id.
+            path_of: Returns the path below the gateway of a job's record in the API of its kind, by the job's id.
         """
         self._kind = kind
         self._jobs = jobs
@@ -66,11 +66,11 @@ class OwnJobs:
         """See JobSource.events."""
         return self._streams.messages(request, context)
 
-    def frames(
+    def bodies(
         self, request: events_pb2.WatchJobRequest, context: Context
     ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
-        """See JobSource.frames."""
-        return self._streams.frames(request, context)
+        """See JobSource.bodies."""
+        return self._streams.bodies(request, context)
 
     def _message(self, job: Job) -> job_service_pb2.Job:
         path = self._path_of(job.id)

@@ -18,16 +18,16 @@ from atelier_service.rpc_errors import answered
 _DEADLINE_S = 3.0
 _STREAM_HEADERS = ("accept", "last-event-id")
 _EVENTS = "/atelier.events.v1.JobEventService/WatchJob"
-_FRAMES = "/atelier.events.v1.JobEventStreamService/WatchJob"
+_BODIES = "/atelier.events.v1.JobEventStreamService/WatchJob"
 
 
 class PeerJobs:
-    """See JobSource. Errors of the peer are raised as they were raised there."""
+    """A JobSource in another process. Errors of the peer are raised unchanged."""
 
     def __init__(self, kind: str, channel: grpc.aio.Channel) -> None:
         """
         Args:
-            kind: The kind of its jobs.
+            kind: Kind of the jobs.
             channel: Calls on it carry the token of the caller being served.
         """
         self._kind = kind
@@ -41,8 +41,8 @@ class PeerJobs:
         )
         if before:
             own.page_token = page_token(own, before)
-        answer = await answered(self._stub.ListJobs(own, timeout=_DEADLINE_S, metadata=FORWARDED))
-        return JobsPage(answer.jobs, more=bool(answer.next_page_token))
+        response = await answered(self._stub.ListJobs(own, timeout=_DEADLINE_S, metadata=FORWARDED))
+        return JobsPage(response.jobs, more=bool(response.next_page_token))
 
     async def get(self, job_id: str) -> job_service_pb2.Job:
         """See JobSource.get."""
@@ -62,7 +62,7 @@ class PeerJobs:
     async def events(
         self, request: events_pb2.WatchJobRequest, context: Context
     ) -> AsyncGenerator[events_pb2.Event, None]:
-        """See JobSource.events. Events are passed on as they are encoded."""
+        """See JobSource.events. Events are passed on without decoding them."""
         call = self._stream(_EVENTS, request, FORWARDED)
         try:
             await call.initial_metadata()
@@ -72,10 +72,10 @@ class PeerJobs:
         finally:
             call.cancel()
 
-    async def frames(
+    async def bodies(
         self, request: events_pb2.WatchJobRequest, context: Context
     ) -> AsyncGenerator[httpbody_pb2.HttpBody, None]:
-        """See JobSource.frames. HTTP headers are passed on, too."""
+        """See JobSource.bodies. HTTP headers are passed on, too."""
         last = last_event_id(context)
         if last is not None:
             # Headers of a stream that ends at once may be lost on their way: 204 is decided here.
@@ -83,11 +83,13 @@ class PeerJobs:
             if int(last) >= job.seq and State(job.state).terminal:
                 await set_http(context, 204)
                 return
-        asked = [(name, value) for name in _STREAM_HEADERS if (value := request_header(context, name)) is not None]
-        call = self._stream(_FRAMES, request, (*FORWARDED, *asked))
+        headers_sent = [
+            (name, value) for name in _STREAM_HEADERS if (value := request_header(context, name)) is not None
+        ]
+        call = self._stream(_BODIES, request, (*FORWARDED, *headers_sent))
         try:
             headers = _http_headers(await call.initial_metadata())
-            # A call that fails has none: its error is raised before anything is sent, so that it has its HTTP status.
+            # A call that fails has none: its error is raised before anything is sent, to set its HTTP status.
             data = None if headers else await call.read()
             await context.send_initial_metadata(headers)
             data = data or await call.read()
@@ -107,6 +109,6 @@ def _as_is(data: bytes) -> bytes:
 
 
 def _http_headers(metadata: Any) -> tuple[tuple[str, str], ...]:
-    """What `open_frames` sent; nothing when it was not called."""
+    """Returns the headers that `open_frames` sent; none when it was not called."""
     pairs = {str(key): str(value) for key, value in metadata or ()}
     return tuple((name, pairs[name]) for name in ("cache-control", "x-accel-buffering") if name in pairs)

@@ -11,9 +11,9 @@ _MAX_KEY_LENGTH = 128
 
 
 def wait_preference_s(header: str | None) -> int | None:
-    """Seconds that the caller would wait, at most 60; None when the header asks for no wait.
+    """Returns the seconds that the caller is willing to wait, at most 60; None when the header prefers no wait.
 
-    What is malformed is ignored, as RFC 7240 requires, and so is every wait but the first.
+    Malformed preferences are ignored, as RFC 7240 requires, and so is every wait except the first.
     """
     for preference in re.split(r"[,;]", header or ""):
         match = _WAIT.fullmatch(preference.strip())
@@ -23,9 +23,10 @@ def wait_preference_s(header: str | None) -> int | None:
 
 
 def idempotency_key(header: str | None, request_id: str) -> str:
-    """The key of a submit, from the header or from the request's `request_id`; empty when neither has one.
+    """Returns the key of a submit, from the header or from the request's `request_id`; empty when neither has one.
 
-    Raises InvalidArgumentError when the two differ or the header is too long.
+    Raises:
+        InvalidArgumentError: The two differ, or the header is too long.
     """
     header = header or ""
     if len(header) > _MAX_KEY_LENGTH:

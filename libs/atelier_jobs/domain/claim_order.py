@@ -2,7 +2,8 @@
 
 Every job has a place in the virtual time of its queue (Goyal, Vin and Cheng 1996), and each priority of a kind is such
 a queue: a job starts where its owner's previous job finishes, but not before the present, and finishes its cost later.
-Whoever has queued much has starts far in the future; whoever queues little starts now. A claim takes, in this order:
+The next job of an owner with many queued jobs starts far in the future, that of an owner with none starts now. A claim
+takes, in this order:
 
 1. the higher priority; but one whose oldest job has waited for `AGEING_S` for each level that it is below is late, and
    gets one claim in `LATE_EVERY`. So no priority starves, and none is overtaken by a lower one that queues much;
@@ -44,7 +45,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What the order looks at of a QUEUED job."""
+    """The fields of a QUEUED job by which candidates are ordered."""
 
     job_id: str
     priority: Priority
@@ -54,25 +55,31 @@ class Candidate:
 
 
 def place(*, virtual_time: float, latest_finish: float, cost: float) -> Place:
-    """The place of a new job.
+    """Returns the place of a new job.
 
     Args:
-        virtual_time: The virtual start of the job of this priority that was claimed furthest in the queue.
+        virtual_time: The greatest virtual start of all jobs of this priority that were claimed.
         latest_finish: The latest virtual finish of its owner's live jobs of this priority; 0 when there are none.
-        cost: What the job takes, in any unit that all jobs of the queue share; above 0.
+        cost: Work of the job, in any unit that all jobs of the queue share; above 0.
     """
     start = max(virtual_time, latest_finish)
     return Place(start, start + cost)
 
 
 def levels_waited(candidates: Sequence[Candidate], now_us: int) -> int:
-    """How many times `AGEING_S` the oldest of these has waited; at least 0, also for a clock that went back."""
+    """Returns how many times `AGEING_S` the oldest of these has waited; at least 0, also when the clock went back."""
     oldest_us = min(candidate.queue_us for candidate in candidates)
     return max(0, int((now_us - oldest_us) / 1e6 / AGEING_S))
 
 
 def in_order(candidates: Sequence[Candidate], *, loaded: Collection[str], now_us: int) -> Sequence[Candidate]:
-    """The candidates, best first, for a worker that has the models `loaded` in memory."""
+    """Returns the candidates, best first.
+
+    Args:
+        candidates: Claimable jobs of one queue.
+        loaded: Affinity keys (ids of models) that the worker has in memory.
+        now_us: The time, in microseconds since the epoch.
+    """
 
     def share(candidate: Candidate) -> tuple[int, bool, float, int, str]:
         return (

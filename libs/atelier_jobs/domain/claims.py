@@ -1,4 +1,4 @@
-"""The worker's port of the job store: claims, leases and fenced writes; and what wakes a worker."""
+"""Claims: the workers' ports of the job store (claims, leases, fenced writes) and the signals that wake a worker."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,15 +12,15 @@ from atelier_jobs.domain.progress import Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
-    """What a worker can take now.
+    """A worker's request for jobs.
 
     Attributes:
-        kind: The kind of jobs that it does.
-        worker_id: Its name, unique in the mesh.
-        lease_s: Seconds without a renewal after which its jobs go to another worker.
-        max_jobs: How many more jobs it can hold; at least 1.
-        loaded: Affinity keys (ids of models) that are in its memory: preferred within a round of fair shares.
-        accepts: Affinity keys that it can do; None: all. Jobs without a key are accepted by every worker.
+        kind: Kind of the jobs.
+        worker_id: Id of the worker, unique in the mesh.
+        lease_s: Seconds without a renewal after which another worker may claim the jobs.
+        max_jobs: How many more jobs the worker can hold; at least 1.
+        loaded: Affinity keys (ids of models) that the worker has in memory: preferred within a round of fair shares.
+        accepts: Affinity keys that the worker supports; None: all. Jobs without a key are accepted by every worker.
     """
 
     kind: str
@@ -33,69 +33,95 @@ class ClaimRequest:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A worker's hold on a job: every write carries its `epoch` and is refused when another one came after it."""
+    """A worker's claim of a job. Every write carries its `epoch` and is refused after a later claim or fence.
 
-    job: Job  # as it stood when it was claimed
+    Attributes:
+        job: The job as it was when it was claimed.
+        lease_s: Length of the lease, in seconds.
+        progress: The last progress of the attempt, written together with its outcome; None leaves the stored one.
+        has_partial: False when the attempt has certainly saved no partial result, which saves a statement at its end.
+        token: The job token, for the job's files; empty while there is none.
+    """
+
+    job: Job
     lease_s: float
-    progress: Progress | None = None  # how far the worker came; written together with what became of it
-    has_partial: bool = True  # False when it certainly saved no partial result, which spares its end a statement
-    token: str = field(default="", repr=False)  # opens the job's files to this claim; empty: there is none yet
+    progress: Progress | None = None
+    has_partial: bool = True
+    token: str = field(default="", repr=False)
 
     @property
     def epoch(self) -> int:
-        """The fence."""
+        """Fencing token of the claim."""
         return self.job.epoch
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """What a renewal returns: whether the claim still holds, and whether the worker is to stop."""
+    """Result of a renewal.
+
+    Attributes:
+        mine: Whether the claim still holds.
+        cancel_requested: Whether the owner has requested a stop.
+        token: The job token that replaces the claim's; empty: that one stays.
+    """
 
     mine: bool
     cancel_requested: bool = False
-    token: str = field(default="", repr=False)  # in place of the claim's; empty: that one stays
+    token: str = field(default="", repr=False)
 
 
 class ClaimStore(Protocol):
-    """The worker's side. Writes return False when they were fenced: throw the result away.
+    """The workers' side of the job store.
 
-    Every method raises UnavailableError while the database, or what stands in front of it, is unavailable.
+    Writes return False when they were fenced: the worker then discards what it has made. Every method raises
+    UnavailableError while the database, or the service in front of it, is unavailable.
     """
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
-        """Takes the best jobs that the worker can do, in the order of `claim_order`.
+        """Claims the best jobs that the worker supports, in the order of `claim_order`.
+
+        Args:
+            request: The worker, and which and how many jobs it can hold.
 
         Returns:
-            At most `max_jobs` claims, at once: none when nothing can be claimed now. The leases run by the database's
+            At most `max_jobs` claims, without waiting: none when no job is claimable. The leases run by the database's
             clock.
         """
         ...
 
     async def renew(self, claim: Claim, progress: Progress | None = None) -> Renewal:
-        """Renews the lease and stores the progress, unless the stored one is further (None leaves it as it is)."""
+        """Renews the lease and stores the progress.
+
+        Args:
+            claim: The claim to renew, for another `lease_s` seconds.
+            progress: Progress of the attempt; ignored when the stored one is further. None leaves the stored one.
+        """
         ...
 
     async def save_partial(self, claim: Claim, partial: bytes) -> bool:
-        """Stores what the attempt has made so far, in place of what it stored before. Gone when the claim is."""
+        """Stores the attempt's partial result in place of the previous one. It is deleted when the claim ends."""
         ...
 
     async def complete(self, claim: Claim, outcome: Outcome) -> bool:
-        """RUNNING → SUCCEEDED, with whatever the service's OutcomeHook writes in the same transaction.
+        """RUNNING → SUCCEEDED, with what the service's OutcomeHook writes in the same transaction.
 
-        The blobs must be stored before. True also when the same outcome was recorded before.
+        The files of the result must be stored before. Returns True also when the same outcome was recorded before.
         """
         ...
 
     async def fail(self, claim: Claim, failure: Failure, *, retryable: bool = True, delay_s: float = 1.0) -> bool:
-        """Counts a fault: back to QUEUED (after `delay_s`, doubled with each fault), or FAILED with a dead letter.
+        """Counts a fault: the job is QUEUED again, or FAILED with a dead letter. One being cancelled is CANCELED.
 
-        FAILED at once when not `retryable`. A job that is being cancelled becomes CANCELED instead.
+        Args:
+            claim: The claim of the attempt that failed.
+            failure: Reason and message for the owner.
+            retryable: False fails the job at once.
+            delay_s: Seconds until it can be claimed again; doubled with each fault.
         """
         ...
 
     async def release(self, claim: Claim, *, delay_s: float = 0.0) -> bool:
-        """Gives the job back to the queue, without a fault; it can be claimed after `delay_s`. CANCELING becomes
-        CANCELED."""
+        """Returns the job to the queue without a fault, claimable after `delay_s` seconds. CANCELING → CANCELED."""
         ...
 
     async def cancel_done(self, claim: Claim) -> bool:
@@ -103,29 +129,29 @@ class ClaimStore(Protocol):
         ...
 
     async def discard(self, claim: Claim) -> None:
-        """A fenced attempt may have stored files: asks for them to be removed when the job has ended."""
+        """Requests the removal of files that a fenced attempt may have stored, once the job has ended."""
         ...
 
 
 class HeldJobs(Protocol):
-    """The plane's look at what its workers hold."""
+    """The jobs that workers hold, for the plane."""
 
     async def held_by(self, kind: str, worker_id: str) -> Sequence[Job]:
-        """The jobs of the kind that the worker holds under a lease. Raises UnavailableError."""
+        """Returns the jobs of the kind that the worker holds under a lease. Raises UnavailableError."""
         ...
 
 
 class WorkSignals(Protocol):
-    """What wakes a worker. Signals may be lost or come without a reason: a worker also looks after a bounded time."""
+    """Signals that wake a worker. They may be lost or spurious: a worker also polls at a bounded interval."""
 
     def listen(
         self, *, on_work: Callable[[], None], on_change: Callable[[str], None]
     ) -> AbstractAsyncContextManager[None]:
-        """Calls back, in the event loop, while the context is open.
+        """Calls back in the event loop while the context is open.
 
         Args:
-            on_work: A job may be claimable.
-            on_change: The job of this id was changed by its owner while a worker held it: renew its lease now, which
-                says whether to stop.
+            on_work: Called when a job may be claimable.
+            on_change: Called with the id of a job that its owner has changed while a worker holds it: the worker then
+                renews the lease, whose reply says whether to stop.
         """
         ...

@@ -12,9 +12,9 @@ from atelier_jobs.domain.states import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
-    """One durable event: the job as it stood after a change, as far as its watchers are concerned.
+    """One durable event: the fields of a job that its watchers see, as they were after a change.
 
-    It holds no address and no message of a contract: those are made where it is sent (see EventFactory), from the
+    It holds no URL and no message of a contract: those are made where it is sent (see EventFactory), from the
     configuration of that time. `seq` numbers the events of a job, from 1 and without gaps. `time_us`: microseconds
     since the epoch, by the database's clock.
     """
@@ -35,7 +35,7 @@ class JobEvent:
 
     @classmethod
     def of(cls, job: Job, time_us: int) -> "JobEvent":
-        """The event that `job` came to stand as it does."""
+        """Makes the event of the change that led to `job`."""
         return cls(
             job_id=job.id, kind=job.kind, seq=job.seq, revision=job.revision, epoch=job.epoch, attempt=job.attempt,
             state=job.state, failure=job.failure, cached=job.cached, progress=job.progress, result=job.result,
@@ -43,7 +43,7 @@ class JobEvent:
         )  # fmt: skip
 
     def to_bytes(self) -> bytes:
-        """As JSON, for an outbox row: it outlives the job when that is deleted."""
+        """Encodes the event as JSON for an outbox row, which remains when the job is deleted."""
         fields = {name: getattr(self, name) for name in _PLAIN}
         progress = {name: getattr(self.progress, name) for name in _PROGRESS_PLAIN}
         fields["state"] = int(self.state)
@@ -54,7 +54,7 @@ class JobEvent:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "JobEvent":
-        """What `to_bytes` encoded."""
+        """Decodes what `to_bytes` encoded."""
         fields: dict[str, Any] = json.loads(data)
         progress, failure = fields["progress"], fields["failure"]
         return cls(

@@ -1,6 +1,6 @@
 """The checker of recorded histories: did every accepted job end exactly once, by legal moves only?
 
-Fault tests (and whoever suspects a bug) give it what was recorded; it answers what is wrong, in words.
+Fault tests pass it what was recorded; it returns the violations as text.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from atelier_jobs.domain.states import State, follows
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What was found stored for a job: under which epoch, and a digest of the bytes."""
+    """A stored output of a job: its epoch, and a digest of its bytes."""
 
     epoch: int
     digest: str
@@ -23,30 +23,35 @@ class Output:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What was recorded. `accepted` are the ids that a submit answered; deleted jobs are left out by the caller.
+    """What was recorded.
 
-    `answers` are (owner, idempotency key, job id) of every submit under a key. `outputs` and `expected` (digest per
-    job) are looked at when they are given.
+    Attributes:
+        accepted: Ids that submits returned, without those of deleted jobs.
+        jobs: Their rows.
+        events: Their stored events.
+        submits: (owner, idempotency key, job id) of every submit under a key.
+        outputs: Stored outputs by job id; not checked for jobs without an entry.
+        expected: Digest of the right output by job id; not checked for jobs without an entry.
     """
 
     accepted: Sequence[str]
     jobs: Sequence[Job]
     events: Sequence[JobEvent]
-    answers: Sequence[tuple[str, str, str]] = ()
+    submits: Sequence[tuple[str, str, str]] = ()
     outputs: Mapping[str, Sequence[Output]] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
 
 
 def check(history: History) -> list[str]:
-    """Every violation, in words; an empty list is a good history."""
+    """Returns every violation as text; an empty list for a correct history."""
     jobs = {job.id: job for job in history.jobs}
     events: dict[str, list[JobEvent]] = {job_id: [] for job_id in jobs}
     for event in history.events:
         events.setdefault(event.job_id, []).append(event)
     return [
         *_lost(history.accepted, jobs),
-        *_keys(history.answers),
-        *(f"{job_id}: {wrong}" for job_id, told in events.items() for wrong in _story(jobs.get(job_id), told)),
+        *_keys(history.submits),
+        *(f"{job_id}: {wrong}" for job_id, stored in events.items() for wrong in _events(jobs.get(job_id), stored)),
         *(f"{job.id}: {wrong}" for job in history.jobs for wrong in _result(job, history)),
     ]
 
@@ -57,35 +62,35 @@ def _lost(accepted: Iterable[str], jobs: Mapping[str, Job]) -> Iterator[str]:
             yield f"{job_id}: was accepted and is not there"
 
 
-def _keys(answers: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+def _keys(submits: Iterable[tuple[str, str, str]]) -> Iterator[str]:
     made: dict[tuple[str, str], set[str]] = {}
-    for owner, key, job_id in answers:
+    for owner, key, job_id in submits:
         made.setdefault((owner, key), set()).add(job_id)
     for (owner, key), ids in made.items():
         if len(ids) > 1:
             yield f"key {key!r} of {owner} made {len(ids)} jobs"
 
 
-def _story(job: Job | None, told: list[JobEvent]) -> Iterator[str]:
+def _events(job: Job | None, stored: list[JobEvent]) -> Iterator[str]:
     """One job's events against each other, and against its row."""
     if job is None:
         yield "has events and no row"
         return
     if not job.state.terminal:
         yield f"never ended: it is {job.state.name}"
-    told = sorted(told, key=lambda event: event.seq)
-    if [event.seq for event in told] != list(range(1, job.seq + 1)):
-        yield f"events are not numbered 1 to {job.seq}: {[event.seq for event in told]}"
-    if not told:
+    stored = sorted(stored, key=lambda event: event.seq)
+    if [event.seq for event in stored] != list(range(1, job.seq + 1)):
+        yield f"events are not numbered 1 to {job.seq}: {[event.seq for event in stored]}"
+    if not stored:
         return
-    yield from _first(told[0])
-    for before, event in pairwise(told):
+    yield from _first(stored[0])
+    for before, event in pairwise(stored):
         yield from _step(before, event)
-    for revision, group in groupby(told, key=lambda event: event.revision):
+    for revision, group in groupby(stored, key=lambda event: event.revision):
         ends = sum(event.state.terminal for event in group)
         if ends != 1 and (ends > 1 or revision != job.revision or job.state.terminal):
             yield f"revision {revision} ended {ends} times"
-    last = told[-1]
+    last = stored[-1]
     if (last.state, last.revision, last.epoch) != (job.state, job.revision, job.epoch):
         yield f"its row says {job.state.name}, its last event {last.state.name}"
 

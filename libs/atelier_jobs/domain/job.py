@@ -1,4 +1,4 @@
-"""A job as the library knows it: what it makes is bytes that only its service understands."""
+"""Jobs: their fields, whatever they make. Spec and result are bytes that only the service of their kind reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from atelier_jobs.domain.states import State
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job ended badly: a stable upper-case name, and one sentence for a person (no path, no SQL, no trace)."""
+    """Why a job failed: a stable upper-case name, and one sentence for a person (no path, no SQL, no trace)."""
 
     reason: str
     message: str
@@ -20,10 +20,10 @@ class Failure:
 class Job:
     """One row of `jobs`. Times are microseconds since the epoch by the database's clock; 0 means not yet.
 
-    `revision` counts what the owner asked for under this id, `attempt` the times that a worker took this revision
-    (1 for the first), `faults` those of them that count against `max_attempts`. `epoch` counts every claim and every
-    fence of the job's whole life: a worker whose epoch is not the row's writes nothing. `priority`, `cost`, `affinity`
-    and the place in virtual time decide when it is claimed (see `claim_order`).
+    `revision` counts the specs that the owner submitted under this id, `attempt` the claims of this revision (1 for the
+    first), `faults` the attempts that count against `max_attempts`. `epoch` counts every claim and every fence over all
+    revisions: writes with another epoch than the row's are refused. `priority`, `cost`, `affinity` and the place in
+    virtual time decide when the job is claimed (see `claim_order`).
     """
 
     id: str
@@ -45,10 +45,10 @@ class Job:
     traceparent: str
     cached: bool
     create_us: int
-    queue_us: int  # when it was last put on the queue
-    start_us: int  # when a worker first took this revision
+    queue_us: int  # when it was last queued
+    start_us: int  # when this revision was first claimed
     finish_us: int
-    due_us: int = 0  # not claimed before: a retry waits
+    due_us: int = 0  # when it becomes claimable: retries are delayed
     priority: Priority = Priority.NORMAL
     parent_id: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -61,18 +61,3 @@ class Job:
     def cancel_requested(self) -> bool:
         """True from the request to stop until the worker has stopped."""
         return self.state is State.CANCELING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """A revision that failed for good, kept with its spec for whoever looks into it."""
-
-    job_id: str
-    owner: str
-    kind: str
-    revision: int
-    attempt: int
-    failure: Failure
-    spec: bytes
-    traceparent: str
-    create_us: int

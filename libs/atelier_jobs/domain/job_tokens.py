@@ -1,4 +1,4 @@
-"""The port through which the plane gets a job token: what a worker may do on behalf of a job's owner."""
+"""Job tokens: the port that mints the credential with which a worker uses the files of one claim."""
 
 from typing import Protocol
 
@@ -6,17 +6,17 @@ from atelier_jobs.domain.job import Job
 
 
 class JobTokens(Protocol):
-    """Makes tokens that open the files of one claim of one job."""
+    """Mints tokens for the files of one claim of one job."""
 
     async def mint(self, job: Job, *, worker: str, lease_s: float) -> str:
-        """Makes the token for a claim.
+        """Mints the token for a claim.
 
         Args:
-            job: The job as it was claimed: its owner, its epoch and its spec decide what the token opens.
+            job: The job as it was when it was claimed: owner, epoch and spec decide what the token permits.
             worker: Name of the service whose worker has claimed it.
             lease_s: Seconds until the lease ends, and the token with it.
 
         Returns:
-            The token; empty while none can be made: the worker gets one with its next renewal.
+            The token; empty while none can be minted: the worker gets one with its next renewal.
         """
         ...

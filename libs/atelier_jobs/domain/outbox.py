@@ -1,4 +1,4 @@
-"""What waits to be published, as the relay sees it."""
+"""The outbox: messages and clean-ups that were committed with a job and are carried out later, by the relay."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,17 +10,18 @@ from typing import Protocol
 class Topic(StrEnum):
     """What an outbox row is for."""
 
-    EVENT = "event"  # to the event stream, durable
-    HINT = "hint"  # core NATS, lossy: the flag in SQL is the truth
-    CLEANUP = "cleanup"  # not for the bus: files of a job to be removed
+    EVENT = "event"  # published to the event stream, durable
+    HINT = "hint"  # published on core NATS, lossy: the state in SQL is authoritative
+    CLEANUP = "cleanup"  # not published: files of a job are removed
 
 
-AGAIN = "again"
+REPEAT = "again"
+"""Message id of a clean-up that is carried out a second time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRow:
-    """One message to be. `message_id` lets the broker drop a second copy."""
+    """One row of the outbox. By its `message_id` the broker drops duplicates."""
 
     id: int
     topic: Topic
@@ -33,14 +34,14 @@ class OutboxRow:
     due_us: int
 
     @property
-    def again(self) -> bool:
-        """A clean-up that was done before; see `Outbox.once_more`."""
-        return self.message_id == AGAIN
+    def is_repeat(self) -> bool:
+        """True for a clean-up that was done before; see `Outbox.schedule_repeat`."""
+        return self.message_id == REPEAT
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What is due, and when something else will be (None: not soon)."""
+    """Due rows, and seconds until the next one is due (None: not soon)."""
 
     rows: Sequence[OutboxRow]
     next_due_in_s: float | None
@@ -48,7 +49,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Cleanup:
-    """Files of a job that nothing refers to any more: all but those of `keep_epoch` (0: all)."""
+    """A job whose files can be removed, except those of `keep_epoch` (0: none are excepted)."""
 
     job_id: str
     owner: str
@@ -60,31 +61,39 @@ class Outbox(Protocol):
 
     @property
     def written(self) -> asyncio.Event:
-        """Set after each commit of this process that left something to publish."""
+        """Set after each commit of this process that wrote rows."""
         ...
 
     @property
     def cleanup_written(self) -> asyncio.Event:
-        """Set after each commit of this process that left files to be removed."""
+        """Set after each commit of this process that wrote a clean-up."""
         ...
 
     async def pending(self, topics: Sequence[Topic], limit: int, *, ahead_s: float = 0.0) -> Pending:
-        """Due rows in the order in which they were written: this process's own, and what others left lying; and how
-        soon, within `ahead_s`, another one of this process will be due."""
+        """Reads due rows: those of this process, and overdue ones of other processes.
+
+        Args:
+            topics: Topics to read.
+            limit: The maximum number of rows.
+            ahead_s: How far ahead, in seconds, to look for the next row of this process that will be due.
+
+        Returns:
+            The rows in the order in which they were written.
+        """
         ...
 
     async def mark_sent(self, ids: Sequence[int]) -> None:
-        """These went out."""
+        """Marks rows as carried out."""
         ...
 
-    async def once_more(self, row_id: int, delay_s: float) -> None:
-        """This clean-up was done, and is to be done a last time: its row says `again` then."""
+    async def schedule_repeat(self, row_id: int, delay_s: float) -> None:
+        """Schedules a clean-up that was done for a second and last time, after `delay_s` seconds."""
         ...
 
     async def postpone(self, row_id: int, delay_s: float) -> None:
-        """Not now: a clean-up failed, or the broker refused it."""
+        """Delays a row by `delay_s` seconds: a clean-up failed, or the broker refused the message."""
         ...
 
     async def cleanup_of(self, row: OutboxRow) -> Cleanup | None:
-        """What may be removed now; None while the job runs again, whose end will ask once more."""
+        """Returns what can be removed now; None while the job runs again: its end writes another clean-up."""
         ...

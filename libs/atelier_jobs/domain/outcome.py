@@ -12,8 +12,8 @@ class Outcome:
     """What a handler returns when it has made a job's outputs.
 
     Attributes:
-        result: The outputs in the words of the job's service; the plane stores it and never reads it.
-        cache_key: What the result answers, for a service that reuses results; empty when it answers nothing else.
+        result: The result in the format of the job's kind; the plane stores it and never reads it.
+        cache_key: Key under which the content cache finds the result; empty for a result that is not reused.
     """
 
     result: bytes
@@ -21,10 +21,10 @@ class Outcome:
 
 
 TransactionHook = Callable[[Any], Awaitable[None]]
-"""Writes more in a transaction of the job store, which it is called with before the commit. An exception rolls the
-whole transaction back."""
+"""Called with a transaction of the job store before its commit, to write more in it. An exception rolls the whole
+transaction back."""
 
 OutcomeHook = Callable[[Job, Outcome], TransactionHook | None]
-"""Makes the hook for the transaction that records a success, from the job as it then stands and its outcome.
+"""Makes the hook for the transaction that records a success, from the job after it and the outcome.
 
-It belongs to the side that holds the database: a worker sends nothing but the outcome."""
+It runs in the process that has the database: a worker sends nothing but the outcome."""

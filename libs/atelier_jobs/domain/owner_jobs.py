@@ -15,7 +15,13 @@ from atelier_service.errors import FailedPreconditionError, NotFoundError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of job. `name` is also the word for one of them, `image`. Reasons are listed in docs/contracts.md."""
+    """A kind of job.
+
+    Attributes:
+        name: Name of the kind, which is also the noun for one job of it: `image`.
+        not_found_reason: Reason of the error for a job that does not exist; see docs/contracts.md.
+        not_ready_reason: Reason of the error for a job without a result.
+    """
 
     name: str
     not_found_reason: str
@@ -24,7 +30,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """Identifies repeats of one request: the caller's key (empty: none), and the SHA-256 of what was asked."""
+    """Identifies repeats of one request: the caller's key (empty: none), and the SHA-256 of the request."""
 
     key: str = ""
     request_hash: bytes = b""
@@ -35,7 +41,7 @@ NO_KEY = IdempotencyKey()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where a new job stands among others: how urgent it is, and the job that it is a part of (empty: none)."""
+    """Placement of a new job among others: its priority, and its parent (empty: none)."""
 
     priority: Priority = Priority.NORMAL
     parent_id: str = ""
@@ -63,10 +69,10 @@ class OwnerJobs:
         """Submits once for each key.
 
         Args:
-            owner: Whose job it is.
-            key: An empty one is new every time.
-            submit: Checks the request and submits the job. It is not called for a repeat, which succeeds also when
-                the request would be refused by now.
+            owner: Owner of the job.
+            key: The key; with an empty one no request is a repeat.
+            submit: Checks the request and submits the job. It is not called for a repeat, which succeeds even if the
+                request would be refused now.
 
         Returns:
             The job of the first request under this key.
@@ -97,16 +103,16 @@ class OwnerJobs:
         """Records a new job within the limits.
 
         Args:
-            owner: Whose job it is.
+            owner: Owner of the job.
             job_id: A new UUIDv7.
-            spec: What the worker is to do, in the words of the kind.
-            cost: What it takes, in a unit that all jobs of the kind share; owners get equal shares of it.
-            affinity: What a worker needs in memory for it, the id of a model; empty: nothing.
+            spec: Spec of the job, in the format of the kind.
+            cost: Work of the job, in a unit that all jobs of the kind share; owners get equal shares of it.
+            affinity: Affinity key, the id of the model that it needs; empty: none.
             labels: The owner's own names and values.
-            placement: Checked before: the owner may use the priority, and has the parent.
-            key: Checked again in the transaction.
+            placement: Priority and parent, which the caller has checked.
+            key: The idempotency key, checked again in the transaction.
             result: The result of a job that needs no worker; it is SUCCEEDED at once.
-            hook: Runs in the same transaction.
+            hook: Called in the same transaction.
 
         Raises:
             AlreadyExistsError: The key belongs to another request.
@@ -141,7 +147,7 @@ class OwnerJobs:
         result: bytes | None = None,
         hook: TransactionHook | None = None,
     ) -> Job:
-        """Gives the job another spec, in place or as its next revision; see JobStore.restart."""
+        """Gives the job another spec, in place or as its next revision; see JobStore.restart, for arguments too."""
         with self._errors(job_id):
             return await self._store.restart(
                 owner,
@@ -156,27 +162,32 @@ class OwnerJobs:
             )
 
     async def get(self, owner: str, job_id: str) -> Job:
-        """One job."""
+        """Returns one job. Raises NotFoundError."""
         with self._errors(job_id):
             return await self._store.get(owner, job_id)
 
     async def page(self, owner: str, *, state: State | None, before: str, limit: int) -> Page:
-        """Jobs with an id below `before`, newest first."""
+        """Returns at most `limit` jobs with an id below `before` (empty: all), newest first, in `state` (None: any)."""
         states = () if state is None else (state,)
         return await self._store.list(owner, kind=self._kind.name, states=states, before=before, limit=limit)
 
     async def cancel(self, owner: str, job_id: str) -> Job:
-        """Requests that the job stops; a finished one stays as it is."""
+        """Requests that the job stops; one that has ended is not changed. Raises NotFoundError."""
         with self._errors(job_id):
             return await self._store.cancel(owner, job_id)
 
     async def delete(self, owner: str, job_id: str) -> None:
-        """Stops the job if it runs and removes it; its files are removed later."""
+        """Stops the job if it runs and deletes it; its files are removed later. Raises NotFoundError."""
         with self._errors(job_id):
             await self._store.delete(owner, job_id)
 
     async def result(self, owner: str, job_id: str) -> bytes:
-        """The result of a job that SUCCEEDED. Raises NotFoundError, and FailedPreconditionError for any other."""
+        """Returns the result of a job that SUCCEEDED.
+
+        Raises:
+            NotFoundError: The owner has no such job.
+            FailedPreconditionError: The job is in another state.
+        """
         job = await self.get(owner, job_id)
         if job.state is not State.SUCCEEDED or job.result is None:
             text = f"the {self._kind.name} is {job.state.name}: it has content once it is SUCCEEDED"
@@ -184,7 +195,7 @@ class OwnerJobs:
         return job.result
 
     async def result_so_far(self, job: Job) -> bytes | None:
-        """The result of a finished job, or the partial result that the present attempt of a live one has saved."""
+        """Returns the result of a job that has ended, or the partial result of a live one's attempt; None: neither."""
         return job.result if job.state.terminal else await self._store.partial(job)
 
     @contextmanager

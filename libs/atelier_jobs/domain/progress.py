@@ -1,4 +1,4 @@
-"""How far a job has come, whatever it makes."""
+"""Progress of a job, whatever it makes."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ class Progress:
     to the next, also where a stage ends.
 
     Attributes:
-        stage: What the job is doing, by its kind's own name for it (`denoising`); empty before the first stage.
+        stage: Name of the stage, which the kind defines (`denoising`); empty before the first stage.
         done: Units of this stage that are done, 0 to `total`.
         total: Units of this stage in all; 0 while unknown.
         unit: What is counted, in the singular (`step`).
-        fraction: How much of all the work of the job is done, 0 to 1.
-        detail: The same in terms of the kind: an encoded `google.protobuf.Any`, which the plane never reads; may be
-            empty.
+        fraction: Share of the whole job's work that is done, 0 to 1.
+        detail: The progress in the kind's own message: an encoded `google.protobuf.Any`, which the plane never reads;
+            may be empty.
     """
 
     stage: str = ""
@@ -28,7 +28,7 @@ class Progress:
     detail: bytes = b""
 
     def is_behind(self, other: "Progress") -> bool:
-        """True when a report of this after `other` would go back: a smaller fraction, or fewer units of its stage."""
+        """True when this is less than `other`: a smaller fraction, or fewer units of the same stage."""
         return self.fraction < other.fraction or (self.stage == other.stage and self.done < other.done)
 
 

@@ -1,4 +1,4 @@
-"""The port through which progress of running attempts leaves their worker."""
+"""The progress sink: the port to which a worker's attempts publish their progress."""
 
 from typing import Protocol
 
@@ -7,18 +7,18 @@ from atelier_jobs.domain.progress import Progress
 
 
 class ProgressSink(Protocol):
-    """Takes progress for the watchers. Lossy: what cannot be sent now is dropped."""
+    """Publishes progress to the watchers of a job. Lossy: what cannot be sent now is dropped."""
 
     async def publish(
         self, job: Job, progress: Progress, *, eta_s: float | None, preview: bytes, preview_content_type: str
     ) -> None:
-        """Sends how far an attempt is, without waiting for a watcher to have read it.
+        """Publishes the progress of an attempt, without waiting for a watcher to read it.
 
         Args:
-            job: As its worker claimed it.
-            progress: How far it is now.
+            job: The job as it was when it was claimed.
+            progress: Its progress now.
             eta_s: Estimated seconds to the end; None while unknown.
-            preview: A small view of the state of things; empty for none.
-            preview_content_type: Of what type the preview is.
+            preview: A small picture of the unfinished output, encoded; empty for none.
+            preview_content_type: Content type of the preview.
         """
         ...

@@ -1,10 +1,10 @@
-"""Where a job can stand and which moves are legal: one pure table."""
+"""States of a job and the legal moves between them, as one table."""
 
 from enum import IntEnum, StrEnum
 
 
 class State(IntEnum):
-    """Where a job stands; the values are those of `atelier.jobs.v1.State`."""
+    """State of a job; the values are those of `atelier.jobs.v1.State`."""
 
     QUEUED = 1
     RUNNING = 2
@@ -32,16 +32,16 @@ LIVE = frozenset({State.QUEUED, State.RUNNING, State.CANCELING})
 class Move(StrEnum):
     """What can happen to a job."""
 
-    CLAIM = "claim"  # a worker takes it
+    CLAIM = "claim"  # a worker claims it
     SUCCEED = "succeed"  # its worker stored the result
     FAIL = "fail"  # its last attempt failed
-    RETRY = "retry"  # an attempt was lost or given back; made again
-    CANCEL = "cancel"  # the owner asks to stop
-    STOPPED = "stopped"  # the worker stopped, or was lost while it was asked to
-    RESPEC = "respec"  # the owner changes a job that no worker has seen
+    RETRY = "retry"  # an attempt failed, was lost or was released; the job is queued again
+    CANCEL = "cancel"  # the owner requests a stop
+    STOPPED = "stopped"  # the worker stopped on request, or was lost before it did
+    RESPEC = "respec"  # the owner changes a job that no worker has claimed
     SUPERSEDE = "supersede"  # the owner changes a live job: this revision ends here
-    RESTART = "restart"  # the owner makes an ended revision anew, as the next one
-    ANSWER = "answer"  # a result that was there already
+    RESTART = "restart"  # the next revision after one that has ended
+    CACHE_HIT = "cache_hit"  # the content cache has the result
 
 
 LEGAL: dict[tuple[State, Move], State] = {
@@ -59,21 +59,21 @@ LEGAL: dict[tuple[State, Move], State] = {
     (State.SUCCEEDED, Move.RESTART): State.QUEUED,
     (State.FAILED, Move.RESTART): State.QUEUED,
     (State.CANCELED, Move.RESTART): State.QUEUED,
-    (State.QUEUED, Move.ANSWER): State.SUCCEEDED,
+    (State.QUEUED, Move.CACHE_HIT): State.SUCCEEDED,
 }
 
 
 class IllegalMoveError(Exception):
-    """A move that the table does not know: a bug of the caller, never told to a user."""
+    """A move that is not in the table: a bug of the caller, which no user is shown."""
 
     def __init__(self, state: State, move: Move) -> None:
-        super().__init__(f"{state.name} knows no {move.value}")
+        super().__init__(f"no move {move.value} from {state.name}")
         self.state = state
         self.move = move
 
 
 def after(state: State, move: Move) -> State:
-    """The state that `move` leads to; raises IllegalMoveError."""
+    """Returns the state that `move` leads to. Raises IllegalMoveError."""
     try:
         return LEGAL[state, move]
     except KeyError:

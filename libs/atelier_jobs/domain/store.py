@@ -1,4 +1,4 @@
-"""The owner's port of the job store: submit, read, change and remove jobs."""
+"""The job store: the owners' port to submit, read, change and delete jobs."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,18 +13,23 @@ from atelier_jobs.domain.states import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A job to be.
+    """A new job.
 
     Attributes:
-        job_id: A new UUIDv7 of the caller's (lists sort by it); a repeat returns the first job's.
-        priority: How urgent it is among the jobs of its kind.
+        job_id: A new UUIDv7 (lists sort by it). A repeat under the same key gets the first job instead.
+        owner: Subject of the caller.
+        kind: Name of the kind.
+        spec: The spec, in the format of the kind.
+        max_attempts: Faults after which the job is FAILED.
+        priority: Priority among the jobs of its kind.
         parent_id: The job that it is a part of; empty: none.
         labels: The owner's own names and values.
-        cost: What it takes, in a unit that all jobs of its kind share; above 0. Owners get equal shares of it.
-        affinity: What a worker needs in memory for it, the id of a model; empty: nothing.
-        idempotency_key: May be empty; with one, `request_hash` says whether a repeat asks for the same.
-        traceparent: Empty takes that of the current span.
-        result: Set when it is there already (a cache hit): the job is created SUCCEEDED with `cached`.
+        cost: Its work, in a unit that all jobs of its kind share; above 0. Owners get equal shares of it.
+        affinity: Affinity key, the id of the model that it needs; empty: none.
+        idempotency_key: Identifies repeats of the request; empty: none.
+        request_hash: SHA-256 of the request, which must be the same in a repeat.
+        traceparent: W3C trace context; empty: that of the current span.
+        result: The result from the content cache: the job is created SUCCEEDED and `cached`. None: it is queued.
     """
 
     job_id: str
@@ -45,10 +50,16 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much may wait; 0 means no limit. Looked at inside the transaction that submits."""
+    """Limits of a submit, which are checked in its transaction; 0 means no limit.
 
-    max_queued: int = 0  # QUEUED jobs of the kind, of everybody
-    max_live_per_owner: int = 0  # QUEUED, RUNNING and CANCELING jobs of the kind, of this owner
+    Attributes:
+        max_queued: QUEUED jobs of the kind, of all owners.
+        max_live_per_owner: QUEUED, RUNNING and CANCELING jobs of the kind, of one owner.
+        retry_after_s: Seconds after which a refused caller should try again.
+    """
+
+    max_queued: int = 0
+    max_live_per_owner: int = 0
     retry_after_s: float = 5.0
 
 
@@ -57,7 +68,7 @@ NO_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The recorded job; `repeated` when an earlier request under the same key had recorded it."""
+    """The recorded job; `repeated` is True when an earlier request under the same key recorded it."""
 
     job: Job
     repeated: bool
@@ -65,7 +76,7 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Jobs, newest first; `next_before` is the id to go on from, empty on the last page."""
+    """Jobs, newest first; `next_before` is the position of the next page, empty on the last one."""
 
     jobs: Sequence[Job]
     next_before: str
@@ -73,33 +84,55 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """A queue, now."""
+    """Length of the queue of one kind.
+
+    Attributes:
+        queued: QUEUED jobs.
+        running: RUNNING and CANCELING jobs.
+        oldest_wait_s: Seconds that the oldest QUEUED job has waited; 0 when there is none.
+    """
 
     queued: int
-    running: int  # with those that are being stopped
+    running: int
     oldest_wait_s: float
 
 
 class JobStore(Protocol):
-    """The owner's side. "Not yours" answers exactly like "not there": NotFoundError, reason JOB_NOT_FOUND."""
+    """The owners' side of the job store.
+
+    For a job of another owner the same error is raised as for one that does not exist: NotFoundError, JOB_NOT_FOUND.
+    Every method raises UnavailableError while the database is unavailable.
+    """
 
     async def submit(
         self, submission: Submission, limits: Limits = NO_LIMITS, *, hook: TransactionHook | None = None
     ) -> Submitted:
-        """Records a job, its outbox row, idempotency key and first event in one transaction, and calls `hook` in it.
+        """Records a job, its outbox row, idempotency key and first event in one transaction.
 
-        A repeat records nothing and calls no hook. Raises AlreadyExistsError (IDEMPOTENCY_KEY_REUSED: other
-        `request_hash` under this key) and ResourceExhaustedError (QUEUE_FULL, QUOTA_EXCEEDED, with `retry_after_s`);
-        then nothing is written.
+        Args:
+            submission: The new job.
+            limits: Limits that it must be within.
+            hook: Called in the transaction.
+
+        Returns:
+            The new job; for a repeat, which writes nothing and calls no hook, the first one.
+
+        Raises:
+            AlreadyExistsError: IDEMPOTENCY_KEY_REUSED, the key belongs to a request with another hash.
+            ResourceExhaustedError: QUEUE_FULL or QUOTA_EXCEEDED; nothing is written.
         """
         ...
 
     async def repeat_of(self, owner: str, key: str, request_hash: bytes) -> Job | None:
-        """The job that an earlier submit under this key made, if any. Raises AlreadyExistsError like `submit`."""
+        """Returns the job that an earlier submit under this key recorded; None when there is none.
+
+        Raises:
+            AlreadyExistsError: IDEMPOTENCY_KEY_REUSED, the key belongs to a request with another hash.
+        """
         ...
 
     async def get(self, owner: str, job_id: str) -> Job:
-        """One job. Raises NotFoundError."""
+        """Returns one job. Raises NotFoundError."""
         ...
 
     async def list(
@@ -112,8 +145,16 @@ class JobStore(Protocol):
         before: str = "",
         limit: int = 50,
     ) -> Page:
-        """The owner's jobs in one of `states` (empty: in any) and part of `parent_id` (empty: or of none) with an id
-        below `before`, newest first."""
+        """Reads a page of the owner's jobs, newest first.
+
+        Args:
+            owner: Owner of the jobs.
+            kind: Kind of the jobs.
+            states: Only jobs in one of these states; empty: in any.
+            parent_id: Only children of this job; empty: all jobs.
+            before: Only jobs with a smaller id; empty: all.
+            limit: The maximum number of jobs.
+        """
         ...
 
     async def restart(
@@ -130,32 +171,63 @@ class JobStore(Protocol):
         traceparent: str = "",
         hook: TransactionHook | None = None,
     ) -> Job:
-        """Makes the job anew with another spec, and calls `hook` in the same transaction.
+        """Gives the job another spec.
 
-        A QUEUED job that no worker has seen takes the spec in place. Otherwise it becomes the next revision: a live
-        one ends first (a terminal CANCELED event, reason SUPERSEDED), the running attempt is fenced and told to stop,
-        attempts start again, result and failure are cleared. `cost`, `affinity` (None: as before) and `result` as in
-        Submission. Raises NotFoundError and ResourceExhaustedError.
+        A QUEUED job that no worker has claimed gets the spec in place. Otherwise the next revision begins: a live one
+        ends first (a terminal CANCELED event, reason SUPERSEDED), its attempt is fenced and requested to stop, attempts
+        count from 1 again, result and failure are cleared.
+
+        Args:
+            owner: Owner of the job.
+            job_id: The job.
+            spec: The new spec.
+            cost: Cost of the new spec; None: as before.
+            affinity: Affinity key of the new spec; None: as before.
+            labels: New labels; None: as before.
+            result: The result of the new spec from the content cache; see Submission.
+            limits: Limits that the job must be within.
+            traceparent: W3C trace context; empty: that of the current span.
+            hook: Called in the transaction.
+
+        Returns:
+            The job after the change.
+
+        Raises:
+            NotFoundError: The owner has no such job.
+            ResourceExhaustedError: QUEUE_FULL or QUOTA_EXCEEDED; nothing is changed.
         """
         ...
 
     async def cancel(self, owner: str, job_id: str) -> Job:
-        """QUEUED is CANCELED at once, RUNNING is CANCELING until its worker stops; else as it stands. Idempotent."""
+        """Cancels a job: QUEUED → CANCELED, RUNNING → CANCELING until its worker stops. Idempotent.
+
+        Returns:
+            The job after the change; one that has ended is not changed.
+
+        Raises:
+            NotFoundError: The owner has no such job.
+        """
         ...
 
     async def delete(self, owner: str, job_id: str) -> None:
-        """Fences the running attempt, removes every row of the job and asks for its files to be removed."""
+        """Fences the running attempt, deletes every row of the job and enqueues the removal of its files.
+
+        Raises:
+            NotFoundError: The owner has no such job.
+        """
         ...
 
     async def events_after(self, job_id: str, seq: int) -> Sequence[JobEvent]:
-        """The durable events after number `seq`, in order. Whose job it is was checked by `get`."""
+        """Returns the durable events after number `seq`, in order. The owner must be checked before, by `get`."""
         ...
 
     async def partial(self, job: Job) -> bytes | None:
-        """What the present attempt of `job` has saved so far (see ClaimStore.save_partial); None when that is nothing,
-        or when the job stands otherwise by now. Whose job it is was checked by `get`."""
+        """Returns the partial result that the current attempt of `job` has saved (see ClaimStore.save_partial).
+
+        None when it has saved none, or when the job has changed since. The owner must be checked before, by `get`.
+        """
         ...
 
     async def queue_counts(self, kind: str) -> QueueCounts:
-        """How long the queue is."""
+        """Counts the jobs of the kind that wait and run."""
         ...

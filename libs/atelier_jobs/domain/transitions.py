@@ -1,4 +1,4 @@
-"""What each move does to a job: pure functions of plain values, applied by the store inside a transaction."""
+"""Transitions of jobs: pure functions of plain values, which the store applies inside a transaction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,19 +18,20 @@ MAX_DELAY_US = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What the store has to write.
+    """What the store writes.
 
-    `told` are the steps that led to `job`, its last: each becomes one stored event. `interrupts` says that a worker
-    holds the job, and is to look at it now.
+    Attributes:
+        steps: The job after each step of the change; each becomes one stored event.
+        interrupts: True when a worker holds the job and must renew its lease now, to learn of the change.
     """
 
-    told: tuple[Job, ...]
+    steps: tuple[Job, ...]
     interrupts: bool = False
 
     @property
     def job(self) -> Job:
         """The job as it stands after the change."""
-        return self.told[-1]
+        return self.steps[-1]
 
 
 def _move(job: Job, move: Move, **fields: Any) -> Job:
@@ -51,7 +52,7 @@ def _requeued(job: Job, now_us: int, delay_us: int, faults: int) -> Change:
 
 
 def claim(job: Job, worker: str, now_us: int, lease_us: int) -> Change | None:
-    """A worker takes a QUEUED job; None for a job that is held, ended or not due yet."""
+    """Claims a QUEUED job for a worker; None for a job that is held, ended or not due yet."""
     if job.state is not State.QUEUED or job.due_us > now_us:
         return None
     running = _move(
@@ -62,7 +63,7 @@ def claim(job: Job, worker: str, now_us: int, lease_us: int) -> Change | None:
 
 
 def succeed(job: Job, result: bytes, now_us: int) -> Change | None:
-    """The result is stored; None for a job that is being cancelled, which then ends as CANCELED."""
+    """Ends a job as SUCCEEDED; None for a job that is being cancelled, which must end as CANCELED instead."""
     if job.state is not State.RUNNING:
         return None
     progress = replace(job.progress, done=job.progress.total or job.progress.done, fraction=1.0)
@@ -70,14 +71,14 @@ def succeed(job: Job, result: bytes, now_us: int) -> Change | None:
 
 
 def stopped(job: Job, now_us: int) -> Change | None:
-    """The worker stopped as it was asked to; None when nobody asked."""
+    """Ends a job as CANCELED after its worker has stopped; None when no stop was requested."""
     if job.state is not State.CANCELING:
         return None
     return Change((_ended(job, Move.STOPPED, now_us),))
 
 
 def fail(job: Job, failure: Failure, now_us: int, *, retryable: bool, delay_us: int) -> Change:
-    """One fault more: made again after a delay that doubles with each, or FAILED."""
+    """Counts a fault: the job is queued again after a delay that doubles with each fault, or it is FAILED."""
     if job.state is State.CANCELING:
         return Change((_ended(job, Move.STOPPED, now_us),))
     faults = job.faults + 1
@@ -87,21 +88,24 @@ def fail(job: Job, failure: Failure, now_us: int, *, retryable: bool, delay_us: 
 
 
 def release(job: Job, now_us: int, *, delay_us: int) -> Change:
-    """Back on the queue without a fault."""
+    """Returns the job to the queue without a fault."""
     if job.state is State.CANCELING:
         return Change((_ended(job, Move.STOPPED, now_us),))
     return _requeued(job, now_us, delay_us, job.faults)
 
 
 def expire(job: Job, now_us: int, *, delay_us: int) -> Change | None:
-    """The lease ran out: that counts as a fault, for the job may be what killed its worker. None while it runs."""
+    """Ends an attempt whose lease has expired; None while the lease runs.
+
+    It counts as a fault: the job itself may have crashed its worker.
+    """
     if not job.state.held or job.lease_until_us >= now_us:
         return None
     return fail(job, WORKER_LOST, now_us, retryable=True, delay_us=delay_us)
 
 
 def cancel(job: Job, now_us: int) -> Change | None:
-    """The owner asks to stop; None when there is nothing to stop."""
+    """Requests a stop on behalf of the owner; None when there is nothing to stop."""
     if job.state is State.QUEUED:
         return Change((_ended(job, Move.CANCEL, now_us),))
     if job.state is State.RUNNING:
@@ -110,7 +114,7 @@ def cancel(job: Job, now_us: int) -> Change | None:
 
 
 def supersede(job: Job, now_us: int, why: Failure) -> Job:
-    """The end of a live revision that the owner no longer wants; its attempt is fenced."""
+    """Ends a live revision that the owner has replaced or deleted; its attempt is fenced."""
     return _ended(job, Move.SUPERSEDE, now_us, epoch=job.epoch + 1, failure=why)
 
 
@@ -126,27 +130,27 @@ def restart(
     labels: Mapping[str, str],
     at: Place,
 ) -> Change:
-    """Another spec: in place while no worker has seen the job, else as the next revision.
+    """Gives a job another spec: in place while no worker has claimed it, otherwise as the next revision.
 
     Args:
-        job: As it stands.
-        spec: What is to be made now.
-        traceparent: Of the request.
-        now_us: The time.
-        result: What the new spec makes, if that is known already.
-        cost: What the new spec takes.
-        affinity: What a worker needs in memory for it.
+        job: The job before the change.
+        spec: The new spec.
+        traceparent: W3C trace context of the request.
+        now_us: The time, in microseconds since the epoch.
+        result: The result of the new spec when the content cache has it; None otherwise.
+        cost: Cost of the new spec.
+        affinity: Affinity key of the new spec.
         labels: The owner's own names and values.
         at: The place in the queue of a new job. A job that changes in place keeps its own unless it comes to cost
             more: else an owner would queue much at the price of little.
     """
     fresh = job.state is State.QUEUED and job.attempt == 0
-    told: tuple[Job, ...] = ()
+    steps: tuple[Job, ...] = ()
     interrupts = job.state.held
     if not fresh:
         if not job.state.terminal:
             job = supersede(job, now_us, SUPERSEDED)
-            told = (job,)
+            steps = (job,)
         job = replace(job, revision=job.revision + 1, attempt=0, faults=0)
     start = job.virtual_start if fresh and cost <= job.cost else at.virtual_start
     changed: dict[str, Any] = {
@@ -158,6 +162,6 @@ def restart(
     queued = _move(job, Move.RESPEC if fresh else Move.RESTART, **changed)
     if result is not None:
         # No event of its own: to a watcher the revision begins with its result.
-        born = _ended(queued, Move.ANSWER, now_us, result=result, cached=True, progress=FINISHED)
-        return Change((*told, replace(born, seq=queued.seq)), interrupts=interrupts)
-    return Change((*told, queued), interrupts=interrupts)
+        born = _ended(queued, Move.CACHE_HIT, now_us, result=result, cached=True, progress=FINISHED)
+        return Change((*steps, replace(born, seq=queued.seq)), interrupts=interrupts)
+    return Change((*steps, queued), interrupts=interrupts)

@@ -1,4 +1,4 @@
-"""Wake-ups: notice, within one process, that jobs of a kind may be claimed now, or soon."""
+"""Wake-ups: signals within one process that jobs of a kind are claimable now, or soon."""
 
 import asyncio
 import math
@@ -9,9 +9,9 @@ _GRID_S = 0.1  # jobs that become due together wake once, and never before they 
 
 
 class WakeUps:
-    """Calls listeners after a job was committed that can be claimed, and again when one that was delayed is due.
+    """Calls listeners after the commit of a claimable job, and when a delayed one becomes due.
 
-    Nothing of this is stored: what a process that ends has not said, workers find when they look by themselves.
+    Nothing of this is stored: the jobs whose wake-ups are lost with a process are found by the workers' polling.
     """
 
     def __init__(self) -> None:

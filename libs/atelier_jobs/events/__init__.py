@@ -1,1 +1,1 @@
-"""Events of a job: made, shared by all who watch, and streamed."""
+"""Events of jobs: made from domain events, followed, and streamed to watchers."""

@@ -1,4 +1,4 @@
-"""Ephemeral events that wait to be sent: of each job the newest stands for all."""
+"""Coalescing of ephemeral events that wait to be sent: the newest of a job replaces the earlier ones."""
 
 from atelier.events.v1 import events_pb2
 
@@ -6,7 +6,7 @@ Event = events_pb2.Event
 
 
 def coalesce(waiting: Event | None, event: Event) -> Event:
-    """`event` in the place of the one that waits, with that one's preview when it has none of its own."""
+    """Returns `event`, which replaces the waiting one, with that one's preview when it has none of its own."""
     update = event.generation_progress
     if waiting is not None and waiting.seq == event.seq and not update.preview:
         update.preview = waiting.generation_progress.preview
@@ -15,6 +15,6 @@ def coalesce(waiting: Event | None, event: Event) -> Event:
 
 
 def drop_preview(event: Event) -> None:
-    """Leaves the numbers."""
+    """Removes the preview from a progress event."""
     event.generation_progress.ClearField("preview")
     event.generation_progress.ClearField("preview_content_type")

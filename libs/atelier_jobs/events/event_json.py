@@ -11,9 +11,9 @@ Event = events_pb2.Event
 
 
 def event_fields(event: Event) -> dict[str, Any]:
-    """An event as the gateway's transcoder prints messages.
+    """Returns the JSON fields of an event, in the format of the gateway's transcoder.
 
-    A detail of a contract that this process does not have, for it is older than the kind of job, is left out.
+    A detail whose contract this process does not have (it is older than the kind of job) is left out.
     """
     load_contracts()
     try:

@@ -13,7 +13,7 @@ from atelier_jobs.wire.progress_messages import progress_message
 from atelier_service.telemetry import trace_id_of
 
 ContentUrls = Callable[[str, bytes], Sequence[str]]
-"""Where the outputs of a job are, from its id and its result: paths below the gateway."""
+"""Returns the paths of a job's outputs below the gateway, from its id and its result."""
 
 
 def _no_urls(_job_id: str, _result: bytes) -> Sequence[str]:
@@ -27,20 +27,20 @@ class EventFactory:
         self._content_urls = content_urls
 
     def changed(self, event: JobEvent) -> events_pb2.Event:
-        """A durable event."""
+        """Makes the message of a durable event."""
         message = _message(subjects.PROGRESS, event)
         message.generation_progress.CopyFrom(self._update(event))
         return message
 
     def snapshot(self, job: Job, time_us: int) -> events_pb2.Event:
-        """The job as it stands, for the beginning of a stream."""
+        """Makes a snapshot of the job, with which a stream begins; `time_us` is in microseconds since the epoch."""
         event = JobEvent.of(job, time_us)
         message = _message(subjects.SNAPSHOT, event)
         message.snapshot.CopyFrom(self._update(event))
         return message
 
     def failed(self, event: JobEvent) -> events_pb2.Event:
-        """What a person should see of a FAILED job."""
+        """Makes the error notification of a FAILED job."""
         message = _message(subjects.ERROR, event)
         message.error_notification.kind = event.kind
         if event.failure is not None:
@@ -57,18 +57,15 @@ class EventFactory:
         preview: bytes = b"",
         preview_content_type: str = "",
     ) -> events_pb2.Event:
-        """An ephemeral event: how far a running job has come.
+        """Makes the ephemeral event of a running job's progress.
 
         Args:
-            job: As its worker claimed it; the event carries the number of the durable event of that claim.
+            job: The job as it was when it was claimed; the event has the number of that claim's durable event.
             time_us: Microseconds since the epoch.
-            progress: How far it is now.
+            progress: Its progress now.
             eta_s: Estimated seconds to the end; None while unknown.
-            preview: A small view of the state of things, if any.
-            preview_content_type: Of what type the preview is.
-
-        Returns:
-            The message, ready to be published.
+            preview: A small picture of the unfinished output, encoded; empty for none.
+            preview_content_type: Content type of the preview.
         """
         event = JobEvent.of(replace(job, progress=progress), time_us)
         message = _message(subjects.PROGRESS, event)
@@ -98,14 +95,14 @@ class EventFactory:
 
 
 def heartbeat(job_id: str, time_us: int) -> events_pb2.Event:
-    """A message that says nothing but that the stream is open."""
+    """Makes the message that is sent on an idle stream, to show that it is open."""
     message = events_pb2.Event(type=subjects.HEARTBEAT, job_id=job_id, heartbeat=events_pb2.Heartbeat())
     message.time.FromMicroseconds(time_us)
     return message
 
 
 def failure_message(failure: Failure) -> job_pb2.Failure:
-    """A failure as a message."""
+    """Makes the message of a failure."""
     return job_pb2.Failure(reason=failure.reason, message=failure.message)
 
 

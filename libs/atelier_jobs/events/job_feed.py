@@ -49,8 +49,19 @@ class JobFeed:
         heartbeat_s: float,
         ephemeral: bool,
     ) -> None:
-        """`heartbeat_s`: seconds of silence until SQL is read and a heartbeat published. `ephemeral`: whether ephemeral
-        events are followed too."""
+        """Creates the feed.
+
+        Args:
+            store: Where events are read that the bus has missed.
+            bus: Where events are published.
+            events: Makes messages of stored events.
+            pace: Limits the rate of ephemeral events.
+            audience: The watchers of this process, by whose number the pace is set.
+            owner: Owner of the job.
+            job_id: The job.
+            heartbeat_s: Seconds without an event after which SQL is read and a heartbeat is sent.
+            ephemeral: Whether ephemeral events are followed too.
+        """
         self._store = store
         self._bus = bus
         self._events = events
@@ -85,7 +96,7 @@ class JobFeed:
         """Follows the job until it is cancelled. An error is raised in every watcher."""
         try:
             await self._follow()
-        except Exception as error:  # noqa: BLE001 - `news` raises it
+        except Exception as error:  # noqa: BLE001 - `wait` raises it
             self._failure = error
         finally:
             if self._timer is not None:
@@ -101,8 +112,8 @@ class JobFeed:
         await self._ready.wait()
         self._check()
 
-    async def news(self) -> None:
-        """Waits until there may be something new. Raises UnavailableError like `ready`."""
+    async def wait(self) -> None:
+        """Waits until there may be a new event. Raises UnavailableError like `ready`."""
         self._check()
         waiter = self._loop.create_future()
         self._waiting.append(waiter)
@@ -110,7 +121,7 @@ class JobFeed:
         self._check()
 
     def durable_after(self, seq: int) -> list[SharedEvent] | None:
-        """The durable events after number `seq`; None when this feed does not reach back that far, but SQL may."""
+        """Returns the durable events after number `seq`; None when they are older than this feed, but SQL has them."""
         if seq >= self._seq:
             return []
         if not self._durable or seq + 1 < self._durable[0].event.seq:
@@ -118,7 +129,7 @@ class JobFeed:
         return [shared for shared in self._durable if shared.event.seq > seq]
 
     def remembered(self) -> list[SharedEvent]:
-        """The durable events that this feed remembers."""
+        """Returns the durable events that this feed has."""
         return list(self._durable)
 
     def _check(self) -> None:
@@ -126,11 +137,11 @@ class JobFeed:
             raise self._failure.with_traceback(None)
 
     async def _follow(self) -> None:
-        heard = [subjects.event(self._owner, subjects.PROGRESS, self._job_id)]
+        followed = [subjects.event(self._owner, subjects.PROGRESS, self._job_id)]
         if self._follows_ephemeral:
-            heard.append(subjects.ephemeral(self._owner, self._job_id))
+            followed.append(subjects.ephemeral(self._owner, self._job_id))
         # Subscribed before SQL is read: what happens in between arrives twice rather than never.
-        async with self._bus.subscribe(*heard) as subscription:
+        async with self._bus.subscribe(*followed) as subscription:
             self._job = await self._store.get(self._owner, self._job_id)
             self._seq = self._job.seq
             self._progress = self._job.progress
@@ -147,7 +158,7 @@ class JobFeed:
                 self._wake()
 
     async def _take(self, job: Job, message: Message | None) -> None:
-        """Takes in a message of the bus; without one, what SQL has by now."""
+        """Handles a message of the bus; for None, reads SQL."""
         if message is None:
             before = self._seq
             await self._read_missed()
@@ -160,7 +171,7 @@ class JobFeed:
             return
         is_durable = message.subject.startswith("events.")
         if event.seq > self._seq + 1 or (event.seq > self._seq and not is_durable):
-            # Something is missing in between (relays may overtake one another): SQL has it all.
+            # Events in between are missing (relays may overtake one another): SQL has them.
             await self._read_missed()
         if not is_durable:
             self._offer(event)
@@ -172,7 +183,7 @@ class JobFeed:
             self._append(self._events.changed(event))
 
     async def _read_deletion(self, job: Job) -> None:
-        """The end of a job that was deleted: the same event that was published then."""
+        """Appends the last event of a job that was deleted, equal to the one that was published then."""
         try:
             self._job = await self._store.get(self._owner, self._job_id)
         except NotFoundError:
@@ -188,8 +199,7 @@ class JobFeed:
         self._pending = None
 
     def _offer(self, event: Event) -> None:
-        """Takes an ephemeral event, if it belongs where the job is and does not go back. The newest is published when
-        it is due."""
+        """Accepts an ephemeral event of the current claim that does not go back; the newest is published when due."""
         update = event.generation_progress
         progress = progress_from(update.progress)
         if event.seq != self._seq or State(update.state) is not State.RUNNING or progress == NOT_BEGUN:

@@ -1,10 +1,10 @@
-"""The pace of ephemeral events: the more watch, the less often they are sent."""
+"""The rate limit of ephemeral events: the more watchers, the less often each gets one."""
 
 _PREVIEW_WEIGHT = 10  # what a preview costs, in updates without one
 
 
 class Pace:
-    """Shares `rate_per_s` messages a second out among all watchers of this process.
+    """Divides `rate_per_s` messages a second among all watchers of this process.
 
     A preview counts as ten messages: previews become rare first.
     """
@@ -22,7 +22,7 @@ class Pace:
 
 
 class Audience:
-    """How many watch in this process."""
+    """The number of watchers in this process."""
 
     def __init__(self) -> None:
         self.size = 0

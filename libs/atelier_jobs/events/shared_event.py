@@ -1,4 +1,4 @@
-"""An event on its way to many watchers: each of its encodings is made once, whoever asks first."""
+"""An event that is sent to many watchers: each of its encodings is made once, at its first use."""
 
 import json
 from enum import StrEnum
@@ -13,25 +13,25 @@ _RETRY_MS = 2000
 
 
 class Framing(StrEnum):
-    """How a stream is written over REST; the values are content types."""
+    """Format of a stream over REST; the values are content types."""
 
     NDJSON = "application/x-ndjson"
     SSE = "text/event-stream"
 
     @classmethod
     def of(cls, accept: str | None) -> "Framing":
-        """What the `accept` header of a request asks for; NDJSON unless it names server-sent events."""
+        """Returns the format that an `accept` header requests: NDJSON unless it names server-sent events."""
         return cls.SSE if cls.SSE in (accept or "").lower() else cls.NDJSON
 
     @property
     def opening(self) -> bytes:
-        """The first frame (an encoded HttpBody), which tells the content type and holds no event."""
+        """The first message (an encoded HttpBody), which sets the content type and holds no event."""
         data = f"retry: {_RETRY_MS}\n\n" if self is Framing.SSE else ""
         return _body(self, data)
 
 
 class SharedEvent:
-    """An event that does not change any more. `resume_id` is what a stream that broke resumes after; may be empty."""
+    """An immutable event. `resume_id` is its `id:` in server-sent events, to resume a stream after it; may be empty."""
 
     def __init__(self, event: events_pb2.Event, resume_id: str = "") -> None:
         self.event = event
@@ -48,7 +48,7 @@ class SharedEvent:
         return json.dumps(event_fields(self.event), separators=(",", ":"), ensure_ascii=False)
 
     def framed(self, framing: Framing) -> bytes:
-        """As one frame of a stream over REST: an encoded HttpBody."""
+        """Returns the event as one message of a stream over REST: an encoded HttpBody."""
         return self._sse if framing is Framing.SSE else self._ndjson
 
     @cached_property

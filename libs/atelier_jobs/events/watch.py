@@ -1,4 +1,4 @@
-"""Watching one job as a stream: a snapshot or the events that were missed, then what happens, then the end."""
+"""Watching one job as a stream: a snapshot or the events that were missed, new events, and the end."""
 
 import asyncio
 import time
@@ -27,11 +27,7 @@ class _Open:
 
 
 class Watching:
-    """Watches jobs through the database and the bus; all who watch one job share its feed.
-
-    Whose a job is is checked at the first iteration. `heartbeat_s`: seconds of silence until a heartbeat. `rate_per_s`:
-    ephemeral events that are sent per second, to all watchers of this process together; see Pace.
-    """
+    """Watches jobs through the database and the bus; all watchers of one job share its feed."""
 
     def __init__(
         self,
@@ -42,6 +38,15 @@ class Watching:
         heartbeat_s: float = 15.0,
         rate_per_s: float = 500.0,
     ) -> None:
+        """Creates the watch.
+
+        Args:
+            jobs: The job store.
+            bus: Where events are published.
+            events: Makes messages of stored events.
+            heartbeat_s: Seconds without an event after which a heartbeat is sent.
+            rate_per_s: Ephemeral events per second, for all watchers of this process together; see Pace.
+        """
         self._jobs = jobs
         self._bus = bus
         self._events = events
@@ -53,21 +58,21 @@ class Watching:
     async def events(
         self, owner: str, job_id: str, after_seq: int | None = None, *, ephemeral: bool = True
     ) -> AsyncGenerator[SharedEvent, None]:
-        """A snapshot (or, with `after_seq`, every durable event after that number), then what happens, then the end.
+        """Yields a snapshot (or, with `after_seq`, every durable event after that number), then new events to the end.
 
-        The last event, and only it, has `terminal` set: the end of the revision that is watched (a job that is made
-        anew in the meantime ends with CANCELED, SUPERSEDED; a deleted one with CANCELED, DELETED). Durable events come
-        gapless and in order, however slowly they are taken; the ephemeral ones in between never go back. While the
-        broker is unavailable the stream consists of heartbeats, each of which reads SQL.
+        Only the last event has `terminal` set: the end of the revision that is watched (with CANCELED, SUPERSEDED when
+        the job is restarted meanwhile; with CANCELED, DELETED when it is deleted). Durable events are without gaps and
+        in order, however slowly they are consumed; the ephemeral ones in between never go back. While the broker is
+        unavailable the stream consists of heartbeats, for each of which SQL is read.
 
         Args:
-            owner: Who watches.
-            job_id: What is watched.
+            owner: The caller.
+            job_id: The job.
             after_seq: The number of the last durable event that the watcher has.
             ephemeral: False for durable events only.
 
         Raises:
-            NotFoundError: There is no such job of this owner; at the first iteration.
+            NotFoundError: The owner has no such job; at the first iteration.
             UnavailableError: The database is unavailable.
         """
         async with self._feed(owner, job_id, ephemeral) as feed:
@@ -79,10 +84,10 @@ class Watching:
                 for shared in found:
                     yield shared
                 if not found:
-                    await feed.news()
+                    await feed.wait()
 
     async def end(self, owner: str, job_id: str, timeout_s: float) -> Job:
-        """The job when it has ended, or as it stands after `timeout_s`. Raises like `events`."""
+        """Waits for the end of a job, at most `timeout_s` seconds, and returns the job. Raises like `events`."""
         try:
             async with asyncio.timeout(timeout_s), aclosing(self.events(owner, job_id, ephemeral=False)) as events:
                 async for _ in events:
@@ -107,7 +112,7 @@ class Watching:
                 heartbeat_s=self._heartbeat_s,
                 ephemeral=ephemeral,
             )
-            # In a context of its own: a feed is nobody's call, and belongs to no trace.
+            # In a context of its own: a feed belongs to no call and to no trace.
             task = asyncio.create_task(feed.run(), name=f"feed-{job_id}", context=Context())
             opened = self._feeds[key] = _Open(feed, task)
         opened.watchers += 1
@@ -125,7 +130,7 @@ class Watching:
 
 
 class _Watcher:
-    """What one watcher has been sent, and what comes next."""
+    """The position of one watcher: what it was sent, and what is next."""
 
     def __init__(self, store: JobStore, events: EventFactory, job: Job, feed: JobFeed) -> None:
         self._store = store
@@ -150,7 +155,7 @@ class _Watcher:
         return self._up_to_the_end(await self._from_sql())
 
     async def next(self) -> list[SharedEvent]:
-        """What is new: durable events, or one ephemeral event, or nothing."""
+        """Returns new events: durable ones, or one ephemeral event, or none."""
         durable = self._feed.durable_after(self._seq)
         if durable is None:
             durable = await self._from_sql() or self._feed.remembered()  # SQL has nothing of a deleted job
@@ -163,7 +168,7 @@ class _Watcher:
         return [newest] if self._fits(newest.event) else []
 
     def _fits(self, event: events_pb2.Event) -> bool:
-        """Whether an ephemeral event is a heartbeat, or progress that does not go back."""
+        """Returns whether an ephemeral event is a heartbeat, or progress that does not go back."""
         if event.HasField("heartbeat"):
             return True
         update = event.generation_progress
@@ -176,7 +181,7 @@ class _Watcher:
         return True
 
     def _up_to_the_end(self, durable: list[SharedEvent]) -> list[SharedEvent]:
-        """Takes note of durable events that will be sent; none after the end of the revision."""
+        """Advances the position by durable events, and returns those up to the end of the revision."""
         for number, shared in enumerate(durable, 1):
             update = shared.event.generation_progress
             self._seq = shared.event.seq

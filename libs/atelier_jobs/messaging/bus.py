@@ -50,42 +50,42 @@ class Subscription:
     def __init__(self, subjects: tuple[str, ...], capacity: int) -> None:
         self.subjects = subjects
         self._messages: deque[Message] = deque(maxlen=capacity)
-        self._news = asyncio.Event()
+        self._arrived = asyncio.Event()
         self._missed = False
 
     async def next(self, timeout_s: float | None = None) -> Message | None:
-        """The next message; None after `timeout_s`, or when messages may have been missed."""
+        """Returns the next message; None after `timeout_s`, or when messages may have been missed."""
         if not self._messages and not self._missed:
-            self._news.clear()
+            self._arrived.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
-                    await self._news.wait()
+                    await self._arrived.wait()
         if self._missed:
             self._missed = False
             return None
         return self._messages.popleft() if self._messages else None
 
     async def __aiter__(self) -> AsyncIterator[Message]:
-        """Every message, until the task is cancelled."""
+        """Yields every message until the task is cancelled."""
         while True:
             message = await self.next()
             if message is not None:
                 yield message
 
     async def deliver(self, message: Msg) -> None:
-        """Takes a message from the client."""
+        """Adds a message; the client calls it."""
         self._missed = self._missed or len(self._messages) == self._messages.maxlen
         self._messages.append(Message(message.subject, message.data, message.headers or {}))
-        self._news.set()
+        self._arrived.set()
 
     def missed(self) -> None:
-        """Takes note that messages were lost, or may have been: those before a new connection."""
+        """Records that messages were lost, or may have been: those before a new connection."""
         self._missed = True
-        self._news.set()
+        self._arrived.set()
 
 
 class Bus:
-    """See `open`. Nothing here waits for the broker unless it says so."""
+    """A connection to the broker; see `open`. Methods do not wait for the broker unless they say so."""
 
     def __init__(self) -> None:
         self._client = Client()
@@ -97,7 +97,12 @@ class Bus:
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str, *, name: str) -> AsyncIterator["Bus"]:
-        """A bus that connects in the background, for ever; `name` is how the broker's monitoring calls us."""
+        """Opens a bus that connects, and reconnects, in the background.
+
+        Args:
+            url: URL of the NATS server.
+            name: Name of the client in the broker's monitoring.
+        """
         bus = cls()
         connecting = asyncio.create_task(bus._connect(url, name), name="bus-connect")
         connecting.add_done_callback(_log_failure)
@@ -111,16 +116,16 @@ class Bus:
 
     @property
     def connected(self) -> bool:
-        """True while the broker answers."""
+        """True while the broker is connected."""
         return self._client.is_connected
 
     @property
     def jetstream(self) -> JetStreamContext:
-        """JetStream of this connection; its calls fail while the broker is away."""
+        """JetStream of this connection; its calls fail while the broker is unavailable."""
         return self._client.jetstream(timeout=5.0)
 
     async def connection_after(self, number: int) -> int:
-        """Waits for a connection later than the `number`-th and answers its number; 0 takes the present one."""
+        """Waits for a connection later than the `number`-th and returns its number; 0 accepts the current one."""
         async with self._changed:
             await self._changed.wait_for(lambda: self.connections > number and self.connected)
         return self.connections
@@ -130,7 +135,7 @@ class Bus:
         self._on_connect.append(callback)
 
     async def publish(self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None) -> bool:
-        """Core NATS: at most once. False, and dropped, while the broker is away."""
+        """Publishes on core NATS, at most once. Returns False for a message that is dropped: no broker is connected."""
         if not self.connected:
             return False
         try:
@@ -143,9 +148,17 @@ class Bus:
     async def publish_durable(
         self, subject: str, payload: bytes, *, message_id: str, headers: Mapping[str, str] | None = None
     ) -> None:
-        """JetStream: returns when the stream has it; a second one with this id is dropped by the broker.
+        """Publishes to JetStream, and returns when the stream has stored the message.
 
-        Raises BusUnavailableError; the message may have got there all the same (but for BusRefusedError).
+        Args:
+            subject: The subject.
+            payload: The message.
+            message_id: The broker drops a second message with this id.
+            headers: Headers of the message.
+
+        Raises:
+            BusUnavailableError: The broker is unavailable; the message may have been stored nevertheless.
+            BusRefusedError: The broker refused the message.
         """
         if not self.connected:
             raise BusUnavailableError("not connected")
@@ -159,7 +172,12 @@ class Bus:
 
     @asynccontextmanager
     async def subscribe(self, *names: str, capacity: int = 256) -> AsyncIterator[Subscription]:
-        """Messages of these subjects (wildcards allowed): from now on, or from when the broker is there."""
+        """Subscribes to subjects, from now on or from the next connection.
+
+        Args:
+            names: Subjects; wildcards are allowed.
+            capacity: Messages that wait for the reader; beyond it the oldest are dropped.
+        """
         subscription = Subscription(names, capacity)
         self._subscriptions[subscription] = []
         try:
@@ -188,19 +206,19 @@ class Bus:
         for subscription in list(self._subscriptions):
             await self._subscribe(subscription)
             subscription.missed()
-        await self._tell()
+        await self._notify_connected()
 
     async def _subscribe(self, subscription: Subscription) -> None:
         with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
             for subject in subscription.subjects:
                 made = await self._client.subscribe(subject, cb=subscription.deliver)
-                kept = self._subscriptions.get(subscription)
-                if kept is None:  # left in the meantime
+                parts = self._subscriptions.get(subscription)
+                if parts is None:  # closed in the meantime
                     await made.unsubscribe()
                     return
-                kept.append(made)
+                parts.append(made)
             if self.connected:
-                # So that whatever happens after this call is heard.
+                # So that no message that is published after this call is missed.
                 await self._client.flush(timeout=_FLUSH_S)  # type: ignore[arg-type]
 
     async def _on_error(self, error: Exception) -> None:
@@ -211,16 +229,16 @@ class Bus:
                     subscription.missed()
 
     async def _on_disconnected(self) -> None:
-        logger.warning("broker is away")
+        logger.warning("broker is unavailable")
 
     async def _on_reconnected(self) -> None:
-        logger.info("broker is back")
+        logger.info("broker is connected again")
         self.connections += 1
         for subscription in self._subscriptions:
             subscription.missed()
-        await self._tell()
+        await self._notify_connected()
 
-    async def _tell(self) -> None:
+    async def _notify_connected(self) -> None:
         for callback in self._on_connect:
             callback()
         async with self._changed:
@@ -228,6 +246,6 @@ class Bus:
 
 
 def _log_failure(connecting: asyncio.Task[None]) -> None:
-    """A wrong address or password: nothing that waiting could mend."""
+    """Logs an error that no retry can resolve: a wrong address or password."""
     if not connecting.cancelled() and connecting.exception() is not None:
         logger.error("the bus will never connect", exc_info=connecting.exception())

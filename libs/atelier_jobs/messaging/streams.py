@@ -10,13 +10,13 @@ from atelier_service.process import heed_cancellation
 
 DUPLICATE_WINDOW_S = 120.0
 
-_FORMER_QUEUE = "JOBS"  # a work queue of releases before 0.2; it would collect wake-ups
+_FORMER_QUEUE = "JOBS"  # the work queue of releases before 0.2, which would store wake-ups
 
 
 class Streams:
-    """The event log. The server must sync every write: `sync_interval: always` in its config.
+    """The event stream. The server must sync every write: `sync_interval: always` in its config.
 
-    `events_age_s` is how long clients can go back.
+    `events_age_s`: seconds for which events are stored, and clients can resume. `replicas`: servers that store them.
     """
 
     def __init__(self, *, events_age_s: float = 86_400.0, replicas: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""Names on the bus."""
+"""Subjects and event types on the bus."""
 
 EVERYBODY = "_all"
 
@@ -13,63 +13,58 @@ HEARTBEAT = "heartbeat"
 
 
 def token(text: str) -> str:
-    """`text` as one token of a subject: dots, wildcards, white space and percent signs are percent-encoded."""
+    """Encodes `text` as one token of a subject: dots, wildcards, white space and percent signs are percent-encoded."""
     return "".join(f"%{ord(c):02X}" if c in "%.*> \t\r\n" else c for c in text) or "_"
 
 
 def untoken(text: str) -> str:
-    """The text that `token` encoded."""
+    """Decodes what `token` encoded."""
     parts = text.split("%")
     return parts[0] + "".join(chr(int(part[:2], 16)) + part[2:] for part in parts[1:])
 
 
 def work(kind: str) -> str:
-    """Wake-ups: a job of this kind may be claimable. Core NATS, lossy; the payload is empty."""
+    """Subject of wake-ups: a job of this kind may be claimable. Core NATS, lossy; the payload is empty."""
     return f"jobs.{token(kind)}"
 
 
 def event(owner: str, event_type: str, about: str) -> str:
-    """A durable event of an owner (`_all` for everybody) about a job, a model, or nothing in particular."""
+    """Subject of a durable event of an owner (`_all` for all), about a job or a model (empty: neither)."""
     return f"events.{_owner(owner)}.{event_type.replace('.', '_')}.{token(about)}"
 
 
-def events_of_job(owner: str, job_id: str) -> str:
-    """Every durable event of one job."""
-    return f"events.{_owner(owner)}.*.{token(job_id)}"
-
-
 def events_of(owner: str) -> str:
-    """Every durable event of one owner."""
+    """Subjects of every durable event of one owner."""
     return f"events.{_owner(owner)}.>"
 
 
 def ephemeral(owner: str, job_id: str) -> str:
-    """Progress and previews of one job: core NATS, lossy."""
+    """Subject of progress and previews of one job: core NATS, lossy."""
     return f"{EPHEMERAL}.{_owner(owner)}.{token(job_id)}"
 
 
 def cancel_hint(kind: str, job_id: str) -> str:
-    """Tells whichever worker runs the job to look up."""
+    """Subject of the signal to the worker of a job that its owner has changed it."""
     return f"cancel.{token(kind)}.{token(job_id)}"
 
 
 def cancel_hints(kind: str) -> str:
-    """All hints for a kind of jobs."""
+    """Subjects of these signals for a kind of jobs."""
     return f"cancel.{token(kind)}.*"
 
 
 def model_commands(kind: str) -> str:
-    """Commands to the workers of a kind: load or unload a model."""
+    """Subject of commands to the workers of a kind: load or unload a model."""
     return f"models.{token(kind)}"
 
 
 def worker_heartbeat(worker_id: str) -> str:
-    """What one worker says of itself."""
+    """Subject of the condition of one worker."""
     return f"system.worker.{token(worker_id)}"
 
 
 def queue_status(kind: str) -> str:
-    """How long a queue is."""
+    """Subject of the length of a queue."""
     return f"system.queue.{token(kind)}"
 
 

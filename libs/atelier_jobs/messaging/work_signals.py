@@ -1,4 +1,4 @@
-"""Work signals over NATS: the adapter of WorkSignals for a worker that has the bus and the database."""
+"""Work signals over NATS: the adapter of WorkSignals in a process that has the bus and the database."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from atelier_jobs.messaging.bus import Bus, Subscription
 
 
 class BusWorkSignals:
-    """WorkSignals of one kind of jobs: from the bus, and from commits of this process, which need no broker."""
+    """WorkSignals of one kind of jobs: from the bus, and, without a broker, from commits of this process."""
 
     def __init__(self, bus: Bus, kind: str, wake_ups: WakeUps) -> None:
         self._bus = bus
@@ -47,7 +47,7 @@ class BusWorkSignals:
 
 async def _each_wake_up(work: Subscription, on_work: Callable[[], None]) -> None:
     while True:
-        await work.next()  # None stands for signals that were missed, which is a reason to look too
+        await work.next()  # None: signals may have been missed, which counts as one
         on_work()
 
 

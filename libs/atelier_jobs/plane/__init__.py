@@ -1,1 +1,1 @@
-"""What runs beside an API: publishing from the outbox and reconciling."""
+"""The job plane in an API process: the service for workers, the relay of the outbox, the reconciler."""

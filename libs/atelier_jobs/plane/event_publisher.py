@@ -10,18 +10,18 @@ from atelier_jobs.messaging.bus import Bus
 
 
 class EventPublisher:
-    """Publishes to the event stream; the broker drops what it has already."""
+    """Publishes to the event stream; the broker drops duplicates."""
 
     def __init__(self, bus: Bus, events: EventFactory) -> None:
         self._bus = bus
         self._events = events
 
     async def publish(self, row: OutboxRow) -> None:
-        """Publishes the event of a row and, when the job failed, what a person should see of it.
+        """Publishes the event of a row and, when the job failed, an error notification.
 
         Raises:
-            BusUnavailableError: The broker is unavailable; some of it may have been published.
-            BusRefusedError: The broker did not take it.
+            BusUnavailableError: The broker is unavailable; one of the messages may have been published.
+            BusRefusedError: The broker refused a message.
         """
         event = JobEvent.from_bytes(row.payload)
         await self._send(row, self._events.changed(event), row.message_id)

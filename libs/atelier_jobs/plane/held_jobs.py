@@ -1,4 +1,4 @@
-"""The jobs that workers hold, as one process of the plane knows them."""
+"""A cache of the jobs that workers hold, in one process of the plane."""
 
 import asyncio
 from collections import OrderedDict
@@ -15,8 +15,8 @@ _LOOK_EVERY_S = 1.0
 class HeldJobCache:
     """Finds the job of a claim without a statement for each report of progress.
 
-    Claims of this process are remembered. Those of another one, or of the time before a restart, are looked up, at most
-    once a second for each worker. A job that is found may have been lost to its worker since.
+    Claims that went through this process are cached. Those of another process, or from before a restart, are read from
+    the database, at most once a second for each worker. The claim of a job that is found may have been fenced since.
     """
 
     def __init__(self, jobs: HeldJobs, kind: str) -> None:
@@ -26,17 +26,17 @@ class HeldJobCache:
         self._looked: OrderedDict[str, float] = OrderedDict()
 
     def remember(self, job: Job) -> None:
-        """A worker has claimed the job."""
+        """Adds a job that a worker has claimed."""
         self._remembered[job.id, job.epoch] = job
         while len(self._remembered) > _REMEMBERED:
             self._remembered.popitem(last=False)
 
     def forget(self, claim: worker_service_pb2.JobClaim) -> None:
-        """The claim has ended."""
+        """Removes the job of a claim that has ended."""
         self._remembered.pop((claim.job_id, claim.epoch), None)
 
     async def find(self, worker_id: str, claim: worker_service_pb2.JobClaim) -> Job | None:
-        """The job that `worker_id` holds under this claim; None when it holds none, or when that is unknown now."""
+        """Returns the job that `worker_id` holds under this claim; None when it holds none, or that is unknown now."""
         key = (claim.job_id, claim.epoch)
         if key not in self._remembered and self._may_look(worker_id):
             try:

@@ -11,25 +11,25 @@ from atelier_jobs.domain.job import Job
 
 logger = structlog.get_logger()
 
-# A claim waits no longer for auth: the job is done meanwhile, and the token comes with a renewal.
+# A claim waits no longer for auth: the job begins without a token, and gets one with a renewal.
 _DEADLINE_S = 2.0
 _LONGEST_S = 3600
 
 
 def no_assets(_job: Job) -> Sequence[str]:
-    """For kinds whose specs name no assets."""
+    """The `assets_of` of kinds whose specs name no assets."""
     return ()
 
 
 class AuthJobTokens:
-    """A JobTokens."""
+    """A JobTokens that calls auth."""
 
     def __init__(self, auth: grpc.aio.Channel, assets_of: Callable[[Job], Sequence[str]] = no_assets) -> None:
         """Creates the adapter.
 
         Args:
-            auth: A channel to auth that speaks for the service that serves the jobs.
-            assets_of: The owner's assets that the spec of a job names, for its worker to read.
+            auth: A channel to auth, with the token of the service that serves the jobs.
+            assets_of: Returns the ids of the owner's assets that the spec of a job names, which its worker may read.
         """
         self._stub = auth_pb2_grpc.AuthServiceStub(auth)
         self._assets_of = assets_of
@@ -46,8 +46,8 @@ class AuthJobTokens:
             expires_in_s=min(_LONGEST_S, math.ceil(lease_s)),
         )
         try:
-            answer = await self._stub.CreateJobToken(request, timeout=_DEADLINE_S)
+            response = await self._stub.CreateJobToken(request, timeout=_DEADLINE_S)
         except grpc.aio.AioRpcError as error:
             logger.warning("no token for a job yet", job_id=job.id, code=error.code().name)
             return ""
-        return answer.access_token
+        return response.access_token

@@ -26,17 +26,17 @@ def plane_tasks(
     queue_status_s: float,
     hold_off_s: float,
 ) -> tuple[Coroutine[Any, Any, None], ...]:
-    """The relay of the outbox, the reconciler and the queue status; each runs until it is cancelled.
+    """Returns the relay of the outbox, the reconciler and the queue status; each runs until it is cancelled.
 
     Args:
-        database: Holds the jobs.
-        bus: Takes what the relay publishes.
-        events: Makes messages of the events of the outbox.
-        kind: The kind of the jobs.
-        collect: Deletes the files of a job, given its id, to which no job refers; it is called again when it raises
+        database: The database of the jobs.
+        bus: Where the relay publishes.
+        events: Makes the messages of events.
+        kind: Kind of the jobs.
+        collect: Deletes the files of a job, given its id, to which no job refers; called again when it raises
             UnavailableError.
         queue_status_s: Seconds between two counts of the queue.
-        hold_off_s: Seconds in which no lease is taken away after a time in which none could be renewed; see Reconciler.
+        hold_off_s: Seconds in which no lease is reaped after a time in which none could be renewed; see Reconciler.
     """
 
     async def cleanup(what: Cleanup) -> None:

@@ -14,7 +14,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def publish_queue_status(jobs: JobStore, bus: Bus, kind: str, every_s: float) -> None:
-    """Counts and publishes every `every_s` seconds until it is cancelled; outlasts database and broker."""
+    """Counts and publishes every `every_s` seconds until it is cancelled, also after outages of database or broker."""
     while True:
         try:
             counts = await jobs.queue_counts(kind)

@@ -1,4 +1,4 @@
-"""The reconciler: a slow tick that finds expired leases and removes old rows."""
+"""The reconciler: a periodic task that reaps expired leases and deletes old rows."""
 
 import asyncio
 from typing import Protocol
@@ -10,31 +10,37 @@ from atelier_service.tasks import uninterrupted
 
 logger = structlog.get_logger()
 
-_GAP_S = 3.0  # a process that ticks so much too late was stopped for a while
+_GAP_S = 3.0  # a process whose tick is so late was suspended
 
 
 class Upkeep(Protocol):
     """The reconciler's side of the store; see SqlUpkeep."""
 
     async def reap_expired(self, delay_s: float = 1.0) -> int:
-        """Ends attempts whose lease ran out. Returns how many."""
+        """Ends every attempt whose lease has expired.
+
+        The job is queued again, FAILED after the last attempt, or CANCELED when a stop was requested.
+
+        Args:
+            delay_s: Seconds until it can be claimed again; doubled with each fault.
+
+        Returns:
+            How many attempts it ended.
+        """
         ...
 
     async def purge(self, *, sent_after_s: float, keys_after_s: float) -> None:
-        """Removes old rows."""
+        """Deletes old rows.
+
+        Args:
+            sent_after_s: Age in seconds from which outbox rows that were carried out are deleted.
+            keys_after_s: Age in seconds from which idempotency keys are deleted.
+        """
         ...
 
 
 class Reconciler:
-    """Runs in every process that has the database: one is enough, several do no harm.
-
-    `tick_s` bounds how long after its lease a lost job waits. `retry_delay_s` is the first back-off after a lost
-    worker. Sent outbox rows stay an hour to be looked at, idempotency keys `keys_after_s`.
-
-    `hold_off_s`: where workers renew their leases through this process, a lease that ran out while it was down, stopped
-    or without its database is nobody's fault. Leases are not looked at for so long (one lease period) after the start,
-    after a gap between two ticks, and after the database was unavailable.
-    """
+    """Runs in every process that has the database: one is enough, several do no harm."""
 
     def __init__(
         self,
@@ -47,6 +53,19 @@ class Reconciler:
         sent_after_s: float = 3600.0,
         keys_after_s: float = 86_400.0,
     ) -> None:
+        """Creates the reconciler; all times are in seconds.
+
+        Args:
+            upkeep: The store.
+            tick_s: Interval between two looks for expired leases.
+            retry_delay_s: The first delay of a job whose worker was lost.
+            hold_off_s: No lease is reaped for so long (one lease period) after the start, after a gap between two ticks
+                and after the database was unavailable: workers renew their leases through this process, and could not
+                meanwhile.
+            purge_every_s: Interval between two deletions of old rows.
+            sent_after_s: Age of outbox rows that are deleted; until then they can be inspected.
+            keys_after_s: Age of idempotency keys that are deleted.
+        """
         self._upkeep = upkeep
         self._tick_s = tick_s
         self._retry_delay_s = retry_delay_s
@@ -56,7 +75,7 @@ class Reconciler:
         self._keys_after_s = keys_after_s
 
     async def run(self) -> None:
-        """Until it is cancelled; the database may go away and come back."""
+        """Runs until it is cancelled; the database may be unavailable meanwhile."""
         loop = asyncio.get_running_loop()
         purged = ticked = loop.time()
         reaps_from = ticked + self._hold_off_s
@@ -78,7 +97,7 @@ class Reconciler:
             await asyncio.sleep(self._tick_s)
 
     async def tick(self) -> None:
-        """Looks once. Raises UnavailableError while the database is unavailable."""
+        """Reaps expired leases once. Raises UnavailableError while the database is unavailable."""
         reaped = await self._upkeep.reap_expired(self._retry_delay_s)
         if reaped:
             logger.info("reconciled", expired_leases=reaped)

@@ -1,4 +1,4 @@
-"""The relay: publishes what was committed, from the outbox to the bus."""
+"""The relay: publishes committed outbox rows on the bus."""
 
 import asyncio
 import contextlib
@@ -24,8 +24,8 @@ logger = structlog.get_logger()
 
 _TO_THE_BUS = (Topic.EVENT, Topic.HINT)
 _BATCH = 256
-_GATHER_S = 0.002  # whoever committed answers first, and what others commit meanwhile goes out together with it
-_MARK_S = 0.1  # far below the time after which another relay takes a row for left lying
+_GATHER_S = 0.002  # the reply to a commit is sent first, and rows that are committed meanwhile join the batch
+_MARK_S = 0.1  # far below the time after which another relay publishes a row
 _MAX_BACKOFF_S = 5.0
 _REFUSED_S = 5.0
 
@@ -37,16 +37,13 @@ class _Published:
 
 
 class Relay:
-    """Publishes outbox rows: at once after a commit of this process, when a delayed one is due, when the broker is
-    back, and every `tick_s` for what other processes left lying. Any number of relays may run. `events` makes the
-    messages of domain events.
+    """Publishes outbox rows; any number of relays may run.
+
+    Rows are published immediately after a commit of this process, when a delayed one is due, when the broker is
+    available again, and every `tick_s` seconds for rows of other processes that are overdue.
 
     After the events of a commit come its wake-ups: no worker's event that a job is RUNNING is published before the one
-    that it is QUEUED. A wake-up that does not get through is no loss, since workers look by themselves.
-
-    `cleanup` removes files of jobs (in the process that can; without one those rows are left to another). It may raise
-    an AtelierError and is asked again later. It is asked twice for each row, the second time after `late_s`: an upload
-    of an attempt that is over may land after the first.
+    that it is QUEUED. A wake-up may be lost, since workers poll.
     """
 
     def __init__(
@@ -61,21 +58,34 @@ class Relay:
         tick_s: float = 3.0,
         late_s: float = 300.0,
     ) -> None:
+        """Creates the relay.
+
+        Args:
+            outbox: The rows.
+            bus: Where they are published.
+            streams: Created on each new connection when they are missing.
+            wake_ups: Wake-ups of this process, to be published for workers.
+            events: Makes the messages of domain events.
+            cleanup: Removes files of a job; called again later when it raises an AtelierError. None leaves those rows
+                to other relays.
+            tick_s: Seconds between two looks for rows of other processes.
+            late_s: Seconds after which each clean-up is repeated: an upload of a fenced attempt may end after it.
+        """
         self._outbox = outbox
         self._bus = bus
         self._streams = streams
         self._wake_ups = wake_ups
         self._events = EventPublisher(bus, events)
-        self._woken: set[str] = set()  # kinds of jobs, of which workers are to be told
+        self._woken: set[str] = set()  # kinds of jobs whose workers are to be woken
         self._cleanup = cleanup
         self._tick_s = tick_s
         self._late_s = late_s
-        self._connection = 0  # whose streams were looked at
+        self._connection = 0  # the last one on which the streams were ensured
         self._sent: set[int] = set()  # published, and not marked yet
         self._sent_since_s = 0.0
 
     async def run(self) -> None:
-        """Until it is cancelled; broker and database may go away and come back."""
+        """Publishes until it is cancelled; broker and database may be unavailable meanwhile."""
         self._bus.on_connect(self._outbox.written.set)
         with self._wake_ups.listening(self._note_work):
             await self._run()
@@ -86,17 +96,17 @@ class Relay:
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._publish_for_ever())
+            group.create_task(self._publish_forever())
             if self._cleanup is not None:
-                group.create_task(self._clean_for_ever(self._cleanup))
+                group.create_task(self._clean_forever(self._cleanup))
 
     async def flush(self) -> None:
-        """Publishes what is due, once: for the last moments of a process. Raises BusUnavailableError."""
+        """Publishes all due rows, once. Raises BusUnavailableError."""
         while (await self._publish_due()).full:
             pass
         await self._mark()
 
-    async def _publish_for_ever(self) -> None:
+    async def _publish_forever(self) -> None:
         failures = 0
         try:
             while True:
@@ -109,13 +119,13 @@ class Relay:
                         await asyncio.sleep(_GATHER_S)
                 except (BusUnavailableError, UnavailableError) as error:
                     failures += 1
-                    self._connection = 0  # whatever it is: the streams are looked at again
+                    self._connection = 0  # whatever the error is: the streams are ensured again
                     pause_s = min(_MAX_BACKOFF_S, 0.1 * 2**failures) * random.uniform(0.5, 1.0)  # noqa: S311
                     logger.info("relay waits", error=str(error), pause_s=round(pause_s, 2))
                     # A new connection ends the pause.
                     await self._wait(self._bus.connection_after(self._bus.connections), pause_s)
         finally:
-            with contextlib.suppress(UnavailableError):  # then they go out once more, and the broker drops them
+            with contextlib.suppress(UnavailableError):  # then they are published again, and the broker drops them
                 await self._mark()
 
     async def _wait(self, something: Awaitable[object], timeout_s: float) -> None:
@@ -126,7 +136,7 @@ class Relay:
             return
 
     async def _publish_due(self) -> _Published:
-        """One batch, and the wake-ups that belong to it or to earlier ones."""
+        """Publishes one batch, and the wake-ups that belong to it or to earlier ones."""
         woken, self._woken = self._woken, set()
         try:
             return await self._publish_batch()
@@ -135,7 +145,7 @@ class Relay:
                 await self._bus.publish(subjects.work(kind), b"")
 
     async def _publish_batch(self) -> _Published:
-        """A row that the broker took is not published again, also when another one of the batch failed."""
+        """Publishes one batch. A row that the broker took is not published again when another row fails."""
         if self._sent and (len(self._sent) >= _BATCH or time.monotonic() - self._sent_since_s >= _MARK_S):
             await self._mark()
         pending = await uninterrupted(self._outbox.pending(_TO_THE_BUS, _BATCH + len(self._sent), ahead_s=self._tick_s))
@@ -148,23 +158,23 @@ class Relay:
             self._sent.update(row.id for row, outcome in zip(rows, outcomes, strict=True) if outcome is None)
             for row, outcome in zip(rows, outcomes, strict=True):
                 if isinstance(outcome, BusRefusedError):
-                    # Out of the way of those behind it, and of no others.
+                    # Delayed, so that it does not block the rows behind it.
                     await uninterrupted(self._outbox.postpone(row.id, _REFUSED_S))
             self._raise_first(rows, outcomes)
         waits_s = (self._tick_s, pending.next_due_in_s or self._tick_s, _MARK_S if self._sent else self._tick_s)
         return _Published(full=len(rows) >= _BATCH, idle_s=min(waits_s))
 
     async def _mark(self) -> None:
-        """Takes note of what went out. Not at once: while jobs come one after the other it is one commit for many."""
+        """Marks published rows as sent, many in one commit rather than each by itself."""
         if self._sent:
             sent = list(self._sent)
             await uninterrupted(self._outbox.mark_sent(sent))
             self._sent.difference_update(sent)
 
     async def _publish_all(self, rows: Sequence[OutboxRow]) -> Sequence[BaseException | None]:
-        """All at once and in order: there is one connection, so they also arrive in order.
+        """Publishes rows concurrently: there is one connection, so they arrive in order.
 
-        Answers that a lost connection owes are not waited for: sent again, the broker drops what it has.
+        Replies of a lost connection are not awaited: the rows are published again, and the broker drops duplicates.
         """
 
         async def publish() -> list[BaseException | None]:
@@ -201,7 +211,7 @@ class Relay:
             return
         await self._events.publish(row)
 
-    async def _clean_for_ever(self, cleanup: Callable[[Cleanup], Awaitable[None]]) -> None:
+    async def _clean_forever(self, cleanup: Callable[[Cleanup], Awaitable[None]]) -> None:
         while True:
             self._outbox.cleanup_written.clear()
             try:
@@ -220,8 +230,8 @@ class Relay:
                 logger.warning("files of a job not removed yet", job_id=row.job_id, reason=error.reason)
                 await uninterrupted(self._outbox.postpone(row.id, 30.0))
             else:
-                if what is not None and not row.again:
-                    await uninterrupted(self._outbox.once_more(row.id, self._late_s))
+                if what is not None and not row.is_repeat:
+                    await uninterrupted(self._outbox.schedule_repeat(row.id, self._late_s))
                     continue
                 await uninterrupted(self._outbox.mark_sent([row.id]))
                 metrics.PUBLISHED.labels(topic=row.topic.value).inc()

@@ -12,36 +12,36 @@ Response = worker_service_pb2.ConnectResponse
 
 
 class Mailbox:
-    """Messages for one worker. However slowly it reads, it fills no memory: a wake-up stands for all before it, and of
-    changed jobs the oldest are dropped, which the worker finds when it renews its leases."""
+    """Signals for one worker, bounded however slowly it reads: wake-ups are coalesced, and of many changed jobs the
+    oldest are dropped (the worker learns of them when it renews its leases)."""
 
     def __init__(self) -> None:
         self._work = False
         self._changed: dict[str, None] = {}
         self._closed = False
-        self._news = asyncio.Event()
+        self._filled = asyncio.Event()
 
     def put_work(self) -> None:
-        """A job may be claimable."""
+        """Signals that a job may be claimable."""
         self._work = True
-        self._news.set()
+        self._filled.set()
 
     def put_changed(self, job_id: str) -> None:
-        """A job was changed by its owner."""
+        """Signals that the owner of a job has changed it."""
         self._changed[job_id] = None
         while len(self._changed) > _MAX_CHANGED:
             del self._changed[next(iter(self._changed))]
-        self._news.set()
+        self._filled.set()
 
     def close(self) -> None:
-        """Nobody reads it any more."""
+        """Ends `next`: the stream has ended."""
         self._closed = True
-        self._news.set()
+        self._filled.set()
 
     async def next(self) -> Sequence[Response] | None:
-        """Waits for messages; None when the mailbox is closed."""
-        await self._news.wait()
-        self._news.clear()
+        """Waits for signals and returns their messages; None when the mailbox is closed."""
+        await self._filled.wait()
+        self._filled.clear()
         if self._closed:
             return None
         changed, self._changed = self._changed, {}
@@ -60,7 +60,7 @@ class WorkerMailboxes:
 
     @contextmanager
     def open(self) -> Iterator[Mailbox]:
-        """A mailbox, as long as its worker is connected."""
+        """Opens a mailbox for as long as its worker is connected."""
         mailbox = Mailbox()
         self._open.add(mailbox)
         try:

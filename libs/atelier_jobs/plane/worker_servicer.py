@@ -30,7 +30,7 @@ _READY = worker_service_pb2.ConnectResponse(ready=worker_service_pb2.Ready())
 
 
 class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
-    """Serves the workers of one kind of jobs. What it holds in memory may be lost: rows say which claims hold."""
+    """Serves the workers of one kind of jobs. What it has in memory may be lost: claims are in the database."""
 
     def __init__(
         self,
@@ -46,14 +46,14 @@ class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
         """Creates the servicer; `run` must run beside it.
 
         Args:
-            kind: The kind of jobs.
-            worker_service: Name of the service whose workers do them; others are refused.
-            claims: Where claims are made and outcomes recorded.
-            held: Says which jobs a worker holds.
-            signals: Wake-ups, to be passed on to the workers that are connected.
-            progress: Takes the progress of running jobs.
-            tokens: Makes the token that each claim brings.
-            bus: Takes what the workers say of themselves.
+            kind: Kind of the jobs.
+            worker_service: Name of the service whose workers are served; others are refused.
+            claims: Claims jobs and records outcomes.
+            held: Returns the jobs that a worker holds.
+            signals: Signals that are passed on to the connected workers.
+            progress: Publishes the progress of running jobs.
+            tokens: Mints the token of each claim.
+            bus: Where the conditions of workers are published.
         """
         self._kind = kind
         self._worker_service = worker_service
@@ -67,7 +67,7 @@ class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
         self._mailboxes = WorkerMailboxes()
 
     async def run(self) -> None:
-        """Passes wake-ups on, until it is cancelled."""
+        """Passes signals on until it is cancelled."""
         boxes = self._mailboxes
         async with self._signals.listen(on_work=boxes.put_work, on_change=boxes.put_changed):
             await asyncio.Event().wait()
@@ -75,7 +75,7 @@ class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
     async def ClaimJobs(
         self, request: worker_service_pb2.ClaimJobsRequest, context: Context
     ) -> worker_service_pb2.ClaimJobsResponse:
-        """Claims; after a call whose reply was lost, first what that one claimed."""
+        """Claims jobs; after a call whose reply was lost, those that it claimed are returned first."""
         self._check(request.kind)
         claims = await uninterrupted(self._claim(request))
         for claim in claims:
@@ -87,7 +87,7 @@ class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
     async def RenewLease(
         self, request: worker_service_pb2.RenewLeaseRequest, context: Context
     ) -> worker_service_pb2.RenewLeaseResponse:
-        """Renews, and makes a token for as long."""
+        """Renews the lease, and mints a token for the new one."""
         claim = self._claim_of(request.job, lease_s=request.lease_s)
         renewal = await uninterrupted(self._claims.renew(claim, claim.progress))
         response = worker_service_pb2.RenewLeaseResponse(held=renewal.mine, cancel_requested=renewal.cancel_requested)
@@ -127,7 +127,7 @@ class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
     async def ReleaseJob(
         self, request: worker_service_pb2.ReleaseJobRequest, context: Context
     ) -> worker_service_pb2.WriteResponse:
-        """Gives a job back."""
+        """Returns a job to the queue."""
         claim = self._claim_of(request.job)
         return await self._end(request.job, self._claims.release(claim, delay_s=request.delay_s))
 
@@ -140,14 +140,14 @@ class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
     async def DiscardResult(
         self, request: worker_service_pb2.DiscardResultRequest, context: Context
     ) -> worker_service_pb2.DiscardResultResponse:
-        """Asks for files to be removed."""
+        """Requests the removal of files."""
         await uninterrupted(self._claims.discard(self._claim_of(request.job)))
         return worker_service_pb2.DiscardResultResponse()
 
     async def Connect(
         self, request_iterator: AsyncIterator[worker_service_pb2.ConnectRequest], context: Context
     ) -> AsyncIterator[worker_service_pb2.ConnectResponse]:
-        """Wakes the worker, and publishes what it says, as long as it is connected."""
+        """Sends signals to the worker, and publishes its progress and condition, while it is connected."""
         requests = aiter(request_iterator)
         worker_id = await self._hello(requests)
         with self._mailboxes.open() as mailbox:
@@ -171,7 +171,7 @@ class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
         return request.hello.worker_id
 
     async def _read(self, worker_id: str, requests: AsyncIterator[worker_service_pb2.ConnectRequest]) -> None:
-        """To the end of what the worker sends. The next message is read when the last one was passed on."""
+        """Reads the worker's messages to their end; each is passed on before the next one is read."""
         async for request in requests:
             validate(request)
             if request.HasField("progress"):

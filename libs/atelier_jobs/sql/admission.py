@@ -13,8 +13,9 @@ from atelier_jobs.sql.database import Transaction
 from atelier_jobs.sql.standing import LATEST_FINISH, LIVE, QUEUED, VIRTUAL_TIME
 from atelier_service.errors import ResourceExhaustedError
 
-# Farther from a limit than what may be in flight at once, nobody counts under a lock. Of one owner: the transactions
-# that are open, at most 16 in each process. Of the whole queue, whose count may be a second old: a second's submits.
+# Jobs are counted under a lock only near a limit: closer than the submits that may be in flight at once. For one owner
+# these are the open transactions, at most 16 in each process; for the whole queue, whose count may be a second old, the
+# submits of one second.
 OWNER_MARGIN = 100
 QUEUE_MARGIN = 2_000
 COUNT_AGE_S = 1.0
@@ -32,13 +33,13 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 def far_from(limits: Limits) -> int | None:
-    """How many unfinished jobs an owner may have to be far from the limit; 0: nobody is, None: there is no limit."""
+    """Returns below how many unfinished jobs an owner is far from the limit; 0: never, None: there is no limit."""
     return max(0, limits.max_live_per_owner - OWNER_MARGIN) if limits.max_live_per_owner else None
 
 
 @dataclass(slots=True)
 class _Count:
-    """Jobs that wait: as counted, and those that this process has submitted since."""
+    """A count of QUEUED jobs, and of those that this process has submitted since."""
 
     jobs: int
     until_s: float
@@ -47,7 +48,7 @@ class _Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How an owner and a queue stand at a submit.
+    """The counts and virtual times of an owner and a queue at a submit.
 
     Counts near a limit are exact until the transaction ends; `queued` far from it is 0.
     """
@@ -60,12 +61,15 @@ class Standing:
     limits: Limits
 
     def place(self, cost: float) -> Place:
-        """Where a new job of this owner stands in the queue."""
+        """Returns the place in the queue of a new job of this owner."""
         return place(virtual_time=self.virtual_time, latest_finish=self.latest_finish, cost=cost)
 
     def check(self, *, already_live: bool = False) -> None:
-        """Raises ResourceExhaustedError when one more is too many; one that is `already_live` is none more of its
-        owner's."""
+        """Raises ResourceExhaustedError when one more job exceeds a limit.
+
+        Args:
+            already_live: True for a job that already counts among its owner's live ones.
+        """
         limits = self.limits
         if limits.max_live_per_owner and not already_live and self.live >= limits.max_live_per_owner:
             raise ResourceExhaustedError(
@@ -115,13 +119,13 @@ class Admission:
         )  # fmt: skip
 
     async def is_far(self, connection: AsyncConnection, kind: str, limits: Limits) -> bool:
-        """Whether the queue of `kind` is so far from its limit that nobody needs to count; counts once a second."""
+        """Returns whether the queue is so far from its limit that no count is needed; it is counted once a second."""
         if not limits.max_queued:
             return True
         now_s = asyncio.get_running_loop().time()
         count = self._counts.get(kind)
         if count is None or now_s > count.until_s:
-            # Others go by the former count until this one is there.
+            # Concurrent submits use the previous count until the new one is read.
             jobs = limits.max_queued if count is None else count.jobs + count.since
             count = self._counts[kind] = _Count(jobs, until_s=now_s + COUNT_AGE_S)
             values = {"kind": kind, "max_queued": limits.max_queued}
@@ -130,6 +134,6 @@ class Admission:
         return count.jobs + count.since + QUEUE_MARGIN < limits.max_queued
 
     async def _lock(self, transaction: Transaction, name: str) -> None:
-        """One at a time counts, so that the last free place is given once. SQLite has one writer anyway."""
+        """Serialises counts, so that the last free place is given once. SQLite has one writer anyway."""
         if transaction.connection.dialect.name == "postgresql":
             await transaction.connection.execute(_LOCK, {"name": name})

@@ -25,8 +25,8 @@ from atelier_service.sql import conflict_insert, upsert
 
 _jobs = schema.jobs.c
 
-_HEADS = 8  # of each priority; more than one is looked at for the sake of loaded models, and of other workers
-_LOOKS = 4
+_HEADS = 8  # of each priority; more than one because of loaded models and of concurrent claims
+_READS = 4
 
 
 def _no_hook(_job: Job, _outcome: Outcome) -> None:
@@ -37,20 +37,20 @@ class SqlClaimStore:
     """A ClaimStore, and the HeldJobs of the same database."""
 
     def __init__(self, database: JobDatabase, outcome_hook: OutcomeHook = _no_hook) -> None:
-        """`outcome_hook` makes what is written in the transaction of each success."""
+        """`outcome_hook` makes the hook that is called in the transaction of each success."""
         self._database = database
         self._outcome_hook = outcome_hook
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
         """See ClaimStore.claim.
 
-        The heads of the queue are read without a lock, and the best of them that no other worker is taking at this
-        moment are locked. What others took meanwhile is made up for by looking further.
+        The heads of the queue are read without a lock, and the best of them that no other transaction has locked are
+        locked. When other workers have claimed some meanwhile, more heads are read.
         """
         claims: list[Claim] = []
         heads = max(_HEADS, 4 * request.max_jobs)
         async with self._database.write() as transaction:
-            for _ in range(_LOOKS):
+            for _ in range(_READS):
                 candidates, now = await read_heads(transaction.connection, request, heads)
                 if not candidates:
                     break
@@ -150,7 +150,7 @@ class SqlClaimStore:
         done: Callable[[Job], bool] = lambda _job: False,
         hook_of: Callable[[Job], TransactionHook | None] = lambda _job: None,
     ) -> bool:
-        """Applies `decide` if the claim still holds; True also when the same was written before (`done`)."""
+        """Applies `decide` if the claim still holds; returns True also when it was applied before (`done`)."""
         async with self._database.write() as transaction:
             locked = await transaction.lock(claim.job.id)
             if locked is None or locked[0].epoch != claim.epoch:
@@ -184,7 +184,7 @@ def _holds(claim: Claim) -> tuple[ColumnElement[Any], ...]:
 
 
 def _advanced(progress: Progress | None) -> dict[str, ColumnElement[Any]]:
-    """The columns of a progress, unless the row is further: a renewal may arrive late."""
+    """Returns the columns of a progress, unless the row's is further: renewals may arrive out of order."""
     if progress is None:
         return {}
     is_further = _jobs.progress_fraction > progress.fraction
@@ -192,7 +192,7 @@ def _advanced(progress: Progress | None) -> dict[str, ColumnElement[Any]]:
 
 
 def count_end(job: Job) -> None:
-    """Counts what an attempt came to."""
+    """Counts the end of an attempt in the metrics, by the job's state after it."""
     if job.state is State.QUEUED:
         metrics.RETRIED.labels(kind=job.kind).inc()
     else:

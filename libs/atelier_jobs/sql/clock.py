@@ -34,16 +34,16 @@ def _sqlite(_element: now_us | statement_us, _compiler: Any, **_kw: Any) -> str:
 
 
 class EstimatedClock:
-    """The database's clock as this process reckons it, to the milliseconds that a reply takes."""
+    """An estimate of the database's clock, as precise as the latency of a statement."""
 
     def __init__(self) -> None:
         self._ahead_us: int | None = None
         self._until_s = 0.0
 
     def observe(self, database_us: int) -> None:
-        """Takes note of a time that a statement has just returned."""
+        """Updates the estimate by a time that a statement has just returned, in microseconds since the epoch."""
         ahead_us = database_us - time.time_ns() // 1000
-        # A reply that was quick tells most: the greatest of some seconds.
+        # The fastest reply is the most precise: the greatest difference within some seconds.
         if self._ahead_us is None or ahead_us > self._ahead_us or time.monotonic() > self._until_s:
             self._ahead_us = ahead_us
             self._until_s = time.monotonic() + _OBSERVED_S

@@ -57,7 +57,7 @@ _LOCK = (
 
 
 def _free(position: Callable[..., ColumnElement[int]]) -> Select[Any]:
-    """The first of some jobs that are free, in the order in which they are joined in a text."""
+    """Selects the first free jobs among some ids, in the order in which these are joined in one string."""
     job_id = schema.jobs.c.id
     return (
         select(schema.jobs, now_us().label("now_us"))
@@ -77,11 +77,15 @@ _JOB_FIELDS = tuple(
 
 
 class JobDatabase:
-    """Shared by the stores of one process.
+    """One database, shared by the stores of one process.
 
-    `origin` names the process in outbox rows (unique per process: host and process id). `outbox_written` is set after
-    each commit that left something to publish, `cleanup_written` after each that left files to be removed: the relay of
-    this process waits for them. `wake_ups` gives notice of each commit after which a job can be claimed.
+    Attributes:
+        engine: The SQLAlchemy engine.
+        origin: Name of the process in outbox rows, unique: host and process id.
+        wake_ups: Signals each commit after which a job is claimable.
+        clock: The estimated clock of the database.
+        outbox_written: Set after each commit that wrote outbox rows; the relay of this process waits for it.
+        cleanup_written: Set after each commit that wrote a clean-up.
     """
 
     def __init__(self, engine: AsyncEngine, *, origin: str) -> None:
@@ -104,14 +108,14 @@ class JobDatabase:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads. Raises UnavailableError."""
+        """Opens a connection that only reads. Raises UnavailableError."""
         with database_errors(_UNAVAILABLE):
             async with self.engine.connect() as connection:
                 yield await connection.execution_options(**self._read_options)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator["Transaction"]:
-        """A transaction that commits at the end of the block. Raises UnavailableError."""
+        """Opens a transaction that commits at the end of the block. Raises UnavailableError."""
         transaction: Transaction | None = None
         try:
             with database_errors(_UNAVAILABLE):
@@ -125,7 +129,11 @@ class JobDatabase:
 
     @asynccontextmanager
     async def write_at_once(self) -> AsyncIterator["Transaction"]:
-        """Commits each statement by itself; not for SQLite, whose writers take turns. Raises UnavailableError."""
+        """Opens a connection that commits each statement; not for SQLite, which has one writer.
+
+        Raises:
+            UnavailableError: The database is unavailable.
+        """
         with database_errors(_UNAVAILABLE):
             async with self.engine.connect() as connection:
                 transaction = Transaction(await connection.execution_options(isolation_level="AUTOCOMMIT"), self)
@@ -145,7 +153,7 @@ class JobDatabase:
 
 
 class Transaction:
-    """A write transaction: rows are locked before they are looked at, so that what was read still holds at the end."""
+    """A write transaction: rows are locked before they are read, so that what was read still holds at the commit."""
 
     def __init__(self, connection: AsyncConnection, database: JobDatabase) -> None:
         self.connection = connection
@@ -154,33 +162,49 @@ class Transaction:
         self._database = database
 
     async def now_us(self) -> int:
-        """The database's clock."""
+        """Returns the database's time, in microseconds since the epoch."""
         if self.connection.dialect.name == "sqlite":
             return sqlite_now_us()
         return int((await self.connection.execute(select(now_us()))).scalar_one())
 
     async def lock(self, job_id: str, owner: str | None = None) -> tuple[Job, int] | None:
-        """The job, held until the end of the transaction, and the time; with `owner` only if it is theirs."""
+        """Locks a job until the end of the transaction.
+
+        Args:
+            job_id: The job.
+            owner: Only a job of this owner; None: of any.
+
+        Returns:
+            The job and the time, in microseconds since the epoch; None when there is no such job.
+        """
         query = _LOCK if owner is None else _LOCK.where(schema.jobs.c.owner == owner)
         row = (await self.connection.execute(query, {"job_id": job_id})).mappings().one_or_none()
         return None if row is None else (job_of(row), int(row["now_us"]))
 
     async def lock_free(self, job_ids: Sequence[str], count: int) -> Sequence[tuple[Job, int]]:
-        """The first `count` of these jobs, in the order given, that are QUEUED and locked by no other transaction,
-        each with the time; held until the end of the transaction."""
+        """Locks the first `count` of these jobs, in this order, that are QUEUED and locked by no other transaction.
+
+        Returns:
+            Each job with the time, in microseconds since the epoch.
+        """
         values = {"job_ids": list(job_ids), "order": f",{','.join(job_ids)},", "count": count}
         rows = (await self.connection.execute(_FREE[self._database.on_sqlite], values)).mappings()
         return [(job_of(row), int(row["now_us"])) for row in rows]
 
     async def insert(self, job: Job) -> None:
-        """A new job with its first event."""
+        """Inserts a new job with its first event."""
         await self.connection.execute(_INSERT_JOB, row_of(job))
-        await self._tell(Change((job,)), job.create_us)
+        await self._record(Change((job,)), job.create_us)
 
     async def apply(self, before: Job, change: Change, now_us: int, *, has_partial: bool = True) -> None:
-        """Writes a change of a job that `lock` returned, fenced by its epoch and state all the same.
+        """Writes a change of a job that `lock` returned, fenced by its epoch and state nevertheless.
 
-        When no worker holds it any more, its partial result goes, unless the attempt certainly saved none.
+        Args:
+            before: The job before the change.
+            change: The change.
+            now_us: The time, in microseconds since the epoch.
+            has_partial: False when the attempt that ends has certainly saved no partial result; otherwise that is
+                deleted when no worker holds the job any more.
         """
         job, old, new = change.job, row_of(before), row_of(change.job)
         values: dict[str, Any] = {name: new[name] for name in new if new[name] != old[name]}
@@ -190,30 +214,36 @@ class Transaction:
             raise RuntimeError(f"job {job.id} changed under its lock")
         if has_partial and before.state.held and not job.state.held:
             await self.connection.execute(_DELETE_PARTIAL, {"job_id": job.id})
-        await self._tell(change, now_us)
+        await self._record(change, now_us)
 
     async def enqueue(self, topic: Topic, job: Job, due_us: int, **columns: Any) -> None:
-        """One outbox row."""
+        """Writes one outbox row, which is due at `due_us`; `columns` as in `_outbox_row`."""
         await self._write_outbox([self._outbox_row(topic, job, due_us, **columns)])
 
-    async def tell_deleted(self, last: Job, now_us: int, *, interrupts: bool) -> None:
-        """A last event for those who watch a live job that is deleted: published, and stored nowhere."""
+    async def publish_deletion(self, last: Job, now_us: int, *, interrupts: bool) -> None:
+        """Enqueues the last event of a live job that is deleted: it is published, and not stored.
+
+        Args:
+            last: The job at its end.
+            now_us: The time, in microseconds since the epoch.
+            interrupts: Whether a worker holds the job, and is signalled.
+        """
         rows = [self._event_row(last, JobEvent.of(last, now_us))]
         if interrupts:
             rows.append(self._hint_row(last, now_us))
         await self._write_outbox(rows)
 
     async def insert_placed(self, job: Job, *, max_live: int | None) -> Job | None:
-        """A new job with its first event, and the place in the queue that it takes; see `insert_at_once`."""
+        """Inserts a new job with its first event, and sets its place in the queue; see `insert_at_once`."""
         start = await insert_placed(self.connection, _without_place(job), max_live=max_live)
         if start is None:
             return None
         job = replace(job, virtual_start=start, virtual_finish=start + job.cost)
-        await self._tell(Change((job,)), job.create_us)
+        await self._record(Change((job,)), job.create_us)
         return job
 
     async def insert_at_once(self, job: Job, key: Mapping[str, Any] | None, *, max_live: int | None) -> Job | None:
-        """A new job with its key, first event and place in the queue, in one statement.
+        """Inserts a new job with its idempotency key, first event and place in the queue, in one statement.
 
         Returns:
             The job with its place. None, and nothing is written, when the key is taken or the owner has `max_live` or
@@ -236,14 +266,14 @@ class Transaction:
         self.claimable[job.kind] = 0
         return replace(job, virtual_start=start, virtual_finish=start + job.cost)
 
-    async def _tell(self, change: Change, now_us: int) -> None:
-        """Events, and whatever has to go out: in one round trip each."""
+    async def _record(self, change: Change, now_us: int) -> None:
+        """Writes the events and outbox rows of a change, in one round trip each."""
         job = change.job
-        events = [JobEvent.of(step, now_us) for step in change.told]
+        events = [JobEvent.of(step, now_us) for step in change.steps]
         rows: list[dict[str, Any]] = []
         if change.interrupts:
             rows.append(self._hint_row(job, now_us))
-        rows += [self._event_row(step, event) for step, event in zip(change.told, events, strict=True)]
+        rows += [self._event_row(step, event) for step, event in zip(change.steps, events, strict=True)]
         if job.state is State.QUEUED:
             in_us = max(0, job.due_us - now_us)
             self.claimable[job.kind] = min(in_us, self.claimable.get(job.kind, in_us))
@@ -283,12 +313,12 @@ class Transaction:
 
 
 async def fetch_jobs(connection: AsyncConnection, query: Select[Any]) -> list[Job]:
-    """The jobs that `query` (of all columns of `jobs`) answers."""
+    """Returns the jobs that `query` (of all columns of `jobs`) selects."""
     return [job_of(row) for row in (await connection.execute(query)).mappings()]
 
 
 def job_of(row: RowMapping) -> Job:
-    """A row as a job."""
+    """Makes a job from a row of `jobs`."""
     return Job(
         **{name: row[name] for name in _JOB_FIELDS},
         state=State(row["state"]),
@@ -299,7 +329,7 @@ def job_of(row: RowMapping) -> Job:
 
 
 def row_of(job: Job) -> dict[str, Any]:
-    """A job as a row."""
+    """Makes a row of `jobs` from a job."""
     row = {name: getattr(job, name) for name in _JOB_FIELDS}
     row["state"], row["priority"], row["labels"] = int(job.state), int(job.priority), dict(job.labels)
     return row | failure_columns(job.failure) | progress_columns(job.progress)
@@ -312,6 +342,6 @@ def _without_place(job: Job) -> dict[str, Any]:
 
 
 def _left_files(job: Job) -> bool:
-    """True unless it is the first revision, and had no attempt, or one, whose files the result names."""
+    """False when all stored files are those of the result: first revision, with no attempt or one that succeeded."""
     one_attempt = job.epoch == 1 and job.state is State.SUCCEEDED and not job.cached
     return job.revision > 1 or not (job.epoch == 0 or one_attempt)

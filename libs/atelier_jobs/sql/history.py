@@ -1,4 +1,4 @@
-"""Reads a whole history out of a database, for the checker."""
+"""Reads the history of all jobs of a database, for the checker."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,16 +14,16 @@ async def read_history(
     database: JobDatabase,
     *,
     accepted: Sequence[str],
-    answers: Sequence[tuple[str, str, str]] = (),
+    submits: Sequence[tuple[str, str, str]] = (),
     outputs: Mapping[str, Sequence[Output]] | None = None,
     expected: Mapping[str, str] | None = None,
 ) -> History:
-    """Jobs and events as one transaction sees them, and what the caller knows from elsewhere."""
+    """Reads jobs and events; the other arguments are the fields of History that the caller has recorded."""
     events = select(schema.job_events).order_by(schema.job_events.c.job_id, schema.job_events.c.seq)
     async with database.read() as connection:
         jobs = await fetch_jobs(connection, select(schema.jobs))
         rows = (await connection.execute(events)).mappings().all()
     records = [event_of(row) for row in rows]
     return History(
-        accepted=accepted, jobs=jobs, events=records, answers=answers, outputs=outputs or {}, expected=expected or {}
+        accepted=accepted, jobs=jobs, events=records, submits=submits, outputs=outputs or {}, expected=expected or {}
     )

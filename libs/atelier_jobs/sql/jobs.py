@@ -59,7 +59,7 @@ class SqlJobStore:
         return Submitted(recorded, repeated=False)
 
     async def _submit_at_once(self, submission: Submission, limits: Limits) -> Job | None:
-        """Records a job in one statement; None where that says nothing of the reason why it cannot."""
+        """Records a job in one statement; None when it cannot: the steps then find out why, or succeed."""
         now, max_live = self._database.clock.now_us(), far_from(limits)
         if now is None or max_live == 0:
             return None
@@ -199,7 +199,7 @@ class SqlJobStore:
             job, now = await self._lock(transaction, owner, job_id)
             if not job.state.terminal:
                 last = transitions.supersede(job, now, transitions.DELETED)
-                await transaction.tell_deleted(last, now, interrupts=job.state.held)
+                await transaction.publish_deletion(last, now, interrupts=job.state.held)
             if job.epoch or job.revision > 1 or job.cached:  # a cached result may refer to files of other jobs
                 await transaction.enqueue(Topic.CLEANUP, job, now)
             for table in (schema.job_events, schema.partial_results, schema.idempotency_keys, schema.dead_letters):
@@ -249,7 +249,7 @@ class SqlJobStore:
         return row.kind, Priority(row.priority)
 
     async def _claim_key(self, transaction: Transaction, submission: Submission) -> Job | None:
-        """Takes the key for this job, or answers the job that has it.
+        """Records the key for this job, or returns the job that has it.
 
         Two at the same time: the second waits for the first to commit (PostgreSQL at the unique index, SQLite at the
         write lock), and then sees its row.

@@ -1,11 +1,11 @@
-"""The relay's side of the job store."""
+"""SQL adapter of the outbox."""
 
 import asyncio
 from collections.abc import Sequence
 
 from sqlalchemy import BigInteger, Integer, and_, bindparam, or_, select, update
 
-from atelier_jobs.domain.outbox import AGAIN, Cleanup, OutboxRow, Pending, Topic
+from atelier_jobs.domain.outbox import REPEAT, Cleanup, OutboxRow, Pending, Topic
 from atelier_jobs.domain.states import State
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.clock import now_us
@@ -18,18 +18,18 @@ _COLUMNS = [column for column in _rows if column.name not in ("origin", "sent_us
 class SqlOutbox:
     """An Outbox.
 
-    What this process wrote is published at once, what others wrote only when it was left lying for `grace_s`: two
-    relays would do no harm, for the broker drops second copies, but twice the work.
+    Rows of this process are read at once, those of other processes only when they are overdue by `grace_s` seconds: two
+    relays that publish one row do no harm, since the broker drops duplicates, but twice the work.
     """
 
     def __init__(self, database: JobDatabase, *, grace_s: float = 2.0) -> None:
         self._database = database
         # Built once: it runs with every job.
         mine = and_(_rows.origin == database.origin, _rows.due_us <= now_us() + bindparam("ahead_us", type_=BigInteger))
-        left = _rows.due_us <= now_us() - int(grace_s * 1e6)
+        overdue = _rows.due_us <= now_us() - int(grace_s * 1e6)
         self._pending = (
             select(*_COLUMNS, now_us().label("now_us"))
-            .where(_rows.sent_us.is_(None), _rows.topic.in_(bindparam("topics", expanding=True)), or_(mine, left))
+            .where(_rows.sent_us.is_(None), _rows.topic.in_(bindparam("topics", expanding=True)), or_(mine, overdue))
             .order_by(_rows.due_us > now_us(), _rows.id)
             .limit(bindparam("limit", type_=Integer))
         )
@@ -64,9 +64,9 @@ class SqlOutbox:
             sent = update(schema.outbox).where(_rows.id.in_(ids)).values(sent_us=now_us())
             await transaction.connection.execute(sent)
 
-    async def once_more(self, row_id: int, delay_s: float) -> None:
-        """See Outbox.once_more."""
-        await self._delay(row_id, delay_s, message_id=AGAIN)
+    async def schedule_repeat(self, row_id: int, delay_s: float) -> None:
+        """See Outbox.schedule_repeat."""
+        await self._delay(row_id, delay_s, message_id=REPEAT)
 
     async def postpone(self, row_id: int, delay_s: float) -> None:
         """See Outbox.postpone."""

@@ -14,7 +14,7 @@ _jobs = schema.jobs.c
 
 
 def _heads(*, accepts: bool) -> Select[Any]:
-    """A query for the first jobs of each priority, of which each is a walk along the index `jobs_claimable`."""
+    """Selects the first jobs of each priority, each by a scan of the beginning of the index `jobs_claimable`."""
     legs = []
     for priority in reversed(Priority):
         leg = select(
@@ -35,7 +35,11 @@ _ALL, _ACCEPTED = _heads(accepts=False), _heads(accepts=True)
 
 
 async def read_heads(connection: AsyncConnection, request: ClaimRequest, count: int) -> tuple[list[Candidate], int]:
-    """The first `count` jobs of each priority that `request` could claim, and the time; none is locked."""
+    """Reads the first `count` jobs of each priority that `request` could claim, without a lock.
+
+    Returns:
+        The candidates and the time, in microseconds since the epoch (0 when there are none).
+    """
     values: dict[str, Any] = {"kind": request.kind, "heads": count}
     if request.accepts is not None:
         values["accepts"] = sorted(request.accepts)

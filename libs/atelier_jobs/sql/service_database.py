@@ -13,12 +13,12 @@ from atelier_service.migrations.schema import Schema, check_schemas
 
 @asynccontextmanager
 async def open_database(url: str, *schemas: Schema, origin: str) -> AsyncIterator[JobDatabase]:
-    """Opens the database, whose tables `atelier-migrate` has made.
+    """Opens the database, whose tables `atelier-migrate` has created.
 
     Args:
         url: SQLAlchemy URL.
         schemas: Schemas beside that of the job plane.
-        origin: Names this process (see JobDatabase); `process_origin` makes one.
+        origin: Unique name of this process, from `process_origin`; see JobDatabase.
 
     Raises:
         ConfigurationError: The tables are not those of this version.
@@ -33,5 +33,5 @@ async def open_database(url: str, *schemas: Schema, origin: str) -> AsyncIterato
 
 
 def process_origin(service: str) -> str:
-    """A name for this process of a service that no other process has."""
+    """Returns a unique name for this process of a service: host and process id."""
     return f"{service}-{socket.gethostname()}-{os.getpid()}"

@@ -1,4 +1,4 @@
-"""What a new job's place and limits depend on, as parts of statements; each reads one end of an index.
+"""Subqueries for the place and the limits of a new job; each reads one end of an index.
 
 Parameters: `owner`, `kind`, `priority`, and how far to count, `max_live` and `max_queued`.
 """

@@ -22,8 +22,7 @@ class SqlUpkeep:
         self._database = database
 
     async def reap_expired(self, delay_s: float = 1.0) -> int:
-        """Ends every attempt whose lease ran out: its job is queued again (after `delay_s`, doubled with each fault),
-        FAILED after the last attempt, or CANCELED when that was asked for. Returns how many."""
+        """Ends every attempt whose lease has expired; see Upkeep.reap_expired."""
         async with self._database.read() as connection:
             expired = (await connection.execute(_EXPIRED)).scalars().all()
         reaped = 0
@@ -39,7 +38,7 @@ class SqlUpkeep:
         return reaped
 
     async def purge(self, *, sent_after_s: float, keys_after_s: float) -> None:
-        """Removes outbox rows that went out so long ago, and idempotency keys so old that nobody repeats them."""
+        """Deletes old rows; see Upkeep.purge."""
         sent, keys = schema.outbox, schema.idempotency_keys
         async with self._database.write() as transaction:
             run = transaction.connection.execute

@@ -1,1 +1,1 @@
-"""Claims as messages between the plane and its workers, for both sides."""
+"""Claims and progress as messages, for the plane and for its workers."""

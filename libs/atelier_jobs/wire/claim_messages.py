@@ -10,11 +10,11 @@ from atelier_jobs.domain.states import State
 from atelier_jobs.wire.progress_messages import progress_from, progress_message
 
 KIND_HEADER = "x-atelier-kind"
-"""Call metadata that names the kind of jobs: by it a proxy in front of several planes finds the right one."""
+"""Name of the call metadata with the kind of jobs, by which the gateway routes calls of workers."""
 
 
 def claimed_job_message(job: Job, token: str) -> worker_service_pb2.ClaimedJob:
-    """A job as its worker gets it, with the token for its files (empty: not yet)."""
+    """Makes the message of a claimed job, with its job token (empty: none yet)."""
     return worker_service_pb2.ClaimedJob(
         id=job.id,
         owner=job.owner,
@@ -37,7 +37,7 @@ def claimed_job_message(job: Job, token: str) -> worker_service_pb2.ClaimedJob:
 
 
 def claim_from(message: worker_service_pb2.ClaimedJob, *, worker_id: str, lease_s: float) -> Claim:
-    """The worker's claim of a job that the plane has sent; what only the plane needs to know of it is left out."""
+    """Makes the worker's claim from the message of a claimed job; fields that only the plane needs have defaults."""
     job = Job(
         id=message.id,
         owner=message.owner,
@@ -67,7 +67,7 @@ def claim_from(message: worker_service_pb2.ClaimedJob, *, worker_id: str, lease_
 
 
 def held_job_message(claim: Claim) -> worker_service_pb2.HeldJob:
-    """A claim as each write of its worker names it."""
+    """Makes the message that identifies a claim in each write of its worker."""
     message = worker_service_pb2.HeldJob(
         claim=job_claim_message(claim.job), worker_id=claim.job.worker, has_partial=claim.has_partial
     )
@@ -77,10 +77,10 @@ def held_job_message(claim: Claim) -> worker_service_pb2.HeldJob:
 
 
 def held_claim_from(message: worker_service_pb2.HeldJob, *, kind: str, lease_s: float = 0.0) -> Claim:
-    """The claim that a worker's write names.
+    """Makes the claim that a worker's write identifies.
 
-    Its job has the identity of the claim and nothing else: a store compares job, epoch and worker with the row, and
-    takes all other columns from there.
+    Its job has the fields of the identity only: a store compares job, epoch and worker with the row, and takes all
+    other columns from there.
     """
     job = Job(
         id=message.claim.job_id, owner="", kind=kind, state=State.RUNNING, revision=0, spec=b"", result=None,
@@ -93,7 +93,7 @@ def held_claim_from(message: worker_service_pb2.HeldJob, *, kind: str, lease_s: 
 
 
 def job_claim_message(job: Job) -> worker_service_pb2.JobClaim:
-    """Job and epoch."""
+    """Makes the message of a claim's identity: job and epoch."""
     return worker_service_pb2.JobClaim(job_id=job.id, epoch=job.epoch)
 
 

@@ -1,11 +1,18 @@
-"""Progress as a message, and back."""
+"""Progress as a message, and back; and its detail, a message of the kind's own contract."""
+
+from typing import TypeVar
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
 
 from atelier.jobs.v1 import job_pb2
 from atelier_jobs.domain.progress import Progress
 
+MessageT = TypeVar("MessageT", bound=Message)
+
 
 def progress_message(progress: Progress) -> job_pb2.Progress:
-    """A progress as a message."""
+    """Makes the message of a progress."""
     message = job_pb2.Progress(
         stage=progress.stage,
         done=progress.done,
@@ -19,7 +26,7 @@ def progress_message(progress: Progress) -> job_pb2.Progress:
 
 
 def progress_from(message: job_pb2.Progress) -> Progress:
-    """The progress that `progress_message` made a message of."""
+    """Makes the progress from its message."""
     return Progress(
         stage=message.stage,
         done=message.done,
@@ -28,3 +35,17 @@ def progress_from(message: job_pb2.Progress) -> Progress:
         fraction=message.fraction,
         detail=message.detail.SerializeToString() if message.HasField("detail") else b"",
     )
+
+
+def pack_detail(detail: Message) -> bytes:
+    """Encodes a message of the kind's own contract as Progress.detail, which the plane passes on unread."""
+    packed = AnyMessage()
+    packed.Pack(detail)
+    return packed.SerializeToString()
+
+
+def unpack_detail(progress: Progress, into: type[MessageT]) -> MessageT:
+    """Decodes the detail of a progress; an empty message when it has none, or one of another type."""
+    detail = into()
+    AnyMessage.FromString(progress.detail).Unpack(detail)
+    return detail

@@ -1,4 +1,4 @@
-"""What a handler is given to run one attempt, and how it says what went wrong."""
+"""Attempts: what a job handler gets to run one, and the exceptions with which it ends one."""
 
 import asyncio
 import threading
@@ -24,10 +24,13 @@ T = TypeVar("T")
 logger = structlog.get_logger()
 
 
-class JobFault(Exception):  # noqa: N818 - a fault is what it is, whoever's error
-    """The job's own fault: consumes an attempt, or ends the job at once when trying again cannot help.
+class JobFault(Exception):  # noqa: N818 - "fault" is the term of the domain
+    """The attempt failed because of the job: it counts as a fault, or fails the job at once.
 
-    `reason` and `message` are told to the owner: a stable upper-case name, and one sentence without path or trace.
+    Attributes:
+        reason: A stable upper-case name, for the owner.
+        message: One sentence for the owner, without path or trace.
+        retryable: False when another attempt cannot succeed.
     """
 
     def __init__(self, reason: str, message: str, *, retryable: bool = True) -> None:
@@ -38,30 +41,30 @@ class JobFault(Exception):  # noqa: N818 - a fault is what it is, whoever's erro
 
 
 class InfrastructureFault(Exception):  # noqa: N818
-    """Something that the job needs is away: it goes back to the queue and no attempt is consumed."""
+    """Something that the job needs is unavailable: the job is queued again, and no fault is counted."""
 
 
 class Stopped(Exception):  # noqa: N818
-    """The handler saw `stop_requested` and stopped."""
+    """The handler has stopped because of `stop_requested`."""
 
 
 class StopReason(StrEnum):
-    """Why an attempt is to stop."""
+    """Why a stop was requested."""
 
-    CANCELED = "canceled"  # the owner asked
-    LOST = "lost"  # the job is another worker's now, or gone
+    CANCELED = "canceled"  # the owner cancelled the job
+    LOST = "lost"  # the claim was fenced, or the job deleted
     SHUTDOWN = "shutdown"  # this process ends
     TIMEOUT = "timeout"  # the attempt took too long
 
 
-async def _nowhere(_partial: bytes) -> bool:
+async def _drop_partial(_partial: bytes) -> bool:
     return True
 
 
 class Attempt:
-    """One run of a job under one claim. But for `keep`, everything here may be called from any thread and never blocks.
+    """One run of a job under one claim.
 
-    `write_partial` is ClaimStore.save_partial under the attempt's claim; without one, nothing is kept.
+    Methods may be called from any thread and do not block, unless they say otherwise.
     """
 
     def __init__(
@@ -69,13 +72,22 @@ class Attempt:
         job: Job,
         reporter: ProgressReporter,
         span_context: Context,
-        write_partial: Callable[[bytes], Coroutine[Any, Any, bool]] = _nowhere,
+        save_partial: Callable[[bytes], Coroutine[Any, Any, bool]] = _drop_partial,
         token: str = "",
     ) -> None:
+        """Creates the attempt; the worker does.
+
+        Args:
+            job: The job as it was when it was claimed.
+            reporter: Publishes the progress.
+            span_context: Context of the span `job.attempt`, for spans that are made in another thread.
+            save_partial: ClaimStore.save_partial under the attempt's claim; by default nothing is saved.
+            token: The job token of the claim; empty while there is none.
+        """
         self.job = job
-        self.span_context = span_context  # of `job.attempt`, for spans that are made in another thread
+        self.span_context = span_context
         self._reporter = reporter
-        self._write_partial = write_partial
+        self._save_partial = save_partial
         self._token = token
         self._stop = threading.Event()
         self._stop_reason: StopReason | None = None
@@ -83,7 +95,7 @@ class Attempt:
 
     @property
     def epoch(self) -> int:
-        """The fence: part of every key under which this attempt stores bytes."""
+        """Fencing token of the claim: part of every key under which this attempt stores files."""
         return self.job.epoch
 
     @property
@@ -93,27 +105,26 @@ class Attempt:
 
     @property
     def token(self) -> str:
-        """The token that opens the job's files, until the lease ends: to be asked for anew at each call. Empty while
-        there is none."""
+        """The job token, for the job's files, which expires with the lease: read it for each call. Empty: none yet."""
         return self._token
 
     def renew_token(self, token: str) -> None:
-        """A renewal of the lease has brought another token; an empty one leaves the last."""
+        """Replaces the token by that of a renewal; an empty one changes nothing."""
         self._token = token or self._token
 
     @property
     def stop_requested(self) -> bool:
-        """True when going on is of no use: cancelled, lost, or the process ends. Look at it at every step."""
+        """True when the attempt must stop; see StopReason. To be checked at every step."""
         return self._stop.is_set()
 
     @property
     def stop_reason(self) -> StopReason | None:
-        """Why, when `stop_requested`."""
+        """The reason when `stop_requested`; None otherwise."""
         return self._stop_reason
 
     @property
     def lost(self) -> bool:
-        """True when another worker has the job now, or nobody: whatever this attempt makes is thrown away."""
+        """True when the claim no longer holds: the results of this attempt are discarded."""
         return self._stop_reason is StopReason.LOST
 
     def check(self) -> None:
@@ -122,15 +133,17 @@ class Attempt:
             raise Stopped
 
     def when_stopped(self, callback: Callable[[], object]) -> None:
-        """Calls `callback` in the event loop when `stop_requested` becomes true, at once if it is: for a handler that
-        waits and makes no steps. To be called in the event loop."""
+        """Calls `callback` in the event loop when `stop_requested` becomes true, immediately if it is.
+
+        For a handler that waits and makes no steps. To be called in the event loop.
+        """
         self._when_stopped.append(callback)
         if self.stop_requested:
             callback()
 
     @contextmanager
     def span(self, name: str, attributes: Mapping[str, str | int | float] | None = None) -> Iterator[None]:
-        """A span around some of the work. An attempt that is to stop is no error of it."""
+        """Opens a span around a part of the work. Stopped is not recorded as an error."""
         with tracer().start_as_current_span(
             name, attributes=attributes, record_exception=False, set_status_on_exception=False
         ) as span:
@@ -144,9 +157,13 @@ class Attempt:
                 raise
 
     async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` returns; it is cancelled as soon as the attempt is to stop. To be called in the event loop.
+        """Awaits `work`, and cancels it as soon as a stop is requested. To be called in the event loop.
 
-        Raises Stopped then, also when it is to stop already.
+        Returns:
+            What `work` returns.
+
+        Raises:
+            Stopped: A stop is or was requested.
         """
         task = asyncio.create_task(work)
         self.when_stopped(task.cancel)
@@ -168,34 +185,36 @@ class Attempt:
         preview: bytes = b"",
         preview_content_type: str = "image/jpeg",
     ) -> None:
-        """Reports how far the attempt has come. What is behind the last report is ignored.
+        """Reports progress. A report that is behind the last one is ignored.
 
         Args:
-            progress: How far it is now. It is sent at most ten times a second, the latest standing for all.
+            progress: The progress now. Reports are coalesced: the latest is sent, at most ten times a second.
             eta_s: Estimated seconds to the end; None while unknown.
-            preview: A small view of the state of things, sent at most twice a second; empty for none.
-            preview_content_type: Of what type the preview is.
+            preview: A small picture of the unfinished output, encoded, sent at most twice a second; empty for none.
+            preview_content_type: Content type of the preview.
         """
         self._reporter.report(progress, eta_s=eta_s, preview=preview, preview_content_type=preview_content_type)
 
-    async def keep(self, partial: bytes) -> None:
-        """Keeps what was made so far, for those who look meanwhile, in place of what was kept before.
+    async def save_partial(self, partial: bytes) -> None:
+        """Saves a partial result, which the owner can read meanwhile, in place of the previous one.
 
-        To be called in the event loop, one call after the other. Raises Stopped when the job is not ours any more.
-        While the database is away nothing is kept and nothing raised: the result does not depend on it, and the next
-        call says it all again.
+        To be called in the event loop, one call after the other. While the plane is unavailable nothing is saved and
+        nothing is raised: the result does not depend on it, and the next call saves everything again.
+
+        Raises:
+            Stopped: The claim no longer holds.
         """
         try:
-            mine = await uninterrupted(self._write_partial(partial))
+            mine = await uninterrupted(self._save_partial(partial))
         except UnavailableError as error:
-            logger.warning("partial result not kept", job_id=self.job.id, reason=error.reason)
+            logger.warning("partial result not saved", job_id=self.job.id, reason=error.reason)
             return
         if not mine:
             self.stop(StopReason.LOST)
             raise Stopped
 
     def stop(self, reason: StopReason) -> None:
-        """Asks the handler to stop. The first reason stays, but for LOST, which overrules every other."""
+        """Requests a stop. The first reason stays, except that LOST overrides every other."""
         if self._stop_reason is None or reason is StopReason.LOST:
             self._stop_reason = reason
         if not self._stop.is_set():
@@ -205,12 +224,20 @@ class Attempt:
 
 
 class Handler(Protocol):
-    """What a service's worker does with a job."""
+    """Runs the jobs of one kind on a worker."""
 
     async def run(self, job: Job, attempt: Attempt) -> Outcome:
-        """Makes the outcome; blobs are stored, under keys that hold the epoch, before it returns.
+        """Runs one attempt. Before it returns, the files are stored, under keys that contain the epoch.
 
-        Raises JobFault, InfrastructureFault or Stopped; anything else counts as a JobFault INTERNAL. Several run at
-        once, so that one prepares while another uploads: a handler serialises its device itself.
+        Several calls run concurrently, so that one prepares while another uploads: a handler serialises the use of its
+        device itself.
+
+        Returns:
+            The outcome, which the worker records.
+
+        Raises:
+            JobFault: The attempt failed because of the job; any other exception counts as one, with reason INTERNAL.
+            InfrastructureFault: Something that the job needs is unavailable.
+            Stopped: A stop was requested.
         """
         ...

@@ -1,4 +1,4 @@
-"""One attempt from the claim to the last fenced write."""
+"""The run of one attempt, from the claim to the last fenced write."""
 
 import asyncio
 import contextlib
@@ -27,14 +27,14 @@ logger = structlog.get_logger()
 INTERNAL = Failure("INTERNAL", "internal error")
 TIMEOUT = Failure("ATTEMPT_TIMEOUT", "The job took too long.")
 
-_WRITE_S = 60.0  # how long a last write is tried while the database is away
+_WRITE_S = 60.0  # how long the last write is retried while the plane is unavailable
 _MAX_INFRASTRUCTURE_DELAY_S = 60.0
 
 Write = Callable[[], Awaitable[bool]]
 
 
 class AttemptRun:
-    """Runs the handler under heartbeats, then writes what became of it."""
+    """Runs the handler while it renews the lease, then writes the outcome."""
 
     def __init__(
         self,
@@ -53,32 +53,36 @@ class AttemptRun:
         self._retry_delay_s = retry_delay_s
         self._reporter = ProgressReporter(progress, claim.job)
         self._has_partial = False
-        self._look_up = asyncio.Event()
+        self._renew_requested = asyncio.Event()
         self._attempt: Attempt | None = None
         self._handling: asyncio.Task[Outcome] | None = None
 
     @property
     def claim(self) -> Claim:
-        """What it runs under."""
+        """The claim that it runs under."""
         return self._claim
 
-    def look_up(self) -> None:
-        """Renews the lease at once instead of at the next heartbeat: the job was changed, it is said."""
-        self._look_up.set()
+    def renew_now(self) -> None:
+        """Renews the lease now instead of at the next interval: the owner may have changed the job."""
+        self._renew_requested.set()
 
     def shut_down(self) -> None:
-        """Asks the handler to stop because the process ends."""
+        """Requests that the handler stops, because the process ends."""
         if self._attempt is not None:
             self._attempt.stop(StopReason.SHUTDOWN)
 
     def abandon(self) -> None:
-        """Waits for the handler no longer; the job goes back to the queue."""
+        """Cancels the handler; the job is released."""
         self.shut_down()
         if self._handling is not None:
             self._handling.cancel()
 
     async def run(self) -> None:
-        """Raises UnavailableError when the outcome could not be written: the reconciler will find the job."""
+        """Runs the attempt to its end.
+
+        Raises:
+            UnavailableError: The outcome could not be written; the lease expires and the reconciler ends the attempt.
+        """
         job = self._claim.job
         submit_context = context_from_traceparent(job.traceparent)
         waiting = tracer().start_span("job.wait", context=submit_context, start_time=job.queue_us * 1000)
@@ -107,7 +111,7 @@ class AttemptRun:
             metrics.RUN.labels(kind=job.kind).observe(time.monotonic() - began)
 
     async def _handle(self, attempt: Attempt) -> Write:
-        """Runs the handler and returns how to write what came of it."""
+        """Runs the handler and returns the write of its outcome."""
         claim, claims = self._claim, self._claims
         self._handling = asyncio.create_task(self._handler.run(claim.job, attempt))
         try:
@@ -118,13 +122,13 @@ class AttemptRun:
             trace.get_current_span().set_status(StatusCode.ERROR, fault.reason)
             failure, retryable = Failure(fault.reason, fault.message), fault.retryable
             logger.warning("attempt failed", job_id=claim.job.id, reason=fault.reason, error=fault.message)
-            return lambda: claims.fail(self._told(), failure, retryable=retryable, delay_s=self._retry_delay_s)
+            return lambda: claims.fail(self._final_claim(), failure, retryable=retryable, delay_s=self._retry_delay_s)
         except InfrastructureFault as fault:
             trace.get_current_span().set_status(StatusCode.ERROR, str(fault))
             doubled = 2.0 ** min(claim.job.attempt - 1, 16)  # attempts of an outage have no bound
             delay_s = min(_MAX_INFRASTRUCTURE_DELAY_S, self._retry_delay_s * doubled)
             logger.warning("attempt given back", job_id=claim.job.id, error=str(fault), delay_s=delay_s)
-            return lambda: claims.release(self._told(), delay_s=delay_s)
+            return lambda: claims.release(self._final_claim(), delay_s=delay_s)
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if not self._handling.cancelled() or (current is not None and current.cancelling()):
@@ -134,15 +138,15 @@ class AttemptRun:
         except Exception:
             trace.get_current_span().set_status(StatusCode.ERROR, INTERNAL.reason)
             logger.exception("attempt failed", job_id=claim.job.id, reason=INTERNAL.reason)
-            return lambda: claims.fail(self._told(), INTERNAL, delay_s=self._retry_delay_s)
-        return lambda: claims.complete(self._told(), outcome)
+            return lambda: claims.fail(self._final_claim(), INTERNAL, delay_s=self._retry_delay_s)
+        return lambda: claims.complete(self._final_claim(), outcome)
 
     async def _save_partial(self, partial: bytes) -> bool:
         self._has_partial = True  # before it is: also when only the reply is lost
         return await self._claims.save_partial(self._claim, partial)
 
-    def _told(self) -> Claim:
-        """The claim with the last progress that was reported, so that the end of the job does not go back behind it."""
+    def _final_claim(self) -> Claim:
+        """Returns the claim with the last reported progress, so that the end of the job does not go back behind it."""
         return replace(self._claim, progress=self._reporter.latest, has_partial=self._has_partial)
 
     def _after_stop(self, attempt: Attempt) -> Write:
@@ -153,28 +157,30 @@ class AttemptRun:
             span.set_status(StatusCode.ERROR, TIMEOUT.reason)
         match attempt.stop_reason:
             case StopReason.SHUTDOWN:
-                return lambda: claims.release(self._told())
+                return lambda: claims.release(self._final_claim())
             case StopReason.TIMEOUT:
-                return lambda: claims.fail(self._told(), TIMEOUT, delay_s=self._retry_delay_s)
+                return lambda: claims.fail(self._final_claim(), TIMEOUT, delay_s=self._retry_delay_s)
             case StopReason.CANCELED | StopReason.LOST:
-                return lambda: claims.cancel_done(self._told())
+                return lambda: claims.cancel_done(self._final_claim())
             case None:
-                logger.error("handler stopped, and nobody had asked it to", job_id=claim.job.id)
-                return lambda: claims.fail(self._told(), INTERNAL, delay_s=self._retry_delay_s)
+                logger.error("handler stopped without a request", job_id=claim.job.id)
+                return lambda: claims.fail(self._final_claim(), INTERNAL, delay_s=self._retry_delay_s)
 
     async def _settle(self, write: Write, attempt: Attempt) -> None:
-        """Writes the outcome, or learns that it is nobody's business any more."""
+        """Writes the outcome, or discards it when the claim no longer holds."""
         claim = self._claim
-        # A success that comes after the request to stop is a stop: the owner was told CANCELING.
-        if await self._insist(write) or await self._insist(lambda: self._claims.cancel_done(self._told())):
+        # A success after the request to stop is recorded as CANCELED: the owner has seen CANCELING.
+        if await self._write_with_retries(write) or await self._write_with_retries(
+            lambda: self._claims.cancel_done(self._final_claim())
+        ):
             return
         attempt.stop(StopReason.LOST)
         metrics.FENCED.labels(kind=claim.job.kind).inc()
-        logger.warning("result thrown away: the job is not ours any more", job_id=claim.job.id, epoch=claim.epoch)
+        logger.warning("result discarded: the claim no longer holds", job_id=claim.job.id, epoch=claim.epoch)
         await self._claims.discard(claim)
 
-    async def _insist(self, write: Write) -> bool:
-        """Writes, also through a restart of the database: the result would be lost otherwise."""
+    async def _write_with_retries(self, write: Write) -> bool:
+        """Writes, and retries while the plane is unavailable: the result would be lost otherwise."""
         deadline, pause_s = time.monotonic() + _WRITE_S, 0.1
         while True:
             try:
@@ -186,15 +192,15 @@ class AttemptRun:
                 pause_s = min(5.0, pause_s * 2)
 
     async def _beat(self, attempt: Attempt) -> None:
-        """Renews the lease, and learns whether to stop, every third of it and at every hint."""
+        """Renews the lease, which also says whether to stop, every third of its length and at every signal."""
         deadline = time.monotonic() + self._timeout_s if self._timeout_s else float("inf")
         while not attempt.lost:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._claim.lease_s / 3):
-                    await self._look_up.wait()
-            self._look_up.clear()
+                    await self._renew_requested.wait()
+            self._renew_requested.clear()
             if time.monotonic() > deadline:
-                # Renewed no more: if the handler does not even stop, the reconciler takes the job away.
+                # Not renewed any more: if the handler does not stop, the lease expires.
                 attempt.stop(StopReason.TIMEOUT)
                 return
             try:

@@ -37,31 +37,31 @@ class WorkerStub(Protocol):
 
 
 class GrpcClaimStore:
-    """A ClaimStore. Every write may be repeated after a reply that was lost: the plane records it once."""
+    """A ClaimStore over WorkerService. A write may be repeated after its reply was lost: the plane records it once."""
 
     def __init__(self, stub: WorkerStub, kind: str) -> None:
         self._stub = stub
         self._metadata = ((KIND_HEADER, kind),)
         self._held: dict[tuple[str, int], worker_service_pb2.JobClaim] = {}
-        self._unanswered = False
+        self._reply_lost = False
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
-        """See ClaimStore.claim. After a call without a reply, first come the jobs that it may have claimed."""
+        """See ClaimStore.claim. After a call whose reply was lost, the jobs that it claimed are returned first."""
         message = worker_service_pb2.ClaimJobsRequest(
             worker_id=request.worker_id,
             kind=request.kind,
             lease_s=request.lease_s,
             max_jobs=request.max_jobs,
             loaded=sorted(request.loaded),
-            repeated=self._unanswered,
+            repeated=self._reply_lost,
         )
         if request.accepts is not None:
             message.accepts.keys.extend(sorted(request.accepts))
-        if self._unanswered:
+        if self._reply_lost:
             message.held.extend(list(self._held.values())[-_MAX_HELD:])
-        self._unanswered = True  # until a reply says otherwise
+        self._reply_lost = True  # until a reply says otherwise
         response = await self._call(self._stub.ClaimJobs, message)
-        self._unanswered = False
+        self._reply_lost = False
         claims = [claim_from(job, worker_id=request.worker_id, lease_s=request.lease_s) for job in response.jobs]
         for claim in claims:
             self._held[claim.job.id, claim.epoch] = job_claim_message(claim.job)
@@ -129,6 +129,6 @@ class GrpcClaimStore:
         except grpc.aio.AioRpcError as rpc_error:
             error = from_rpc_error(rpc_error)
             if not isinstance(error, UnavailableError):
-                # A wrong secret, or a bug of the plane's: something for an operator, and not the end of the worker.
+                # A wrong secret, or a bug of the plane: for the operator to correct; the worker retries.
                 logger.error("the plane refuses a call", reason=error.reason, error=error.message)
             raise UnavailableError(error.reason, error.message) from rpc_error

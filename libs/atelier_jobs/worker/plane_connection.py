@@ -1,4 +1,4 @@
-"""A worker's connection to the plane: all that it has of the jobs."""
+"""A worker's connection to the job plane."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,9 +18,9 @@ class PlaneConnection:
     """The plane of one kind of jobs, which may be unavailable and come back.
 
     Attributes:
-        claims: Claims jobs and records what became of them.
+        claims: Claims jobs and records their outcomes.
         stream: Sends progress and status, and wakes the worker.
-        channel: For calls of other services that the same process serves.
+        channel: The channel, for other services of the same process.
     """
 
     claims: GrpcClaimStore
@@ -33,10 +33,10 @@ async def open_plane(address: str, *, kind: str, worker_id: str, token: TokenSou
     """Opens the connection; nothing is sent before it is used.
 
     Args:
-        address: host:port of the plane, or of a gateway before it.
+        address: host:port of the plane, or of the gateway's listener for workers.
         kind: The kind of jobs.
-        worker_id: The worker's name, unique in the mesh.
-        token: Returns the worker's own token.
+        worker_id: Id of the worker, unique in the mesh.
+        token: Returns the worker's own access token.
     """
     async with open_channel(address, token=token) as channel:
         stub: Any = worker_service_pb2_grpc.WorkerServiceStub(channel)

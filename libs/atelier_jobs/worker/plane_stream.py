@@ -1,4 +1,4 @@
-"""The worker's stream to the plane: progress and status in one direction, wake-ups in the other. It may break."""
+"""The worker's stream to the plane: progress and status in one direction, signals in the other. It may break."""
 
 import asyncio
 import contextlib
@@ -33,16 +33,16 @@ class ConnectStub(Protocol):
 
 
 class PlaneStream:
-    """WorkSignals and ProgressSink of a worker, over one stream that is opened again whenever it breaks.
+    """WorkSignals and ProgressSink of a worker, over one stream that is reopened whenever it breaks.
 
-    Nothing queues up: of each job the latest progress waits, and of the worker its latest condition.
+    Messages that cannot be sent yet are coalesced: the latest progress of each job, the latest condition of the worker.
     """
 
     def __init__(self, stub: ConnectStub, *, kind: str, worker_id: str) -> None:
         self._stub = stub
         self._kind = kind
         self._worker_id = worker_id
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._connected = False
         self._condition: worker_service_pb2.WorkerCondition | None = None
         self._condition_sent = False
@@ -50,12 +50,12 @@ class PlaneStream:
 
     @property
     def connected(self) -> bool:
-        """True while the plane hears this worker."""
+        """True while the stream is open, from the plane's first message on."""
         return self._connected
 
     @asynccontextmanager
     async def listen(self, *, on_work: Callable[[], None], on_change: Callable[[str], None]) -> AsyncIterator[None]:
-        """See WorkSignals.listen. Each new connection counts as a wake-up: one may have been missed."""
+        """See WorkSignals.listen. Each new connection counts as a signal: one may have been missed."""
         task = asyncio.create_task(self._run(on_work, on_change), name="plane-stream")
         try:
             yield
@@ -83,12 +83,12 @@ class PlaneStream:
         if waiting is not None and not preview:
             message.preview, message.preview_content_type = waiting.preview, waiting.preview_content_type
         self._progress[key] = message
-        self._news.set()
+        self._changed.set()
 
     def report(self, condition: worker_service_pb2.WorkerCondition) -> None:
-        """Sends how the worker is, now and with each new connection. To be called in the event loop."""
+        """Sends the worker's condition, now and with each new connection. To be called in the event loop."""
         self._condition, self._condition_sent = condition, False
-        self._news.set()
+        self._changed.set()
 
     async def _run(self, on_work: Callable[[], None], on_change: Callable[[str], None]) -> None:
         failures = 0
@@ -99,7 +99,7 @@ class PlaneStream:
                     if response.HasField("ready"):
                         failures = 0
                         self._connected = True
-                        self._news.set()
+                        self._changed.set()
                         on_work()
                     elif response.HasField("work_available"):
                         on_work()
@@ -128,5 +128,5 @@ class PlaneStream:
             for message in progress.values():
                 yield Request(progress=message)
             if not self._progress and (self._condition is None or self._condition_sent):
-                self._news.clear()
-                await self._news.wait()
+                self._changed.clear()
+                await self._changed.wait()

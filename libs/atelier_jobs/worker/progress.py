@@ -25,7 +25,7 @@ class ProgressReporter:
         self._preview_s = preview_s
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._news = asyncio.Event()
+        self._reported = asyncio.Event()
         self._latest = NOT_BEGUN
         self._eta_s: float | None = None
         self._preview: tuple[bytes, str] | None = None
@@ -37,20 +37,20 @@ class ProgressReporter:
         return self._latest
 
     def report(self, progress: Progress, *, eta_s: float | None, preview: bytes, preview_content_type: str) -> None:
-        """Takes note, from any thread; see Attempt.report."""
+        """Records a report, from any thread; see Attempt.report."""
         with self._lock:
             if progress.is_behind(self._latest):
                 return
             self._latest, self._eta_s = progress, eta_s
             if preview:
                 self._preview = (preview, preview_content_type)
-        self._loop.call_soon_threadsafe(self._news.set)
+        self._loop.call_soon_threadsafe(self._reported.set)
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Publishes until it is cancelled."""
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._reported.wait()
+            self._reported.clear()
             await self._publish()
             await asyncio.sleep(self._interval_s)
 

@@ -11,7 +11,7 @@ from atelier_image.domain.parameters import AskedImage, FormatName, ImageParamet
 from atelier_image.domain.result import Picture
 from atelier_jobs.api.messages import job_fields
 from atelier_jobs.domain.job import Job
-from atelier_jobs.events.progress_detail import unpack
+from atelier_jobs.wire.progress_messages import unpack_detail
 
 
 def image_path(image_id: str) -> str:
@@ -45,7 +45,7 @@ def parameters_message(parameters: ImageParameters) -> image_pb2.GenerationParam
 
 def progress_message(job: Job) -> image_pb2.ImageProgress:
     """How far an image has come, as its record has it."""
-    message = unpack(job.progress, image_pb2.ImageProgress)
+    message = unpack_detail(job.progress, image_pb2.ImageProgress)
     message.fraction = job.progress.fraction
     return message
 

@@ -99,6 +99,6 @@ class ImageStreamServicer(image_pb2_grpc.ImageStreamServiceServicer):
         self, request: image_pb2.WatchImageRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
         """What happens to one image, to its end."""
-        async with aclosing(self._streams.frames(request, context)) as frames:
-            async for frame in frames:
-                yield frame
+        async with aclosing(self._streams.bodies(request, context)) as bodies:
+            async for body in bodies:
+                yield body

@@ -2,11 +2,13 @@
 
 from atelier.image.v1 import image_pb2
 from atelier_jobs.domain.progress import Progress
-from atelier_jobs.events.progress_detail import pack
+from atelier_jobs.wire.progress_messages import pack_detail
 
 
 def denoising(step: int, steps: int) -> Progress:
     """`step` of `steps` are done, those of all pictures together."""
     fraction = step / steps
     detail = image_pb2.ImageProgress(step=step, steps=steps, fraction=fraction)
-    return Progress(stage="denoising", done=step, total=steps, unit="step", fraction=fraction, detail=pack(detail))
+    return Progress(
+        stage="denoising", done=step, total=steps, unit="step", fraction=fraction, detail=pack_detail(detail)
+    )

@@ -173,9 +173,9 @@ class VideoStreamServicer(video_pb2_grpc.VideoStreamServiceServicer):
         self, request: video_pb2.WatchVideoRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
         """What happens to one video, to its end."""
-        async with aclosing(self._streams.frames(request, context)) as frames:
-            async for frame in frames:
-                yield frame
+        async with aclosing(self._streams.bodies(request, context)) as bodies:
+            async for body in bodies:
+                yield body
 
 
 _CUT_AT_ONCE = 8

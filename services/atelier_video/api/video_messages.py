@@ -6,7 +6,7 @@ from atelier_drawing.api.messages import read_parameters, token_count, write_def
 from atelier_drawing.domain.result import result_from
 from atelier_jobs.api.messages import job_fields
 from atelier_jobs.domain.job import Job
-from atelier_jobs.events.progress_detail import unpack
+from atelier_jobs.wire.progress_messages import unpack_detail
 from atelier_media.clip_format import CONTAINERS, Container
 from atelier_models.api.model_api import model_fields
 from atelier_models.domain.model_view import ModelView
@@ -57,7 +57,7 @@ def parameters_message(parameters: VideoParameters) -> video_pb2.VideoParameters
 
 def progress_message(job: Job) -> video_pb2.VideoProgress:
     """How far a video has come, as its record has it."""
-    message = unpack(job.progress, video_pb2.VideoProgress)
+    message = unpack_detail(job.progress, video_pb2.VideoProgress)
     message.fraction = job.progress.fraction
     return message
 

@@ -152,7 +152,7 @@ class _ClipRun:
             return
         for file in files:
             self._stored.append(await self._store(file))
-            await self._attempt.keep(self._so_far())
+            await self._attempt.save_partial(self._so_far())
 
     def _encode(self, clip: ClipFiles, chunk: FrameChunk) -> list[NewFile]:
         files: list[NewFile] = []

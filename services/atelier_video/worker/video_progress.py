@@ -2,7 +2,7 @@
 
 from atelier.video.v1 import video_pb2
 from atelier_jobs.domain.progress import Progress
-from atelier_jobs.events.progress_detail import pack
+from atelier_jobs.wire.progress_messages import pack_detail
 
 # The share of the work that is denoising: decoding and encoding a clip took a tenth of what all its steps took.
 _DENOISING_SHARE = 0.9
@@ -32,6 +32,6 @@ class VideoStages:
         )  # fmt: skip
 
     def _detail(self, step: int, steps: int, frame: int, fraction: float) -> bytes:
-        return pack(
+        return pack_detail(
             video_pb2.VideoProgress(step=step, steps=steps, frame=frame, frames=self._frames, fraction=fraction)
         )

@@ -17,7 +17,7 @@ from atelier_jobs.messaging.work_signals import BusWorkSignals
 from atelier_jobs.plane.reconciler import Reconciler
 from atelier_jobs.plane.relay import Relay
 from atelier_jobs.worker.attempt import Attempt
-from atelier_jobs.worker.worker import Capacity, Worker, WorkerSettings
+from atelier_jobs.worker.worker import Capacity, Worker, WorkerOptions
 from tests.ports.jobs.plane import Plane, open_plane
 
 
@@ -104,7 +104,7 @@ async def open_worker(
 ) -> AsyncIterator[tuple[Worker, ScriptedHandler]]:
     """A worker that runs until the end of the block, and then winds up."""
     handler = ScriptedHandler(behaviour)
-    settings = WorkerSettings(
+    settings = WorkerOptions(
         kind="image", worker_id=worker_id, lease_s=lease_s, poll_s=poll_s, grace_s=grace_s, stop_s=1.0,
         attempt_timeout_s=attempt_timeout_s, retry_delay_s=0.05,
     )  # fmt: skip

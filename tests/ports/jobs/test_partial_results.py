@@ -91,7 +91,7 @@ async def test_a_worker_shows_what_it_has_so_far_and_clears_it_away(database_url
     may_end = asyncio.Event()
 
     async def keeps(job: Job, attempt: Attempt) -> bytes:
-        await attempt.keep(b"half of " + job.spec)
+        await attempt.save_partial(b"half of " + job.spec)
         await may_end.wait()
         return await make_result(job, attempt)
 
@@ -119,7 +119,7 @@ async def test_a_worker_whose_job_is_another_revision_now_stops_when_it_keeps(
     async def keeps_for_ever(job: Job, attempt: Attempt) -> bytes:
         try:
             while job.revision == 1:
-                await attempt.keep(b"old")
+                await attempt.save_partial(b"old")
                 await asyncio.sleep(0.005)
         finally:
             stopped.append(attempt.lost)

@@ -219,11 +219,11 @@ async def test_a_clean_up_that_was_done_waits_for_its_second_time(plane: Plane) 
     claim = await plane.claim(await plane.submit())
     await plane.claims.discard(claim)
     [first] = (await plane.outbox.pending([Topic.CLEANUP], 10)).rows
-    await plane.outbox.once_more(first.id, 60)
+    await plane.outbox.schedule_repeat(first.id, 60)
     assert (await plane.outbox.pending([Topic.CLEANUP], 10)).rows == []
     await plane.outbox.postpone(first.id, 0)
     [again] = (await plane.outbox.pending([Topic.CLEANUP], 10)).rows
-    assert (first.again, again.again) == (False, True)
+    assert (first.is_repeat, again.is_repeat) == (False, True)
 
 
 async def test_everything_that_these_stories_record_is_a_good_history(plane: Plane) -> None:

@@ -11,10 +11,10 @@ from atelier_jobs.domain.history import History
 from atelier_jobs.domain.outbox import Topic
 from atelier_jobs.domain.progress import FINISHED, NOT_BEGUN
 from atelier_jobs.domain.states import State
-from atelier_jobs.events.progress_detail import unpack
 from atelier_jobs.sql.history import read_history
 from atelier_jobs.sql.outbox import SqlOutbox
 from atelier_jobs.sql.service_database import open_database
+from atelier_jobs.wire.progress_messages import unpack_detail
 from atelier_migrate.main import DATABASES
 from atelier_service.migrations.upgrade import upgrade
 from tests.ports.migrations.looking import on
@@ -39,7 +39,7 @@ async def test_old_events_say_what_they_said(database_url: str, tmp_path: Path) 
         if event.cached:
             assert event.progress == FINISHED
         else:
-            said = unpack(event.progress, image_pb2.ImageProgress)
+            said = unpack_detail(event.progress, image_pb2.ImageProgress)
             assert (event.progress.stage, event.progress.done, said.step, said.steps) == ("denoising", 12, 12, 12)
     begun = [event for event in history.events if event.state is State.RUNNING]
     assert {event.progress for event in begun} == {NOT_BEGUN}
@@ -49,7 +49,7 @@ async def test_old_progress_of_a_clip_is_that_of_its_frames(database_url: str, t
     history = await upgraded_history("video", await old_database("video", database_url, tmp_path / "old"))
     (made,) = (job for job in history.jobs if job.state is State.SUCCEEDED)
     assert (made.progress.stage, made.progress.done, made.progress.total) == ("encoding", 16, 16)
-    said = unpack(made.progress, video_pb2.VideoProgress)
+    said = unpack_detail(made.progress, video_pb2.VideoProgress)
     assert (said.step, said.steps, said.frame, said.frames, said.fraction) == (10, 10, 16, 16, 1.0)
 
 

@@ -13,9 +13,9 @@ from atelier_service.errors import UnavailableError
 from tests.unit.jobs.test_states import NEW
 
 
-def _attempt(write_partial: Callable[[bytes], Coroutine[Any, Any, bool]]) -> Attempt:
+def _attempt(save_partial: Callable[[bytes], Coroutine[Any, Any, bool]]) -> Attempt:
     reporter: Any = None  # nothing is reported here
-    return Attempt(replace(NEW, state=State.RUNNING, attempt=1, epoch=1), reporter, Context(), write_partial)
+    return Attempt(replace(NEW, state=State.RUNNING, attempt=1, epoch=1), reporter, Context(), save_partial)
 
 
 async def test_an_attempt_goes_on_while_the_database_is_away_and_keeps_again_when_it_is_back() -> None:
@@ -28,9 +28,9 @@ async def test_an_attempt_goes_on_while_the_database_is_away_and_keeps_again_whe
         return True
 
     attempt = _attempt(write)
-    await attempt.keep(b"one")
+    await attempt.save_partial(b"one")
     away = False
-    await attempt.keep(b"two")
+    await attempt.save_partial(b"two")
     assert kept == [b"two"]
     assert not attempt.stop_requested
 
@@ -42,5 +42,5 @@ async def test_an_attempt_that_may_not_keep_has_lost_its_job_and_stops() -> None
     attempt = _attempt(write)
     attempt.stop(StopReason.SHUTDOWN)
     with pytest.raises(Stopped):
-        await attempt.keep(b"late")
+        await attempt.save_partial(b"late")
     assert attempt.lost

@@ -13,12 +13,11 @@ from atelier_jobs.domain.progress import NOT_BEGUN, Progress
 from atelier_jobs.domain.states import State
 from atelier_jobs.events.event_json import event_fields
 from atelier_jobs.events.factory import EventFactory
-from atelier_jobs.events.progress_detail import pack, unpack
-from atelier_jobs.wire.progress_messages import progress_from, progress_message
+from atelier_jobs.wire.progress_messages import pack_detail, progress_from, progress_message, unpack_detail
 from tests.unit.jobs.test_states import NEW
 
 DETAIL = image_pb2.ImageProgress(step=2, steps=8, fraction=0.25)
-HALFWAY = Progress(stage="denoising", done=2, total=8, unit="step", fraction=0.25, detail=pack(DETAIL))
+HALFWAY = Progress(stage="denoising", done=2, total=8, unit="step", fraction=0.25, detail=pack_detail(DETAIL))
 RUNNING = replace(NEW, state=State.RUNNING, attempt=1, epoch=1, seq=2, progress=HALFWAY)
 FAILED = replace(NEW, state=State.FAILED, seq=3, failure=Failure("BROKEN", "It broke."))
 MADE = replace(RUNNING, state=State.SUCCEEDED, seq=3, result=b"\xff\x00 any bytes")
@@ -43,8 +42,8 @@ def test_durable_events_snapshots_and_ephemeral_events_say_the_same_of_progress(
 
 
 def test_a_progress_carries_what_its_kind_says_of_it() -> None:
-    assert unpack(HALFWAY, image_pb2.ImageProgress) == DETAIL
-    assert unpack(NOT_BEGUN, image_pb2.ImageProgress) == image_pb2.ImageProgress()
+    assert unpack_detail(HALFWAY, image_pb2.ImageProgress) == DETAIL
+    assert unpack_detail(NOT_BEGUN, image_pb2.ImageProgress) == image_pb2.ImageProgress()
     assert progress_message(NOT_BEGUN) == job_pb2.Progress()
 
 

@@ -28,7 +28,7 @@ GOOD = History(
     accepted=["job"],
     jobs=[DONE],
     events=STORY,
-    answers=[("ada", "key", "job"), ("ada", "key", "job"), ("bob", "key", "other")],
+    submits=[("ada", "key", "job"), ("ada", "key", "job"), ("bob", "key", "other")],
     outputs={"job": [Output(1, "zombie's"), Output(2, "right")]},
     expected={"job": "right"},
 )
@@ -88,7 +88,7 @@ BROKEN = {
     "a success without a result": (replace(GOOD, jobs=[replace(DONE, result=None)]), "is SUCCEEDED without a result"),
     "events without a row": (replace(GOOD, accepted=[], jobs=[]), "has events and no row"),
     "a key made two jobs": (
-        replace(GOOD, answers=[("ada", "key", "job"), ("ada", "key", "job2")]),
+        replace(GOOD, submits=[("ada", "key", "job"), ("ada", "key", "job2")]),
         "key 'key' of ada made 2 jobs",
     ),
     "the zombie's output won": (

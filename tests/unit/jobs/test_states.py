@@ -54,7 +54,7 @@ class Walk(RuleBasedStateMachine):
     def _apply(self, change: Change | None) -> None:
         if change is None:
             return
-        self.told += [JobEvent.of(step, self.now) for step in change.told]
+        self.told += [JobEvent.of(step, self.now) for step in change.steps]
         self.job = change.job
 
     @rule(seconds=st.integers(1, 40))
