@@ -18,7 +18,7 @@ from atelier_jobs.messaging.bus import Bus
 from atelier_jobs.plane.held_jobs import HeldJobCache
 from atelier_jobs.plane.worker_mailboxes import WorkerMailboxes
 from atelier_jobs.wire.claim_messages import claimed_job_message, held_claim_from
-from atelier_jobs.wire.progress_messages import progress_from
+from atelier_jobs.wire.progress_messages import reported_progress
 from atelier_service.errors import InvalidArgumentError, PermissionDeniedError
 from atelier_service.identity import current_principal
 from atelier_service.interceptors.validation import validate
@@ -186,7 +186,7 @@ class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
         if job is not None:
             await self._progress.publish(
                 job,
-                progress_from(message.progress),
+                reported_progress(message.progress),
                 eta_s=message.progress.eta_s if message.progress.HasField("eta_s") else None,
                 preview=message.preview,
                 preview_content_type=message.preview_content_type,

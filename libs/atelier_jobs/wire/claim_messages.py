@@ -7,7 +7,7 @@ from atelier_jobs.domain.claims import Claim
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.progress import NOT_BEGUN
 from atelier_jobs.domain.states import State
-from atelier_jobs.wire.progress_messages import progress_from, progress_message
+from atelier_jobs.wire.progress_messages import progress_message, reported_progress
 
 KIND_HEADER = "x-atelier-kind"
 """Name of the call metadata with the kind of jobs, by which the gateway routes calls of workers."""
@@ -88,7 +88,7 @@ def held_claim_from(message: worker_service_pb2.HeldJob, *, kind: str, lease_s: 
         lease_until_us=0, progress=NOT_BEGUN, seq=0, traceparent="", cached=False, create_us=0, queue_us=0, start_us=0,
         finish_us=0,
     )  # fmt: skip
-    progress = progress_from(message.progress) if message.HasField("progress") else None
+    progress = reported_progress(message.progress) if message.HasField("progress") else None
     return Claim(job, lease_s, progress, has_partial=message.has_partial)
 
 

@@ -2,13 +2,15 @@
 
 from typing import TypeVar
 
+from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from atelier.jobs.v1 import job_pb2
 from atelier_jobs.domain.progress import Progress
 
 MessageT = TypeVar("MessageT", bound=Message)
+_MAX_DETAIL_BYTES = 4096
 
 
 def progress_message(progress: Progress) -> job_pb2.Progress:
@@ -49,3 +51,26 @@ def unpack_detail(progress: Progress, into: type[MessageT]) -> MessageT:
     detail = into()
     AnyMessage.FromString(progress.detail).Unpack(detail)
     return detail
+
+
+def reported_progress(message: job_pb2.Progress) -> Progress:
+    """The progress that a worker reports, without a detail that cannot be written as JSON here.
+
+    Neither could the gateway write it: the owner's streams and lists of jobs would end with an error.
+    """
+    if not message.HasField("detail") or _is_readable(message.detail):
+        return progress_from(message)
+    readable = job_pb2.Progress()
+    readable.CopyFrom(message)
+    readable.ClearField("detail")
+    return progress_from(readable)
+
+
+def _is_readable(detail: AnyMessage) -> bool:
+    if detail.ByteSize() > _MAX_DETAIL_BYTES:
+        return False
+    try:
+        json_format.MessageToDict(detail)
+    except (TypeError, ValueError, DecodeError, json_format.Error):
+        return False
+    return True

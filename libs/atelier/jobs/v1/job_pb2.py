@@ -25,21 +25,33 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61telier/jobs/v1/job.proto\x12\x0f\x61telier.jobs.v1\x1a\x19google/protobuf/any.proto\"\xce\x01\n\x08Progress\x12\x10\n\x08\x66raction\x18\x03 \x01(\x01\x12\x12\n\x05\x65ta_s\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05stage\x18\x07 \x01(\t\x12\x0c\n\x04\x64one\x18\x08 \x01(\r\x12\r\n\x05total\x18\t \x01(\r\x12\x0c\n\x04unit\x18\n \x01(\t\x12$\n\x06\x64\x65tail\x18\x0b \x01(\x0b\x32\x14.google.protobuf.AnyB\x08\n\x06_eta_sJ\x04\x08\x01\x10\x02J\x04\x08\x02\x10\x03J\x04\x08\x05\x10\x06J\x04\x08\x06\x10\x07R\x04stepR\x05stepsR\x05\x66rameR\x06\x66rames\"*\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\".\n\x0cModelCommand\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0c\n\x04load\x18\x02 \x01(\x08*o\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\r\n\tCANCELING\x10\x03\x12\r\n\tSUCCEEDED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\x12\x0c\n\x08\x43\x41NCELED\x10\x06*C\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x07\n\x03LOW\x10\x01\x12\n\n\x06NORMAL\x10\x02\x12\x08\n\x04HIGH\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61telier/jobs/v1/job.proto\x12\x0f\x61telier.jobs.v1\x1a\x19google/protobuf/any.proto\"\xaf\x02\n\x08Progress\x12)\n\x08\x66raction\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\x12$\n\x05\x65ta_s\x18\x04 \x01(\x01\x42\x10\xbaH\r\x12\x0b)\x00\x00\x00\x00\x00\x00\x00\x00@\x01H\x00\x88\x01\x01\x12(\n\x05stage\x18\x07 \x01(\tB\x19\xbaH\x16r\x14\x32\x12^[a-z0-9_-]{0,64}$\x12\x0c\n\x04\x64one\x18\x08 \x01(\r\x12\r\n\x05total\x18\t \x01(\r\x12\'\n\x04unit\x18\n \x01(\tB\x19\xbaH\x16r\x14\x32\x12^[a-z0-9_-]{0,64}$\x12$\n\x06\x64\x65tail\x18\x0b \x01(\x0b\x32\x14.google.protobuf.AnyB\x08\n\x06_eta_sJ\x04\x08\x01\x10\x02J\x04\x08\x02\x10\x03J\x04\x08\x05\x10\x06J\x04\x08\x06\x10\x07R\x04stepR\x05stepsR\x05\x66rameR\x06\x66rames\"_\n\x07\x46\x61ilure\x12-\n\x06reason\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Z][A-Z0-9_]{0,63}$\x12%\n\x07message\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18\x80 2\n^[^\\x00]*$\".\n\x0cModelCommand\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0c\n\x04load\x18\x02 \x01(\x08*o\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\r\n\tCANCELING\x10\x03\x12\r\n\tSUCCEEDED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\x12\x0c\n\x08\x43\x41NCELED\x10\x06*C\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x07\n\x03LOW\x10\x01\x12\n\n\x06NORMAL\x10\x02\x12\x08\n\x04HIGH\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'atelier.jobs.v1.job_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STATE']._serialized_start=374
-  _globals['_STATE']._serialized_end=485
-  _globals['_PRIORITY']._serialized_start=487
-  _globals['_PRIORITY']._serialized_end=554
+  _globals['_PROGRESS'].fields_by_name['fraction']._loaded_options = None
+  _globals['_PROGRESS'].fields_by_name['fraction']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\000\000'
+  _globals['_PROGRESS'].fields_by_name['eta_s']._loaded_options = None
+  _globals['_PROGRESS'].fields_by_name['eta_s']._serialized_options = b'\272H\r\022\013)\000\000\000\000\000\000\000\000@\001'
+  _globals['_PROGRESS'].fields_by_name['stage']._loaded_options = None
+  _globals['_PROGRESS'].fields_by_name['stage']._serialized_options = b'\272H\026r\0242\022^[a-z0-9_-]{0,64}$'
+  _globals['_PROGRESS'].fields_by_name['unit']._loaded_options = None
+  _globals['_PROGRESS'].fields_by_name['unit']._serialized_options = b'\272H\026r\0242\022^[a-z0-9_-]{0,64}$'
+  _globals['_FAILURE'].fields_by_name['reason']._loaded_options = None
+  _globals['_FAILURE'].fields_by_name['reason']._serialized_options = b'\272H\032r\0302\026^[A-Z][A-Z0-9_]{0,63}$'
+  _globals['_FAILURE'].fields_by_name['message']._loaded_options = None
+  _globals['_FAILURE'].fields_by_name['message']._serialized_options = b'\272H\021r\017\030\200 2\n^[^\\x00]*$'
+  _globals['_STATE']._serialized_start=524
+  _globals['_STATE']._serialized_end=635
+  _globals['_PRIORITY']._serialized_start=637
+  _globals['_PRIORITY']._serialized_end=704
   _globals['_PROGRESS']._serialized_start=74
-  _globals['_PROGRESS']._serialized_end=280
-  _globals['_FAILURE']._serialized_start=282
-  _globals['_FAILURE']._serialized_end=324
-  _globals['_MODELCOMMAND']._serialized_start=326
-  _globals['_MODELCOMMAND']._serialized_end=372
+  _globals['_PROGRESS']._serialized_end=377
+  _globals['_FAILURE']._serialized_start=379
+  _globals['_FAILURE']._serialized_end=474
+  _globals['_MODELCOMMAND']._serialized_start=476
+  _globals['_MODELCOMMAND']._serialized_end=522
 # @@protoc_insertion_point(module_scope)

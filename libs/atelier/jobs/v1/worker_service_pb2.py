@@ -27,7 +27,7 @@ from atelier.type.v1 import access_pb2 as atelier_dot_type_dot_v1_dot_access__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$atelier/jobs/v1/worker_service.proto\x12\x0f\x61telier.jobs.v1\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x02\n\x10\x43laimJobsRequest\x12\x31\n\tworker_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._-]{1,128}$\x12,\n\x04kind\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,31}$\x12(\n\x07lease_s\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@!\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1c\n\x08max_jobs\x18\x04 \x01(\rB\n\xbaH\x07*\x05\x18\xe8\x07(\x01\x12 \n\x06loaded\x18\x05 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03\x18\x80\x02\x12.\n\x07\x61\x63\x63\x65pts\x18\x06 \x01(\x0b\x32\x1d.atelier.jobs.v1.AffinityKeys\x12\x10\n\x08repeated\x18\x07 \x01(\x08\x12\x32\n\x04held\x18\x08 \x03(\x0b\x32\x19.atelier.jobs.v1.JobClaimB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\".\n\x0c\x41\x66\x66inityKeys\x12\x1e\n\x04keys\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03\x18\x80\x02\">\n\x11\x43laimJobsResponse\x12)\n\x04jobs\x18\x01 \x03(\x0b\x32\x1b.atelier.jobs.v1.ClaimedJob\"\xa3\x03\n\nClaimedJob\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\r\x12\x0c\n\x04spec\x18\x05 \x01(\x0c\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\r\x12\x0e\n\x06\x66\x61ults\x18\x07 \x01(\r\x12\x14\n\x0cmax_attempts\x18\x08 \x01(\r\x12\r\n\x05\x65poch\x18\t \x01(\r\x12\x0b\n\x03seq\x18\n \x01(\r\x12\x13\n\x0btraceparent\x18\x0b \x01(\t\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nqueue_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elease_end_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61\x66\x66inity\x18\x10 \x01(\t\x12\r\n\x05token\x18\x11 \x01(\t\"=\n\x08JobClaim\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\x05\x65poch\x18\x02 \x01(\rB\x07\xbaH\x04*\x02(\x01\"\xb0\x01\n\x07HeldJob\x12\x30\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x19.atelier.jobs.v1.JobClaimB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\tworker_id\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._-]{1,128}$\x12+\n\x08progress\x18\x03 \x01(\x0b\x32\x19.atelier.jobs.v1.Progress\x12\x13\n\x0bhas_partial\x18\x04 \x01(\x08\"l\n\x11RenewLeaseRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\x12(\n\x07lease_s\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@!\x00\x00\x00\x00\x00\x00\x00\x00\"K\n\x12RenewLeaseResponse\x12\x0c\n\x04held\x18\x01 \x01(\x08\x12\x18\n\x10\x63\x61ncel_requested\x18\x02 \x01(\x08\x12\r\n\x05token\x18\x03 \x01(\t\"Z\n\x18SavePartialResultRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\x12\x0f\n\x07partial\x18\x02 \x01(\x0c\"p\n\x12\x43ompleteJobRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\x12\x0e\n\x06result\x18\x02 \x01(\x0c\x12\x1b\n\tcache_key\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\xaf\x01\n\x0e\x46\x61ilJobRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x18.atelier.jobs.v1.FailureB\x06\xbaH\x03\xc8\x01\x01\x12\x11\n\tretryable\x18\x03 \x01(\x08\x12(\n\x07\x64\x65lay_s\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@)\x00\x00\x00\x00\x00\x00\x00\x00\"l\n\x11ReleaseJobRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\x12(\n\x07\x64\x65lay_s\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@)\x00\x00\x00\x00\x00\x00\x00\x00\"D\n\x13\x46inishCancelRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\"E\n\x14\x44iscardResultRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\"\x17\n\x15\x44iscardResultResponse\"!\n\rWriteResponse\x12\x10\n\x08recorded\x18\x01 \x01(\x08\"\xba\x01\n\x0e\x43onnectRequest\x12-\n\x05hello\x18\x01 \x01(\x0b\x32\x1c.atelier.jobs.v1.WorkerHelloH\x00\x12\x35\n\tcondition\x18\x02 \x01(\x0b\x32 .atelier.jobs.v1.WorkerConditionH\x00\x12\x30\n\x08progress\x18\x03 \x01(\x0b\x32\x1c.atelier.jobs.v1.JobProgressH\x00\x42\x10\n\x07message\x12\x05\xbaH\x02\x08\x01\"n\n\x0bWorkerHello\x12\x31\n\tworker_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._-]{1,128}$\x12,\n\x04kind\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,31}$\"\xe2\x01\n\x0fWorkerCondition\x12\x17\n\x06\x64\x65vice\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1d\n\x0b\x64\x65vice_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12&\n\x03job\x18\x03 \x01(\x0b\x32\x19.atelier.jobs.v1.JobClaim\x12\x19\n\x06loaded\x18\x04 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\x1b\n\x13\x64\x65vice_memory_bytes\x18\x06 \x01(\x03\x12!\n\x19\x64\x65vice_memory_total_bytes\x18\x07 \x01(\x03\"\xb7\x01\n\x0bJobProgress\x12\x30\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x19.atelier.jobs.v1.JobClaimB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\x08progress\x18\x02 \x01(\x0b\x32\x19.atelier.jobs.v1.ProgressB\x06\xbaH\x03\xc8\x01\x01\x12\x1a\n\x07preview\x18\x03 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@\x12%\n\x14preview_content_type\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xb3\x01\n\x0f\x43onnectResponse\x12\'\n\x05ready\x18\x01 \x01(\x0b\x32\x16.atelier.jobs.v1.ReadyH\x00\x12\x38\n\x0ework_available\x18\x02 \x01(\x0b\x32\x1e.atelier.jobs.v1.WorkAvailableH\x00\x12\x32\n\x0bjob_changed\x18\x03 \x01(\x0b\x32\x1b.atelier.jobs.v1.JobChangedH\x00\x42\t\n\x07message\"\x07\n\x05Ready\"\x0f\n\rWorkAvailable\"\x1c\n\nJobChanged\x12\x0e\n\x06job_id\x18\x01 \x01(\t2\xdc\x06\n\rWorkerService\x12Z\n\tClaimJobs\x12!.atelier.jobs.v1.ClaimJobsRequest\x1a\".atelier.jobs.v1.ClaimJobsResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12]\n\nRenewLease\x12\".atelier.jobs.v1.RenewLeaseRequest\x1a#.atelier.jobs.v1.RenewLeaseResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12\x66\n\x11SavePartialResult\x12).atelier.jobs.v1.SavePartialResultRequest\x1a\x1e.atelier.jobs.v1.WriteResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12Z\n\x0b\x43ompleteJob\x12#.atelier.jobs.v1.CompleteJobRequest\x1a\x1e.atelier.jobs.v1.WriteResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12R\n\x07\x46\x61ilJob\x12\x1f.atelier.jobs.v1.FailJobRequest\x1a\x1e.atelier.jobs.v1.WriteResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12X\n\nReleaseJob\x12\".atelier.jobs.v1.ReleaseJobRequest\x1a\x1e.atelier.jobs.v1.WriteResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12\\\n\x0c\x46inishCancel\x12$.atelier.jobs.v1.FinishCancelRequest\x1a\x1e.atelier.jobs.v1.WriteResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12\x66\n\rDiscardResult\x12%.atelier.jobs.v1.DiscardResultRequest\x1a&.atelier.jobs.v1.DiscardResultResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12X\n\x07\x43onnect\x12\x1f.atelier.jobs.v1.ConnectRequest\x1a .atelier.jobs.v1.ConnectResponse\"\x06\xca\xf3\x18\x02\x10\x04(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$atelier/jobs/v1/worker_service.proto\x12\x0f\x61telier.jobs.v1\x1a\x19\x61telier/jobs/v1/job.proto\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x02\n\x10\x43laimJobsRequest\x12\x31\n\tworker_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._-]{1,128}$\x12,\n\x04kind\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,31}$\x12(\n\x07lease_s\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@!\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1c\n\x08max_jobs\x18\x04 \x01(\rB\n\xbaH\x07*\x05\x18\xe8\x07(\x01\x12 \n\x06loaded\x18\x05 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03\x18\x80\x02\x12.\n\x07\x61\x63\x63\x65pts\x18\x06 \x01(\x0b\x32\x1d.atelier.jobs.v1.AffinityKeys\x12\x10\n\x08repeated\x18\x07 \x01(\x08\x12\x32\n\x04held\x18\x08 \x03(\x0b\x32\x19.atelier.jobs.v1.JobClaimB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\".\n\x0c\x41\x66\x66inityKeys\x12\x1e\n\x04keys\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xe8\x07\"\x05r\x03\x18\x80\x02\">\n\x11\x43laimJobsResponse\x12)\n\x04jobs\x18\x01 \x03(\x0b\x32\x1b.atelier.jobs.v1.ClaimedJob\"\xa3\x03\n\nClaimedJob\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\r\x12\x0c\n\x04spec\x18\x05 \x01(\x0c\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\r\x12\x0e\n\x06\x66\x61ults\x18\x07 \x01(\r\x12\x14\n\x0cmax_attempts\x18\x08 \x01(\r\x12\r\n\x05\x65poch\x18\t \x01(\r\x12\x0b\n\x03seq\x18\n \x01(\r\x12\x13\n\x0btraceparent\x18\x0b \x01(\t\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nqueue_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elease_end_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61\x66\x66inity\x18\x10 \x01(\t\x12\r\n\x05token\x18\x11 \x01(\t\"U\n\x08JobClaim\x12+\n\x06job_id\x18\x01 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^[A-Za-z0-9-]{1,64}$\x12\x1c\n\x05\x65poch\x18\x02 \x01(\rB\r\xbaH\n*\x08\x18\xff\xff\xff\xff\x07(\x01\"\xb0\x01\n\x07HeldJob\x12\x30\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x19.atelier.jobs.v1.JobClaimB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\tworker_id\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._-]{1,128}$\x12+\n\x08progress\x18\x03 \x01(\x0b\x32\x19.atelier.jobs.v1.Progress\x12\x13\n\x0bhas_partial\x18\x04 \x01(\x08\"l\n\x11RenewLeaseRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\x12(\n\x07lease_s\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@!\x00\x00\x00\x00\x00\x00\x00\x00\"K\n\x12RenewLeaseResponse\x12\x0c\n\x04held\x18\x01 \x01(\x08\x12\x18\n\x10\x63\x61ncel_requested\x18\x02 \x01(\x08\x12\r\n\x05token\x18\x03 \x01(\t\"Z\n\x18SavePartialResultRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\x12\x0f\n\x07partial\x18\x02 \x01(\x0c\"p\n\x12\x43ompleteJobRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\x12\x0e\n\x06result\x18\x02 \x01(\x0c\x12\x1b\n\tcache_key\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\xaf\x01\n\x0e\x46\x61ilJobRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x18.atelier.jobs.v1.FailureB\x06\xbaH\x03\xc8\x01\x01\x12\x11\n\tretryable\x18\x03 \x01(\x08\x12(\n\x07\x64\x65lay_s\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@)\x00\x00\x00\x00\x00\x00\x00\x00\"l\n\x11ReleaseJobRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\x12(\n\x07\x64\x65lay_s\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00 \xac@)\x00\x00\x00\x00\x00\x00\x00\x00\"D\n\x13\x46inishCancelRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\"E\n\x14\x44iscardResultRequest\x12-\n\x03job\x18\x01 \x01(\x0b\x32\x18.atelier.jobs.v1.HeldJobB\x06\xbaH\x03\xc8\x01\x01\"\x17\n\x15\x44iscardResultResponse\"!\n\rWriteResponse\x12\x10\n\x08recorded\x18\x01 \x01(\x08\"\xba\x01\n\x0e\x43onnectRequest\x12-\n\x05hello\x18\x01 \x01(\x0b\x32\x1c.atelier.jobs.v1.WorkerHelloH\x00\x12\x35\n\tcondition\x18\x02 \x01(\x0b\x32 .atelier.jobs.v1.WorkerConditionH\x00\x12\x30\n\x08progress\x18\x03 \x01(\x0b\x32\x1c.atelier.jobs.v1.JobProgressH\x00\x42\x10\n\x07message\x12\x05\xbaH\x02\x08\x01\"n\n\x0bWorkerHello\x12\x31\n\tworker_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._-]{1,128}$\x12,\n\x04kind\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,31}$\"\xe2\x01\n\x0fWorkerCondition\x12\x17\n\x06\x64\x65vice\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1d\n\x0b\x64\x65vice_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12&\n\x03job\x18\x03 \x01(\x0b\x32\x19.atelier.jobs.v1.JobClaim\x12\x19\n\x06loaded\x18\x04 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\x1b\n\x13\x64\x65vice_memory_bytes\x18\x06 \x01(\x03\x12!\n\x19\x64\x65vice_memory_total_bytes\x18\x07 \x01(\x03\"\xb7\x01\n\x0bJobProgress\x12\x30\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x19.atelier.jobs.v1.JobClaimB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\x08progress\x18\x02 \x01(\x0b\x32\x19.atelier.jobs.v1.ProgressB\x06\xbaH\x03\xc8\x01\x01\x12\x1a\n\x07preview\x18\x03 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@\x12%\n\x14preview_content_type\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xb3\x01\n\x0f\x43onnectResponse\x12\'\n\x05ready\x18\x01 \x01(\x0b\x32\x16.atelier.jobs.v1.ReadyH\x00\x12\x38\n\x0ework_available\x18\x02 \x01(\x0b\x32\x1e.atelier.jobs.v1.WorkAvailableH\x00\x12\x32\n\x0bjob_changed\x18\x03 \x01(\x0b\x32\x1b.atelier.jobs.v1.JobChangedH\x00\x42\t\n\x07message\"\x07\n\x05Ready\"\x0f\n\rWorkAvailable\"\x1c\n\nJobChanged\x12\x0e\n\x06job_id\x18\x01 \x01(\t2\xdc\x06\n\rWorkerService\x12Z\n\tClaimJobs\x12!.atelier.jobs.v1.ClaimJobsRequest\x1a\".atelier.jobs.v1.ClaimJobsResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12]\n\nRenewLease\x12\".atelier.jobs.v1.RenewLeaseRequest\x1a#.atelier.jobs.v1.RenewLeaseResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12\x66\n\x11SavePartialResult\x12).atelier.jobs.v1.SavePartialResultRequest\x1a\x1e.atelier.jobs.v1.WriteResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12Z\n\x0b\x43ompleteJob\x12#.atelier.jobs.v1.CompleteJobRequest\x1a\x1e.atelier.jobs.v1.WriteResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12R\n\x07\x46\x61ilJob\x12\x1f.atelier.jobs.v1.FailJobRequest\x1a\x1e.atelier.jobs.v1.WriteResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12X\n\nReleaseJob\x12\".atelier.jobs.v1.ReleaseJobRequest\x1a\x1e.atelier.jobs.v1.WriteResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12\\\n\x0c\x46inishCancel\x12$.atelier.jobs.v1.FinishCancelRequest\x1a\x1e.atelier.jobs.v1.WriteResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12\x66\n\rDiscardResult\x12%.atelier.jobs.v1.DiscardResultRequest\x1a&.atelier.jobs.v1.DiscardResultResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12X\n\x07\x43onnect\x12\x1f.atelier.jobs.v1.ConnectRequest\x1a .atelier.jobs.v1.ConnectResponse\"\x06\xca\xf3\x18\x02\x10\x04(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,9 +49,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AFFINITYKEYS'].fields_by_name['keys']._loaded_options = None
   _globals['_AFFINITYKEYS'].fields_by_name['keys']._serialized_options = b'\272H\r\222\001\n\020\350\007\"\005r\003\030\200\002'
   _globals['_JOBCLAIM'].fields_by_name['job_id']._loaded_options = None
-  _globals['_JOBCLAIM'].fields_by_name['job_id']._serialized_options = b'\272H\006r\004\020\001\030@'
+  _globals['_JOBCLAIM'].fields_by_name['job_id']._serialized_options = b'\272H\030r\0262\024^[A-Za-z0-9-]{1,64}$'
   _globals['_JOBCLAIM'].fields_by_name['epoch']._loaded_options = None
-  _globals['_JOBCLAIM'].fields_by_name['epoch']._serialized_options = b'\272H\004*\002(\001'
+  _globals['_JOBCLAIM'].fields_by_name['epoch']._serialized_options = b'\272H\n*\010\030\377\377\377\377\007(\001'
   _globals['_HELDJOB'].fields_by_name['claim']._loaded_options = None
   _globals['_HELDJOB'].fields_by_name['claim']._serialized_options = b'\272H\003\310\001\001'
   _globals['_HELDJOB'].fields_by_name['worker_id']._loaded_options = None
@@ -127,45 +127,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLAIMEDJOB']._serialized_start=602
   _globals['_CLAIMEDJOB']._serialized_end=1021
   _globals['_JOBCLAIM']._serialized_start=1023
-  _globals['_JOBCLAIM']._serialized_end=1084
-  _globals['_HELDJOB']._serialized_start=1087
-  _globals['_HELDJOB']._serialized_end=1263
-  _globals['_RENEWLEASEREQUEST']._serialized_start=1265
-  _globals['_RENEWLEASEREQUEST']._serialized_end=1373
-  _globals['_RENEWLEASERESPONSE']._serialized_start=1375
-  _globals['_RENEWLEASERESPONSE']._serialized_end=1450
-  _globals['_SAVEPARTIALRESULTREQUEST']._serialized_start=1452
-  _globals['_SAVEPARTIALRESULTREQUEST']._serialized_end=1542
-  _globals['_COMPLETEJOBREQUEST']._serialized_start=1544
-  _globals['_COMPLETEJOBREQUEST']._serialized_end=1656
-  _globals['_FAILJOBREQUEST']._serialized_start=1659
-  _globals['_FAILJOBREQUEST']._serialized_end=1834
-  _globals['_RELEASEJOBREQUEST']._serialized_start=1836
-  _globals['_RELEASEJOBREQUEST']._serialized_end=1944
-  _globals['_FINISHCANCELREQUEST']._serialized_start=1946
-  _globals['_FINISHCANCELREQUEST']._serialized_end=2014
-  _globals['_DISCARDRESULTREQUEST']._serialized_start=2016
-  _globals['_DISCARDRESULTREQUEST']._serialized_end=2085
-  _globals['_DISCARDRESULTRESPONSE']._serialized_start=2087
-  _globals['_DISCARDRESULTRESPONSE']._serialized_end=2110
-  _globals['_WRITERESPONSE']._serialized_start=2112
-  _globals['_WRITERESPONSE']._serialized_end=2145
-  _globals['_CONNECTREQUEST']._serialized_start=2148
-  _globals['_CONNECTREQUEST']._serialized_end=2334
-  _globals['_WORKERHELLO']._serialized_start=2336
-  _globals['_WORKERHELLO']._serialized_end=2446
-  _globals['_WORKERCONDITION']._serialized_start=2449
-  _globals['_WORKERCONDITION']._serialized_end=2675
-  _globals['_JOBPROGRESS']._serialized_start=2678
-  _globals['_JOBPROGRESS']._serialized_end=2861
-  _globals['_CONNECTRESPONSE']._serialized_start=2864
-  _globals['_CONNECTRESPONSE']._serialized_end=3043
-  _globals['_READY']._serialized_start=3045
-  _globals['_READY']._serialized_end=3052
-  _globals['_WORKAVAILABLE']._serialized_start=3054
-  _globals['_WORKAVAILABLE']._serialized_end=3069
-  _globals['_JOBCHANGED']._serialized_start=3071
-  _globals['_JOBCHANGED']._serialized_end=3099
-  _globals['_WORKERSERVICE']._serialized_start=3102
-  _globals['_WORKERSERVICE']._serialized_end=3962
+  _globals['_JOBCLAIM']._serialized_end=1108
+  _globals['_HELDJOB']._serialized_start=1111
+  _globals['_HELDJOB']._serialized_end=1287
+  _globals['_RENEWLEASEREQUEST']._serialized_start=1289
+  _globals['_RENEWLEASEREQUEST']._serialized_end=1397
+  _globals['_RENEWLEASERESPONSE']._serialized_start=1399
+  _globals['_RENEWLEASERESPONSE']._serialized_end=1474
+  _globals['_SAVEPARTIALRESULTREQUEST']._serialized_start=1476
+  _globals['_SAVEPARTIALRESULTREQUEST']._serialized_end=1566
+  _globals['_COMPLETEJOBREQUEST']._serialized_start=1568
+  _globals['_COMPLETEJOBREQUEST']._serialized_end=1680
+  _globals['_FAILJOBREQUEST']._serialized_start=1683
+  _globals['_FAILJOBREQUEST']._serialized_end=1858
+  _globals['_RELEASEJOBREQUEST']._serialized_start=1860
+  _globals['_RELEASEJOBREQUEST']._serialized_end=1968
+  _globals['_FINISHCANCELREQUEST']._serialized_start=1970
+  _globals['_FINISHCANCELREQUEST']._serialized_end=2038
+  _globals['_DISCARDRESULTREQUEST']._serialized_start=2040
+  _globals['_DISCARDRESULTREQUEST']._serialized_end=2109
+  _globals['_DISCARDRESULTRESPONSE']._serialized_start=2111
+  _globals['_DISCARDRESULTRESPONSE']._serialized_end=2134
+  _globals['_WRITERESPONSE']._serialized_start=2136
+  _globals['_WRITERESPONSE']._serialized_end=2169
+  _globals['_CONNECTREQUEST']._serialized_start=2172
+  _globals['_CONNECTREQUEST']._serialized_end=2358
+  _globals['_WORKERHELLO']._serialized_start=2360
+  _globals['_WORKERHELLO']._serialized_end=2470
+  _globals['_WORKERCONDITION']._serialized_start=2473
+  _globals['_WORKERCONDITION']._serialized_end=2699
+  _globals['_JOBPROGRESS']._serialized_start=2702
+  _globals['_JOBPROGRESS']._serialized_end=2885
+  _globals['_CONNECTRESPONSE']._serialized_start=2888
+  _globals['_CONNECTRESPONSE']._serialized_end=3067
+  _globals['_READY']._serialized_start=3069
+  _globals['_READY']._serialized_end=3076
+  _globals['_WORKAVAILABLE']._serialized_start=3078
+  _globals['_WORKAVAILABLE']._serialized_end=3093
+  _globals['_JOBCHANGED']._serialized_start=3095
+  _globals['_JOBCHANGED']._serialized_end=3123
+  _globals['_WORKERSERVICE']._serialized_start=3126
+  _globals['_WORKERSERVICE']._serialized_end=3986
 # @@protoc_insertion_point(module_scope)
