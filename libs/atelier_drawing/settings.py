@@ -34,6 +34,8 @@ class DrawingSettings(JobSettings):
     def catalogue(self) -> Catalogue:
         """Reads the models of this service's kind. Raises ConfigurationError."""
         shipped, *own = map(Path, self.models.split(os.pathsep))
+        if not shipped.exists():
+            raise ConfigurationError(f"ATELIER_MODELS={self.models}: there is no file {shipped.absolute()}")
         root = self.models_root or shipped.resolve().parent.parent
         try:
             return read_catalogue(shipped, own[0] if own else None, root=root, kind=self.kind)

@@ -48,7 +48,9 @@ async def migrate(settings: MigrateSettings, names: Sequence[str]) -> None:
         except (SQLAlchemyError, OSError) as error:
             raise UpgradeFailedError(name, error) from error
         for schema, (before, after) in changes.items():
-            print(f"{name}: {schema} {after}" + ("" if before == after else f", upgraded from {before or 'nothing'}"))
+            print(
+                f"{name}: {schema} {after}" + ("" if before == after else f", upgraded from {before or 'no revision'}")
+            )
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ def test_it_upgrades_every_database_and_says_what_it_did(tmp_path: Path) -> None
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert {line.partition(":")[0] for line in first.stdout.splitlines()} == set(NAMES)
-    assert all(line.endswith(", upgraded from nothing") for line in first.stdout.splitlines())
+    assert all(line.endswith(", upgraded from no revision") for line in first.stdout.splitlines())
     assert "upgraded" not in second.stdout
     for name in NAMES:
         assert (tmp_path / "new" / f"{name}.db").stat().st_mode & 0o077 == 0, "only its owner may read it"
