@@ -7,7 +7,10 @@ from typing import Any
 from pydantic import Field, SecretStr, model_validator
 
 from atelier_jobs.domain.store import Limits
+from atelier_service.configuration import ConfigurationError
 from atelier_service.settings import ServiceSettings, StreamSettings
+
+_LEAST_SECRET = 16  # characters; atelier-auth takes no shorter secret
 
 
 def database_url(default: Any = ...) -> Any:
@@ -112,3 +115,12 @@ class JobWorkerSettings(JobSettings):
         plane = values.get("plane_address", cls.model_fields["plane_address"].default)
         others = {name: plane for name in ("auth_address", "storage_address") if name in cls.model_fields}
         return others | {name: value for name, value in values.items() if value or name not in others}
+
+    def check(self) -> list[str]:
+        """Without its secret a worker can call nothing."""
+        if len(self.service_secret.get_secret_value()) < _LEAST_SECRET:
+            raise ConfigurationError(
+                f"ATELIER_SERVICE_SECRET: at least {_LEAST_SECRET} characters are needed, the secret that"
+                " atelier-auth has for this worker"
+            )
+        return super().check()
