@@ -252,7 +252,7 @@ class AsyncClient:
         return await self._connection.call(_GET_VIDEO_MODEL, GetVideoModelRequest(id=model_id))
 
     async def load_video_model(self, model_id: str) -> VideoModel:
-        """Asks the workers to load a model (administrators only). `events` tells when it is READY."""
+        """Asks the workers to load a model (administrators only). `events` shows when it is READY."""
         return await self._connection.call(_LOAD_VIDEO_MODEL, LoadVideoModelRequest(id=model_id))
 
     async def unload_video_model(self, model_id: str) -> VideoModel:

@@ -18,7 +18,7 @@ P = ParamSpec("P")
 
 Url = Annotated[str, typer.Option("--url", help="REST base; by default ATELIER_URL.", show_default=False)]
 Grpc = Annotated[bool, typer.Option("--grpc", help="Use gRPC, at the address in ATELIER_GRPC.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.", show_default=False)]
 
 
 @dataclass(frozen=True)

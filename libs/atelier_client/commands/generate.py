@@ -67,7 +67,7 @@ async def generate(
     metadata: Labels = None,
     priority: Priority = None,
     parent: Parent = "",
-    wait: Annotated[bool, Option("--wait/--no-wait", help="Wait for the picture, or only say its id.")] = True,
+    wait: Annotated[bool, Option("--wait/--no-wait", help="Wait for the picture, or only print its id.")] = True,
     json: Json = False,
 ) -> None:
     """Makes a picture from a prompt, or from each of many. Ctrl-C cancels what is under way."""

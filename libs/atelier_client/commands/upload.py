@@ -18,7 +18,7 @@ async def upload(
     name: Annotated[str | None, Option(help="Name to remember it by; its own by default.")] = None,
     json: Json = False,
 ) -> None:
-    """Stores a file and says its id."""
+    """Stores a file and prints its id."""
     asset = await client.upload(file, filename=name)
     if json:
         result_json(as_dict(asset))

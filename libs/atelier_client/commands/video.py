@@ -45,7 +45,7 @@ async def video(
     frames: Annotated[int | None, Option(help="Frames that the model draws.")] = None,
     rate: Annotated[float | None, Option(help="Frames a second; motion keeps its speed.")] = None,
     first_frame: Annotated[
-        str | None, Option(metavar="ASSET", help="A picture to begin with; `atelier upload` says its id.")
+        str | None, Option(metavar="ASSET", help="A picture to begin with; `atelier upload` prints its id.")
     ] = None,
     steps: Steps = None,
     guidance: Guidance = None,
@@ -57,7 +57,7 @@ async def video(
     metadata: Labels = None,
     priority: Priority = None,
     parent: Parent = "",
-    wait: Annotated[bool, Option("--wait/--no-wait", help="Wait for the clip, or only say its id.")] = True,
+    wait: Annotated[bool, Option("--wait/--no-wait", help="Wait for the clip, or only print its id.")] = True,
     json: Json = False,
 ) -> None:
     """Makes a clip from a prompt. Ctrl-C cancels it."""

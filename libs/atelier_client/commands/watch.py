@@ -24,7 +24,7 @@ async def watch(
     after: Annotated[str, Option(help="Without an ID: everything after this cursor.")] = "",
     json: Json = False,
 ) -> None:
-    """Tells what happens, as it happens. Ends with the job, or with Ctrl-C."""
+    """Shows what happens, as it happens. Ends with the job, or with Ctrl-C."""
     events = client.jobs.watch(job_id, after_seq=after_seq) if job_id else client.events(after=after, heartbeats=True)
     listening = False
     async for event in events:

@@ -74,7 +74,7 @@ async def model_commands(stub: ModelWorkerStub, kind: str, worker_id: str) -> As
             error = from_rpc_error(rpc_error)
             if error.reason == "TOKEN_EXPIRED" and not failures:
                 continue
-            _log.info("commands about models are not heard", reason=error.reason, error=error.message)
+            _log.info("commands for models are not received", reason=error.reason, error=error.message)
         finally:
             call.cancel()
         failures += 1
