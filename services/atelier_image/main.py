@@ -1,4 +1,4 @@
-"""atelier-image: what it is made of, and how it starts. It brings no torch."""
+"""atelier-image: composition of the API process, and its entry point. It does not import torch."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,7 +16,7 @@ from atelier_artifacts.domain.garbage_collector import GarbageCollector
 from atelier_drawing.domain.drawings import Drawings
 from atelier_image.api.image_messages import content_paths, image_path
 from atelier_image.api.servicer import ImageServicer, ImageStreamServicer
-from atelier_image.domain.kind import IMAGE
+from atelier_image.domain.image import IMAGE
 from atelier_image.domain.parameters import resolve
 from atelier_image.settings import ImageSettings
 from atelier_jobs.api.job_endpoints import job_endpoints

@@ -1,7 +1,7 @@
 """The schemas in the database of images."""
 
 from atelier_artifacts.adapters.tables import artifact_tables
-from atelier_image.domain.kind import IMAGE
+from atelier_image.domain.image import IMAGE
 from atelier_jobs.sql import schema
 from atelier_models.adapters.tables import model_tables
 

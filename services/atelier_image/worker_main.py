@@ -1,4 +1,4 @@
-"""atelier-image-worker: what it is made of, and how it starts. It brings no torch: another process draws for it."""
+"""atelier-image-worker: composition of the worker process, and its entry point. It does not import torch."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -8,7 +8,7 @@ from atelier_artifacts.worker.asset_files import AssetFiles
 from atelier_diffusion.torch_backend.local_engine import open_engine
 from atelier_drawing.worker.drawing_engine import engine_tasks, fingerprints, open_drawing_engine
 from atelier_drawing.worker.handler import DrawingHandler
-from atelier_image.domain.kind import IMAGE
+from atelier_image.domain.image import IMAGE
 from atelier_image.settings import ImageWorkerSettings
 from atelier_image.worker.image_generator import ImageGenerator
 from atelier_jobs.worker.plane_connection import open_plane
@@ -26,9 +26,9 @@ SERVICE = "atelier-image-worker"
 
 @asynccontextmanager
 async def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AsyncIterator[RunningServer]:
-    """Takes jobs while the context is open; the server that it yields serves grpc.health.v1.
+    """Runs jobs while the context is open; the server that it yields serves grpc.health.v1.
 
-    At the end, jobs in hand get `job_grace_s` to end and are given back then. The plane, storage and auth may be
+    At the end, running jobs get `job_grace_s` to end and are then released. The plane, storage and auth may be
     unavailable, also at the start. Raises ConfigurationError, also for a device that does not exist.
     """
     catalogue = settings.catalogue()
@@ -57,7 +57,7 @@ async def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AsyncIterato
 
         worker = Worker(plane.claims, plane.stream, plane.stream, handler, options, capacity)
 
-        stack.push_async_callback(reporting.leave)
+        stack.push_async_callback(reporting.sign_off)
         await enter(
             process.background(
                 *reporting.tasks(engine, fingerprint_of, lambda: handler.oldest),

@@ -1,4 +1,4 @@
-"""atelier-video: what it is made of, and how it starts. It brings no torch."""
+"""atelier-video: composition of the API process, and its entry point. It does not import torch."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -46,8 +46,8 @@ from atelier_service.url_signing import UrlSigner
 from atelier_video.api.model_servicer import VideoModelServicer
 from atelier_video.api.servicer import VideoServicer, VideoStreamServicer
 from atelier_video.api.video_messages import content_paths, video_path
-from atelier_video.domain.kind import VIDEO
 from atelier_video.domain.parameters import VideoParameters, resolve
+from atelier_video.domain.video import VIDEO
 from atelier_video.settings import VideoSettings
 
 SERVICE = "atelier-video"

@@ -1,4 +1,4 @@
-"""atelier-video-worker: what it is made of, and how it starts. It brings no torch: another process draws for it."""
+"""atelier-video-worker: composition of the worker process, and its entry point. It does not import torch."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +17,7 @@ from atelier_service.credentials import ServiceCredential, jwks_from
 from atelier_service.identity import JwksSource, TokenVerifier
 from atelier_service.server import RunningServer, run_server
 from atelier_service.service import read_settings, run_service
-from atelier_video.domain.kind import VIDEO
+from atelier_video.domain.video import VIDEO
 from atelier_video.settings import VideoWorkerSettings
 from atelier_video.worker.scratch import scratch_folder
 from atelier_video.worker.video_generator import VideoGenerator
@@ -27,9 +27,9 @@ SERVICE = "atelier-video-worker"
 
 @asynccontextmanager
 async def serve(settings: VideoWorkerSettings, jwks: JwksSource) -> AsyncIterator[RunningServer]:
-    """Takes jobs while the context is open; the server that it yields serves grpc.health.v1.
+    """Runs jobs while the context is open; the server that it yields serves grpc.health.v1.
 
-    At the end, jobs in hand get `job_grace_s` to end and are given back then. The plane, storage and auth may be
+    At the end, running jobs get `job_grace_s` to end and are then released. The plane, storage and auth may be
     unavailable, also at the start. Raises ConfigurationError, also for a device that does not exist,
     and OSError when there is no room for clips.
     """
@@ -60,7 +60,7 @@ async def serve(settings: VideoWorkerSettings, jwks: JwksSource) -> AsyncIterato
 
         worker = Worker(plane.claims, plane.stream, plane.stream, handler, options, capacity)
 
-        stack.push_async_callback(reporting.leave)
+        stack.push_async_callback(reporting.sign_off)
         await enter(
             process.background(
                 *reporting.tasks(engine, fingerprint_of, lambda: handler.oldest),

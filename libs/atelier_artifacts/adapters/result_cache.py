@@ -1,7 +1,7 @@
 """Content cache and references to files, in SQL.
 
-The last reference to a source and the decision to delete its files meet in one transaction that locks every row of that
-source: a job that adopts the result does so before, and is counted, or after, and finds nothing.
+The last reference to a job's files is released, and their deletion decided, in one transaction that locks every row of
+these files: another job that adopts the result does so before, and is counted, or after, and finds nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,8 +39,8 @@ class _Statements:
                 c.source_epoch == bindparam("source_epoch"),
                 ~c.released,
             )
-            # The job's own row first, which is written next: then it holds one row and waits for none, whatever
-            # `settle` locks meanwhile.
+            # The job's own row first, which is written next: so one row is locked, and no deadlock with `settle` is
+            # possible.
             .order_by((c.job_id == bindparam("job_id")).desc(), c.job_id)
             .limit(1)
             .with_for_update()
@@ -59,7 +59,7 @@ class SqlResultCache:
     def __init__(self, database: JobDatabase, tables: ArtifactTables) -> None:
         self._database = database
         self._results = tables.results
-        self._say = _Statements(tables.results)
+        self._statements = _Statements(tables.results)
 
     def adding(self, owner: str, job_id: str, key: str, source: Producer, result: bytes) -> TransactionHook:
         """See ResultCache.adding."""
@@ -70,13 +70,13 @@ class SqlResultCache:
         return add
 
     def on_success(self, job: Job, outcome: Outcome) -> TransactionHook:
-        """An OutcomeHook: the job refers to the files that its attempt stored, which answer the outcome's key."""
+        """An OutcomeHook that records the job's reference to the files of its attempt, under the outcome's key."""
         return self.adding(job.owner, job.id, outcome.cache_key, Producer(job.id, job.epoch), outcome.result)
 
     async def find(self, owner: str, keys: Sequence[str]) -> Hit | None:
         """See ResultCache.find."""
         async with self._database.read() as connection:
-            row = (await connection.execute(self._say.newest, {"owner": owner, "keys": keys})).first()
+            row = (await connection.execute(self._statements.newest, {"owner": owner, "keys": keys})).first()
         return None if row is None else Hit(row.cache_key, Producer(row.source_job_id, row.source_epoch), row.result)
 
     def adopting(self, owner: str, job_id: str, hit: Hit) -> TransactionHook:
@@ -90,7 +90,7 @@ class SqlResultCache:
                 "source_job_id": hit.source.job_id,
                 "source_epoch": hit.source.epoch,
             }
-            if (await transaction.connection.execute(self._say.still_there, values)).first() is None:
+            if (await transaction.connection.execute(self._statements.still_there, values)).first() is None:
                 raise HitGoneError
             await self._insert(transaction.connection, owner, job_id, hit)
 
@@ -110,31 +110,31 @@ class SqlResultCache:
         c = self._results.c
         query = select(c.job_id, c.source_job_id, c.source_epoch, c.released)
         query = query.where(or_(c.job_id == job_id, c.source_job_id == job_id))
-        # In one order, so that two of these do not wait for one another crosswise.
+        # In one order, so that two of these transactions cannot deadlock.
         query = query.order_by(c.job_id, c.source_job_id, c.source_epoch)
-        released, kept = set[Producer](), set[int]()
+        released, referenced = set[Producer](), set[int]()
         async with self._database.write() as transaction:
-            # The job first: what it is now, and refers to, it is until the end of this.
+            # The job first, so that neither it nor its reference changes until the commit.
             locked = await transaction.lock(job_id)
             job = None if locked is None else locked[0]
             if job is not None and not job.state.terminal:
                 return None
             present = current(job)
             await transaction.connection.execute(query.with_for_update())
-            # Read again: who held one of these rows may have added another, which a waiting statement does not see.
+            # Read again: a transaction that was waited for may have added a row that the first statement does not see.
             for row in (await transaction.connection.execute(query)).all():
                 source = Producer(row.source_job_id, row.source_epoch)
                 if row.job_id == job_id and source != present:
                     released.add(source)
                 elif source.job_id == job_id and not row.released:
-                    kept.add(source.epoch)
+                    referenced.add(source.epoch)
             for source in released:
                 where = and_(c.job_id == job_id, self._of_producer(source))
                 own = source.job_id == job_id
                 statement = delete(self._results) if own else update(self._results).values(released=True)
                 await transaction.connection.execute(statement.where(where))
         others = sorted((s for s in released if s.job_id != job_id), key=lambda s: (s.job_id, s.epoch))
-        return Settled(job, frozenset(kept), tuple(others))
+        return Settled(job, frozenset(referenced), tuple(others))
 
     async def forget(self, job_id: str, source: Producer) -> None:
         """See ResultCache.forget."""
@@ -152,7 +152,7 @@ class SqlResultCache:
             "result": hit.result,
             "released": False,
         }
-        await connection.execute(self._say.upsert[connection.dialect.name], values)
+        await connection.execute(self._statements.upsert[connection.dialect.name], values)
 
     def _of_producer(self, source: Producer) -> ColumnElement[bool]:
         c = self._results.c

@@ -1,4 +1,4 @@
-"""Storage over gRPC."""
+"""Storage over gRPC: assets for API processes, and the files of jobs for workers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -19,15 +19,21 @@ from atelier_service.rpc_errors import from_rpc_error
 
 CHUNK_BYTES = 1024 * 1024
 _UPLOAD_DEADLINE_S = 60.0
-# What the slowest line carries that a file is not given up on.
+# The slowest upload for which the deadline suffices.
 _SLOWEST_BYTES_PER_S = 1e6
 _CALL_DEADLINE_S = 10.0
 
 
 class StorageAssets:
-    """Assets. `caller` is a channel that speaks for the caller being served, `service` one that speaks for us."""
+    """Assets of callers and of jobs, for an API process."""
 
     def __init__(self, caller: grpc.aio.Channel, service: grpc.aio.Channel) -> None:
+        """Creates the adapter.
+
+        Args:
+            caller: A channel with the token of the caller being served.
+            service: A channel with the service's own token.
+        """
         self._caller = storage_pb2_grpc.StorageServiceStub(caller)
         self._service = storage_pb2_grpc.StorageServiceStub(service)
 
@@ -38,13 +44,13 @@ class StorageAssets:
             await self._service.DeleteJobAssets(request, timeout=_UPLOAD_DEADLINE_S)
 
     async def content_type(self, asset_id: str) -> str:
-        """What an asset of the caller is. Raises NotFoundError and what storage says else."""
+        """Returns the content type of an asset of the caller. Raises NotFoundError and other errors of storage."""
         with _named_errors():
             asset = await self._caller.GetAsset(storage_pb2.GetAssetRequest(id=asset_id), timeout=_CALL_DEADLINE_S)
         return asset.content_type
 
     async def read(self, asset_id: str) -> bytes:
-        """All bytes of an asset of the caller, which must be small. Raises NotFoundError and what storage says else."""
+        """Returns the content of a small asset of the caller. Raises NotFoundError and other errors of storage."""
         request = storage_pb2.GetAssetContentRequest(id=asset_id)
         with _named_errors():
             return await _all_of(self._caller.GetAssetContent(request, timeout=_CALL_DEADLINE_S))
@@ -52,7 +58,12 @@ class StorageAssets:
     def content(
         self, asset_id: str, headers: Sequence[tuple[str, str]]
     ) -> grpc.aio.UnaryStreamCall[storage_pb2.GetAssetContentRequest, httpbody_pb2.HttpBody]:
-        """The bytes of an asset of the caller; `headers` as an HTTP client sends them (`range`, `if-none-match`, …)."""
+        """Streams the content of an asset of the caller.
+
+        Args:
+            asset_id: The asset.
+            headers: HTTP headers of the request (`range`, `if-none-match`, …).
+        """
         request = storage_pb2.GetAssetContentRequest(id=asset_id)
         return self._caller.GetAssetContent(request, metadata=tuple(headers))
 
@@ -69,9 +80,9 @@ async def open_storage(address: str, credential: ServiceCredential) -> AsyncIter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file to be stored: its bytes, or where they lie.
+    """A file to be stored, given as bytes or by its path.
 
-    The same `write_once_key` with the same bytes answers the first asset.
+    A second upload with the same `write_once_key` and the same bytes returns the first asset.
     """
 
     job_id: str
@@ -86,13 +97,21 @@ class JobStorage:
     """Stores and reads the files of jobs, each with the token of its job."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        """`channel` may speak for whom it likes: every call brings its own token."""
+        """Creates the adapter; every call has its own token, whatever token `channel` has."""
         self._stub = storage_pb2_grpc.StorageServiceStub(channel)
 
     async def store(self, upload: Upload, token: str) -> storage_pb2.Asset:
-        """The stored asset.
+        """Stores a file.
 
-        Raises AtelierError: UnavailableError and ResourceExhaustedError when another try may succeed.
+        Args:
+            upload: The file.
+            token: The job token.
+
+        Returns:
+            The stored asset.
+
+        Raises:
+            AtelierError: UnavailableError and ResourceExhaustedError when a retry may succeed.
         """
         with _named_errors():
             metadata = _bearer(token)
@@ -100,7 +119,7 @@ class JobStorage:
             return await self._stub.CreateAsset(_messages(upload), timeout=timeout_s, metadata=metadata)
 
     async def read(self, asset_id: str, token: str) -> bytes:
-        """All bytes of an asset, which must be small. Raises AtelierError."""
+        """Returns the content of a small asset, read with the job token. Raises AtelierError."""
         request = storage_pb2.GetAssetContentRequest(id=asset_id)
         with _named_errors():
             metadata = _bearer(token)
@@ -108,7 +127,7 @@ class JobStorage:
 
 
 def _bearer(token: str) -> tuple[tuple[str, str]]:
-    """The metadata of a call. Raises UnavailableError without a token: the next renewal of the lease may bring one."""
+    """Returns the metadata of a call. Raises UnavailableError without a token: a renewal of the lease may bring one."""
     if not token:
         raise UnavailableError("NO_JOB_TOKEN", "there is no token for the files of this job yet", retry_after_s=1.0)
     return (("authorization", f"Bearer {token}"),)
@@ -116,7 +135,7 @@ def _bearer(token: str) -> tuple[tuple[str, str]]:
 
 @contextmanager
 def _named_errors() -> Iterator[None]:
-    """What storage says, as an AtelierError."""
+    """Converts errors of storage to AtelierError."""
     try:
         yield
     except grpc.aio.AioRpcError as error:

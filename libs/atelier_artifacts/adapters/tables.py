@@ -31,7 +31,7 @@ class ArtifactTables:
 
 @cache
 def artifact_tables(kind: str) -> ArtifactTables:
-    """Their names begin with the kind."""
+    """Returns the tables of a kind, whose names begin with it."""
     metadata = MetaData()
     # Which job refers to which files: the references that keep them, and the content cache.
     results = Table(
@@ -41,10 +41,10 @@ def artifact_tables(kind: str) -> ArtifactTables:
         Column("source_job_id", String(64), nullable=False),
         Column("source_epoch", BigInteger, nullable=False),
         Column("owner", String(128), nullable=False),
-        # Empty: answers no request.
+        # Empty: found for no request.
         Column("cache_key", String(64), nullable=False),
         Column("result", LargeBinary, nullable=False),
-        # True when the job has let go of the files and nobody has looked yet whether they can go.
+        # True when the job has released the files and the garbage collector has not checked them yet.
         Column("released", Boolean, nullable=False),
         Column("create_us", BigInteger, nullable=False),
         PrimaryKeyConstraint("job_id", "source_job_id", "source_epoch"),

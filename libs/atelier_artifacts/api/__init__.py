@@ -1,1 +1,1 @@
-"""The servicers' side of stored files."""
+"""The API of stored files: what servicers share."""

@@ -69,12 +69,12 @@ class JobFiles:
         if source is None or job.result is None:
             return
         if asset_id in asset_ids_in(job.result):
-            _log.error("files are gone", kind=job.kind, job_id=job_id, source_job_id=source.job_id)
+            _log.error("files are lost", kind=job.kind, job_id=job_id, source_job_id=source.job_id)
             await self._cache.retire(owner, source)
 
 
 def file_fields(file: StoredFile) -> dict[str, Any]:
-    """The fields that every output has in a job's record, as keyword arguments for each contract's own class."""
+    """Returns the fields that every output has in a job's record, as keyword arguments of each contract's message."""
     return {
         "asset_id": file.asset_id,
         "content_type": file.content_type,
@@ -86,7 +86,7 @@ def file_fields(file: StoredFile) -> dict[str, Any]:
 
 
 def _passed_on(metadata: Any) -> tuple[tuple[str, str | bytes], ...]:
-    """The metadata of another service's response, except what belongs to the hop."""
+    """Returns the metadata of another service's response, except that of the connection."""
     return tuple(
         (key, value)
         for key, value in metadata or ()

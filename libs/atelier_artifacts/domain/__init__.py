@@ -1,1 +1,1 @@
-"""Rules about stored files; knows no wire, no broker, no database and no device."""
+"""The domain of stored files: plain values, rules and ports, without messages, broker, database or device."""

@@ -44,11 +44,11 @@ class GarbageCollector:
         for source in settled.released:
             await self.collect(source.job_id)
             await self._cache.forget(job_id, source)
-        job, kept, current = settled.job, settled.kept_epochs, producer_of(settled.job)
+        job, referenced, current = settled.job, settled.referenced_epochs, producer_of(settled.job)
         if current is not None and current.job_id == job_id:
-            kept |= {current.epoch}
-        if len(kept) > 1 or (job is not None and job.epoch == 0):
+            referenced |= {current.epoch}
+        if len(referenced) > 1 or (job is not None and job.epoch == 0):
             return  # A deletion keeps one epoch at most: it waits until one of the two is released.
         # Epochs after the present one stay: the job may have been restarted meanwhile.
         up_to_epoch = job.epoch if job is not None else 0
-        await self._assets.delete_of_job(job_id, keep_epoch=max(kept, default=0), up_to_epoch=up_to_epoch)
+        await self._assets.delete_of_job(job_id, keep_epoch=max(referenced, default=0), up_to_epoch=up_to_epoch)

@@ -1,4 +1,4 @@
-"""Content cache: which jobs refer to which files, and the requests that those files answer."""
+"""The content cache: results by key, and the references of jobs to files."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ class Settled:
     """The references that exist once a job has ended.
 
     Attributes:
-        job: As it is now; None when it was deleted.
-        kept_epochs: Epochs of the job to whose files some job refers.
+        job: The job as it is now; None when it was deleted.
+        referenced_epochs: Epochs of the job to whose files some job refers.
         released: Files of other jobs to which this one no longer refers.
     """
 
     job: Job | None
-    kept_epochs: frozenset[int]
+    referenced_epochs: frozenset[int]
     released: tuple[Producer, ...]
 
 

@@ -1,4 +1,4 @@
-"""Stored files of a job, and where a result says that they are.
+"""Stored files of a job, and their references in its result.
 
 The result of a job that stores files is a JSON object with `source` and `outputs`; the rest of it is the service's own.
 """

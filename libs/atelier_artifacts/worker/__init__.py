@@ -1,1 +1,1 @@
-"""The workers' side of stored files."""
+"""Stored files on workers: uploads and downloads of a job's files."""

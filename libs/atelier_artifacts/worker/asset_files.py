@@ -1,4 +1,4 @@
-"""What a job made, as files in storage."""
+"""Files of a job in storage: uploads and downloads of a worker, with retries."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -21,11 +21,11 @@ T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
-# What storage says of the file, and would say again.
+# Codes of errors that a retry cannot resolve.
 _FINAL = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION", "OUT_OF_RANGE"})
-# RESOURCE_EXHAUSTED like a storage that is too busy now, but no file becomes smaller by waiting.
+# Its code is RESOURCE_EXHAUSTED, as for a busy storage, but a retry cannot succeed.
 _TOO_LARGE = "UPLOAD_TOO_LARGE"
-# A bug of storage's may be one that this file meets every time: not waited out like an outage.
+# A bug of storage may affect every upload of this file: it is retried a few times only.
 _DEFECT = "INTERNAL"
 _DEFECT_TRIES = 4
 _MAX_PAUSE_S = 10.0
@@ -35,28 +35,28 @@ _STORE = Histogram(
     ["kind"], buckets=(0.005, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
 )  # fmt: skip
 _RETRIES = Counter(
-    "atelier_store_retries_total", "Calls of storage that a worker has to make again, by why.", ["kind", "reason"]
+    "atelier_store_retries_total", "Calls of storage that a worker retries, by reason.", ["kind", "reason"]
 )
 
 
 class FileStore(Protocol):
-    """Where files go and come from; see JobStorage."""
+    """The port to storage; see JobStorage."""
 
     async def store(self, upload: Upload, token: str) -> storage_pb2.Asset:
-        """The stored asset. Raises AtelierError."""
+        """Stores a file with the job token, and returns its asset. Raises AtelierError."""
         ...
 
     async def read(self, asset_id: str, token: str) -> bytes:
-        """All bytes of an asset. Raises AtelierError."""
+        """Returns the content of an asset, read with the job token. Raises AtelierError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AssetFiles:
-    """Stores and reads files of a job, with the token that its claim has at that moment.
+    """Stores and reads files of a job, with the current token of its attempt.
 
-    While storage takes nothing, a result stays where it is, under the attempt's lease, and is stored again and again
-    for `patience_s`. Only then does the job go back to the queue, to be made anew.
+    While storage is unavailable, calls are retried for `patience_s` seconds, under the attempt's lease. Only then
+    is the job released, to run again from the beginning.
     """
 
     storage: FileStore
@@ -65,9 +65,23 @@ class AssetFiles:
     async def store(
         self, job: Job, attempt: Attempt, name: str, suffix: str, content_type: str, content: bytes | Path
     ) -> storage_pb2.Asset:
-        """One stored file, called `name` among those of the attempt and `<job>-<name>.<suffix>` by people.
+        """Stores one file.
 
-        Raises InfrastructureFault, JobFault and Stopped.
+        Args:
+            job: The job.
+            attempt: Its attempt, whose token is used.
+            name: Name of the file, unique within the attempt.
+            suffix: Suffix of the file name `<job>-<name>.<suffix>`.
+            content_type: Its content type.
+            content: Its bytes, or its path.
+
+        Returns:
+            The stored asset.
+
+        Raises:
+            InfrastructureFault: Storage was unavailable for too long.
+            JobFault: Storage refuses the file.
+            Stopped: A stop was requested.
         """
         attempt.check()
         upload = Upload(
@@ -79,13 +93,13 @@ class AssetFiles:
             content=content,
         )
         with _STORE.labels(job.kind).time():
-            return await self._insist(job, attempt, lambda: self.storage.store(upload, attempt.token))
+            return await self._call_with_retries(job, attempt, lambda: self.storage.store(upload, attempt.token))
 
     async def read(self, job: Job, attempt: Attempt, asset_id: str) -> bytes:
-        """The bytes of an asset that the job's spec names. Raises InfrastructureFault, JobFault and Stopped."""
-        return await self._insist(job, attempt, lambda: self.storage.read(asset_id, attempt.token))
+        """Returns the content of an asset that the job's spec names. Raises like `store`."""
+        return await self._call_with_retries(job, attempt, lambda: self.storage.read(asset_id, attempt.token))
 
-    async def _insist(self, job: Job, attempt: Attempt, call: Callable[[], Awaitable[T]]) -> T:
+    async def _call_with_retries(self, job: Job, attempt: Attempt, call: Callable[[], Awaitable[T]]) -> T:
         async def once() -> T:
             return await call()
 
@@ -93,7 +107,7 @@ class AssetFiles:
             stop=self._gives_up,
             wait=_pause_s,
             retry=retry_if_exception(lambda e: isinstance(e, AtelierError) and not _is_final(e)),
-            before_sleep=partial(_tell, job),
+            before_sleep=partial(_record_retry, job),
             reraise=True,
         )
         try:
@@ -103,7 +117,7 @@ class AssetFiles:
                 raise JobFault(error.reason, error.message, retryable=False) from error
             if error.code == _DEFECT:
                 raise JobFault(error.reason, error.message) from error
-            _log.warning("storage does not do what a job needs", job_id=job.id, reason=error.reason)
+            _log.warning("storage has failed a job", job_id=job.id, reason=error.reason)
             raise InfrastructureFault(f"storage: {error.reason}") from error
 
     def _gives_up(self, state: RetryCallState) -> bool:
@@ -119,24 +133,24 @@ def _error_of(state: RetryCallState) -> AtelierError:
     return error
 
 
-def _tell(job: Job, state: RetryCallState) -> None:
+def _record_retry(job: Job, state: RetryCallState) -> None:
     reason = _error_of(state).reason
     _RETRIES.labels(job.kind, reason).inc()
     if state.attempt_number == 1:
-        _log.warning("storage does not do yet what a job needs", job_id=job.id, reason=reason)
+        _log.warning("a call of storage is retried", job_id=job.id, reason=reason)
 
 
 def _pause_s(state: RetryCallState) -> float:
-    """Longer each time, and at least what storage asks for."""
-    asked_s = min(_error_of(state).retry_after_s or 0.0, _MAX_PAUSE_S)
-    return max(asked_s, _BACKOFF(state))
+    """Returns a pause that grows exponentially, at least the one that storage requests."""
+    requested_s = min(_error_of(state).retry_after_s or 0.0, _MAX_PAUSE_S)
+    return max(requested_s, _BACKOFF(state))
 
 
 _BACKOFF = wait_exponential_jitter(multiplier=0.2, max=_MAX_PAUSE_S / 2, jitter=0.2)
 
 
-def described(asset: storage_pb2.Asset) -> dict[str, Any]:
-    """The fields of StoredFile."""
+def file_fields_of(asset: storage_pb2.Asset) -> dict[str, Any]:
+    """Returns the fields of StoredFile for an asset."""
     return {
         "asset_id": asset.id,
         "content_type": asset.content_type,
@@ -152,7 +166,7 @@ def _is_final(error: AtelierError) -> bool:
 
 
 async def all_of(stores: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Stores everything at once; the first failure stops the others and is raised as it is."""
+    """Awaits uploads concurrently, and returns their results in order; the first error cancels the others."""
     tasks = [asyncio.create_task(store) for store in stores]
     try:
         return await asyncio.gather(*tasks)

@@ -1,1 +1,1 @@
-"""The servicers' side of drawings."""
+"""The API of drawings: what servicers share."""

@@ -35,7 +35,7 @@ class ParametersMessage(Protocol):
 
 
 def read_parameters(message: ParametersMessage, asked: AskedT) -> AskedT:
-    """Copies what the caller set, which may be zero, into `asked`; None stands for what was left out."""
+    """Returns `asked` with the fields that the caller has set, which may be zero; None for those left out."""
     return replace(
         asked,
         prompt=message.prompt,
@@ -71,7 +71,7 @@ def write_defaults(message: ParametersMessage, model_id: str, defaults: ModelDef
 
 
 def token_count(count: TokenCount | None) -> type_pb2.TokenCount | None:
-    """The tokens of one prompt as a message; None while they are unknown."""
+    """Makes the message of a prompt's token count; None while that is unknown."""
     if count is None:
         return None
     return type_pb2.TokenCount(tokens=count.tokens, limit=count.limit, truncated=count.is_truncated)

@@ -1,1 +1,1 @@
-"""Rules about drawings; knows no wire, no broker, no database and no device."""
+"""The domain of drawings: plain values, rules and ports, without messages, broker, database or device."""

@@ -54,9 +54,17 @@ class Drawings(Generic[AskedT]):
     async def submit(
         self, owner: str, asked: AskedT, key: IdempotencyKey = NO_KEY, placement: Placement = USUAL
     ) -> Submitted:
-        """Records a drawing to be made, or one whose result exists already.
+        """Submits a drawing, which is SUCCEEDED at once when the content cache has its result.
 
-        Raises InvalidArgumentError, and what OwnerJobs.submit raises.
+        Args:
+            owner: Owner of the job.
+            asked: The parameters as the caller sent them.
+            key: The idempotency key.
+            placement: Priority and parent.
+
+        Raises:
+            InvalidArgumentError: The model is unknown, or cannot draw with these parameters.
+            AtelierError: What OwnerJobs.submit raises.
         """
         parameters = await self._resolve(asked)
         job_id = uuid7()
@@ -73,7 +81,9 @@ class Drawings(Generic[AskedT]):
     async def update(self, owner: str, job_id: str, asked: AskedT) -> Job:
         """Gives a drawing new parameters, in place or as the next revision.
 
-        Raises InvalidArgumentError, and what OwnerJobs.restart raises.
+        Raises:
+            InvalidArgumentError: The model is unknown, or cannot draw with these parameters.
+            AtelierError: What OwnerJobs.restart raises.
         """
         parameters = await self._resolve(asked)
         await self._jobs.get(owner, job_id)  # the cache is not searched for a job that does not exist
@@ -101,19 +111,19 @@ class Drawings(Generic[AskedT]):
         return self._fill_in(asked, card, self._draw_seed)
 
     async def _cached(self, owner: str, asked: AskedT, parameters: DrawingParameters[DrawingRequest]) -> Hit | None:
-        """An earlier result of the same request. Its files exist: they stay while a job refers to them."""
+        """Finds an earlier result of the same request. Its files exist, as some job refers to them."""
         if asked.seed is None:
-            return None  # a fresh seed was never drawn before
-        drawing = engine_versions(parameters.model, await self._reports.all())
-        if not drawing:
+            return None  # a new seed is in no cache
+        engines = engine_versions(parameters.model, await self._reports.all())
+        if not engines:
             return None
-        return await self._cache.find(owner, [cache_key(parameters, engine) for engine in drawing])
+        return await self._cache.find(owner, [cache_key(parameters, engine) for engine in engines])
 
     async def _recorded(self, hit: Hit | None, record: Callable[[Hit | None], Awaitable[RecordedT]]) -> RecordedT:
-        """Records the job together with its reference to the files of `hit`, or as one to be made."""
+        """Records the job with its reference to the files of `hit`, or queues it without one."""
         if hit is not None:
             try:
                 return await record(hit)
             except HitGoneError:
-                pass  # since it was found: it is made anew
+                pass  # the files were released since: the job is queued
         return await record(None)

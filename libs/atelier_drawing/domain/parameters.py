@@ -34,14 +34,14 @@ class AskedDrawing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawingParameters(Generic[RequestT_co]):
-    """What a job stores: an engine request with every value set, and what the engine does not need.
+    """The spec of a drawing job: an engine request with every value set, and fields that the engine does not need.
 
-    Sent again, they return the same bytes from the same weights. A subclass adds what its files depend on besides.
+    Equal parameters give equal bytes from equal weights. A subclass adds the fields that its files also depend on.
 
     Attributes:
         model: Id of the model.
-        request: What the engine draws.
-        metadata: The caller's own labels: stored and returned, but no part of what is drawn.
+        request: The request to the engine.
+        metadata: The caller's own labels, which the files do not depend on.
     """
 
     model: str
@@ -55,12 +55,12 @@ class DrawingParameters(Generic[RequestT_co]):
         return request.pictures * request.width_px * request.height_px * request.steps / _UNIT_COST
 
     def drawn(self) -> dict[str, Any]:
-        """Everything that the files depend on, as flat JSON values: all but the labels."""
+        """Returns everything that the files depend on, as flat JSON values: all except the labels."""
         own = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("request", "metadata")}
         return {**self.request.to_json(), **own}
 
     def to_bytes(self) -> bytes:
-        """The stored form: JSON with sorted keys. Jobs of earlier versions are stored in it; it must not change."""
+        """Encodes the parameters as JSON with sorted keys. The format must not change: old jobs are stored in it."""
         values = {**self.drawn(), "metadata": dict(self.metadata)}
         return json.dumps(values, sort_keys=True, ensure_ascii=False).encode()
 
@@ -96,7 +96,7 @@ def resolve_request(asked: AskedDrawing, card: ModelCard, defaults: RequestT, dr
 
 
 def given(value: T | None, default: T) -> T:
-    """The value that the caller sent, or the default."""
+    """Returns the value that the caller sent, or the default."""
     return default if value is None else value
 
 

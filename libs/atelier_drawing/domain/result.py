@@ -16,7 +16,14 @@ OutputT = TypeVar("OutputT", bound=StoredFile)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result(Generic[OutputT]):
-    """The files of one job, and what made them."""
+    """The result of one job.
+
+    Attributes:
+        model_revision: Revision of the weights; empty in a partial result.
+        source: The producer of the files.
+        outputs: The files.
+        tokens: Token counts of the prompts; None where they are unknown.
+    """
 
     model_revision: str
     source: Producer
@@ -24,12 +31,12 @@ class Result(Generic[OutputT]):
     tokens: PromptTokens | None = None
 
     def to_bytes(self) -> bytes:
-        """As the job keeps it: JSON with sorted keys."""
+        """Encodes the result as JSON with sorted keys."""
         return json.dumps(asdict(self), sort_keys=True).encode()
 
 
 def result_from(data: bytes, output: type[OutputT]) -> Result[OutputT]:
-    """What `Result.to_bytes` wrote, with outputs of that class."""
+    """Decodes what `Result.to_bytes` encoded, with outputs of the class `output`."""
     fields: dict[str, Any] = json.loads(data)
     return Result(
         model_revision=fields["model_revision"],
@@ -47,6 +54,6 @@ def _tokens(fields: dict[str, Any] | None) -> PromptTokens | None:
 
 
 def cache_key(parameters: DrawingParameters[DrawingRequest], engine: EngineVersion) -> str:
-    """Returns the SHA-256, hex, of all that the bytes of the files depend on: not of the caller's labels."""
+    """Returns the SHA-256, in hex, of everything that the bytes of the files depend on."""
     values = {"parameters": parameters.drawn(), "revision": engine.model_revision, "engine": engine.fingerprint}
     return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -1,1 +1,1 @@
-"""The workers' side of drawings."""
+"""Drawing on workers: the job handler, and its use of the engine."""

@@ -1,4 +1,4 @@
-"""The device, as a job sees it: draws, reports its steps, and stops when the job is to stop."""
+"""Drawing for an attempt: calls the engine, reports its steps, and stops it when the attempt must stop."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ from atelier_diffusion.remote.messages import StepDone
 from atelier_jobs.domain.progress import Progress
 from atelier_jobs.worker.attempt import Attempt
 
-_STEPS = Counter("atelier_denoising_steps_total", "Denoising steps made.", ["kind", "model"])
+_STEPS = Counter("atelier_denoising_steps_total", "Denoising steps done.", ["kind", "model"])
 _INFERENCE = Histogram(
     "atelier_inference_seconds", "Seconds on the device for one request, from its turn to its end.",
     ["kind", "model"], buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 180, 600, 1800),
@@ -18,8 +18,8 @@ _INFERENCE = Histogram(
 DrawnT = TypeVar("DrawnT")
 
 Draws = Callable[[Callable[[StepDone], None]], Coroutine[Any, Any, tuple[DrawnT, float]]]
-"""Asks the engine (see RemoteEngine): told what hears of each step, answers what was drawn and the seconds on the
-device. Raises EngineError; a call that is cancelled stops drawing."""
+"""Calls the engine (see RemoteEngine) with a callback for each step; returns the output and the seconds on the device.
+Raises EngineError; cancelling the call stops the engine."""
 
 
 async def draw(
@@ -27,19 +27,19 @@ async def draw(
 ) -> DrawnT:
     """Draws for an attempt, and reports its progress.
 
-    Requests wait for the device in the order in which they come; one that is stopped while it waits leaves at once.
+    Requests wait for the device in the order of their calls; one that is stopped while it waits is removed at once.
 
     Args:
-        attempt: What is drawn for.
-        model_id: What draws.
-        generate: Asks the engine.
-        denoising: Makes the progress of the kind of job from the steps that are done and those in all.
+        attempt: The attempt.
+        model_id: Id of the model.
+        generate: Calls the engine.
+        denoising: Makes the progress of the kind of job, given the steps that are done and their total.
 
     Returns:
-        What `generate` drew.
+        The output of `generate`.
 
     Raises:
-        Stopped: The attempt is to stop; the device then stops within one denoising step.
+        Stopped: A stop was requested; the device stops within one denoising step.
         EngineError: The engine failed.
     """
     attempt.check()
@@ -50,7 +50,7 @@ async def draw(
 
 
 class _Steps:
-    """Passes on how far the device is."""
+    """Reports the denoising steps of one call."""
 
     def __init__(self, attempt: Attempt, model_id: str, denoising: Callable[[int, int], Progress]) -> None:
         self._attempt = attempt
@@ -59,7 +59,7 @@ class _Steps:
         self._began_ns = 0
 
     def done(self, step: StepDone) -> None:
-        """One step more, or the beginning."""
+        """Reports a step; step 0 is the beginning."""
         progress = self._denoising(step.step, step.steps)
         if step.step == 0:
             self._began_ns = step.ended_ns

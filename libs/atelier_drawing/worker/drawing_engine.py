@@ -1,4 +1,4 @@
-"""The engine of a worker: opened from its settings, kept up to date with its models' files, and its fingerprint."""
+"""The engine of a worker: opening it from settings, refreshing its models' files, and its fingerprints."""
 
 import asyncio
 import platform
@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 _LIBRARIES = ("torch", "diffusers", "transformers", "pillow")
 
-# Counts up with every change of our own code that makes other pixels of the same request.
+# Incremented with every change of this code that changes the pixels of an equal request.
 _DRAWING_VERSION = 2
 
 
@@ -32,7 +32,7 @@ async def open_drawing_engine(
     catalogue: Catalogue,
     listener: Callable[[ModelStatus], None],
 ) -> AsyncIterator[RemoteEngine]:
-    """Starts the process that draws.
+    """Starts the engine process.
 
     Args:
         opens: Opens the engine in that process.
@@ -63,15 +63,15 @@ async def open_drawing_engine(
         yield engine
 
 
-@cache  # asked for every picture; reading what is installed takes milliseconds
+@cache  # called for every picture; reading the installed versions takes milliseconds
 def _fingerprint(device_name: str, dtype: str, variant: str = "", more_libraries: tuple[str, ...] = ()) -> str:
-    """Names what draws: two engines with one fingerprint make the same bytes of the same weights.
+    """Returns the fingerprint: engines with equal fingerprints generate equal bytes from equal weights.
 
     Args:
-        device_name: The device, as it calls itself.
+        device_name: Name of the device.
         dtype: Number format of the weights in memory.
-        variant: Which of a model's files were read, where it ships several precisions.
-        more_libraries: Packages that change the bytes, besides those of every engine.
+        variant: Variant of the model's files, for models that ship several precisions.
+        more_libraries: Packages that the bytes depend on, besides those of every engine.
     """
     libraries = ", ".join(f"{name} {version(name)}" for name in (*_LIBRARIES, *more_libraries))
     precision = f"{dtype} of {variant}" if variant else dtype
@@ -81,7 +81,7 @@ def _fingerprint(device_name: str, dtype: str, variant: str = "", more_libraries
 def fingerprints(
     engine: RemoteEngine, catalogue: Catalogue, more_libraries: tuple[str, ...] = ()
 ) -> Callable[[str], str]:
-    """Returns a function from the id of a model to the fingerprint of what draws it with this engine."""
+    """Returns a function from the id of a model to its fingerprint with this engine."""
 
     def fingerprint_of(model_id: str) -> str:
         card = catalogue.get(model_id)
@@ -93,13 +93,13 @@ def fingerprints(
 def engine_tasks(
     engine: RemoteEngine, settings: DrawingWorkerSettings, catalogue: Catalogue
 ) -> tuple[Coroutine[Any, Any, None], ...]:
-    """Looks at the models' files every `report_s` seconds, and loads the default model when `preload` is set."""
+    """Returns tasks that refresh the models' files every `report_s` seconds and, with `preload`, load a model."""
     refresh = _refresh(engine, settings.report_s)
     return (refresh, _preload(engine, catalogue.default.id)) if settings.preload else (refresh,)
 
 
 async def _refresh(engine: RemoteEngine, every_s: float) -> None:
-    """Notices files of models that were replaced, so that no request is answered with pictures of the old ones."""
+    """Detects files of models that were replaced, so that the content cache is not used for the old ones."""
     while True:
         await asyncio.sleep(every_s)
         try:
@@ -109,7 +109,7 @@ async def _refresh(engine: RemoteEngine, every_s: float) -> None:
 
 
 async def _preload(engine: RemoteEngine, model_id: str) -> None:
-    """Jobs that come meanwhile wait for their turn on the device; the engine's listener gets the failure."""
+    """Loads the default model; jobs wait for the device meanwhile. The engine's listener gets a failure."""
     try:
         await engine.warm_up(model_id)
     except EngineError as error:

@@ -1,4 +1,4 @@
-"""The job handler of drawing workers, and the port behind which each kind draws."""
+"""The job handler of drawing workers, and the port to the generator of each kind."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault
 from atelier_models.domain.model_view import EngineVersion
 
-# A retry may succeed: the hub is reachable again, the files are complete, other work has ended, memory is free.
+# Reasons after which a retry may succeed: the hub is reachable, the files are complete, memory is free.
 _RETRYABLE = frozenset(
     {"MODEL_DOWNLOAD_FAILED", "MODEL_FILES_CHANGING", "MODEL_MEMORY_BUSY", "OUT_OF_MEMORY", "ENGINE_LOST"}
 )
@@ -23,12 +23,13 @@ _RETRYABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a generator drew of `parameters`, stored.
+    """The stored output of a generator.
 
     Attributes:
+        parameters: Parameters of the job.
         model_revision: Revision of the weights.
         files: The stored files, in the order of the result.
-        tokens: How much of the prompts the model read; None where that is unknown.
+        tokens: Token counts of the prompts; None where they are unknown.
     """
 
     parameters: DrawingParameters[DrawingRequest]
@@ -38,16 +39,16 @@ class Output:
 
 
 class Generator(Protocol):
-    """Draws the files of a job and stores them: the part that each kind has of its own."""
+    """Generates the files of a job and stores them; each kind has its own."""
 
     async def generate(self, job: Job, attempt: Attempt) -> Output:
-        """Draws and stores. Several calls run at once: while one stores, the device is free for the next.
+        """Generates and stores. Calls run concurrently: while one stores, the device is free for the next.
 
         Raises:
-            EngineError: The engine cannot draw it.
-            JobFault: The job fails, whatever worker runs it.
-            InfrastructureFault: This attempt fails through no fault of the job.
-            Stopped: The attempt is to stop.
+            EngineError: The engine failed.
+            JobFault: The attempt failed because of the job.
+            InfrastructureFault: Something that the job needs is unavailable.
+            Stopped: A stop was requested.
         """
         ...
 
@@ -62,11 +63,11 @@ class DrawingHandler:
         *,
         changed: Callable[[], None],
     ) -> None:
-        """Makes the handler.
+        """Creates the handler.
 
         Args:
-            generator: Draws and stores.
-            fingerprint_of: Returns the fingerprint of what draws a model here, by the model's id; see `EngineVersion`.
+            generator: Generates and stores the files.
+            fingerprint_of: Returns the fingerprint of the engine for a model's id; see `EngineVersion`.
             changed: Called when a job starts or ends.
         """
         self._generator = generator

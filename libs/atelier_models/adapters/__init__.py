@@ -1,1 +1,1 @@
-"""Reports of models in SQL, commands on the bus."""
+"""Adapters for models: reports in SQL, commands and events on the bus."""

@@ -1,4 +1,4 @@
-"""Events of the type `model.status`, on the bus, for everybody."""
+"""Events of the type `model.status`, published on the bus for all users."""
 
 from atelier.events.v1 import events_pb2
 from atelier_jobs.messaging import subjects
@@ -11,19 +11,19 @@ _TYPE = "model.status"
 
 
 class ModelEvents:
-    """Publishes reports in their order; what the broker does not take now is published when it is back."""
+    """Publishes reports in order; while the broker is unavailable, they are queued."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._waiting: RetryQueue[ModelReport] = RetryQueue()
 
     def add(self, report: ModelReport) -> None:
-        """The state of a model on a worker has changed."""
+        """Adds a report of a changed state."""
         self._waiting.add(report)
 
     async def run(self) -> None:
         """Publishes until it is cancelled."""
-        await self._waiting.hand_to(self._publish)
+        await self._waiting.deliver_to(self._publish)
 
     async def _publish(self, report: ModelReport) -> None:
         status = events_pb2.ModelStatus(

@@ -1,4 +1,4 @@
-"""What workers say of themselves and of their models, in SQL: it is there also while the broker is not."""
+"""Reports of workers in SQL: readable also while the broker is unavailable."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,14 +13,14 @@ from atelier_models.adapters.tables import ModelTables
 from atelier_models.domain.model_view import EngineVersion, ModelReport, ModelState
 from atelier_service.sql import conflict_insert, upsert
 
-# Three heartbeats: one may be late, two are no accident.
+# Three heartbeats: one or two may be late.
 ALIVE_S = 15.0
-# For this long the last word of a dead worker still tells what would draw (see `engine_versions`).
-_KEPT_S = 7 * 24 * 3600.0
+# How long reports of workers that are not alive are stored, for the facts of models' files (see `file_facts`).
+_RETENTION_S = 7 * 24 * 3600.0
 
 
 class SqlModelReports:
-    """ModelReports, and the workers' side of it."""
+    """A ModelReports and a WorkerReports."""
 
     def __init__(self, database: JobDatabase, tables: ModelTables) -> None:
         self._database = database
@@ -58,8 +58,8 @@ class SqlModelReports:
         async with self._database.read() as connection:
             return (await connection.execute(query)).first() is not None
 
-    async def heard(self, worker_id: str, reports: Iterable[ModelReport] = ()) -> None:
-        """The worker lives, and says this of its models."""
+    async def store(self, worker_id: str, reports: Iterable[ModelReport] = ()) -> None:
+        """See WorkerReports.store."""
         async with self._database.write() as transaction:
             connection = transaction.connection
             await _upsert(connection, self._workers, {"worker_id": worker_id, "heard_us": now_us()}, "worker_id")
@@ -80,10 +80,10 @@ class SqlModelReports:
                 }
                 await _upsert(connection, self._states, values, "worker_id", "model_id")
 
-    async def left(self, worker_id: str) -> None:
-        """The worker ends: it is dead at once, and what has been dead for a week is dropped."""
+    async def sign_off(self, worker_id: str) -> None:
+        """See WorkerReports.sign_off. Reports of workers that have not been alive for a week are deleted."""
         workers, states = self._workers, self._states
-        old = select(workers.c.worker_id).where(workers.c.heard_us < now_us() - int(_KEPT_S * 1e6))
+        old = select(workers.c.worker_id).where(workers.c.heard_us < now_us() - int(_RETENTION_S * 1e6))
         dead = {"worker_id": worker_id, "heard_us": now_us() - int(ALIVE_S * 1e6)}
         async with self._database.write() as transaction:
             await _upsert(transaction.connection, self._workers, dead, "worker_id")

@@ -22,7 +22,7 @@ class ModelTables:
 
 @cache
 def model_tables(kind: str) -> ModelTables:
-    """Their names begin with the kind."""
+    """Returns the tables of a kind, whose names begin with it."""
     metadata = MetaData()
     workers = Table(
         f"{kind}_workers",

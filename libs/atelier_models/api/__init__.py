@@ -1,1 +1,1 @@
-"""The servicers' side of models."""
+"""The API of models: what servicers share."""

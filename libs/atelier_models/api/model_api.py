@@ -27,7 +27,13 @@ class _PageRequest(Protocol):
 async def models_page(
     models: Models, request: _PageRequest, written: Callable[[ModelView], _MessageT]
 ) -> tuple[list[_MessageT], str]:
-    """The models after the last one of the page before, each as `written`, and the token of the next page."""
+    """Returns a page of the models and the token of the next page.
+
+    Args:
+        models: The models.
+        request: Size and token.
+        written: Returns the message of a model.
+    """
     found = list(await models.all())
     if request.page_token:
         last = str(decode_token(request.page_token, 1)[0])
@@ -39,14 +45,18 @@ async def models_page(
 
 
 async def commanded(models: Models, model_id: str, path: str, context: Context, *, load: bool) -> ModelView:
-    """Commands the workers to load a model or to unload it: HTTP 202, with its path below the gateway."""
+    """Commands the workers to load a model or to unload it, and sets HTTP 202 with its path below the gateway.
+
+    Raises:
+        AtelierError: What Models.command raises.
+    """
     model = await models.command(model_id, load=load, is_admin=current_principal().is_admin)
     await set_http(context, 202, location=f"{path}/{model.card.id}")
     return model
 
 
 def model_fields(model: ModelView) -> dict[str, Any]:
-    """The fields that every model has, except its defaults, as keyword arguments for each contract's own class."""
+    """Returns the fields that every model has, except its defaults, as keyword arguments of each contract's message."""
     failure = job_pb2.Failure(reason=model.reason, message=model.message) if model.reason else None
     return {
         "id": model.card.id,

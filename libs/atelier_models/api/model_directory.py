@@ -17,11 +17,11 @@ class ModelSource(Protocol):
     """The models of one kind. Methods raise NotFoundError for an unknown model, and UnavailableError."""
 
     async def all(self) -> Sequence[model_service_pb2.Model]:
-        """Every model, the default first, then by id."""
+        """Returns every model, the default first, then by id."""
         ...
 
     async def get(self, model_id: str) -> model_service_pb2.Model:
-        """One model."""
+        """Returns one model."""
         ...
 
     async def command(self, model_id: str, *, load: bool) -> model_service_pb2.Model:
@@ -34,7 +34,7 @@ class ModelSource(Protocol):
 
 
 class ModelDirectory:
-    """The models of all kinds. A call that a peer forwarded is served from the own kind alone."""
+    """The models of all kinds. A call that a peer forwarded returns those of the own kind only."""
 
     def __init__(self, kinds: Federation[ModelSource]) -> None:
         """`kinds` names each source after the kind of its models."""
@@ -43,7 +43,7 @@ class ModelDirectory:
     async def page(
         self, request: model_service_pb2.ListModelsRequest, context: Context
     ) -> model_service_pb2.ListModelsResponse:
-        """A page of the catalogue.
+        """Returns a page of the catalogue.
 
         Raises:
             InvalidArgumentError: An unknown kind, or a malformed token.
@@ -66,7 +66,7 @@ class ModelDirectory:
         )
 
     async def get(self, model_id: str, context: Context) -> model_service_pb2.Model:
-        """One model. Raises like Federation.find."""
+        """Returns one model. Raises like Federation.find."""
         return await self._kinds.serving(context).find(lambda source: source.get(model_id))
 
     async def command(self, model_id: str, context: Context, *, load: bool) -> model_service_pb2.Model:
@@ -81,5 +81,5 @@ class ModelDirectory:
 
 
 def _place(model: model_service_pb2.Model) -> tuple[str, int, str]:
-    """What models are sorted by."""
+    """Returns the key by which models are sorted."""
     return (model.kind, int(not model.is_default), model.id)

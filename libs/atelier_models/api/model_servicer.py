@@ -18,7 +18,7 @@ class ModelServicer(model_service_pb2_grpc.ModelServiceServicer):
         return await self._directory.page(request, context)
 
     async def GetModel(self, request: model_service_pb2.GetModelRequest, context: Context) -> model_service_pb2.Model:
-        """One model."""
+        """See ModelDirectory.get."""
         return await self._directory.get(request.id, context)
 
     async def LoadModel(self, request: model_service_pb2.LoadModelRequest, context: Context) -> model_service_pb2.Model:

@@ -1,4 +1,4 @@
-"""`atelier.models.v1.ModelWorkerService`: reports of workers come in, commands go out."""
+"""`atelier.models.v1.ModelWorkerService`: the servicer that stores reports of workers and streams commands to them."""
 
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -7,7 +7,6 @@ import grpc.aio
 import structlog
 from google.protobuf.message import DecodeError
 
-from atelier.jobs.v1 import job_pb2
 from atelier.models.v1 import model_worker_service_pb2, model_worker_service_pb2_grpc
 from atelier.type.v1 import type_pb2
 from atelier_diffusion.policy.model_card import FileFacts
@@ -33,11 +32,11 @@ class ModelWorkerServicer(model_worker_service_pb2_grpc.ModelWorkerServiceServic
         """Creates the servicer.
 
         Args:
-            kind: The kind of jobs, whose commands are passed on.
-            worker_service: Name of the service whose workers report; others are refused.
-            reports: Stores what they report.
-            events: Publishes what changed.
-            bus: Brings the commands.
+            kind: Kind of the jobs, whose commands are streamed.
+            worker_service: Name of the service whose workers are served; others are refused.
+            reports: Stores the reports.
+            events: Publishes changes of models' states.
+            bus: Where commands are published.
         """
         self._kind = kind
         self._worker_service = worker_service
@@ -51,7 +50,7 @@ class ModelWorkerServicer(model_worker_service_pb2_grpc.ModelWorkerServiceServic
         """Stores reports, and publishes those that are events."""
         self._check()
         reports = [_report_from(request.worker_id, message) for message in request.models]
-        await uninterrupted(self._reports.heard(request.worker_id, reports))
+        await uninterrupted(self._reports.store(request.worker_id, reports))
         for report in reports:
             if report.event_id:
                 self._events.add(report)
@@ -60,29 +59,26 @@ class ModelWorkerServicer(model_worker_service_pb2_grpc.ModelWorkerServiceServic
     async def SignOff(
         self, request: model_worker_service_pb2.SignOffRequest, context: Context
     ) -> model_worker_service_pb2.SignOffResponse:
-        """The worker has ended."""
+        """Stores that a worker has ended."""
         self._check()
-        await uninterrupted(self._reports.left(request.worker_id))
+        await uninterrupted(self._reports.sign_off(request.worker_id))
         return model_worker_service_pb2.SignOffResponse()
 
     async def WatchModelCommands(
         self, request: model_worker_service_pb2.WatchModelCommandsRequest, context: Context
     ) -> AsyncIterator[model_worker_service_pb2.ModelCommand]:
-        """Commands, after an empty one that says that they are heard now."""
+        """Streams commands, after an empty one which says that the stream is subscribed."""
         self._check()
         async with self._bus.subscribe(subjects.model_commands(self._kind)) as messages:
             yield model_worker_service_pb2.ModelCommand()
             async for message in messages:
                 try:
-                    command = job_pb2.ModelCommand.FromString(message.data)
+                    command = model_worker_service_pb2.ModelCommand.FromString(message.data)
                 except DecodeError:
                     _log.warning("a message on the bus is no command", subject=message.subject)
                     continue
-                yield model_worker_service_pb2.ModelCommand(
-                    model_id=command.model_id,
-                    load=command.load,
-                    traceparent=message.headers.get("traceparent", ""),
-                )
+                command.traceparent = message.headers.get("traceparent", "")
+                yield command
 
     def _check(self) -> None:
         if current_principal().subject != f"service:{self._worker_service}":

@@ -12,7 +12,7 @@ from atelier_service.identity import current_principal
 
 
 class OwnModels:
-    """See ModelSource."""
+    """A ModelSource over the catalogue and the reports of this process."""
 
     def __init__(self, models: Models) -> None:
         self._models = models
@@ -32,7 +32,7 @@ class OwnModels:
 
 
 def model_message(model: ModelView) -> model_service_pb2.Model:
-    """A model of any kind."""
+    """Makes the message of a model of any kind."""
     card = model.card
     defaults = model_service_pb2.ModelDefaults(
         model=card.id,

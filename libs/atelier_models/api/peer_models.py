@@ -16,13 +16,13 @@ _PAGE = 100
 
 
 def model_directory(kind: str, models: Models, peers: Mapping[str, grpc.aio.Channel]) -> ModelDirectory:
-    """The models of this process's `kind`, and of its peers; see `open_peers`."""
+    """Creates the directory of this process's `kind` and of its peers; see `open_peers`."""
     others = {peer: PeerModels(channel) for peer, channel in peers.items()}
     return ModelDirectory(Federation(kind, OwnModels(models), others))
 
 
 class PeerModels:
-    """See ModelSource. Errors of the peer are raised as they were raised there."""
+    """A ModelSource in another process. Errors of the peer are raised unchanged."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         """Calls on `channel` carry the token of the caller being served."""

@@ -1,1 +1,1 @@
-"""Rules about models; knows no wire, no broker, no database and no device."""
+"""The domain of models: plain values, rules and ports, without messages, broker, database or device."""

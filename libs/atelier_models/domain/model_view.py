@@ -1,4 +1,4 @@
-"""Views of models: the card of a model, and its state over all workers' reports."""
+"""Views of models: the card of a model, and its state aggregated from all workers' reports."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from atelier_diffusion.policy.model_card import NO_FACTS, FileFacts, ModelCard
 
 @dataclass(frozen=True, slots=True)
 class EngineVersion:
-    """What draws a model: equal versions draw equal pixels.
+    """Version of an engine with a model: equal versions generate equal pixels.
 
     Attributes:
         model_revision: Revision of the weights; empty while it is unknown.
@@ -29,7 +29,7 @@ class ModelState(IntEnum):
     FAILED = 4
 
 
-# The best of all workers: one that is ready serves all callers. FAILED shows unless another worker does better.
+# A model has the best state among the workers: one that is ready serves all callers.
 _BEST_FIRST = (ModelState.READY, ModelState.LOADING, ModelState.FAILED, ModelState.UNLOADED)
 
 
@@ -55,7 +55,16 @@ class ModelReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelView:
-    """A model of the catalogue over all living workers. `memory_bytes` is what it holds on one of them."""
+    """A model of the catalogue, with its state over all workers that are alive.
+
+    Attributes:
+        card: The model's card.
+        state: The best state on any worker.
+        revision: Revision of the weights.
+        memory_bytes: Memory of the weights on one worker.
+        reason: Why loading failed, a stable upper-case name; empty: it did not fail.
+        message: The same in one sentence.
+    """
 
     card: ModelCard
     state: ModelState
@@ -66,7 +75,7 @@ class ModelView:
 
 
 def view(card: ModelCard, reports: Iterable[ModelReport]) -> ModelView:
-    """The best state over the living workers, of equals the newest; UNLOADED when there are none."""
+    """Returns the view: the best state on the workers that are alive, the newest of equals; UNLOADED without any."""
     reports = [report for report in reports if report.model_id == card.id]
     card = card.with_facts(file_facts(card.id, reports))
     living = [report for report in reports if report.alive]
@@ -84,7 +93,7 @@ def view(card: ModelCard, reports: Iterable[ModelReport]) -> ModelView:
 
 
 def file_facts(model_id: str, reports: Iterable[ModelReport]) -> FileFacts:
-    """What the model's files say: by the newest report of a living worker that knows it, else by that of a dead one."""
+    """Returns the facts of a model's files, from the newest report that has them; reports of live workers first."""
     known = [report for report in reports if report.model_id == model_id and report.facts != NO_FACTS]
     newest = max(known, key=lambda report: (report.alive, report.update_us), default=None)
     return NO_FACTS if newest is None else newest.facts

@@ -1,4 +1,4 @@
-"""Models: the catalogue and the states of its models on the workers; commands to load and unload."""
+"""Models: the catalogue, the states of its models on the workers, and commands to load and unload them."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,26 +10,31 @@ from atelier_service.errors import NotFoundError, PermissionDeniedError, Unavail
 
 
 class ModelReports(Protocol):
-    """What the workers report of their models."""
+    """The workers' reports about their models. Methods raise UnavailableError while the database is unavailable."""
 
     async def all(self) -> Sequence[ModelReport]:
-        """Every report, also of workers that were not heard of lately."""
+        """Returns the latest report of each worker about each model, also of workers that are not alive."""
         ...
 
     async def workers_alive(self) -> bool:
-        """Whether any worker was heard of lately."""
+        """Returns whether any worker is alive: has sent a heartbeat lately."""
         ...
 
 
 class WorkerReports(Protocol):
-    """What one worker reports of itself and of its models. Raises UnavailableError while the report is not stored."""
+    """Stores what workers report. Methods raise UnavailableError while it cannot be stored."""
 
-    async def heard(self, worker_id: str, reports: Sequence[ModelReport] = ()) -> None:
-        """The worker lives, and its models stand so."""
+    async def store(self, worker_id: str, reports: Sequence[ModelReport] = ()) -> None:
+        """Stores a heartbeat and reports.
+
+        Args:
+            worker_id: Id of the worker.
+            reports: Its models whose state has changed; empty for the heartbeat alone.
+        """
         ...
 
-    async def left(self, worker_id: str) -> None:
-        """The worker ends: it is dead at once."""
+    async def sign_off(self, worker_id: str) -> None:
+        """Stores that the worker has ended: it is not alive from now on."""
         ...
 
 
@@ -50,12 +55,12 @@ class Models:
         self._commands = commands
 
     async def all(self) -> Sequence[ModelView]:
-        """The default first, then by id."""
+        """Returns all models, the default first, then by id."""
         reports = await self._reports.all()
         return [view(card, reports) for card in self._catalogue.cards]
 
     async def get(self, model_id: str) -> ModelView:
-        """One model. Raises NotFoundError."""
+        """Returns one model. Raises NotFoundError."""
         try:
             card = self._catalogue.get(model_id)
         except EngineError as error:

@@ -1,4 +1,4 @@
-"""A queue whose items wait, in their order, until they are taken."""
+"""A queue that delivers its items in order, and retries each until it is accepted."""
 
 import asyncio
 from collections import deque
@@ -18,27 +18,27 @@ _MAX_PAUSE_S = 5.0
 
 
 class RetryQueue(Generic[T]):
-    """Oldest first; beyond a thousand the oldest are dropped."""
+    """Delivers the oldest item first; beyond a thousand the oldest are dropped."""
 
     def __init__(self) -> None:
         self._waiting: deque[T] = deque(maxlen=_MAX_WAITING)
-        self._some = asyncio.Event()
+        self._filled = asyncio.Event()
 
     def add(self, item: T) -> None:
-        """Puts an item at the end."""
+        """Appends an item."""
         self._waiting.append(item)
-        self._some.set()
+        self._filled.set()
 
-    async def hand_to(self, take: Callable[[T], Awaitable[None]]) -> None:
+    async def deliver_to(self, take: Callable[[T], Awaitable[None]]) -> None:
         """Calls `take` for each item, until it is cancelled.
 
         Args:
-            take: Takes one item. The same one comes again after a pause when it raises UnavailableError.
+            take: Accepts one item; called with the same one again, after a pause, when it raises UnavailableError.
         """
         pause_s = 0.1
         while True:
-            await self._some.wait()
-            self._some.clear()
+            await self._filled.wait()
+            self._filled.clear()
             while self._waiting:
                 item = self._waiting[0]
                 try:

@@ -1,1 +1,1 @@
-"""The workers' side of models: what they report and which commands they follow."""
+"""Models on workers: reports, heartbeats and commands."""

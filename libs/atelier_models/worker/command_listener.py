@@ -1,4 +1,4 @@
-"""Listener for commands about models: loads and unloads them on this worker."""
+"""The command listener: loads and unloads models on this worker."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,22 +16,22 @@ _MAX_AT_ONCE = 8
 
 
 class ModelCommandListener:
-    """Follows commands about models. The engine's listener gets what becomes of them."""
+    """Executes commands about models. The engine's listener gets the results."""
 
     def __init__(self, engine: RemoteEngine, commands: AsyncIterator[Command]) -> None:
-        """`commands` come without end; see `model_commands`."""
+        """Creates the listener; `commands` is an endless iterator, see `model_commands`."""
         self._engine = engine
         self._commands = commands
         self._places = asyncio.Semaphore(_MAX_AT_ONCE)
 
     async def run(self) -> None:
-        """Listens until it is cancelled. Several commands are followed at once: a load takes its time."""
+        """Listens until it is cancelled. Commands are executed concurrently, since a load may take minutes."""
         async with asyncio.TaskGroup() as group:
             async for command in self._commands:
                 await self._places.acquire()
-                group.create_task(self._follow(command)).add_done_callback(lambda _: self._places.release())
+                group.create_task(self._execute(command)).add_done_callback(lambda _: self._places.release())
 
-    async def _follow(self, command: Command) -> None:
+    async def _execute(self, command: Command) -> None:
         parent = context_from_traceparent(command.traceparent)
         name = "model.load" if command.load else "model.unload"
         with tracer().start_as_current_span(name, context=parent, attributes={"model.id": command.model_id}):

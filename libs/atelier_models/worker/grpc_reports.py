@@ -1,4 +1,4 @@
-"""Reports and commands over gRPC: the worker's adapters, which need no database and no broker."""
+"""Reports and commands over gRPC: adapters for a worker, which has no database and no broker."""
 
 import asyncio
 import random
@@ -33,20 +33,20 @@ class ModelWorkerStub(Protocol):
 
 
 class GrpcWorkerReports:
-    """A WorkerReports."""
+    """A WorkerReports over ModelWorkerService."""
 
     def __init__(self, stub: ModelWorkerStub, kind: str) -> None:
         self._stub = stub
         self._metadata = ((KIND_HEADER, kind),)
 
-    async def heard(self, worker_id: str, reports: Sequence[ModelReport] = ()) -> None:
-        """See WorkerReports.heard."""
+    async def store(self, worker_id: str, reports: Sequence[ModelReport] = ()) -> None:
+        """See WorkerReports.store."""
         models = [_message(report) for report in reports]
         request = model_worker_service_pb2.ReportModelsRequest(worker_id=worker_id, models=models)
         await self._call(self._stub.ReportModels, request)
 
-    async def left(self, worker_id: str) -> None:
-        """See WorkerReports.left."""
+    async def sign_off(self, worker_id: str) -> None:
+        """See WorkerReports.sign_off."""
         await self._call(self._stub.SignOff, model_worker_service_pb2.SignOffRequest(worker_id=worker_id))
 
     async def _call(self, rpc: Any, request: object) -> None:
@@ -57,9 +57,9 @@ class GrpcWorkerReports:
 
 
 async def model_commands(stub: ModelWorkerStub, kind: str, worker_id: str) -> AsyncIterator[Command]:
-    """Yields the commands to this worker, over a stream that is opened again whenever it breaks.
+    """Yields the commands to this worker, over a stream that is reopened whenever it breaks.
 
-    A command that is given in between is lost, as it is to a worker that does not run.
+    A command that is sent while the stream is closed is lost, as for a worker that does not run.
     """
     request = model_worker_service_pb2.WatchModelCommandsRequest(worker_id=worker_id)
     failures = 0
@@ -102,7 +102,7 @@ def _scheduler(name: SchedulerName | None) -> type_pb2.Scheduler.ValueType:
 
 
 def _unavailable(error: AtelierError) -> AtelierError:
-    """Whatever the plane refuses it for, the report is sent again later."""
+    """Converts any refusal, so that the report is sent again later."""
     if isinstance(error, UnavailableError):
         return error
     _log.error("the plane refuses a report", reason=error.reason, error=error.message)

@@ -1,4 +1,4 @@
-"""The heartbeat of a worker: says that it lives, and how it is."""
+"""The heartbeat of a worker: reports that it is alive, and its condition."""
 
 import asyncio
 import contextlib
@@ -18,15 +18,15 @@ _log = structlog.get_logger(__name__)
 # Changes that follow one another faster are sent together.
 _SPACING_S = 0.25
 
-_MEMORY = Gauge("atelier_worker_memory_bytes", "Resident memory of this process and of the one that draws.")
-_DEVICE_MEMORY = Gauge("atelier_worker_device_memory_bytes", "Memory of the device in use, by anybody.", ["device"])
+_MEMORY = Gauge("atelier_worker_memory_bytes", "Resident memory of this process and of the engine process.")
+_DEVICE_MEMORY = Gauge("atelier_worker_device_memory_bytes", "Device memory in use, by all processes.", ["device"])
 _DEVICE_TOTAL = Gauge("atelier_worker_device_memory_total_bytes", "Memory of the device.", ["device"])
-_MODELS = Gauge("atelier_worker_models_bytes", "What the weights of loaded models hold.")
+_MODELS = Gauge("atelier_worker_models_bytes", "Memory of the weights of loaded models.")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerIdentity:
-    """What does not change while the process lives. `device` is `cpu` or `cuda:0`, `device_name` is for people."""
+    """Id and device of a worker. `device` is `cpu` or `cuda:0`, `device_name` the name of the product."""
 
     worker_id: str
     device: str
@@ -35,14 +35,14 @@ class WorkerIdentity:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLoad:
-    """What the worker does now.
+    """Load of a worker.
 
     Attributes:
-        job: Job and epoch of the job that it took first, of those that it holds; None for none.
-        memory_bytes: Resident memory of both its processes.
-        model_ids: The models in memory.
-        models_bytes: What their weights hold.
-        device_memory: Memory of the device; None on a CPU, whose memory is the host's.
+        job: Id and epoch of the running job that started first; None when none runs.
+        memory_bytes: Resident memory of the worker and of its engine process.
+        model_ids: Ids of the models in memory.
+        models_bytes: Memory of their weights.
+        device_memory: Memory of the device; None on a CPU, which uses the host's memory.
     """
 
     job: tuple[str, int] | None
@@ -57,25 +57,29 @@ Report = Callable[[worker_service_pb2.WorkerCondition], None]
 
 
 class Heartbeat:
-    """Sends the worker's condition every `every_s` seconds and at every change, and has it stored every `every_s`
-    seconds that it lives."""
+    """Sends the worker's condition every `every_s` seconds and at every change; stores that it is alive as often."""
 
     def __init__(self, report: Report, reports: WorkerReports, *, every_s: float) -> None:
         self._report = report
         self._reports = reports
         self._every_s = every_s
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def changed(self) -> None:
-        """Something that the heartbeat tells has changed. To be called in the event loop."""
-        self._news.set()
+        """Sends a heartbeat soon, because the condition has changed. To be called in the event loop."""
+        self._changed.set()
 
     async def run(self, identity: WorkerIdentity, load: Callable[[], WorkerLoad]) -> None:
-        """Until it is cancelled; the plane may become unavailable and come back."""
+        """Sends heartbeats until it is cancelled; the plane may be unavailable meanwhile.
+
+        Args:
+            identity: Id and device of the worker.
+            load: Returns its load now.
+        """
         loop = asyncio.get_running_loop()
         recorded_s = float("-inf")
         while True:
-            self._news.clear()
+            self._changed.clear()
             self._report(_condition(identity, load()))
             if loop.time() - recorded_s >= self._every_s:
                 recorded_s = loop.time()
@@ -83,13 +87,13 @@ class Heartbeat:
             await asyncio.sleep(min(_SPACING_S, self._every_s))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, recorded_s + self._every_s - loop.time())):
-                    await self._news.wait()
+                    await self._changed.wait()
 
     async def _record(self, worker_id: str) -> None:
         try:
-            await self._reports.heard(worker_id)
+            await self._reports.store(worker_id)
         except UnavailableError as error:
-            _log.warning("a heartbeat was not recorded", reason=error.reason)
+            _log.warning("a heartbeat was not stored", reason=error.reason)
 
 
 def _condition(identity: WorkerIdentity, load: WorkerLoad) -> worker_service_pb2.WorkerCondition:

@@ -1,4 +1,4 @@
-"""Publisher of the states of this worker's models, through the plane."""
+"""The status publisher: reports the states of this worker's models to the plane."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,10 +11,10 @@ from atelier_service.ids import uuid7
 
 
 class ModelStatusPublisher:
-    """Publishes in order; while the plane is unavailable, what it is to get waits."""
+    """Reports changes in order; while the plane is unavailable, they are queued."""
 
     def __init__(self, reports: WorkerReports, worker_id: str, *, changed: Callable[[], None]) -> None:
-        """`changed` is called in the event loop when something did."""
+        """Creates the publisher; `changed` is called in the event loop after each change."""
         self._reports = reports
         self._worker_id = worker_id
         self._changed = changed
@@ -24,20 +24,20 @@ class ModelStatusPublisher:
 
     @property
     def ready_ids(self) -> tuple[str, ...]:
-        """The models in memory."""
+        """Ids of the models in memory."""
         return tuple(sorted(self._ready))
 
     @property
     def held_bytes(self) -> int:
-        """What their weights hold."""
+        """Memory of their weights, in bytes."""
         return sum(self._ready.values())
 
     def begin(self, statuses: Iterable[ModelStatus], fingerprint_of: Callable[[str], str]) -> None:
         """Records the states at the start, without events.
 
         Args:
-            statuses: One for each model.
-            fingerprint_of: Returns for a model's id what draws it here; known once the engine is open.
+            statuses: The status of each model.
+            fingerprint_of: Returns the fingerprint of the engine for a model's id; known once the engine is open.
         """
         self._fingerprint_of = fingerprint_of
         for status in statuses:
@@ -56,7 +56,7 @@ class ModelStatusPublisher:
 
     async def run(self) -> None:
         """Publishes until it is cancelled."""
-        await self._waiting.hand_to(self._send)
+        await self._waiting.deliver_to(self._send)
 
     async def _send(self, change: tuple[ModelStatus, str]) -> None:
         status, event_id = change
@@ -71,4 +71,4 @@ class ModelStatusPublisher:
             facts=status.facts,
             event_id=event_id,
         )
-        await self._reports.heard(self._worker_id, [report])
+        await self._reports.store(self._worker_id, [report])

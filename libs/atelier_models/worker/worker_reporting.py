@@ -1,4 +1,4 @@
-"""Reporting of one worker: its heartbeat, the states of its models, and the commands about them that it follows."""
+"""Reporting of one worker: its heartbeat, the states of its models, and commands about them."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -20,10 +20,10 @@ _log = structlog.get_logger(__name__)
 
 
 class WorkerReporting:
-    """Reports to the plane, which may be unavailable meanwhile."""
+    """Reports to the plane, and receives commands from it; the plane may be unavailable meanwhile."""
 
     def __init__(self, plane: PlaneConnection, worker_id: str, kind: str, *, every_s: float) -> None:
-        """`every_s`: seconds between two heartbeats."""
+        """Creates the reporting; `every_s`: seconds between two heartbeats."""
         self._stub: Any = model_worker_service_pb2_grpc.ModelWorkerServiceStub(plane.channel)
         self._reports = GrpcWorkerReports(self._stub, kind)
         self._worker_id = worker_id
@@ -33,35 +33,35 @@ class WorkerReporting:
 
     @property
     def ready_ids(self) -> tuple[str, ...]:
-        """The models in memory."""
+        """Ids of the models in memory."""
         return self._publisher.ready_ids
 
     def changed(self) -> None:
-        """Sends a heartbeat now: the jobs in hand have changed. To be called in the event loop."""
+        """Sends a heartbeat soon, because the running jobs have changed. To be called in the event loop."""
         self._heartbeat.changed()
 
     def publish(self, status: ModelStatus) -> None:
-        """Reports a change of a model's state; the listener of the engine."""
+        """Reports a change of a model's state; to be given to the engine as its listener."""
         self._publisher.publish(status)
 
     def tasks(
         self,
         engine: RemoteEngine,
         fingerprint_of: Callable[[str], str],
-        job_in_hand: Callable[[], tuple[str, int] | None],
+        oldest_job: Callable[[], tuple[str, int] | None],
     ) -> tuple[Coroutine[Any, Any, None], ...]:
-        """The background tasks; each runs until it is cancelled.
+        """Returns the background tasks; each runs until it is cancelled.
 
         Args:
-            engine: Reported, and commanded.
-            fingerprint_of: Returns for a model's id what draws it here (see `EngineVersion`).
-            job_in_hand: Returns the id and the epoch of the job that the worker is at; None when there is none.
+            engine: The engine whose models are reported and commanded.
+            fingerprint_of: Returns the fingerprint of the engine for a model's id; see `EngineVersion`.
+            oldest_job: Returns the id and the epoch of the running job that started first; None when none runs.
         """
         self._publisher.begin(engine.statuses, fingerprint_of)
 
         def load() -> WorkerLoad:
             return WorkerLoad(
-                job_in_hand(),
+                oldest_job(),
                 process_memory_bytes() + engine.resident_bytes,
                 self._publisher.ready_ids,
                 self._publisher.held_bytes,
@@ -75,9 +75,9 @@ class WorkerReporting:
             ModelCommandListener(engine, model_commands(self._stub, self._kind, self._worker_id)).run(),
         )
 
-    async def leave(self) -> None:
-        """Reports that the worker ends. When the plane is unavailable, missing heartbeats say so later."""
+    async def sign_off(self) -> None:
+        """Reports that the worker ends. When the plane is unavailable, its missing heartbeats show it later."""
         try:
-            await self._reports.left(self._worker_id)
+            await self._reports.sign_off(self._worker_id)
         except UnavailableError as error:
             _log.info("the end of this worker was not reported", reason=error.reason)

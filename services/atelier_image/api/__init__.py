@@ -1,1 +1,1 @@
-"""Images over gRPC: requests read, records and models written."""
+"""The gRPC API of images: servicers and messages."""

@@ -7,20 +7,20 @@ from atelier.type.v1 import type_pb2
 from atelier_artifacts.api.job_files import file_fields
 from atelier_drawing.api.messages import read_parameters, token_count, write_parameters
 from atelier_drawing.domain.result import result_from
+from atelier_image.domain.image import Picture
 from atelier_image.domain.parameters import AskedImage, FormatName, ImageParameters
-from atelier_image.domain.result import Picture
 from atelier_jobs.api.messages import job_fields
 from atelier_jobs.domain.job import Job
 from atelier_jobs.wire.progress_messages import unpack_detail
 
 
 def image_path(image_id: str) -> str:
-    """Where an image is, below the gateway."""
+    """Returns the path of an image below the gateway."""
     return f"/api/v1/images/{image_id}"
 
 
 def content_paths(image_id: str, result: bytes) -> list[str]:
-    """Where the pictures of a finished image are, below the gateway."""
+    """Returns the paths of a finished image's pictures below the gateway."""
     return [_content_path(image_id, output.index) for output in result_from(result, Picture).outputs]
 
 
@@ -44,14 +44,14 @@ def parameters_message(parameters: ImageParameters) -> image_pb2.GenerationParam
 
 
 def progress_message(job: Job) -> image_pb2.ImageProgress:
-    """How far an image has come, as its record has it."""
+    """Makes the progress in an image's record."""
     message = unpack_detail(job.progress, image_pb2.ImageProgress)
     message.fraction = job.progress.fraction
     return message
 
 
 def image_message(job: Job) -> image_pb2.Image:
-    """A job as the image that it makes."""
+    """Makes the record of an image from its job."""
     result = result_from(job.result, Picture) if job.result is not None else None
     tokens = result.tokens if result else None
     path = image_path(job.id)

@@ -11,8 +11,8 @@ from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier_artifacts.api.job_files import JobFiles
 from atelier_drawing.domain.drawings import Drawings
 from atelier_image.api.image_messages import asked_from, image_message
+from atelier_image.domain.image import picture_of
 from atelier_image.domain.parameters import AskedImage
-from atelier_image.domain.result import picture_of
 from atelier_jobs.api.event_streams import EventStreams
 from atelier_jobs.api.job_api import Context, JobApi
 from atelier_jobs.domain.owner_jobs import IdempotencyKey, Placement
@@ -22,7 +22,7 @@ from atelier_service.url_signing import UrlSigner
 
 
 class ImageServicer(image_pb2_grpc.ImageServiceServicer):
-    """Owners see their own images only; the rest answers as if it were not there."""
+    """Owners see their own images only; for all others NOT_FOUND is returned."""
 
     def __init__(
         self, jobs: JobApi, images: Drawings[AskedImage], files: JobFiles, streams: EventStreams, urls: UrlSigner
@@ -50,28 +50,28 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         return await self._urls.signed(request, page)
 
     async def GetImage(self, request: image_pb2.GetImageRequest, context: Context) -> image_pb2.Image:
-        """One image of the caller."""
+        """Returns one image of the caller."""
         return await self._urls.signed(request, image_message(await self._jobs.get(request.id)))
 
     async def UpdateImage(self, request: image_pb2.UpdateImageRequest, context: Context) -> image_pb2.Image:
-        """New parameters."""
+        """Gives an image new parameters."""
         asked = asked_from(request.parameters)
         job = await self._images.update(current_principal().subject, request.id, asked)
         return image_message(await self._jobs.accepted(job, context))
 
     async def DeleteImage(self, request: image_pb2.DeleteImageRequest, context: Context) -> empty_pb2.Empty:
-        """Stops and removes."""
+        """Stops and deletes an image."""
         await self._jobs.delete(request.id)
         return empty_pb2.Empty()
 
     async def CancelImage(self, request: image_pb2.CancelImageRequest, context: Context) -> image_pb2.Image:
-        """Stops."""
+        """Requests that an image stops."""
         return image_message(await self._jobs.cancel(request.id))
 
     async def GetImageContent(
         self, request: image_pb2.GetImageContentRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
-        """The bytes as storage answers them to the caller, headers included."""
+        """Streams the content as storage sends it to the caller, headers included."""
 
         def asset_of(result: bytes) -> str:
             return picture_of(result, request.index).asset_id
@@ -83,14 +83,14 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     async def WatchImage(
         self, request: image_pb2.WatchImageRequest, context: Context
     ) -> AsyncIterator[events_pb2.Event]:
-        """What happens to one image, to its end."""
+        """Streams the events of one image to its end."""
         async with aclosing(self._streams.messages(request, context)) as events:
             async for event in events:
                 yield event
 
 
 class ImageStreamServicer(image_pb2_grpc.ImageStreamServiceServicer):
-    """Owners follow their own images only."""
+    """Event streams over REST; owners see their own images only."""
 
     def __init__(self, streams: EventStreams) -> None:
         self._streams = streams
@@ -98,7 +98,7 @@ class ImageStreamServicer(image_pb2_grpc.ImageStreamServiceServicer):
     async def WatchImage(
         self, request: image_pb2.WatchImageRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
-        """What happens to one image, to its end."""
+        """Streams the events of one image to its end."""
         async with aclosing(self._streams.bodies(request, context)) as bodies:
             async for body in bodies:
                 yield body

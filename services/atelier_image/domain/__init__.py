@@ -1,1 +1,1 @@
-"""What an image is: plain values and rules; knows no wire, no broker, no database and no device."""
+"""The domain of images: plain values and rules, without messages, broker, database or device."""

@@ -22,7 +22,7 @@ class AskedImage(AskedDrawing):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageParameters(DrawingParameters[ImageRequest]):
-    """What a job of this service stores."""
+    """The spec of an image."""
 
     output_format: FormatName
 

@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from atelier_artifacts.worker.asset_files import AssetFiles, all_of, described
+from atelier_artifacts.worker.asset_files import AssetFiles, all_of, file_fields_of
 from atelier_diffusion.encoding.picture_file import CONTENT_TYPES, encode_picture
 from atelier_diffusion.engine.results import Picture as DrawnPicture
 from atelier_diffusion.policy.request import ImageRequest
 from atelier_diffusion.remote.messages import StepDone
 from atelier_drawing.worker.drawing import draw
 from atelier_drawing.worker.handler import Output
+from atelier_image.domain.image import Picture
 from atelier_image.domain.parameters import ImageParameters
-from atelier_image.domain.result import Picture
 from atelier_image.worker.image_progress import denoising
 from atelier_jobs.domain.job import Job
 from atelier_jobs.worker.attempt import Attempt
@@ -58,11 +58,11 @@ class ImageGenerator:
         data = await asyncio.to_thread(_encode, parameters, picture)
         suffix, content_type = parameters.output_format.lower(), CONTENT_TYPES[parameters.output_format]
         asset = await self._files.store(job, attempt, str(picture.index), suffix, content_type, data)
-        return Picture(**described(asset), index=picture.index, seed=picture.seed)
+        return Picture(**file_fields_of(asset), index=picture.index, seed=picture.seed)
 
 
 def _encode(parameters: ImageParameters, picture: DrawnPicture) -> bytes:
-    """The file carries what makes this picture again, alone."""
+    """Encodes a picture, with metadata from which it can be generated again, alone."""
     values = {
         **parameters.drawn(),
         "seed": picture.seed,

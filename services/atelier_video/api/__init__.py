@@ -1,1 +1,1 @@
-"""Videos over gRPC: requests read, records and models written, frames streamed."""
+"""The gRPC API of videos: servicers and messages."""

@@ -1,4 +1,4 @@
-"""A frame as the picture that was asked for."""
+"""A frame as a picture in the format and size of a request."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from atelier.type.v1 import type_pb2
 from atelier.video.v1 import video_pb2
 from atelier_media.frame_file import PICTURE_CONTENT_TYPES, PictureFormat, encode_frame
 from atelier_media.frame_part import cut_frame, decode_frame
-from atelier_video.domain.result import VideoFile
+from atelier_video.domain.video import VideoFile
 
 _FORMATS: dict[type_pb2.PictureFormat.ValueType, PictureFormat] = {
     type_pb2.PNG: "PNG",
@@ -17,7 +17,14 @@ _FORMATS: dict[type_pb2.PictureFormat.ValueType, PictureFormat] = {
 
 @dataclass(frozen=True, slots=True)
 class FramePicture:
-    """Frame `index` of a file of frames, as `picture_format`; `width_px` is set when it is to be made smaller."""
+    """A picture of one frame.
+
+    Attributes:
+        index: Index of the frame within its file.
+        picture_format: Format of the picture.
+        width_px: Width to which it is scaled down; None for the full size.
+        etag: HTTP entity tag of the picture.
+    """
 
     index: int
     picture_format: PictureFormat
@@ -26,7 +33,7 @@ class FramePicture:
 
     @classmethod
     def of(cls, part: VideoFile, request: video_pb2.GetVideoFrameRequest) -> "FramePicture":
-        """What is asked for, of the file that holds the frame."""
+        """Makes the picture of a request, from the file that contains the frame."""
         index = request.index - part.first_frame
         picture_format = _FORMATS.get(request.format, "PNG")
         smaller = request.HasField("width_px") and request.width_px < part.width_px
@@ -36,11 +43,11 @@ class FramePicture:
 
     @property
     def content_type(self) -> str:
-        """Of the picture."""
+        """Content type of the picture."""
         return PICTURE_CONTENT_TYPES[self.picture_format]
 
     def cut_from(self, part: bytes) -> bytes:
-        """The picture, from the bytes of the file. A WebP of full size is in there as it is. Blocking."""
+        """Returns the encoded picture, given the file. A WebP of full size is copied unchanged. Blocking."""
         if self.picture_format == "WEBP" and self.width_px is None:
             return cut_frame(part, self.index)
         return encode_frame(decode_frame(part, self.index), self.picture_format, self.width_px)

@@ -28,11 +28,11 @@ from atelier_video.api.part_cache import PartCache
 from atelier_video.api.video_messages import asked_from, frame_path, video_message
 from atelier_video.domain.first_frame import check_first_frame
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
-from atelier_video.domain.result import Role, StoredFrames, file_of
+from atelier_video.domain.video import Role, StoredFrames, file_of
 
 
 class VideoServicer(video_pb2_grpc.VideoServiceServicer):
-    """Owners see their own videos only; the rest answers as if it were not there."""
+    """Owners see their own videos only; for all others NOT_FOUND is returned."""
 
     def __init__(
         self,
@@ -71,22 +71,22 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         return await self._urls.signed(request, page)
 
     async def GetVideo(self, request: video_pb2.GetVideoRequest, context: Context) -> video_pb2.Video:
-        """One video of the caller."""
+        """Returns one video of the caller."""
         return await self._urls.signed(request, video_message(await self._jobs.get(request.id)))
 
     async def DeleteVideo(self, request: video_pb2.DeleteVideoRequest, context: Context) -> empty_pb2.Empty:
-        """Stops and removes."""
+        """Stops and deletes a video."""
         await self._jobs.delete(request.id)
         return empty_pb2.Empty()
 
     async def CancelVideo(self, request: video_pb2.CancelVideoRequest, context: Context) -> video_pb2.Video:
-        """Stops."""
+        """Requests that a video stops."""
         return video_message(await self._jobs.cancel(request.id))
 
     async def GetVideoContent(
         self, request: video_pb2.GetVideoContentRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
-        """The bytes as storage answers them to the caller, headers included."""
+        """Streams the content as storage sends it to the caller, headers included."""
 
         def asset_of(result: bytes) -> str:
             return file_of(result, _ROLES.get(request.role, "CLIP")).asset_id
@@ -98,7 +98,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     async def ListVideoFrames(
         self, request: video_pb2.ListVideoFramesRequest, context: Context
     ) -> video_pb2.ListVideoFramesResponse:
-        """The frames that are there."""
+        """Lists the frames that are stored."""
         parameters, frames = await self._frames(request.id)
         first = decode_position(request.page_token)
         end = min(first + page_size(request.page_size), frames.count)
@@ -123,7 +123,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     async def GetVideoFrame(
         self, request: video_pb2.GetVideoFrameRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
-        """One frame, taken out of the file that holds it."""
+        """Streams one frame, extracted from the file that contains it."""
         _, frames = await self._frames(request.id)
         part = frames.part_with(request.index)
         picture = FramePicture.of(part, request)
@@ -141,13 +141,13 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     async def WatchVideo(
         self, request: video_pb2.WatchVideoRequest, context: Context
     ) -> AsyncIterator[events_pb2.Event]:
-        """What happens to one video, to its end."""
+        """Streams the events of one video to its end."""
         async with aclosing(self._streams.messages(request, context)) as events:
             async for event in events:
                 yield event
 
     async def _cut(self, picture: FramePicture, video_id: str, asset_id: str) -> bytes:
-        """The bytes of the picture. A few at once: each holds a whole file of frames in memory meanwhile."""
+        """Returns the bytes of the picture. Few run concurrently: each has a whole file of frames in memory."""
         async with self._cutting:
             try:
                 part = await self._part_files.get(asset_id)
@@ -157,14 +157,14 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
             return await asyncio.to_thread(picture.cut_from, part)
 
     async def _frames(self, video_id: str) -> tuple[VideoParameters, StoredFrames]:
-        """The frames of a video of the caller that are there: of one that runs, what its worker keeps meanwhile."""
+        """Returns the stored frames of a video of the caller; for a running one, those that its worker has stored."""
         job = await self._jobs.get(video_id)
         made = await self._jobs.result_so_far(job)
         return VideoParameters.from_bytes(job.spec), StoredFrames.of(made, partial=not job.state.terminal)
 
 
 class VideoStreamServicer(video_pb2_grpc.VideoStreamServiceServicer):
-    """Owners follow their own videos only."""
+    """Event streams over REST; owners see their own videos only."""
 
     def __init__(self, streams: EventStreams) -> None:
         self._streams = streams
@@ -172,14 +172,14 @@ class VideoStreamServicer(video_pb2_grpc.VideoStreamServiceServicer):
     async def WatchVideo(
         self, request: video_pb2.WatchVideoRequest, context: Context
     ) -> AsyncIterator[httpbody_pb2.HttpBody]:
-        """What happens to one video, to its end."""
+        """Streams the events of one video to its end."""
         async with aclosing(self._streams.bodies(request, context)) as bodies:
             async for body in bodies:
                 yield body
 
 
 _CUT_AT_ONCE = 8
-# A picture stays in memory until its reader has taken it, who may take long.
+# A picture stays in memory until the caller, who may be slow, has read it.
 _READ_AT_ONCE = 512
 _READ_AT_ONCE_BY_ONE = 64
 _ROLES: dict[video_pb2.OutputRole.ValueType, Role] = {

@@ -11,23 +11,23 @@ from atelier_media.clip_format import CONTAINERS, Container
 from atelier_models.api.model_api import model_fields
 from atelier_models.domain.model_view import ModelView
 from atelier_video.domain.parameters import AskedVideo, VideoParameters
-from atelier_video.domain.result import Role, VideoFile
+from atelier_video.domain.video import Role, VideoFile
 
-_TOLD: tuple[Role, ...] = ("CLIP", "POSTER", "CONTACT_SHEET")
+_LISTED_ROLES: tuple[Role, ...] = ("CLIP", "POSTER", "CONTACT_SHEET")
 
 
 def video_path(video_id: str) -> str:
-    """Where a video is, below the gateway."""
+    """Returns the path of a video below the gateway."""
     return f"/api/v1/videos/{video_id}"
 
 
 def content_paths(video_id: str, result: bytes) -> list[str]:
-    """Where the files of a finished video are, below the gateway; the clip first."""
-    return [_content_path(video_id, file.role) for file in _told(result_from(result, VideoFile).outputs)]
+    """Returns the paths of a finished video's files below the gateway; the clip first."""
+    return [_content_path(video_id, file.role) for file in _listed(result_from(result, VideoFile).outputs)]
 
 
 def frame_path(video_id: str, index: int) -> str:
-    """Where a frame is, below the gateway."""
+    """Returns the path of a frame below the gateway."""
     return f"{video_path(video_id)}/frames/{index}"
 
 
@@ -56,14 +56,14 @@ def parameters_message(parameters: VideoParameters) -> video_pb2.VideoParameters
 
 
 def progress_message(job: Job) -> video_pb2.VideoProgress:
-    """How far a video has come, as its record has it."""
+    """Makes the progress in a video's record."""
     message = unpack_detail(job.progress, video_pb2.VideoProgress)
     message.fraction = job.progress.fraction
     return message
 
 
 def video_message(job: Job) -> video_pb2.Video:
-    """A job as the video that it makes."""
+    """Makes the record of a video from its job."""
     result = result_from(job.result, VideoFile) if job.result is not None else None
     tokens = result.tokens if result else None
     path = video_path(job.id)
@@ -82,7 +82,7 @@ def video_message(job: Job) -> video_pb2.Video:
             cancel=f"{path}/cancel",
         ),
     )
-    for file in _told(result.outputs) if result else ():
+    for file in _listed(result.outputs) if result else ():
         video.outputs.add(
             **file_fields(file),
             role=video_pb2.OutputRole.Value(file.role),
@@ -94,7 +94,7 @@ def video_message(job: Job) -> video_pb2.Video:
 
 
 def model_message(model: ModelView) -> video_pb2.VideoModel:
-    """A model that draws clips."""
+    """Makes the message of a model that draws videos."""
     card, defaults = model.card, model.card.defaults
     filled_in = video_pb2.VideoParameters(
         frames=defaults.frames, frame_rate_hz=defaults.frame_rate_hz, container=video_pb2.MP4
@@ -108,8 +108,8 @@ def model_message(model: ModelView) -> video_pb2.VideoModel:
     )
 
 
-def _told(files: tuple[VideoFile, ...]) -> list[VideoFile]:
-    return [file for file in files if file.role in _TOLD]
+def _listed(files: tuple[VideoFile, ...]) -> list[VideoFile]:
+    return [file for file in files if file.role in _LISTED_ROLES]
 
 
 def _content_path(video_id: str, role: Role) -> str:

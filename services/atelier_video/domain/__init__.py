@@ -1,1 +1,1 @@
-"""What a video is: plain values and rules; knows no wire, no broker, no database and no device."""
+"""The domain of videos: plain values and rules, without messages, broker, database or device."""

@@ -23,7 +23,7 @@ class AskedVideo(AskedDrawing):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoParameters(DrawingParameters[VideoRequest]):
-    """What a job of this service stores. Its request has no first frame yet: the worker sets it.
+    """The spec of a video. Its request has no first frame: the worker sets it.
 
     Attributes:
         frame_rate_hz: The rate that the clip is shown at; motion keeps its speed.

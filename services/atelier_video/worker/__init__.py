@@ -1,1 +1,1 @@
-"""The worker: what it does with a job."""
+"""The generator of videos on the worker."""

@@ -1,4 +1,4 @@
-"""Frames become the files of a video, while they pass."""
+"""The files of a video, encoded from its frames as they are drawn."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from atelier_media.frame_part import PART_CONTENT_TYPE, FramePart, FrameParts
 from atelier_media.frame_rate import FrameRateConverter, exact_frame_rate
 from atelier_media.poster import Poster
 from atelier_video.domain.parameters import VideoParameters
-from atelier_video.domain.result import Role
+from atelier_video.domain.video import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewFile:
-    """A file that is to be stored: its bytes, or where they lie. See VideoFile; `name` is its own within the video."""
+    """A file that is to be stored, given as bytes or by its path. See VideoFile; `name` is unique within the video."""
 
     role: Role
     name: str
@@ -60,7 +60,11 @@ class ClipFiles:
         self._writer = ClipWriter(self._path, ClipFormat(self._container, width_px, height_px, shown_hz, described))
 
     def add(self, frames: Frames) -> list[NewFile]:
-        """The next frame (height, width, 3) or chunk of them. Answers the files of frames that it completes."""
+        """Encodes the next frame, of shape (height, width, 3), or chunk of frames.
+
+        Returns:
+            The files of frames that are complete now.
+        """
         with self._turn:
             for frame in self._rate.add(frames):
                 self._writer.write(frame)
@@ -69,7 +73,7 @@ class ClipFiles:
             return [_frames_file(part) for part in self._parts.add(frames)]
 
     def finish(self) -> list[NewFile]:
-        """All other files; the clip, which lies on the disk, first. To be called after the last chunk."""
+        """Returns all other files, the clip, which is on the disk, first. To be called after the last chunk."""
         with self._turn:
             for frame in self._rate.finish():
                 self._writer.write(frame)
@@ -91,7 +95,7 @@ class ClipFiles:
             ]
 
     def close(self) -> None:
-        """Leaves nothing on the disk; what was stored is stored. Idempotent."""
+        """Removes the clip from the disk. Idempotent."""
         with self._turn:
             self._writer.abort()
             self._path.unlink(missing_ok=True)

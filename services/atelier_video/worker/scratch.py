@@ -1,4 +1,4 @@
-"""A folder for files that grow, which is gone when its process is."""
+"""A scratch folder for temporary files, which is removed after its process has ended, also by a crash."""
 
 import fcntl
 import os
@@ -13,13 +13,13 @@ _PREFIX = "atelier-clips-"
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """A new folder in `parent`, which is made when it is missing; those that killed processes left there are removed.
+    """Creates a folder in `parent`, which is created when it is missing, and removes those of ended processes.
 
-    Whose process lives is told by a lock on its folder, which the kernel lets go of with the process. Raises OSError.
+    A process holds a lock on its folder, which the kernel releases with the process. Raises OSError.
     """
     parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        with _locked(parent):  # so that nobody meets a folder between its making and its lock
+        with _locked(parent):  # so that no process finds a folder between its creation and its lock
             for left in parent.glob(f"{_PREFIX}*"):
                 with suppress(OSError), _locked(left, wait=False):
                     shutil.rmtree(left)
@@ -31,7 +31,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Raises BlockingIOError when another process holds it and nobody waits."""
+    """Locks a folder. Raises BlockingIOError when another process holds the lock and `wait` is False."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from prometheus_client import Histogram
 
 from atelier_artifacts.domain.stored_files import Producer
-from atelier_artifacts.worker.asset_files import AssetFiles, all_of, described
+from atelier_artifacts.worker.asset_files import AssetFiles, all_of, file_fields_of
 from atelier_diffusion.engine.model_store import ModelStatus
 from atelier_diffusion.engine.results import Clip, FrameChunk
 from atelier_diffusion.policy.request import VideoRequest
@@ -25,7 +25,7 @@ from atelier_media.errors import MediaError
 from atelier_media.frame import Frame
 from atelier_service.tasks import uninterrupted
 from atelier_video.domain.parameters import VideoParameters
-from atelier_video.domain.result import VideoFile
+from atelier_video.domain.video import VideoFile
 from atelier_video.worker.clip_files import ClipFiles, NewFile
 from atelier_video.worker.first_frame import read_first_frame
 from atelier_video.worker.video_progress import VideoStages
@@ -126,7 +126,7 @@ class _ClipRun:
         return Output(parameters, drawn.model_revision, tuple(self._stored), drawn.tokens)
 
     async def aclose(self) -> None:
-        """Leaves nothing on the disk."""
+        """Removes the clip from the disk."""
         if self._clip is not None:
             await uninterrupted(asyncio.to_thread(self._clip.close))
 
@@ -140,8 +140,7 @@ class _ClipRun:
         )
 
     async def _take(self, chunk: FrameChunk) -> None:
-        """The next frames, in their order. Meanwhile the device decodes those after them and then waits: so nothing
-        piles up."""
+        """Encodes the next frames. Meanwhile the device decodes those after them, then waits: memory is bounded."""
         self._attempt.check()
         if self._clip is None:
             self._clip = await self._encoding(self._begin)
@@ -162,12 +161,12 @@ class _ClipRun:
         return files
 
     def _begin(self) -> ClipFiles:
-        """The clip carries what makes it again."""
+        """Opens the files; the metadata of the clip has what is needed to generate it again."""
         revision = next(s.revision for s in self._engine.statuses if s.model_id == self._parameters.model)
         return ClipFiles(self._path, self._parameters, {**self._parameters.drawn(), "model_revision": revision})
 
     async def _encoding(self, work: Callable[[], T]) -> T:
-        """Done in a thread, to its end also when the attempt is over: what it works on is closed afterwards."""
+        """Runs `work` in a thread, to its end also when the attempt stops: the files are closed afterwards."""
         began = time.perf_counter()
         with self._attempt.span("video.encode"):
             done = await uninterrupted(asyncio.to_thread(work))
@@ -179,7 +178,7 @@ class _ClipRun:
             self._job, self._attempt, file.name, file.suffix, file.content_type, file.content
         )
         return VideoFile(
-            **described(asset),
+            **file_fields_of(asset),
             role=file.role,
             first_frame=file.first_frame,
             frame_count=file.frame_count,
@@ -187,6 +186,6 @@ class _ClipRun:
         )
 
     def _so_far(self) -> bytes:
-        """The frames that are stored, in the words of a result."""
+        """Returns the partial result: the frames that are stored."""
         source = Producer(self._job.id, self._attempt.epoch)
         return Result(model_revision="", source=source, outputs=tuple(self._stored)).to_bytes()

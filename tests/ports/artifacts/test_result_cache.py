@@ -86,15 +86,15 @@ async def test_retired_files_answer_nothing_and_are_still_referred_to(cache: Cac
     await cache.adopt("ada", ["k"], "j2")
     await cache.retire("ada", Producer("j1", 1))
     assert await cache.adopt("ada", ["k"], "j3") is None
-    assert (await cache.settle("j1")).kept_epochs == {1}
+    assert (await cache.settle("j1")).referenced_epochs == {1}
 
 
 async def test_files_are_kept_while_another_image_refers_to_them(cache: Cache) -> None:
     await cache.add("ada", "j1", "k", result("j1"))
     await cache.adopt("ada", ["k"], "j2")
-    assert (await cache.settle("j1")).kept_epochs == {1}
+    assert (await cache.settle("j1")).referenced_epochs == {1}
     assert (await cache.settle("j2")).released == (Producer("j1", 1),)
-    assert (await cache.settle("j1")).kept_epochs == frozenset()
+    assert (await cache.settle("j1")).referenced_epochs == frozenset()
 
 
 async def test_what_was_let_go_of_is_told_until_it_is_forgotten(cache: Cache) -> None:
@@ -118,13 +118,13 @@ async def test_what_is_taken_up_again_is_not_forgotten(cache: Cache) -> None:
     await cache.settle("j2")
     await cache.adopt("ada", ["k"], "j2")
     await cache.forget("j2", Producer("j1", 1))
-    assert (await cache.settle("j1")).kept_epochs == {1}
+    assert (await cache.settle("j1")).referenced_epochs == {1}
 
 
 async def test_the_present_result_stays(cache: Cache) -> None:
     await cache.add("ada", "j1", "k1", result("j1", 1))
     await cache.add("ada", "j1", "k2", result("j1", 2))
-    assert (await cache.settle("j1", Producer("j1", 2))).kept_epochs == {2}
+    assert (await cache.settle("j1", Producer("j1", 2))).referenced_epochs == {2}
     assert await cache.adopt("ada", ["k1"], "j2") is None
     assert await cache.adopt("ada", ["k2"], "j2") == hit_of("k2", result("j1", 2))
 
@@ -134,7 +134,7 @@ async def test_whoever_adopts_while_the_last_reference_goes_is_counted_or_finds_
         maker, taker = f"m{round_}", f"t{round_}"
         await cache.add("ada", maker, f"k{round_}", result(maker))
         adopted, settled = await asyncio.gather(cache.adopt("ada", [f"k{round_}"], taker), cache.settle(maker))
-        assert settled.kept_epochs == ({1} if adopted else frozenset())
+        assert settled.referenced_epochs == ({1} if adopted else frozenset())
 
 
 async def test_two_that_let_go_at_the_same_time_leave_nothing(cache: Cache) -> None:
@@ -143,7 +143,7 @@ async def test_two_that_let_go_at_the_same_time_leave_nothing(cache: Cache) -> N
         await cache.add("ada", maker, f"k{round_}", result(maker))
         await cache.adopt("ada", [f"k{round_}"], taker)
         await asyncio.gather(cache.settle(maker), cache.settle(taker))
-        assert (await cache.settle(maker)).kept_epochs == frozenset()
+        assert (await cache.settle(maker)).referenced_epochs == frozenset()
 
 
 async def test_a_hit_that_was_let_go_of_meanwhile_cannot_be_taken(cache: Cache) -> None:
@@ -153,7 +153,7 @@ async def test_a_hit_that_was_let_go_of_meanwhile_cannot_be_taken(cache: Cache) 
     await cache.settle("j1")
     with pytest.raises(HitGoneError):
         await cache.take("ada", "j2", hit)
-    assert (await cache.settle("j1")).kept_epochs == frozenset()
+    assert (await cache.settle("j1")).referenced_epochs == frozenset()
 
 
 async def test_of_a_job_that_has_not_ended_nothing_is_let_go(database_url: str) -> None:

@@ -9,7 +9,7 @@ from atelier_artifacts.adapters.result_cache import SqlResultCache
 from atelier_artifacts.adapters.tables import artifact_tables
 from atelier_diffusion.policy.model_card import FileFacts
 from atelier_drawing.domain.drawings import Drawings
-from atelier_image.domain.kind import IMAGE
+from atelier_image.domain.image import IMAGE
 from atelier_image.domain.parameters import AskedImage, ImageParameters, resolve
 from atelier_jobs.domain.owner_jobs import OwnerJobs
 from atelier_jobs.domain.store import NO_LIMITS

@@ -35,7 +35,7 @@ async def told(reports: SqlModelReports) -> dict[str, ModelReport]:
 
 
 async def test_what_is_said_is_told(reports: SqlModelReports) -> None:
-    await reports.heard("w1", [READY, FAILED])
+    await reports.store("w1", [READY, FAILED])
     said = await told(reports)
     assert (said["demo"].state, said["demo"].engine, said["demo"].memory_bytes) == (ModelState.READY, READY.engine, 9)
     assert (said["big"].reason, said["big"].message) == ("MODEL_TOO_LARGE", "too large")
@@ -45,28 +45,28 @@ async def test_what_is_said_is_told(reports: SqlModelReports) -> None:
 
 async def test_what_the_files_of_a_model_say_is_told(reports: SqlModelReports) -> None:
     facts = FileFacts("EULER", ("EULER", "DPMPP_2M"), 77)
-    await reports.heard("w1", [replace(READY, facts=facts), FAILED])
+    await reports.store("w1", [replace(READY, facts=facts), FAILED])
     said = await told(reports)
     assert (said["demo"].facts, said["big"].facts) == (facts, NO_FACTS)
 
 
 async def test_the_last_word_counts(reports: SqlModelReports) -> None:
-    await reports.heard("w1", [READY])
-    await reports.heard(
+    await reports.store("w1", [READY])
+    await reports.store(
         "w1", [ModelReport(worker_id="w1", model_id="demo", state=ModelState.UNLOADED, engine=READY.engine)]
     )
     assert (await told(reports))["demo"].state is ModelState.UNLOADED
 
 
 async def test_a_worker_that_left_is_dead_and_its_last_word_is_kept(reports: SqlModelReports) -> None:
-    await reports.heard("w1", [READY])
-    await reports.left("w1")
+    await reports.store("w1", [READY])
+    await reports.sign_off("w1")
     assert not await reports.workers_alive()
     assert not (await told(reports))["demo"].alive
 
 
 async def test_a_worker_without_models_is_alive(reports: SqlModelReports) -> None:
     assert not await reports.workers_alive()
-    await reports.heard("w1")
+    await reports.store("w1")
     assert await reports.workers_alive()
     assert not await told(reports)

@@ -9,8 +9,8 @@ from atelier_artifacts.domain.stored_files import Producer
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
 from atelier_drawing.domain.result import Result, result_from
 from atelier_image.api.image_messages import asked_from, content_paths, image_message, parameters_message
+from atelier_image.domain.image import Picture
 from atelier_image.domain.parameters import AskedImage, resolve
-from atelier_image.domain.result import Picture
 from atelier_image.worker.image_progress import denoising
 from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.progress import FINISHED, NOT_BEGUN

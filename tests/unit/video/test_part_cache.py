@@ -39,7 +39,7 @@ async def test_those_who_ask_together_and_soon_after_read_once() -> None:
 
 async def test_what_was_not_asked_for_the_longest_goes_first() -> None:
     shelf = Shelf()
-    parts = PartCache(shelf, most_bytes=8)
+    parts = PartCache(shelf, max_bytes=8)
     for asset_id in ("a", "b", "a", "c", "a", "b"):
         await parts.get(asset_id)
     assert shelf.read == ["a", "b", "c", "b"]
@@ -47,7 +47,7 @@ async def test_what_was_not_asked_for_the_longest_goes_first() -> None:
 
 async def test_what_is_too_large_is_read_each_time() -> None:
     shelf = Shelf()
-    parts = PartCache(shelf, most_bytes=3)
+    parts = PartCache(shelf, max_bytes=3)
     assert [await parts.get("a") for _ in range(2)] == [b"aaaa"] * 2
     assert shelf.read == ["a", "a"]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from atelier_service.errors import NotFoundError
-from atelier_video.domain.result import StoredFrames, file_of
+from atelier_video.domain.video import StoredFrames, file_of
 from tests.unit.video.test_video_messages import RESULT
 
 MADE = RESULT.to_bytes()

@@ -26,7 +26,7 @@ from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault, 
 from atelier_media.clip_reader import ClipReader
 from atelier_media.errors import ClipWriteError
 from atelier_service.errors import AtelierError, InvalidArgumentError, NotFoundError, UnavailableError
-from atelier_video.domain.result import VideoFile
+from atelier_video.domain.video import VideoFile
 from atelier_video.worker.video_generator import VideoGenerator
 from tests.support.wait import eventually
 from tests.unit.jobs.attempts import Reports

@@ -20,7 +20,7 @@ from atelier_video.api.video_messages import (
     video_message,
 )
 from atelier_video.domain.parameters import resolve
-from atelier_video.domain.result import Role, VideoFile
+from atelier_video.domain.video import Role, VideoFile
 from atelier_video.worker.video_progress import VideoStages
 from tests.unit.video.clip_job import CARD, PARAMETERS, QUEUED, RUNNING
 

@@ -19,7 +19,7 @@ from atelier_service.identity import Principal, set_principal
 from atelier_service.paging import encode_token
 from atelier_video.api.servicer import VideoServicer
 from atelier_video.domain.parameters import AskedVideo, resolve
-from atelier_video.domain.result import VideoFile
+from atelier_video.domain.video import VideoFile
 from tests.unit.image.test_image_messages import QUEUED
 from tests.unit.models.cards import DEMO
 

@@ -169,29 +169,3 @@ class Failure(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Failure: _TypeAlias = Failure  # noqa: Y015
-
-@_typing.final
-class ModelCommand(_message.Message):
-    """Internal: what a service asks its workers over the bus."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    MODEL_ID_FIELD_NUMBER: _builtins.int
-    LOAD_FIELD_NUMBER: _builtins.int
-    model_id: _builtins.str
-    """Which model."""
-    load: _builtins.bool
-    """True to load it, false to drop it."""
-    def __init__(
-        self,
-        *,
-        model_id: _builtins.str = ...,
-        load: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "model_id", b"model_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ModelCommand: _TypeAlias = ModelCommand  # noqa: Y015

@@ -29,11 +29,11 @@ class WorkerServiceStub:
     """Jobs of one kind for the workers that do them. Internal: served by the API process of each kind, with a worker's own
     credential, and not reachable through the public gateway.
 
-    What must not be lost is a call: a worker repeats it until it is answered, and a repeated call changes nothing. What
-    may be lost (progress, previews, status, wake-ups) goes over one stream, which may break at any moment.
+    Durable writes are calls: a worker repeats one until it succeeds, and a repeated call changes nothing. Ephemeral
+    messages (progress, previews, status, wake-ups) are sent over one stream, which may break at any moment.
 
-    Every write names the claim: job, epoch and worker. One whose claim has been superseded is not recorded, and the
-    worker throws the result away.
+    Every write identifies the claim: job, epoch and worker. One whose claim has been superseded is not recorded, and the
+    worker discards the result.
     """
 
     def __init__(self, channel):
@@ -93,15 +93,15 @@ class WorkerServiceServicer:
     """Jobs of one kind for the workers that do them. Internal: served by the API process of each kind, with a worker's own
     credential, and not reachable through the public gateway.
 
-    What must not be lost is a call: a worker repeats it until it is answered, and a repeated call changes nothing. What
-    may be lost (progress, previews, status, wake-ups) goes over one stream, which may break at any moment.
+    Durable writes are calls: a worker repeats one until it succeeds, and a repeated call changes nothing. Ephemeral
+    messages (progress, previews, status, wake-ups) are sent over one stream, which may break at any moment.
 
-    Every write names the claim: job, epoch and worker. One whose claim has been superseded is not recorded, and the
-    worker throws the result away.
+    Every write identifies the claim: job, epoch and worker. One whose claim has been superseded is not recorded, and the
+    worker discards the result.
     """
 
     def ClaimJobs(self, request, context):
-        """Takes the best jobs that the worker can do, and returns at once: none when nothing can be claimed now.
+        """Claims the best jobs that the worker supports, without waiting: none when no job is claimable.
         Errors: PERMISSION_DENIED (not a worker of this kind of jobs), UNAVAILABLE (the job database).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -109,7 +109,7 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RenewLease(self, request, context):
-        """Holds a job for another lease, stores how far it is, and tells whether to stop.
+        """Renews the lease of a job, stores its progress, and returns whether to stop.
         Errors: PERMISSION_DENIED, UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -117,7 +117,7 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SavePartialResult(self, request, context):
-        """Stores what the attempt has made so far, in place of what it stored before.
+        """Stores the attempt's partial result, in place of the previous one.
         Errors: PERMISSION_DENIED, UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -141,7 +141,7 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseJob(self, request, context):
-        """Gives a job back to the queue without a fault. One that is being cancelled is CANCELED instead.
+        """Returns a job to the queue without a fault. One that is being cancelled is CANCELED instead.
         Errors: PERMISSION_DENIED, UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -157,7 +157,7 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DiscardResult(self, request, context):
-        """Asks for the files to be removed that an attempt stored whose claim was superseded.
+        """Requests the removal of the files of an attempt whose claim was superseded.
         Errors: PERMISSION_DENIED, UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -165,7 +165,7 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Connect(self, request_iterator, context):
-        """What may be lost, in both directions. The first message of the worker is `hello`, the first of the plane `ready`.
+        """Ephemeral messages in both directions. The first message of the worker is `hello`, the first of the plane `ready`.
         Progress of a job that this worker does not hold is dropped. The stream ends with the worker's token; the worker
         connects again.
         Errors: INVALID_ARGUMENT, PERMISSION_DENIED.
@@ -234,11 +234,11 @@ class WorkerService:
     """Jobs of one kind for the workers that do them. Internal: served by the API process of each kind, with a worker's own
     credential, and not reachable through the public gateway.
 
-    What must not be lost is a call: a worker repeats it until it is answered, and a repeated call changes nothing. What
-    may be lost (progress, previews, status, wake-ups) goes over one stream, which may break at any moment.
+    Durable writes are calls: a worker repeats one until it succeeds, and a repeated call changes nothing. Ephemeral
+    messages (progress, previews, status, wake-ups) are sent over one stream, which may break at any moment.
 
-    Every write names the claim: job, epoch and worker. One whose claim has been superseded is not recorded, and the
-    worker throws the result away.
+    Every write identifies the claim: job, epoch and worker. One whose claim has been superseded is not recorded, and the
+    worker discards the result.
     """
 
     @staticmethod

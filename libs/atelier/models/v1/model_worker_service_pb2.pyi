@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ReportModelsRequest(_message.Message):
-    """How models stand on a worker."""
+    """States of models on a worker."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -31,7 +31,7 @@ class ReportModelsRequest(_message.Message):
     """The worker's name, unique in the mesh."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelReport]:
-        """The models whose state has changed; none when the worker only says that it lives."""
+        """The models whose state has changed; none in a heartbeat."""
 
     def __init__(
         self,
@@ -67,13 +67,13 @@ class ModelReport(_message.Message):
     model_id: _builtins.str
     """Which model."""
     state: _type_pb2.ModelState.ValueType
-    """Where it stands there."""
+    """Its state there."""
     revision: _builtins.str
     """Revision of its weights; empty while unknown."""
     fingerprint: _builtins.str
-    """Names what draws with it: equal fingerprints make equal bytes."""
+    """Fingerprint of the engine: engines with equal fingerprints generate equal bytes."""
     memory_bytes: _builtins.int
-    """Device memory that it holds, in bytes."""
+    """Memory of its weights, in bytes."""
     reason: _builtins.str
     """Why loading failed: a stable upper-case name; empty when it did not."""
     message: _builtins.str
@@ -113,7 +113,7 @@ Global___ModelReport: _TypeAlias = ModelReport  # noqa: Y015
 
 @_typing.final
 class ReportModelsResponse(_message.Message):
-    """Nothing to say."""
+    """Empty."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -152,7 +152,7 @@ Global___SignOffRequest: _TypeAlias = SignOffRequest  # noqa: Y015
 
 @_typing.final
 class SignOffResponse(_message.Message):
-    """Nothing to say."""
+    """Empty."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -191,7 +191,7 @@ Global___WatchModelCommandsRequest: _TypeAlias = WatchModelCommandsRequest  # no
 
 @_typing.final
 class ModelCommand(_message.Message):
-    """What to do with a model. An empty one is the first of a stream, and says that commands are received from now on."""
+    """A command about a model. An empty one is the first of a stream: commands are received from now on."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -201,7 +201,7 @@ class ModelCommand(_message.Message):
     model_id: _builtins.str
     """Which model."""
     load: _builtins.bool
-    """True to load it, false to drop it."""
+    """True to load it, false to unload it."""
     traceparent: _builtins.str
     """W3C traceparent of the request."""
     def __init__(

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ModelWorkerServiceStub:
-    """What workers say of their models, and what they are to do with them. Internal: served by the API process of each kind
+    """Reports of workers about their models, and commands to the workers. Internal: served by the API process of each kind
     that draws, with a worker's own credential, and not reachable through the public gateway.
     """
 
@@ -54,12 +54,12 @@ class ModelWorkerServiceStub:
 
 
 class ModelWorkerServiceServicer:
-    """What workers say of their models, and what they are to do with them. Internal: served by the API process of each kind
+    """Reports of workers about their models, and commands to the workers. Internal: served by the API process of each kind
     that draws, with a worker's own credential, and not reachable through the public gateway.
     """
 
     def ReportModels(self, request, context):
-        """The worker lives, and its models stand so. Repeated by the worker until it is answered, in order.
+        """Stores a heartbeat of the worker and changed states of its models. The worker repeats it until it succeeds, in order.
         Errors: PERMISSION_DENIED (not a worker of this service), UNAVAILABLE (the database).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -67,7 +67,7 @@ class ModelWorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SignOff(self, request, context):
-        """The worker ends: it holds no model any more.
+        """Stores that the worker has ended: it has no model in memory any more.
         Errors: PERMISSION_DENIED, UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -75,7 +75,7 @@ class ModelWorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchModelCommands(self, request, context):
-        """Commands for the worker, from now on. One that is given while the worker is not connected is lost.
+        """Streams commands to the worker, from now on. One that is sent while the worker is not connected is lost.
         Errors: PERMISSION_DENIED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -109,7 +109,7 @@ def add_ModelWorkerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelWorkerService:
-    """What workers say of their models, and what they are to do with them. Internal: served by the API process of each kind
+    """Reports of workers about their models, and commands to the workers. Internal: served by the API process of each kind
     that draws, with a worker's own credential, and not reachable through the public gateway.
     """
 

@@ -13,26 +13,26 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ModelWorkerServiceStub:
-    """What workers say of their models, and what they are to do with them. Internal: served by the API process of each kind
+    """Reports of workers about their models, and commands to the workers. Internal: served by the API process of each kind
     that draws, with a worker's own credential, and not reachable through the public gateway.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ReportModels: _aio.UnaryUnaryMultiCallable[_model_worker_service_pb2.ReportModelsRequest, _model_worker_service_pb2.ReportModelsResponse]
-    """The worker lives, and its models stand so. Repeated by the worker until it is answered, in order.
+    """Stores a heartbeat of the worker and changed states of its models. The worker repeats it until it succeeds, in order.
     Errors: PERMISSION_DENIED (not a worker of this service), UNAVAILABLE (the database).
     """
     SignOff: _aio.UnaryUnaryMultiCallable[_model_worker_service_pb2.SignOffRequest, _model_worker_service_pb2.SignOffResponse]
-    """The worker ends: it holds no model any more.
+    """Stores that the worker has ended: it has no model in memory any more.
     Errors: PERMISSION_DENIED, UNAVAILABLE.
     """
     WatchModelCommands: _aio.UnaryStreamMultiCallable[_model_worker_service_pb2.WatchModelCommandsRequest, _model_worker_service_pb2.ModelCommand]
-    """Commands for the worker, from now on. One that is given while the worker is not connected is lost.
+    """Streams commands to the worker, from now on. One that is sent while the worker is not connected is lost.
     Errors: PERMISSION_DENIED.
     """
 
 class ModelWorkerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What workers say of their models, and what they are to do with them. Internal: served by the API process of each kind
+    """Reports of workers about their models, and commands to the workers. Internal: served by the API process of each kind
     that draws, with a worker's own credential, and not reachable through the public gateway.
     """
 
@@ -42,7 +42,7 @@ class ModelWorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _model_worker_service_pb2.ReportModelsRequest,
         context: _aio.ServicerContext[_model_worker_service_pb2.ReportModelsRequest, _abc.Awaitable[_model_worker_service_pb2.ReportModelsResponse]],
     ) -> _abc.Awaitable[_model_worker_service_pb2.ReportModelsResponse]:
-        """The worker lives, and its models stand so. Repeated by the worker until it is answered, in order.
+        """Stores a heartbeat of the worker and changed states of its models. The worker repeats it until it succeeds, in order.
         Errors: PERMISSION_DENIED (not a worker of this service), UNAVAILABLE (the database).
         """
 
@@ -52,7 +52,7 @@ class ModelWorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _model_worker_service_pb2.SignOffRequest,
         context: _aio.ServicerContext[_model_worker_service_pb2.SignOffRequest, _abc.Awaitable[_model_worker_service_pb2.SignOffResponse]],
     ) -> _abc.Awaitable[_model_worker_service_pb2.SignOffResponse]:
-        """The worker ends: it holds no model any more.
+        """Stores that the worker has ended: it has no model in memory any more.
         Errors: PERMISSION_DENIED, UNAVAILABLE.
         """
 
@@ -62,7 +62,7 @@ class ModelWorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _model_worker_service_pb2.WatchModelCommandsRequest,
         context: _aio.ServicerContext[_model_worker_service_pb2.WatchModelCommandsRequest, _abc.AsyncIterator[_model_worker_service_pb2.ModelCommand]],
     ) -> _abc.AsyncIterator[_model_worker_service_pb2.ModelCommand]:
-        """Commands for the worker, from now on. One that is given while the worker is not connected is lost.
+        """Streams commands to the worker, from now on. One that is sent while the worker is not connected is lost.
         Errors: PERMISSION_DENIED.
         """
 

@@ -1,13 +1,16 @@
-"""What a video is made of: a clip with its pictures, and the frames as they were drawn."""
+"""Videos: the kind of job, and the files of its result: a clip, its pictures, and the frames as they were drawn."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from atelier_artifacts.domain.stored_files import StoredFile
 from atelier_drawing.domain.result import result_from
+from atelier_jobs.domain.owner_jobs import Kind
 from atelier_service.errors import NotFoundError
 
-# FRAMES: frames that follow one another, in one file; see `atelier_media.frame_part`.
+VIDEO = Kind(name="video", not_found_reason="VIDEO_NOT_FOUND", not_ready_reason="VIDEO_NOT_READY")
+
+# FRAMES: consecutive frames in one file; see `atelier_media.frame_part`.
 Role = Literal["CLIP", "POSTER", "CONTACT_SHEET", "FRAMES"]
 
 
@@ -25,20 +28,20 @@ class VideoFile(StoredFile):
 
 
 def file_of(result: bytes, role: Role) -> VideoFile:
-    """The one file in that role."""
+    """Returns the file with this role, of which a result has one."""
     return next(file for file in result_from(result, VideoFile).outputs if file.role == role)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFrames:
-    """The stored frames of a video: all of a finished one; of a running one those so far, `partial`."""
+    """The stored frames of a video: all of a finished one, or those that a running one has stored yet (`partial`)."""
 
     parts: tuple[VideoFile, ...]
     partial: bool
 
     @classmethod
     def of(cls, result: bytes | None, *, partial: bool) -> "StoredFrames":
-        """Reads the frames of a result or of a partial result; None has none."""
+        """Reads the frames of a result or of a partial result; without one (None) there are none."""
         files = () if result is None else result_from(result, VideoFile).outputs
         return cls(tuple(file for file in files if file.role == "FRAMES"), partial)
 
@@ -48,7 +51,7 @@ class StoredFrames:
         return sum(part.frame_count for part in self.parts)
 
     def part_with(self, index: int) -> VideoFile:
-        """The file that holds frame `index`.
+        """Returns the file that contains frame `index`.
 
         Raises:
             NotFoundError: FRAME_NOT_FOUND, it is not stored.
