@@ -14,7 +14,7 @@ _LEAST_SECRET = 16  # characters; atelier-auth takes no shorter secret
 
 
 def database_url(default: Any = ...) -> Any:
-    """The field of that name; each service has a default of its own."""
+    """Returns the field of that name, with a service's own default."""
     return Field(
         default=default,
         repr=False,  # it may hold a password
@@ -23,7 +23,7 @@ def database_url(default: Any = ...) -> Any:
 
 
 def job_peers(default: str = "") -> Any:
-    """The field of that name; each service has a default of its own."""
+    """Returns the field of that name, with a service's own default."""
     return Field(
         default=default,
         pattern=r"^([a-z0-9-]+=[^\s=,/]+:\d{1,5}(,[a-z0-9-]+=[^\s=,/]+:\d{1,5})*)?$",
@@ -33,7 +33,7 @@ def job_peers(default: str = "") -> Any:
 
 
 def plane_address(default: Any = ...) -> Any:
-    """The field of that name; each worker has a default of its own."""
+    """Returns the field of that name, with a worker's own default."""
     return Field(
         default=default,
         description="host:port of the API process of its kind of jobs, or of the gateway's listener for workers",

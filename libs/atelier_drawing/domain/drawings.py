@@ -27,7 +27,7 @@ Resolve = Callable[[AskedT, ModelCard, Callable[[], int]], DrawingParameters[Dra
 
 
 def random_seed() -> int:
-    """A seed for a request without one: 32 random bits."""
+    """Returns a seed for a request without one: 32 random bits."""
     return secrets.randbits(32)
 
 

@@ -28,7 +28,7 @@ class WakeUps:
             self._listeners.remove(listener)
 
     def claimable(self, kind: str, in_s: float = 0.0) -> None:
-        """A job of `kind` was committed that can be claimed in `in_s` seconds. To be called in the event loop."""
+        """Signals a committed job of `kind`, now or when it is due in `in_s` seconds. Call it in the event loop."""
         if in_s <= 0:
             self._wake(kind)
             return

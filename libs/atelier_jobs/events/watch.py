@@ -145,7 +145,7 @@ class _Watcher:
         self.ended = False
 
     async def begin(self, after_seq: int | None) -> list[SharedEvent]:
-        """The first events of the stream."""
+        """Returns the first events of the stream."""
         if after_seq is None or after_seq >= self._job.seq:
             self.ended = self._job.state.terminal
             if after_seq is None or self.ended:

@@ -23,7 +23,7 @@ _FLUSH_S = 1.0
 
 
 class BusUnavailableError(Exception):
-    """The broker is away, slow, full, or does not have the stream: try again later."""
+    """The broker is unavailable, slow or full, or does not have the stream: a later retry may succeed."""
 
 
 class BusRefusedError(BusUnavailableError):

@@ -1,4 +1,4 @@
-"""Admission of new jobs: their place in the queue, and limits that are exact without a lock for everybody."""
+"""Admission of new jobs: their place in the queue, and limits that are exact without a lock on every submit."""
 
 import asyncio
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ class Admission:
     async def standing(
         self, transaction: Transaction, owner: str, kind: str, priority: Priority, limits: Limits
     ) -> Standing:
-        """The standing of `owner` in the queue of `kind`, in one statement while both are far from their limits.
+        """Reads the standing of `owner` in the queue of `kind`, in one statement while both are far from their limits.
 
         Near a limit it waits until no other transaction counts for it: take it before you lock a job's row.
         """

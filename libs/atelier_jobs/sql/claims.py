@@ -97,7 +97,7 @@ class SqlClaimStore:
 
     async def save_partial(self, claim: Claim, partial: bytes) -> bool:
         """See ClaimStore.save_partial."""
-        # FOR SHARE (PostgreSQL): whoever ends the attempt at this moment is waited for, or finds what was saved.
+        # FOR SHARE (PostgreSQL): a concurrent end of the attempt is waited for, or deletes what was saved.
         held = (
             select(_jobs.id, _jobs.epoch, literal(partial, LargeBinary))
             .where(*_holds(claim))

@@ -56,7 +56,7 @@ class EstimatedClock:
 
 
 def sqlite_now_us() -> int:
-    """The same without a statement: SQLite has no clock but that of the process."""
+    """Returns the same without a statement: SQLite uses the clock of the process."""
     return time.time_ns() // 1_000_000 * 1000
 
 

@@ -15,17 +15,17 @@ _EVENT = tuple(field.name for field in fields(JobEvent) if field.name not in ("s
 
 
 def progress_columns(progress: Progress) -> dict[str, Any]:
-    """The columns of a progress."""
+    """Returns the columns of a progress."""
     return {column: getattr(progress, name) for name, column in _PROGRESS}
 
 
 def progress_of(row: RowMapping) -> Progress:
-    """The progress in a row."""
+    """Makes the progress from its columns."""
     return Progress(**{name: row[column] for name, column in _PROGRESS})
 
 
 def failure_columns(failure: Failure | None) -> dict[str, Any]:
-    """The columns of a failure."""
+    """Returns the columns of a failure."""
     return {
         "failure_reason": failure.reason if failure else None,
         "failure_message": failure.message if failure else None,
@@ -33,20 +33,20 @@ def failure_columns(failure: Failure | None) -> dict[str, Any]:
 
 
 def failure_of(row: RowMapping) -> Failure | None:
-    """The failure in a row."""
+    """Makes the failure from its columns."""
     reason = row["failure_reason"]
     return None if reason is None else Failure(reason, row["failure_message"])
 
 
 def event_row(event: JobEvent) -> dict[str, Any]:
-    """A row of `job_events`."""
+    """Makes a row of `job_events` from an event."""
     row = {name: getattr(event, name) for name in _EVENT}
     row["state"] = int(event.state)
     return row | failure_columns(event.failure) | progress_columns(event.progress)
 
 
 def event_of(row: RowMapping) -> JobEvent:
-    """A row of `job_events` as an event."""
+    """Makes an event from a row of `job_events`."""
     return JobEvent(
         **{name: row[name] for name in _EVENT},
         state=State(row["state"]),

@@ -12,13 +12,17 @@ class CallersAssets(Protocol):
     """The caller's files."""
 
     async def content_type(self, asset_id: str) -> str:
-        """What a file is. Raises NotFoundError."""
+        """Returns the content type of a file. Raises NotFoundError."""
         ...
 
 
 async def check_first_frame(assets: CallersAssets, asset_id: str) -> None:
-    """Raises NotFoundError for an asset that is not the caller's, and InvalidArgumentError for one that is no picture;
-    both name the field. No asset is fine."""
+    """Checks the asset with which a clip begins; an empty id passes.
+
+    Raises:
+        NotFoundError: The caller has no such asset.
+        InvalidArgumentError: It is no picture.
+    """
     if not asset_id:
         return
     try:

@@ -39,9 +39,9 @@ class ClipFiles:
     """The clip, its poster and its contact sheet, and the frames as they were drawn. The clip grows on the disk;
     what is in memory does not grow with its length.
 
-    Blocking: never the event loop. Calls from several threads wait for one another, so that `close` may come while a
-    call still runs that nobody waits for any more (FFmpeg crashes when an encoder is closed at work). Raises MediaError
-    and its kin.
+    Blocking: not to be called in the event loop. Calls from several threads wait for one another, so that `close` may
+    be called during a call that was abandoned (FFmpeg crashes when an encoder is closed while it works). Raises
+    MediaError.
     """
 
     def __init__(self, path: Path, parameters: VideoParameters, described: Mapping[str, Any]) -> None:

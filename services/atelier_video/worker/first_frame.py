@@ -7,9 +7,15 @@ from atelier_media.picture import fitted, read_picture
 
 
 def read_first_frame(data: bytes, width_px: int, height_px: int) -> Frame:
-    """The picture (see `read_picture`), cut to the clip's shape around its middle and scaled to its size. Blocking.
+    """Decodes a picture, cropped around its middle and scaled to the size of the clip. Blocking.
 
-    Raises JobFault when it cannot be decoded: storage looks at headers only.
+    Args:
+        data: The encoded picture; see `read_picture`.
+        width_px: Width of the clip.
+        height_px: Height of the clip.
+
+    Raises:
+        JobFault: It cannot be decoded (storage reads headers only).
     """
     try:
         return fitted(read_picture(data), width_px, height_px)

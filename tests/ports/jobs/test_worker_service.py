@@ -24,7 +24,7 @@ from atelier_service.channel import open_channel
 from atelier_service.errors import UnavailableError
 from tests.ports.jobs.mesh import steps_done
 from tests.ports.jobs.plane import Plane
-from tests.ports.jobs.worker_service import SIGNER, WORKER, WorkerService, worker_service
+from tests.ports.jobs.worker_service import LIFETIME_S, SIGNER, WORKER, WorkerService, worker_service
 from tests.support.nats import NatsServer
 from tests.support.s3 import free_ports
 from tests.support.wait import eventually
@@ -51,16 +51,21 @@ CALLS: dict[str, Any] = {
     "DiscardResult": worker_service_pb2.DiscardResultRequest(job=HELD),
 }
 
+
+def _signed(subject: str, **claims: Any) -> tuple[tuple[str, str], ...]:
+    return SIGNER.metadata(subject, lifetime_s=LIFETIME_S, **claims)
+
+
 STRANGERS: dict[str, tuple[tuple[tuple[str, str], ...], grpc.StatusCode]] = {
     "nobody": ((), grpc.StatusCode.UNAUTHENTICATED),
-    "a user": (SIGNER.metadata("ada"), grpc.StatusCode.PERMISSION_DENIED),
-    "an administrator": (SIGNER.metadata("root", roles=("user", "admin")), grpc.StatusCode.PERMISSION_DENIED),
-    "a service": (SIGNER.metadata("service:atelier-image", roles=("service",)), grpc.StatusCode.PERMISSION_DENIED),
+    "a user": (_signed("ada"), grpc.StatusCode.PERMISSION_DENIED),
+    "an administrator": (_signed("root", roles=("user", "admin")), grpc.StatusCode.PERMISSION_DENIED),
+    "a service": (_signed("service:atelier-image", roles=("service",)), grpc.StatusCode.PERMISSION_DENIED),
     "a worker of another kind": (
-        SIGNER.metadata("service:atelier-video-worker", roles=("worker",)), grpc.StatusCode.PERMISSION_DENIED,
+        _signed("service:atelier-video-worker", roles=("worker",)), grpc.StatusCode.PERMISSION_DENIED,
     ),
     "the token of a job": (
-        SIGNER.metadata(
+        _signed(
             "ada", act={"sub": "service:atelier-image-worker"},
             job={"kind": "image", "id": "job", "epoch": 1, "assets": []},
         ),

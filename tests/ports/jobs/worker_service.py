@@ -22,7 +22,8 @@ from tests.support.tokens import TestSigner
 
 SIGNER = TestSigner()
 WORKER_SERVICE = "atelier-image-worker"
-WORKER = SIGNER.metadata(f"service:{WORKER_SERVICE}", roles=("worker",))
+LIFETIME_S = 86_400  # of tokens that are signed when a module is imported: longer than any run of the tests
+WORKER = SIGNER.metadata(f"service:{WORKER_SERVICE}", roles=("worker",), lifetime_s=LIFETIME_S)
 
 
 class CountedTokens:

@@ -76,7 +76,7 @@ class Job(_message.Message):
     attempt: _builtins.int
     """Which attempt, 1 for the first; 0 before any."""
     seq: _builtins.int
-    """Number of its last kept event, for `after_seq`."""
+    """Number of its last durable event, for `after_seq`."""
     trace_id: _builtins.str
     """Trace of the request that made it (32 hex digits)."""
     priority: _job_pb2.Priority.ValueType
@@ -185,7 +185,7 @@ class ListJobsRequest(_message.Message):
     page_size: _builtins.int
     """At most this many, 1 to 100; 0 means 50, more is coerced to 100."""
     page_token: _builtins.str
-    """From the last answer's `next_page_token`, with the same filters."""
+    """From the last response's `next_page_token`, with the same filters."""
     signed_urls: _builtins.bool
     """True to have the URLs of events signed, so that elements of a page can open them: see CreateSignedUrls."""
     parent_id: _builtins.str

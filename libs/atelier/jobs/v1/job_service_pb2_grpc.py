@@ -29,7 +29,7 @@ if _version_not_supported:
 class JobServiceStub:
     """Jobs of the caller, of every kind. Another owner's job is indistinguishable from one that never existed.
 
-    Each kind of job is stored by a service of its own. Any of them serves these methods, and asks the others.
+    Each kind of job is stored by a service of its own. Any of them serves these methods, and calls the others.
     """
 
     def __init__(self, channel):
@@ -63,7 +63,7 @@ class JobServiceStub:
 class JobServiceServicer:
     """Jobs of the caller, of every kind. Another owner's job is indistinguishable from one that never existed.
 
-    Each kind of job is stored by a service of its own. Any of them serves these methods, and asks the others.
+    Each kind of job is stored by a service of its own. Any of them serves these methods, and calls the others.
     """
 
     def ListJobs(self, request, context):
@@ -133,7 +133,7 @@ def add_JobServiceServicer_to_server(servicer, server):
 class JobService:
     """Jobs of the caller, of every kind. Another owner's job is indistinguishable from one that never existed.
 
-    Each kind of job is stored by a service of its own. Any of them serves these methods, and asks the others.
+    Each kind of job is stored by a service of its own. Any of them serves these methods, and calls the others.
     """
 
     @staticmethod

@@ -16,7 +16,7 @@ GRPC_VERSION: str
 class JobServiceStub:
     """Jobs of the caller, of every kind. Another owner's job is indistinguishable from one that never existed.
 
-    Each kind of job is stored by a service of its own. Any of them serves these methods, and asks the others.
+    Each kind of job is stored by a service of its own. Any of them serves these methods, and calls the others.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -41,7 +41,7 @@ class JobServiceStub:
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     """Jobs of the caller, of every kind. Another owner's job is indistinguishable from one that never existed.
 
-    Each kind of job is stored by a service of its own. Any of them serves these methods, and asks the others.
+    Each kind of job is stored by a service of its own. Any of them serves these methods, and calls the others.
     """
 
     @_abc_1.abstractmethod

@@ -203,7 +203,7 @@ class ListModelsRequest(_message.Message):
     page_size: _builtins.int
     """At most this many, 1 to 100; 0 means 50, more is coerced to 100."""
     page_token: _builtins.str
-    """From the last answer's `next_page_token`, for the same kind."""
+    """From the last response's `next_page_token`, for the same kind."""
     kind: _builtins.str
     """Only models for this kind of jobs: `image`, `video`; empty for all."""
     def __init__(

@@ -29,7 +29,7 @@ class ModelServiceStub:
     """The models that can be asked for, of every kind.
 
     The models of each kind are loaded by the workers of a service of its own. Any of the services serves these methods,
-    and asks the others.
+    and calls the others.
     """
 
     def __init__(self, channel):
@@ -64,7 +64,7 @@ class ModelServiceServicer:
     """The models that can be asked for, of every kind.
 
     The models of each kind are loaded by the workers of a service of its own. Any of the services serves these methods,
-    and asks the others.
+    and calls the others.
     """
 
     def ListModels(self, request, context):
@@ -135,7 +135,7 @@ class ModelService:
     """The models that can be asked for, of every kind.
 
     The models of each kind are loaded by the workers of a service of its own. Any of the services serves these methods,
-    and asks the others.
+    and calls the others.
     """
 
     @staticmethod

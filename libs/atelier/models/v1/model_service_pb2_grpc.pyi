@@ -16,7 +16,7 @@ class ModelServiceStub:
     """The models that can be asked for, of every kind.
 
     The models of each kind are loaded by the workers of a service of its own. Any of the services serves these methods,
-    and asks the others.
+    and calls the others.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -42,7 +42,7 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     """The models that can be asked for, of every kind.
 
     The models of each kind are loaded by the workers of a service of its own. Any of the services serves these methods,
-    and asks the others.
+    and calls the others.
     """
 
     @_abc_1.abstractmethod
