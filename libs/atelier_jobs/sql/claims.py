@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, case, literal, select, update
+from sqlalchemy import ColumnElement, LargeBinary, Select, case, exists, literal, select, update
 
 from atelier_jobs import metrics
 from atelier_jobs.domain import transitions
@@ -140,6 +140,8 @@ class SqlClaimStore:
         """See ClaimStore.discard."""
         async with self._database.write() as transaction:
             found = await fetch_jobs(transaction.connection, select(schema.jobs).where(_jobs.id == claim.job.id))
+            if not found and not (await transaction.connection.execute(_was_deleted(claim.job.id))).scalar_one():
+                return
             await transaction.enqueue(Topic.CLEANUP, next(iter(found), claim.job), await transaction.now_us())
 
     async def _finish(
@@ -172,6 +174,14 @@ class SqlClaimStore:
                 await hook(transaction)
         count_end(change.job)
         return True
+
+
+def _was_deleted(job_id: str) -> Select[tuple[bool]]:
+    """Whether there was such a job within the last hour: what was published of it stays in the outbox for so long.
+
+    Storage removes by id whatever a job of any kind has stored, so an id that a worker made up must not get there.
+    """
+    return select(exists().where(schema.outbox.c.job_id == job_id))
 
 
 def _holds(claim: Claim) -> tuple[ColumnElement[Any], ...]:

@@ -1,6 +1,7 @@
 """Claims, fences, attempts and lost workers, on SQLite and on PostgreSQL."""
 
 import asyncio
+from dataclasses import replace
 
 from atelier_jobs.domain.history import check
 from atelier_jobs.domain.job import Failure, Job
@@ -213,6 +214,18 @@ async def test_files_are_removed_but_for_the_epoch_that_won(plane: Plane) -> Non
     what = await plane.outbox.cleanup_of(row)
     assert what is not None
     assert what.keep_epoch == 0
+
+
+async def test_a_result_of_a_job_that_was_deleted_meanwhile_is_removed_and_an_id_that_was_made_up_removes_nothing(
+    plane: Plane,
+) -> None:
+    claim = await plane.claim(await plane.submit())
+    await plane.claims.discard(replace(claim, job=replace(claim.job, id="of-another-kind")))
+    assert (await plane.outbox.pending([Topic.CLEANUP], 10)).rows == []
+    await plane.jobs.delete("ada", claim.job.id)
+    await plane.claims.discard(claim)
+    rows = (await plane.outbox.pending([Topic.CLEANUP], 10)).rows
+    assert [row.job_id for row in rows] == [claim.job.id] * 2
 
 
 async def test_a_clean_up_that_was_done_waits_for_its_second_time(plane: Plane) -> None:
