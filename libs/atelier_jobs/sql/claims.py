@@ -140,9 +140,9 @@ class SqlClaimStore:
         """See ClaimStore.discard."""
         async with self._database.write() as transaction:
             found = await fetch_jobs(transaction.connection, select(schema.jobs).where(_jobs.id == claim.job.id))
-            if not found and not (await transaction.connection.execute(_was_deleted(claim.job.id))).scalar_one():
-                return
-            await transaction.enqueue(Topic.CLEANUP, next(iter(found), claim.job), await transaction.now_us())
+            was_here = bool(found) or await transaction.connection.scalar(_was_deleted(claim.job.id))
+            if was_here:
+                await transaction.enqueue(Topic.CLEANUP, next(iter(found), claim.job), await transaction.now_us())
 
     async def _finish(
         self,
