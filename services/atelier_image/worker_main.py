@@ -32,6 +32,7 @@ async def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AsyncIterato
     unavailable, also at the start. Raises ConfigurationError, also for a device that does not exist.
     """
     catalogue = settings.catalogue()
+    model_ids = frozenset(card.id for card in catalogue.cards)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
 
@@ -53,7 +54,7 @@ async def serve(settings: ImageWorkerSettings, jwks: JwksSource) -> AsyncIterato
         )
 
         def capacity() -> Capacity:
-            return Capacity(jobs=settings.slots, loaded=frozenset(reporting.ready_ids))
+            return Capacity(jobs=settings.slots, loaded=frozenset(reporting.ready_ids), accepts=model_ids)
 
         worker = Worker(plane.claims, plane.stream, plane.stream, handler, options, capacity)
 

@@ -34,6 +34,7 @@ async def serve(settings: VideoWorkerSettings, jwks: JwksSource) -> AsyncIterato
     and OSError when there is no room for clips.
     """
     catalogue = settings.catalogue()
+    model_ids = frozenset(card.id for card in catalogue.cards)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         folder = stack.enter_context(scratch_folder(settings.scratch_dir))
@@ -56,7 +57,7 @@ async def serve(settings: VideoWorkerSettings, jwks: JwksSource) -> AsyncIterato
         )
 
         def capacity() -> Capacity:
-            return Capacity(jobs=settings.slots, loaded=frozenset(reporting.ready_ids))
+            return Capacity(jobs=settings.slots, loaded=frozenset(reporting.ready_ids), accepts=model_ids)
 
         worker = Worker(plane.claims, plane.stream, plane.stream, handler, options, capacity)
 

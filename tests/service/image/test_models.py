@@ -108,3 +108,15 @@ async def test_a_model_larger_than_the_memory_fails_the_job(
         ada = await mesh.owner()
         failed = await ada.made((await ada.generate(**SMALL)).id)
         assert (failed.state, failed.error.reason) == (job_pb2.FAILED, "MODEL_TOO_LARGE")
+
+
+async def test_a_job_waits_for_a_worker_that_has_its_model(
+    s3_server: S3Server, nats_server: NatsServer, tmp_path: Path, odd_catalogue: dict[str, Any]
+) -> None:
+    async with image_mesh(s3_server, nats_server, tmp_path, api_settings=odd_catalogue) as mesh:
+        await mesh.worker.start()
+        ada = await mesh.owner()
+        first = await ada.generate(**SMALL, model="missing")
+        assert (await ada.made((await ada.generate(**SMALL)).id)).state == job_pb2.SUCCEEDED
+        waiting = await ada.get(first.id)
+        assert (waiting.state, waiting.attempt) == (job_pb2.QUEUED, 0)
