@@ -1,4 +1,4 @@
-"""Where requests go: one cluster per service for calls, one for streams, and those that Envoy itself needs."""
+"""Envoy clusters: one per service for calls, one per service for streams, and those that Envoy itself needs."""
 
 import ipaddress
 
@@ -21,14 +21,14 @@ CLUSTER_OF = {
     "atelier.events.v1.EventStreamService": "events",
     "atelier.events.v1.SystemService": "events",
 }
-"""Which process serves which service of the contracts. Any of those that store jobs serves `jobs`."""
+"""The cluster of each service of the contracts. The cluster `jobs` has every service that stores jobs as a host."""
 
 NOWHERE = "nowhere"
-"""A cluster without hosts, for routes that only stand until the request is transcoded."""
+"""A cluster without hosts, for routes that are replaced when the request is transcoded."""
 
 AUTH_CHECKS = "auth_checks"
-"""The cluster for what Envoy itself asks auth: whose API key this is, and what the signing keys are. No request of a
-caller travels on its connections, so none can break them."""
+"""The cluster for Envoy's own calls of auth: exchange of API keys, and the signing keys. Its connections carry no
+request of a caller, so no caller can break them."""
 
 WEBSOCKETS = "events_http"
 """The cluster of the events service's HTTP port, which takes WebSockets."""
@@ -39,12 +39,14 @@ _HEALTH_INTERVAL_S = 1.0
 _CONNECTION_BUFFER_BYTES = 1 << 20
 _STREAM_WINDOW_BYTES = 256 << 10
 _CONNECTION_WINDOW_BYTES = (1 << 31) - 1
-"""What a reader does not take stays in its stream's window, and in the window of the connection that all callers of a
-service share. That one must never fill: a few stalled readers would stop everybody."""
+"""Bytes that a slow reader does not consume fill the window of its stream, and count against the window of the
+connection, which all callers of a service share. The connection's window must never fill: a few stalled readers would
+block all callers."""
 
 
 def streams(cluster: str) -> str:
-    """The cluster for long answers: each watcher is one active request against the circuit breaker."""
+    """Returns the name of the cluster for streams: there each watcher counts as an active request in the circuit
+    breaker."""
     return f"{cluster}_streams"
 
 
@@ -57,7 +59,7 @@ def _is_ip(host: str) -> bool:
 
 
 def _own(listen: str) -> str:
-    """The address at which this process reaches its own port that binds `listen`."""
+    """Returns the address by which Envoy connects to its own listener at `listen`."""
     host, port = split_address(listen)
     return f"127.0.0.1:{port}" if host in ("0.0.0.0", "::") else listen  # noqa: S104 - compared, not bound
 
@@ -80,7 +82,7 @@ def _cluster(name: str, *addresses: str, http2: bool, max_requests: int = 1024) 
                 {"lb_endpoints": [{"endpoint": {"address": socket_address(host, port)}} for host, port in hosts]}
             ],
         },
-        # Of several hosts, those that are not healthy are called only when none is.
+        # Unhealthy hosts are called only when no host is healthy.
         "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
         "circuit_breakers": {
             "thresholds": [
@@ -88,7 +90,7 @@ def _cluster(name: str, *addresses: str, http2: bool, max_requests: int = 1024) 
                  "max_pending_requests": max_requests, "max_retries": max_requests}
             ]
         },
-        # No HTTP/2 pings: gRPC servers answer frequent ones with GOAWAY.
+        # No HTTP/2 pings: gRPC servers close connections (GOAWAY) on frequent ones.
         "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": 30, "keepalive_interval": 5}},
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
@@ -99,8 +101,11 @@ def _cluster(name: str, *addresses: str, http2: bool, max_requests: int = 1024) 
 
 
 def _checked(cluster: Config) -> Config:
-    """Asks the service whether it is SERVING; `/healthz` tells. Alone, a service is called whatever it says (Envoy's
-    panic threshold), so that one that comes back is reached at once; of several, only the healthy ones are called."""
+    """Adds a gRPC health check, whose result `/healthz` reports.
+
+    A cluster with one host is called even when the host is unhealthy (Envoy's panic threshold), so that a service that
+    is available again is called at once. Of several hosts only healthy ones are called.
+    """
     check = {
         "timeout": seconds(_HEALTH_INTERVAL_S),
         "interval": seconds(_HEALTH_INTERVAL_S),
@@ -114,7 +119,7 @@ def _checked(cluster: Config) -> Config:
 
 
 def build_clusters(settings: GatewaySettings) -> list[Config]:
-    """All clusters."""
+    """Returns all clusters of the bootstrap."""
     addresses = {
         "auth": (settings.auth_address,),
         "storage": (settings.storage_address,),

@@ -1,7 +1,7 @@
-"""The routes of the public port.
+"""Routes of the public port.
 
-Every REST request meets the table twice: first with its own path, which decides about credentials, framing and what is
-refused at once, and after transcoding with the RPC's path, which decides about cluster, timeout and retries.
+A REST request is matched twice: first by its own path, which determines credentials, framing and early refusals; after
+transcoding by the RPC's path, which determines cluster, timeout and retries.
 """
 
 import re
@@ -17,7 +17,7 @@ from atelier_gateway.settings import GatewaySettings
 
 _TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 _WAITING = frozenset({"GenerateImage", "UpdateImage", "GenerateVideo"})
-"""Calls that `Prefer: wait` may hold up."""
+"""RPCs that accept `Prefer: wait`."""
 _LARGEST_LENGTH = 1 << 62
 
 _NO_CREDENTIALS: Config = {
@@ -29,7 +29,15 @@ _PUBLIC_REST = ("/.well-known/jwks.json", "/api/v1/.well-known/jwks.json")
 
 
 def _refuse(name: str, match: Config, http: int, message: str = "", **fields: object) -> Config:
-    """A route that answers with a status; its body comes from the local replies (and for 400 from `message`)."""
+    """Returns a route that refuses requests.
+
+    Args:
+        name: The name of the route.
+        match: Its match.
+        http: The HTTP status. The body is that of the local replies.
+        message: The error message of a 400.
+        **fields: Further fields of the route.
+    """
     return {
         "name": name,
         "match": match,
@@ -40,13 +48,15 @@ def _refuse(name: str, match: Config, http: int, message: str = "", **fields: ob
 
 
 def _rest(name: str, match: Config, **filters: Config) -> Config:
-    """A route for requests that are transcoded before anything goes anywhere. It names a cluster, though one without
-    hosts, since the CORS filter passes over routes that answer directly."""
+    """Returns a route for requests that will be transcoded.
+
+    It has a cluster, though one without hosts, since the CORS filter ignores routes with a direct response.
+    """
     return {"name": name, "match": match, "route": {"cluster": NOWHERE}, "typed_per_filter_config": dict(filters)}
 
 
 def _preflight() -> Config:
-    """What a browser asks before it calls; the CORS filter answers. From a strange origin it goes on, and is 401."""
+    """Returns the route of CORS preflights. The CORS filter handles them; one of an unknown origin is a 401."""
     asked = {"name": "access-control-request-method", "present_match": True}
     options = {"name": ":method", "string_match": {"exact": "OPTIONS"}}
     return _rest("preflight", {"prefix": "/", "headers": [options, asked]})
@@ -70,14 +80,14 @@ def _path_is_not(template: str) -> Config:
 
 
 def _method_not_allowed(methods: tuple[Method, ...]) -> list[Config]:
-    """405 with `Allow` for a known path and an unknown verb; the transcoder would say 404."""
+    """Returns the routes for known paths with an unknown verb: 405 with `Allow`. The transcoder would return 404."""
     verbs: dict[str, set[str]] = defaultdict(set)
     bindings = {b.template: b for m in methods for b in m.bindings}
     for method in methods:
         for binding in method.bindings:
-            # HEAD must find the route of GET at once: whether a request is transcoded is decided before head.lua.
+            # HEAD must match the route of GET: whether a request is transcoded is decided before head.lua runs.
             verbs[binding.template] |= {"GET", "HEAD"} if binding.verb == "GET" else {binding.verb}
-    # `/images/generate` is an `/images/{id}` too: it knows the verbs of both, and is refused by its own route only.
+    # `/images/generate` also matches `/images/{id}`: it allows the verbs of both, and only its own route refuses it.
     wider = {
         template: [w for w in bindings.values() if not w.is_literal and re.fullmatch(w.pattern, template)]
         for template, binding in bindings.items()
@@ -97,7 +107,7 @@ def _method_not_allowed(methods: tuple[Method, ...]) -> list[Config]:
 
 
 def _not_json(methods: tuple[Method, ...]) -> list[Config]:
-    """415 for a body that says that it is no JSON, where JSON is wanted."""
+    """Returns the routes for RPCs with a JSON body and another content type: 415."""
     bindings = {(b.template, b.verb): b for m in methods if not m.takes_bytes for b in m.bindings if b.body}
     not_json = [
         {"name": "content-type", "present_match": True},
@@ -118,7 +128,7 @@ def _not_json(methods: tuple[Method, ...]) -> list[Config]:
 
 
 def _not_rest() -> list[Config]:
-    """415 for a gRPC call of a REST path, which is not transcoded and has nowhere to go."""
+    """Returns the routes for gRPC calls of a REST path, which are not transcoded: 415."""
     grpc = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
     return [
         _refuse(f"415 gRPC {prefix}", {"prefix": prefix, "headers": [grpc]}, 415)
@@ -127,7 +137,7 @@ def _not_rest() -> list[Config]:
 
 
 def _uploads(settings: GatewaySettings, methods: tuple[Method, ...]) -> list[Config]:
-    """Files, which are streamed; 413 before the first byte of one that says that it is too large."""
+    """Returns the routes of uploads, which are streamed, and of those whose Content-Length is too large: 413."""
     paths = sorted(b.template for m in methods if m.takes_bytes for b in m.bindings)
     length = {"start": settings.max_upload_bytes + 1, "end": _LARGEST_LENGTH}
     too_long = {"name": "content-length", "range_match": length}
@@ -138,8 +148,11 @@ def _uploads(settings: GatewaySettings, methods: tuple[Method, ...]) -> list[Con
 
 
 def _streams(settings: GatewaySettings, methods: tuple[Method, ...], **filters: Config) -> list[Config]:
-    """Streams of events: services write their frames (NDJSON, server-sent events) themselves, for the transcoder knows
-    no `id:` and no content type of NDJSON."""
+    """Returns the routes of event streams.
+
+    Services write the frames (NDJSON, server-sent events) themselves, since the transcoder supports neither `id:` nor
+    the content type of NDJSON.
+    """
     framed = [method for method in methods if method.is_framed]
     framing = {_TRANSCODER: transcoder(settings, framed)}
     return [
@@ -150,9 +163,9 @@ def _streams(settings: GatewaySettings, methods: tuple[Method, ...], **filters: 
 
 
 def _rpc(settings: GatewaySettings, method: Method) -> Config:
-    """The route of one RPC, for gRPC, gRPC-Web and what was transcoded."""
+    """Returns the route of one RPC, for gRPC, gRPC-Web and transcoded requests."""
     cluster = CLUSTER_OF[method.service]
-    # Both mean that the service has not seen the request. A read may have been seen.
+    # Both mean that the service has not received the request. A read may be repeated even if it was received.
     retry_on = "connect-failure,refused-stream"
     if method.is_read:
         retry_on += ",reset"
@@ -170,7 +183,7 @@ def _rpc(settings: GatewaySettings, method: Method) -> Config:
                 "retry_on": retry_on,
                 "num_retries": 5,
                 "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
-                # Of several hosts, another one.
+                # Retry on another host, if there are several.
                 "retry_host_predicate": [
                     {
                         "name": "envoy.retry_host_predicates.previous_hosts",
@@ -199,7 +212,12 @@ def _websocket(settings: GatewaySettings) -> Config:
 
 
 def build_routes(settings: GatewaySettings, methods: tuple[Method, ...]) -> Config:
-    """The route table. What is not in it is 404, or UNIMPLEMENTED for gRPC: internal RPCs, reflection, health."""
+    """Returns the route table. Other paths are 404, or UNIMPLEMENTED for gRPC: internal RPCs, reflection, health.
+
+    Args:
+        settings: Limits, timeouts and CORS origins.
+        methods: The public RPCs of the contract.
+    """
     bounded = {
         "envoy.filters.http.buffer": typed(
             "extensions.filters.http.buffer.v3.BufferPerRoute", buffer={"max_request_bytes": settings.max_json_bytes}
@@ -226,7 +244,7 @@ def build_routes(settings: GatewaySettings, methods: tuple[Method, ...]) -> Conf
                     *_streams(settings, methods, **bounded),
                     _rest("rest", {"prefix": "/api/"}, **bounded),
                     *(_rpc(settings, method) for method in methods),
-                    # Never no route at all: ext_authz lets a request without a route pass unasked.
+                    # There must be a route for every request: ext_authz does not check a request without a route.
                     _refuse("nowhere", {"prefix": "/"}, 404),
                 ],
             }

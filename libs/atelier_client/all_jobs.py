@@ -36,11 +36,11 @@ _KIND = JobKind(
 
 
 class AnyJobRecord(JobRecord[Job]):
-    """A job of any kind as it stood when it was fetched. `message` is the whole record, as the contract defines it."""
+    """The record of a job of any kind when it was fetched. `message` is the whole record of the contract."""
 
     @property
     def kind_name(self) -> str:
-        """What kind of job: `image`, `video`."""
+        """The kind of the job: `image` or `video`."""
         return self.message.kind
 
     def __repr__(self) -> str:
@@ -48,7 +48,7 @@ class AnyJobRecord(JobRecord[Job]):
 
 
 class AsyncAnyJob(AsyncJob[Job], AnyJobRecord):
-    """A job of any kind of an `AsyncClient`. The record never changes: methods that change the job return a new one."""
+    """A job of any kind of an `AsyncClient`. The object is immutable: methods that change the job return a new one."""
 
     kind = _KIND
 
@@ -67,16 +67,16 @@ class AsyncAllJobs(JobsById[AsyncAnyJob]):
         parent_id: str = "",
         limit: int | None = None,
     ) -> AsyncIterator[AsyncAnyJob]:
-        """Lists jobs, newest first, fetched as they are asked for.
+        """Yields jobs, newest first; pages are fetched as needed.
 
         Args:
             kinds: Only jobs of these kinds, such as `image`; empty for all.
             states: Only jobs in these states, such as `SUCCEEDED`; empty for all.
             parent_id: Only jobs that are a part of this job.
-            limit: At most so many; None for all.
+            limit: The largest number of jobs; None for all.
 
         Raises:
-            ValueError: A state that does not exist.
+            ValueError: There is no such state.
             UnreachableKindsError: After the last job: the jobs of some kinds are missing, since their service is
                 unavailable.
         """

@@ -16,7 +16,7 @@ _DETAILS: tuple[type[Message], ...] = (
     error_details_pb2.RetryInfo,
 )
 
-# What an HTTP status means when the body does not say, as after a proxy's own error page.
+# The code of an HTTP status for responses whose body has none, such as a proxy's own error page.
 _CODES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -38,7 +38,13 @@ _CODES = {
 
 
 def from_http(status: int, headers: Mapping[str, str], body: bytes) -> AtelierApiError:
-    """The error of a REST answer with `status`; header names are in lower case."""
+    """Returns the error of a REST response.
+
+    Args:
+        status: Its HTTP status.
+        headers: Its headers, with names in lower case.
+        body: Its body: `google.rpc.Status` as JSON, or anything else, such as a proxy's page.
+    """
     retry_after_s = _seconds(headers.get("retry-after", ""))
     trace_id = headers.get("x-trace-id", "")
     try:
@@ -63,7 +69,14 @@ def from_http(status: int, headers: Mapping[str, str], body: bytes) -> AtelierAp
 
 
 def from_grpc(code: str, message: str, status_details: bytes | None, trace_id: str = "") -> AtelierApiError:
-    """The error of a gRPC answer; `status_details` is the trailing metadata `grpc-status-details-bin`, if any."""
+    """Returns the error of a gRPC response.
+
+    Args:
+        code: The name of the status code, such as `NOT_FOUND`.
+        message: The status message.
+        status_details: The trailing metadata `grpc-status-details-bin`; None when there is none.
+        trace_id: The trace id; empty when unknown.
+    """
     status = status_pb2.Status()
     try:
         status.ParseFromString(status_details or b"")
@@ -112,7 +125,7 @@ def _error(
 
 
 def _detail(entry: Any) -> Message | None:
-    """A detail of the JSON form; None for kinds that this client does not read."""
+    """Parses a detail of the JSON form; None for types that this client does not read."""
     if not isinstance(entry, dict):
         return None
     name = str(entry.get("@type", "")).rpartition("/")[2]

@@ -40,9 +40,18 @@ class AsyncAssets:
         self._connection = connection
 
     async def upload(self, path: Path, filename: str | None = None) -> Asset:
-        """Stores the file at `path`, streamed, under `filename` (its own name by default).
+        """Uploads a file as a stream.
 
-        Raises OSError when it cannot be read, AtelierApiError INVALID_ARGUMENT when it is no picture or film.
+        Args:
+            path: The file.
+            filename: The name of the asset; by default that of the file.
+
+        Returns:
+            The new asset.
+
+        Raises:
+            OSError: The file cannot be read.
+            AtelierApiError: INVALID_ARGUMENT: it is not a picture or video of a supported type.
         """
         first = CreateAssetRequest(filename=filename or path.name)
         file = await asyncio.to_thread(path.open, "rb")
@@ -57,7 +66,7 @@ class AsyncAssets:
             file.close()
 
     async def list(self, *, limit: int | None = None) -> AsyncIterator[Asset]:
-        """Newest first, at most `limit`."""
+        """Yields assets, newest first, at most `limit`; None for all."""
         size = page_size(limit)
 
         async def fetch(token: str) -> ListAssetsResponse:
@@ -67,11 +76,11 @@ class AsyncAssets:
             yield asset
 
     async def get(self, asset_id: str) -> Asset:
-        """One asset."""
+        """Returns one asset. Raises AtelierApiError NOT_FOUND."""
         return await self._connection.call(_GET, GetAssetRequest(id=asset_id))
 
     async def content(self, asset_id: str) -> bytes:
-        """The bytes, checked against their SHA-256."""
+        """Returns the bytes of an asset, checked against their SHA-256. Raises IncompleteError when they differ."""
         asset = await self.get(asset_id)
         request = GetAssetContentRequest(id=asset_id)
         data = await self._connection.content(_CONTENT, request, size_bytes=asset.size_bytes)
@@ -80,5 +89,5 @@ class AsyncAssets:
         return data
 
     async def delete(self, asset_id: str) -> None:
-        """Removes an asset."""
+        """Deletes an asset. Raises AtelierApiError FAILED_PRECONDITION for the result of a job."""
         await self._connection.call(_DELETE, DeleteAssetRequest(id=asset_id))

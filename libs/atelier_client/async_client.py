@@ -75,8 +75,14 @@ class AsyncClient:
             image = await client.generate("a red circle on a blue background", steps=20, seed=1)
             await image.save("out.png")
 
-    `url` and `api_key` default to `ATELIER_URL` and `ATELIER_API_KEY`. Every method raises AtelierApiError (and its
-    kinds CannotReachError, JobFailedError); calls that may be repeated are repeated by `retry`.
+    Args:
+        url: REST base of the gateway; by default `ATELIER_URL`.
+        api_key: By default `ATELIER_API_KEY`.
+        retry: Which calls are repeated, how often and after which delays.
+
+    Raises:
+        AtelierApiError: By every method; so are its subclasses CannotReachError and JobFailedError.
+        ValueError: By the constructor, when the API key contains characters that no header can carry.
     """
 
     def __init__(self, url: str | None = None, api_key: str | None = None, *, retry: RetryPolicy | None = None) -> None:
@@ -93,7 +99,7 @@ class AsyncClient:
         tls: bool = False,
         retry: RetryPolicy | None = None,
     ) -> Self:
-        """A client over gRPC at `address` (`host:port`; by default `ATELIER_GRPC`), with TLS if asked."""
+        """Returns a client over gRPC at `address` (`host:port`; by default `ATELIER_GRPC`), with TLS if `tls`."""
         from atelier_client.grpc_transport import GrpcTransport  # grpc is loaded by those who use it
 
         settings = ClientSettings.read()
@@ -102,7 +108,7 @@ class AsyncClient:
 
     @classmethod
     def over(cls, transport: Transport, *, retry: RetryPolicy | None = None) -> Self:
-        """A client over a transport of your own; closing the client closes it."""
+        """Returns a client over `transport`, which the client closes when it is closed."""
         client = cls.__new__(cls)
         client._start(transport, retry)
         return client
@@ -135,16 +141,16 @@ class AsyncClient:
         parent_id: str = "",
         **parameters: Unpack[Parameters],
     ) -> AsyncImage:
-        """Makes a picture, or several.
+        """Submits an image of one or several pictures, and waits for it.
 
         Args:
             prompt: What to draw.
-            wait: True waits for the end, a number for so many seconds at most, False not at all: the image is then
-                QUEUED and durably recorded.
+            wait: True waits for the end; a number waits at most so many seconds; False does not wait: the image is
+                then QUEUED and durably recorded.
             idempotency_key: A repeat with the same key returns the same image. By default each call has a key of its
                 own, so that retries by this client are safe.
             priority: `LOW`, `NORMAL` or `HIGH` (for administrators).
-            parent_id: Another job of the caller's that this one is a part of.
+            parent_id: The id of another job of the caller, of which this one is a part.
             **parameters: The fields of `Parameters`.
 
         Returns:
@@ -170,9 +176,10 @@ class AsyncClient:
         parent_id: str = "",
         **parameters: Unpack[VideoParameters],
     ) -> AsyncVideo:
-        """Makes a clip. `wait`, `idempotency_key`, `priority`, `parent_id` and errors are those of `generate`.
+        """Submits a video, and waits for it. Arguments and errors are those of `generate`.
 
-        Raises AtelierApiError NOT_FOUND when the first frame is no asset of the caller's.
+        Raises:
+            AtelierApiError: NOT_FOUND: the first frame is not an asset of the caller.
         """
         request = GenerateVideoRequest(
             priority=priority_named(priority), parent_id=parent_id, parameters=to_video_message(prompt, parameters)
@@ -180,34 +187,38 @@ class AsyncClient:
         return await self.videos.submit(request, wait=wait, idempotency_key=idempotency_key)
 
     def watch(self, image_id: str, *, after_seq: int | None = None) -> AsyncIterator[Event]:
-        """What happens to one image until its end: typed events (`atelier.events.v1.Event`).
+        """Yields the events of one image until it ends. A stream that breaks is resumed.
 
-        A snapshot comes first, or with `after_seq` every durable event after that number; then progress and previews;
-        the last one is terminal. A connection that breaks is opened again where it broke.
+        Args:
+            image_id: The image.
+            after_seq: Begin with the durable events after this number; None: begin with a snapshot.
         """
         return self.images.watch(image_id, after_seq=after_seq)
 
     def events(
         self, *, after: str = "", types: Iterable[str] = (), job_id: str = "", heartbeats: bool = False
     ) -> AsyncIterator[Event]:
-        """Every event of the caller, without end: from now on, or from the `cursor` in `after` on.
+        """Yields all events of the caller, without end. A stream that breaks is resumed.
 
-        `types`: only these of `generation.progress`, `model.status`, `error.notification`, `system.status`.
-        `heartbeats`: yield them too; the first one says that from here on nothing is missed.
+        Args:
+            after: The `cursor` after which the events begin; empty: now.
+            types: Only these of `generation.progress`, `model.status`, `error.notification`, `system.status`.
+            job_id: Only events of this job.
+            heartbeats: Also yield heartbeats; no event after the first heartbeat is missed.
         """
         request = SubscribeRequest(after=after, types=list(types), job_id=job_id)
         return self._connection.events(request, heartbeats=heartbeats)
 
     async def content(self, image_id: str, index: int = 0) -> bytes:
-        """The bytes of one picture of an image that is finished."""
+        """Returns the bytes of one picture of a finished image; `index` is from 0."""
         return await (await self.images.get(image_id)).content(index)
 
     async def cancel(self, image_id: str) -> AsyncImage:
-        """Stops an image within one denoising step. A finished one is returned unchanged."""
+        """Cancels an image; it stops within one denoising step. A finished image is returned unchanged."""
         return await self.images.cancel(image_id)
 
     async def models(self, *, kind: str = "") -> AsyncIterator[Model]:
-        """Lists the models, of each kind the default one first.
+        """Yields the models, the default model of each kind first.
 
         Args:
             kind: Only models for this kind of jobs: `image`, `video`; empty for all.
@@ -229,54 +240,55 @@ class AsyncClient:
             raise UnreachableKindsError(unreachable)
 
     async def model(self, model_id: str) -> Model:
-        """One model, whatever its kind."""
+        """Returns one model of any kind."""
         return await self._connection.call(_GET_MODEL, GetModelRequest(id=model_id))
 
     async def load_model(self, model_id: str) -> Model:
-        """Asks the workers to load a model (administrators only). `events` has an event when it is READY."""
+        """Requests that workers load a model (administrators only). `events` yields an event when it is READY."""
         return await self._connection.call(_LOAD_MODEL, LoadModelRequest(id=model_id))
 
     async def unload_model(self, model_id: str) -> Model:
-        """Asks the workers to drop a model (administrators only)."""
+        """Requests that workers unload a model (administrators only)."""
         return await self._connection.call(_UNLOAD_MODEL, UnloadModelRequest(id=model_id))
 
     def video_models(self) -> AsyncIterator[VideoModel]:
-        """The models that draw clips, the default one first."""
+        """Yields the video models, the default one first."""
         return pages(
             lambda token: self._connection.call(_LIST_VIDEO_MODELS, ListVideoModelsRequest(page_token=token)),
             lambda page: page.models,
         )
 
     async def video_model(self, model_id: str) -> VideoModel:
-        """One model that draws clips."""
+        """Returns one video model."""
         return await self._connection.call(_GET_VIDEO_MODEL, GetVideoModelRequest(id=model_id))
 
     async def load_video_model(self, model_id: str) -> VideoModel:
-        """Asks the workers to load a model (administrators only). `events` shows when it is READY."""
+        """Requests that workers load a video model, as `load_model` does."""
         return await self._connection.call(_LOAD_VIDEO_MODEL, LoadVideoModelRequest(id=model_id))
 
     async def unload_video_model(self, model_id: str) -> VideoModel:
-        """Asks the workers to drop a model (administrators only)."""
+        """Requests that workers unload a video model, as `unload_model` does."""
         return await self._connection.call(_UNLOAD_VIDEO_MODEL, UnloadVideoModelRequest(id=model_id))
 
     async def upload(self, path: str | os.PathLike[str], *, filename: str | None = None) -> Asset:
-        """Stores a picture or film. Raises OSError when `path` cannot be read."""
+        """Uploads a picture or video file. Raises OSError when `path` cannot be read."""
         return await self.assets.upload(Path(path), filename)
 
     async def token(self, *, scopes: Iterable[str] = ()) -> CreateTokenResponse:
-        """A short-lived JWT for `Authorization: Bearer`, for pages and programs that should not hold the key.
+        """Returns a short-lived JWT for `Authorization: Bearer`, for web pages and programs that must not have the key.
 
-        `scopes`: what it may be used for, of `read`, `submit`, `keys` and `admin`; to read and submit when left out.
+        Args:
+            scopes: Some of `read`, `submit`, `keys` and `admin`; empty: `read` and `submit`.
         """
         return await self._connection.call(_TOKEN, CreateTokenRequest(scopes=scopes_of(scopes)))
 
     async def status(self) -> GetSystemStatusResponse:
-        """Workers, queues, devices, memory and disk."""
+        """Returns the state of workers, queues, devices, memory and disk."""
         return await self._connection.call(_STATUS, GetSystemStatusRequest())
 
 
 def _header_safe(api_key: str) -> str:
-    """`api_key`, or ValueError (that does not show it) when no header can carry it."""
+    """Returns `api_key`; raises ValueError, whose text does not contain it, when no header can carry it."""
     if not all("!" <= character <= "~" for character in api_key):
         raise ValueError("the API key holds blanks or characters that no key has")
     return api_key

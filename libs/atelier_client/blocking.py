@@ -1,4 +1,4 @@
-"""Blocking wrappers of asynchronous methods: written once, typed, no second copy of the surface.
+"""Facade: typed blocking wrappers of asynchronous methods, without a second definition of each method.
 
 A façade owns an asynchronous object and the thread on which its event loop runs:
 
@@ -33,7 +33,14 @@ class LoopThread:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
-        """The result of `work`, or what it raised. Ctrl-C while waiting cancels it."""
+        """Runs `work` on the loop and blocks until it ends. Ctrl-C cancels it.
+
+        Returns:
+            The result of `work`.
+
+        Raises:
+            RuntimeError: The client is closed, or this is the loop's own thread. Errors of `work` are raised as well.
+        """
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("called from the client's own loop")
@@ -51,7 +58,7 @@ class LoopThread:
             raise
 
     def iterate(self, source: AsyncIterator[R]) -> Iterator[R]:
-        """The items of `source`, one at a time; it is closed when the iteration ends or is abandoned."""
+        """Yields the items of `source`, which is closed when the iteration ends or is abandoned."""
         try:
             while True:
                 try:
@@ -64,7 +71,7 @@ class LoopThread:
                 self.run(_close(source))
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
-        """Ends what still runs for other threads, does `last`, and ends the loop and its thread. Idempotent."""
+        """Cancels the calls of other threads, runs `last`, and ends the loop and its thread. Idempotent."""
         with self._closing:
             if self._closed:
                 return
@@ -87,7 +94,7 @@ class LoopThread:
 
 
 class Facade(Generic[A_co]):
-    """Something blocking in front of something asynchronous."""
+    """A blocking object in front of an asynchronous one."""
 
     def __init__(self, asynchronous: A_co, loop: LoopThread) -> None:
         self._asynchronous = asynchronous
@@ -95,7 +102,7 @@ class Facade(Generic[A_co]):
 
 
 class Blocking(Generic[A, P, S]):
-    """A method of a façade: calls `method` of the asynchronous object and gives what `adapt` makes of the outcome."""
+    """A method of a façade: calls `method` of the asynchronous object and returns `adapt(result, loop)`."""
 
     def __init__(self, method: Callable[Concatenate[A, P], R], adapt: Callable[[R, LoopThread], S]) -> None:
         self._method = method
@@ -148,31 +155,31 @@ class Renewing(Generic[P]):
 
 
 def blocking(method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]]) -> Blocking[A, P, R]:
-    """`method`, waited for."""
+    """Returns the blocking form of `method`."""
     return Blocking(method, lambda work, loop: loop.run(work))
 
 
 def blocking_into(
     method: Callable[Concatenate[A, P], Coroutine[Any, Any, R]], facade: Callable[[R, LoopThread], S]
 ) -> Blocking[A, P, S]:
-    """`method`, waited for; its result behind `facade`."""
+    """Returns the blocking form of `method`, whose result is wrapped in `facade`."""
     return Blocking(method, lambda work, loop: facade(loop.run(work), loop))
 
 
 def renewing(method: Callable[Concatenate[Any, P], Coroutine[Any, Any, Any]]) -> Renewing[P]:
-    """The blocking form of `method`, which returns a new object of its own class."""
+    """Returns the blocking form of `method`, which returns a new object of its own class."""
     return Renewing(method)
 
 
 def iterating(method: Callable[Concatenate[A, P], AsyncIterator[R]]) -> Blocking[A, P, Iterator[R]]:
-    """`method`, iterated."""
+    """Returns the blocking iterator form of `method`."""
     return Blocking(method, lambda source, loop: loop.iterate(source))
 
 
 def iterating_into(
     method: Callable[Concatenate[A, P], AsyncIterator[R]], facade: Callable[[R, LoopThread], S]
 ) -> Blocking[A, P, Iterator[S]]:
-    """`method`, iterated; its items behind `facade`."""
+    """Returns the blocking iterator form of `method`, each item of which is wrapped in `facade`."""
     return Blocking(method, lambda source, loop: (facade(item, loop) for item in loop.iterate(source)))
 
 

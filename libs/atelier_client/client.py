@@ -22,7 +22,7 @@ from atelier_client.videos import AsyncVideos
 
 
 class Job(JobRecord[M], Facade[J]):
-    """A job of a `Client`. The record never changes: methods that change the job answer a new one."""
+    """A job of a `Client`. The object is immutable: methods that change the job return a new object."""
 
     def __init__(self, asynchronous: J, loop: LoopThread) -> None:
         JobRecord.__init__(self, asynchronous.message)
@@ -117,9 +117,16 @@ class Client(Facade[AsyncClient]):
             image = client.generate("a red circle on a blue background", steps=20, seed=1)
             image.save("out.png")
 
-    `url` and `api_key` default to `ATELIER_URL` and `ATELIER_API_KEY`. Every method raises AtelierApiError (and its
-    kinds CannotReachError, JobFailedError); calls that may be repeated are repeated by `retry`. Safe to share between
-    threads.
+    Safe to share between threads. Arguments, results and errors of its methods are those of `AsyncClient`.
+
+    Args:
+        url: REST base of the gateway; by default `ATELIER_URL`.
+        api_key: By default `ATELIER_API_KEY`.
+        retry: Which calls are repeated, how often and after which delays.
+
+    Raises:
+        AtelierApiError: By every method; so are its subclasses CannotReachError and JobFailedError.
+        ValueError: By the constructor, when the API key contains characters that no header can carry.
     """
 
     def __init__(self, url: str | None = None, api_key: str | None = None, *, retry: RetryPolicy | None = None) -> None:
@@ -134,12 +141,12 @@ class Client(Facade[AsyncClient]):
         tls: bool = False,
         retry: RetryPolicy | None = None,
     ) -> Self:
-        """A client over gRPC at `address` (`host:port`; by default `ATELIER_GRPC`), with TLS if asked."""
+        """Returns a client over gRPC at `address` (`host:port`; by default `ATELIER_GRPC`), with TLS if `tls`."""
         return cls._of(AsyncClient.over_grpc(address, api_key, tls=tls, retry=retry))
 
     @classmethod
     def over(cls, transport: Transport, *, retry: RetryPolicy | None = None) -> Self:
-        """A client over a transport of your own; closing the client closes it."""
+        """Returns a client over `transport`, which the client closes when it is closed."""
         return cls._of(AsyncClient.over(transport, retry=retry))
 
     @classmethod
@@ -181,5 +188,5 @@ class Client(Facade[AsyncClient]):
         self.close()
 
     def close(self) -> None:
-        """Gives the connections back and ends the thread. Idempotent."""
+        """Closes the connections and ends the thread. Idempotent."""
         self._loop.close(self._asynchronous.close)

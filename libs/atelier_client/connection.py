@@ -23,7 +23,7 @@ CALL_TIMEOUT_S = 30.0
 
 
 class Connection:
-    """Everything that the surface asks of the mesh goes through here. Owns `transport`: `close` closes it."""
+    """All calls of a client. Owns `transport`: `close` closes it."""
 
     def __init__(self, transport: Transport, policy: RetryPolicy) -> None:
         self._transport = transport
@@ -39,7 +39,21 @@ class Connection:
         timeout_s: float = CALL_TIMEOUT_S,
         repeatable: bool | None = None,
     ) -> Res:
-        """The answer to `request`, asked for again by the policy. `timeout_s` bounds one attempt."""
+        """Makes a unary call, and repeats it as the policy allows.
+
+        Args:
+            rpc: The method.
+            request: Its message.
+            metadata: Headers or gRPC metadata of the call.
+            timeout_s: The deadline of one attempt, in seconds.
+            repeatable: Whether the call may be made twice; None: as `rpc` says.
+
+        Returns:
+            The response.
+
+        Raises:
+            AtelierApiError: The error of the last attempt.
+        """
         safe = rpc.repeatable if repeatable is None else repeatable
         async for attempt in self._attempts(safe):
             with attempt:
@@ -47,7 +61,7 @@ class Connection:
         raise AssertionError("tenacity ends with an answer or an error")
 
     async def content(self, rpc: Rpc[Req, HttpBody], request: Req, *, size_bytes: int) -> bytes:
-        """The whole body of a file of `size_bytes` bytes; IncompleteError when another number came, also in repeats."""
+        """Returns the body of a file of `size_bytes` bytes; IncompleteError when no attempt returned that many."""
 
         def missing(data: bytes) -> str:
             return "" if len(data) == size_bytes else f"{len(data)} of {size_bytes} bytes came"
@@ -55,20 +69,27 @@ class Connection:
         return await self._body(rpc, request, missing)
 
     async def picture(self, rpc: Rpc[Req, HttpBody], request: Req) -> bytes:
-        """The whole body of a picture of unknown size; IncompleteError when it was cut, also in repeats."""
+        """Returns the body of a picture of unknown size; IncompleteError when every attempt was truncated."""
         return await self._body(rpc, request, lambda data: "" if is_whole(data) else "the picture has no end")
 
     async def upload(
         self, rpc: Rpc[Req, Res], first: Req, chunks: AsyncIterator[bytes], *, timeout_s: float = 120.0
     ) -> Res:
-        """Sends a file once: half a file cannot be taken back, so nothing is repeated."""
+        """Sends a file once; never repeated, since the first attempt may have stored the file."""
         return await self._transport.upload(rpc, first, chunks, timeout_s=timeout_s)
 
     async def watch(self, kind: JobKind[Any], job_id: str, after_seq: int | None = None) -> AsyncIterator[Event]:
-        """What happens to one job until its end, no durable event twice, heartbeats left out.
+        """Yields the events of one job until it ends, without heartbeats, and each durable event once.
 
-        A snapshot comes first, or with `after_seq` every durable event after that number. A connection that breaks is
-        opened again behind the last event that arrived. Raises CannotReachError after `attempts` vain tries in a row.
+        A stream that breaks is resumed after the last event received.
+
+        Args:
+            kind: The kind of the job.
+            job_id: The job.
+            after_seq: Begin with the durable events after this number; None: begin with a snapshot.
+
+        Raises:
+            CannotReachError: `attempts` streams in a row broke before an event.
         """
         failures = 0
         while True:
@@ -96,7 +117,7 @@ class Connection:
             await self._pause(failures, broken)
 
     async def events(self, request: SubscribeRequest, *, heartbeats: bool = False) -> AsyncIterator[Event]:
-        """Every event of the caller without end; resumes behind the last `cursor` that came."""
+        """Yields all events of the caller without end; a stream that breaks is resumed after the last `cursor`."""
         asked = SubscribeRequest()
         asked.CopyFrom(request)
         failures = 0
@@ -122,7 +143,7 @@ class Connection:
         await self._transport.close()
 
     async def _body(self, rpc: Rpc[Req, HttpBody], request: Req, missing: Callable[[bytes], str]) -> bytes:
-        """The whole body, asked for again while `missing` says what is not there; empty when all is."""
+        """Returns the body; repeated while `missing` returns a text, which is empty for a complete body."""
         async for attempt in self._attempts(True):
             with attempt:
                 chunks = [part.data async for part in self._transport.stream(rpc, request, idle_s=CALL_TIMEOUT_S)]
@@ -157,7 +178,7 @@ class Connection:
 
 
 def _broke(error: AtelierApiError) -> bool:
-    """Whether the connection is at fault. A service always names a reason: what has none was made on the way."""
+    """Whether the connection caused the error. Errors of services have a reason; those of proxies have none."""
     if isinstance(error, CannotReachError) or error.code in ("UNAVAILABLE", "ABORTED"):
-        return True  # ABORTED: we read too slowly, and are asked to go on behind the last event
+        return True  # ABORTED: this client read too slowly and must resume after the last event
     return not error.reason and error.code in ("INTERNAL", "UNKNOWN", "CANCELLED", "DEADLINE_EXCEEDED")

@@ -15,12 +15,12 @@ class AtelierApiError(Exception):
 
     Attributes:
         code: name of the gRPC status code, such as `NOT_FOUND`; the same over REST and gRPC.
-        reason: stable upper-case name of the cause, listed in docs/contracts.md; empty when the answer held none.
+        reason: stable upper-case name of the cause, listed in docs/contracts.md; empty when the response had none.
         message: one sentence for a person.
         fields: field of the request → what is wrong with it.
         trace_id: 32 hex digits that find the call in traces and logs; empty when unknown.
         retry_after_s: seconds after which a repeat makes sense; None when the mesh did not say.
-        details: those of the answer (`google.rpc.Status`), as JSON; empty for what the client found itself.
+        details: those of the response (`google.rpc.Status`), as JSON; empty for errors raised by the client itself.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class AtelierApiError(Exception):
 
 
 class CannotReachError(AtelierApiError):
-    """No answer came, or it broke off.
+    """No response was received, or it broke off.
 
     `delivered` is False when the request certainly never left, so that anything may be repeated.
     """
@@ -63,7 +63,7 @@ class CannotReachError(AtelierApiError):
 
 
 class IncompleteError(AtelierApiError):
-    """The bytes that came are not those that were promised: the stream broke in a way that looked like its end."""
+    """The bytes received differ from those announced: the stream broke in a way that looked like its end."""
 
     def __init__(self, message: str) -> None:
         super().__init__("DATA_LOSS", "CONTENT_INCOMPLETE", message)

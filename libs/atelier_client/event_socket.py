@@ -11,7 +11,7 @@ from atelier_client import api_status, message_json
 from atelier_client.errors import AtelierApiError, CannotReachError
 
 PATH = "/ws/v1/events"
-# RFC 6455: 1008 is "policy violation"; 4000 and up are the application's own: asking again would not help.
+# RFC 6455: 1008 is "policy violation"; 4000 and up are the application's own: a new connection would not help.
 _REFUSED = 1008
 _APPLICATION = 4000
 _CREDENTIAL_ENDED = 4401
@@ -20,7 +20,7 @@ _CREDENTIAL_ENDED = 4401
 async def listen(
     url: str, headers: Mapping[str, str], request: SubscribeRequest, *, idle_s: float
 ) -> AsyncGenerator[Event]:
-    """Events as they happen, heartbeats among them, until the gateway closes the socket.
+    """Yields events, including heartbeats, until the gateway closes the socket.
 
     Raises CannotReachError when the gateway is not there, the connection breaks or nothing comes for `idle_s` seconds,
     AtelierApiError when the gateway refuses.
@@ -48,9 +48,9 @@ async def listen(
             raise AtelierApiError(code, "SOCKET_CLOSED", close.reason or f"closed ({close.code})") from error
         raise CannotReachError(f"the connection to {url} broke", delivered=True) from error
     except InvalidStatus as error:
-        answer = error.response
-        names = {name.lower(): value for name, value in answer.headers.raw_items()}
-        raise api_status.from_http(answer.status_code, names, bytes(answer.body or b"")) from error
+        response = error.response
+        names = {name.lower(): value for name, value in response.headers.raw_items()}
+        raise api_status.from_http(response.status_code, names, bytes(response.body or b"")) from error
     except TimeoutError as error:
         raise CannotReachError(f"{url} said nothing for {idle_s:g} s", delivered=True) from error
     except (OSError, InvalidHandshake) as error:

@@ -27,7 +27,7 @@ _OPTIONS = (
 
 
 class GrpcTransport:
-    """Speaks to `address` (`host:port`) with an API key (empty for none); `tls` for anything but loopback.
+    """Transport over gRPC to `address` (`host:port`); `api_key` may be empty, `tls` is for all but loopback.
 
     The channel opens with the first call, in the event loop that makes it.
     """
@@ -46,10 +46,10 @@ class GrpcTransport:
         method = self._open().unary_unary(rpc.path, _to_bytes, rpc.response_type.FromString)
         pending = method(request, timeout=timeout_s, metadata=self._pairs(metadata))
         try:
-            answer: Res = await pending
+            response: Res = await pending
         except grpc.aio.AioRpcError as error:
             raise self._error_of(error) from error
-        return answer
+        return response
 
     async def stream(self, rpc: Rpc[Req, Res], request: Req, *, idle_s: float) -> AsyncGenerator[Res]:
         """See `Transport.stream`."""
@@ -82,10 +82,10 @@ class GrpcTransport:
 
         method = self._open().stream_unary(rpc.path, _to_bytes, rpc.response_type.FromString)
         try:
-            answer: Res = await method(messages(), timeout=timeout_s, metadata=self._pairs({}))
+            response: Res = await method(messages(), timeout=timeout_s, metadata=self._pairs({}))
         except grpc.aio.AioRpcError as error:
             raise self._error_of(error) from error
-        return answer
+        return response
 
     def events(self, request: SubscribeRequest, *, idle_s: float) -> AsyncGenerator[Event]:
         """See `Transport.events`: `EventService.Subscribe`."""
@@ -109,7 +109,7 @@ class GrpcTransport:
         return tuple({**self._metadata, **metadata}.items())
 
     def _error_of(self, error: grpc.aio.AioRpcError) -> AtelierApiError:
-        """`error` as ours. What has no metadata of the other side was made by this side: no answer came."""
+        """Converts `error`. One without metadata of the peer was raised on this side: no response was received."""
         received = {str(k): v for k, v in (*(error.initial_metadata() or ()), *(error.trailing_metadata() or ()))}
         code = error.code()
         if not received and code is grpc.StatusCode.UNAVAILABLE:

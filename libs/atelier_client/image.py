@@ -39,32 +39,37 @@ _CONTENT = rpc(_FILE, "ImageService.GetImageContent", GetImageContentRequest, Ht
 
 
 class ImageRecord(JobRecord[Image]):
-    """An image as it stood when it was fetched. `message` is the whole record, as the contract defines it."""
+    """The record of an image when it was fetched. `message` is the whole record, as the contract defines it."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id} {self.state} {self.parameters.prompt!r}>"
 
     @property
     def parameters(self) -> GenerationParameters:
-        """What is drawn, resolved: nothing is left out."""
+        """The resolved parameters: every field is set."""
         return self.message.parameters
 
     @property
     def outputs(self) -> tuple[ImageOutput, ...]:
-        """The pictures that were made."""
+        """The pictures; empty before the image has succeeded."""
         return tuple(self.message.outputs)
 
 
 class AsyncImage(AsyncJob[Image], ImageRecord):
-    """An image of an `AsyncClient`. The record never changes: methods that change the image answer a new one."""
+    """An image of an `AsyncClient`. The object is immutable: methods that change the image return a new object."""
 
     kind = _KIND
 
     async def content(self, index: int = 0) -> bytes:
-        """The bytes of one picture, checked against their SHA-256.
+        """Returns the bytes of one picture, checked against their SHA-256.
 
-        Raises JobFailedError when there will be none, AtelierApiError FAILED_PRECONDITION before the end, NOT_FOUND for
-        an index that is none.
+        Args:
+            index: The picture, from 0.
+
+        Raises:
+            JobFailedError: The image failed or was cancelled.
+            AtelierApiError: FAILED_PRECONDITION: it has not ended yet; NOT_FOUND: it has no such picture.
+            IncompleteError: The bytes are incomplete, or of another revision of the image.
         """
         self._require_outputs()
         if not 0 <= index < len(self.outputs):
@@ -72,23 +77,27 @@ class AsyncImage(AsyncJob[Image], ImageRecord):
         return await self._bytes(_CONTENT, GetImageContentRequest(id=self.id, index=index), self.outputs[index])
 
     async def url(self, index: int = 0, *, expires_in_s: int = 0) -> str:
-        """Where one picture can be fetched without credentials, such as by an `<img>` of a page.
+        """Creates a URL of one picture that needs no credentials, such as for an `<img>` of a web page.
 
         Args:
-            index: Which of its pictures.
-            expires_in_s: Seconds that it works at least, up to 3600; 0 for 15 minutes.
+            index: The picture, from 0.
+            expires_in_s: The shortest validity in seconds, up to 3600; 0 for 15 minutes.
 
         Returns:
-            A signed URL; over gRPC its path below the gateway.
+            The signed URL; over gRPC only its path and query.
         """
         return await self._signed(f"{self.message.links.content}?index={index}", expires_in_s)
 
     async def save(self, path: str | os.PathLike[str], index: int = 0) -> Path:
-        """Writes one picture to `path`, all of it or nothing. Raises OSError when that cannot be written."""
+        """Writes one picture to `path` atomically and returns the path. Raises OSError, and as `content` does."""
         return await save_whole(path, await self.content(index))
 
     async def save_all(self, path: str | os.PathLike[str]) -> list[Path]:
-        """Writes every picture: one to `out.png`, several to `out-0.png`, `out-1.png` and so on."""
+        """Writes all pictures: a single one to `path` (`out.png`), several to `out-0.png`, `out-1.png` and so on.
+
+        Returns:
+            The paths written, in the order of the pictures.
+        """
         first = Path(path)
         if len(self.outputs) == 1:
             return [await self.save(first)]

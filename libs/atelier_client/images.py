@@ -11,7 +11,7 @@ from atelier_client.parameters import Parameters, to_message
 from atelier_client.rpc import rpc
 
 _SUBMIT = rpc(image_pb2.DESCRIPTOR, "ImageService.GenerateImage", GenerateImageRequest, image_pb2.Image)
-# A second PUT would count the revision up once more and stop the work of the first.
+# A second PUT would increment the revision again and stop the work of the first.
 _UPDATE = rpc(image_pb2.DESCRIPTOR, "ImageService.UpdateImage", UpdateImageRequest, image_pb2.Image, repeatable=False)
 
 
@@ -22,6 +22,18 @@ class AsyncImages(AsyncJobs[AsyncImage]):
         super().__init__(connection, AsyncImage, _SUBMIT)
 
     async def update(self, image_id: str, prompt: str, **parameters: Unpack[Parameters]) -> AsyncImage:
-        """New parameters, all of them. A queued image takes them; any other is made anew as its next revision."""
+        """Replaces all parameters of an image.
+
+        Args:
+            image_id: The image. A queued image is changed; any other is drawn again as its next revision.
+            prompt: What to draw.
+            **parameters: The fields of `Parameters`; those left out get their defaults, not their earlier values.
+
+        Returns:
+            The image as accepted.
+
+        Raises:
+            AtelierApiError: NOT_FOUND: there is no such image; INVALID_ARGUMENT, with `fields`: values were refused.
+        """
         request = UpdateImageRequest(id=image_id, parameters=to_message(prompt, parameters))
         return self._of(await self._connection.call(_UPDATE, request))

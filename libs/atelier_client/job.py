@@ -1,4 +1,4 @@
-"""A job of the caller: a snapshot of its record, and what can be done with it, whatever its kind."""
+"""Job of the caller, of any kind: a snapshot of its record, and the operations on it."""
 
 import asyncio
 import hashlib
@@ -24,7 +24,7 @@ _SIGN = rpc(auth_pb2.DESCRIPTOR, "AuthService.CreateSignedUrls", CreateSignedUrl
 
 
 class JobRecord(Generic[M]):
-    """A job as it stood when it was fetched. `message` is the whole record, as the contract defines it."""
+    """The record of a job when it was fetched. `message` is the whole record, as the contract defines it."""
 
     def __init__(self, message: M) -> None:
         self.message = message
@@ -41,12 +41,12 @@ class JobRecord(Generic[M]):
 
     @property
     def finished(self) -> bool:
-        """True when it has ended, well or not."""
+        """Whether the state is terminal."""
         return self.message.state in TERMINAL_STATES
 
     @property
     def trace_id(self) -> str:
-        """Trace of the request that made it."""
+        """Trace id of the request that submitted it, 32 hex digits."""
         return self.message.trace_id
 
     @property
@@ -64,7 +64,7 @@ class JobRecord(Generic[M]):
 
 
 class AsyncJob(JobRecord[M]):
-    """A job of an `AsyncClient`. The record never changes: methods that change the job answer a new one."""
+    """A job of an `AsyncClient`. The object is immutable: methods that change the job return a new object."""
 
     kind: JobKind[M]
 
@@ -73,17 +73,24 @@ class AsyncJob(JobRecord[M]):
         self._connection = connection
 
     async def refresh(self) -> Self:
-        """The job as it stands now."""
+        """Fetches the current record."""
         return await self._ask(self.kind.get)
 
     def watch(self, *, after_seq: int | None = None) -> AsyncIterator[Event]:
-        """What happens to it until its end; resumes by itself when a connection breaks. See `AsyncClient.watch`."""
+        """Yields its events until it ends; see `AsyncClient.watch`."""
         return self._connection.watch(self.kind, self.id, after_seq)
 
     async def wait(self, timeout_s: float | None = None) -> Self:
-        """Waits until it has ended and answers it as it then is; as it stands after `timeout_s` seconds, if given.
+        """Waits until the job has ended.
 
-        Raises JobFailedError when it failed or was cancelled.
+        Args:
+            timeout_s: The longest wait in seconds; None: no limit.
+
+        Returns:
+            The job after the wait; not finished when the time ran out.
+
+        Raises:
+            JobFailedError: It failed or was cancelled.
         """
         job = self
         try:
@@ -98,11 +105,11 @@ class AsyncJob(JobRecord[M]):
         return job
 
     async def cancel(self) -> Self:
-        """Stops it within one denoising step. A finished one stays as it is."""
+        """Cancels the job; it stops within one denoising step. A finished job is not changed."""
         return await self._ask(self.kind.cancel)
 
     async def delete(self) -> None:
-        """Stops it if it runs, and removes it with its files."""
+        """Deletes the job with its files; cancels it first when it is not finished."""
         await self._connection.call(self.kind.delete, self.kind.delete.request_type(id=self.id))
 
     async def _ask(self, rpc: Rpc[Any, M]) -> Self:
@@ -116,10 +123,10 @@ class AsyncJob(JobRecord[M]):
             raise AtelierApiError("FAILED_PRECONDITION", "NOT_FINISHED", text)
 
     async def _signed(self, url: str, expires_in_s: int) -> str:
-        """`url` of the record, signed, and with the gateway's address before it where that is known."""
+        """Signs `url` of the record and prefixes the gateway's address where that is known."""
         request = CreateSignedUrlsRequest(urls=[url], expires_in_s=expires_in_s)
-        answer = await self._connection.call(_SIGN, request)
-        return self._connection.base_url + answer.urls[0]
+        response = await self._connection.call(_SIGN, request)
+        return self._connection.base_url + response.urls[0]
 
     async def _bytes(self, rpc: Rpc[Any, HttpBody], request: Message, output: ImageOutput | VideoOutput) -> bytes:
         """The bytes of `output`, checked against their SHA-256."""

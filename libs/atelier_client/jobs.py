@@ -16,31 +16,31 @@ from atelier_client.states import state_named
 
 J = TypeVar("J", bound=AsyncJob[Any])
 
-# The gateway holds a call back for at most this long.
+# The longest wait, in seconds, that the gateway grants to `Prefer: wait`.
 _LONGEST_PREFER_S = 60
 
 
 class JobsById(Generic[J]):
-    """Finds and changes the jobs that `job` is the class of, by their ids."""
+    """Operations on jobs of class `job` by id."""
 
     def __init__(self, connection: Connection, job: type[J]) -> None:
         self._connection = connection
         self._job = job
 
     async def get(self, job_id: str) -> J:
-        """One of them."""
+        """Returns one job. Raises AtelierApiError NOT_FOUND."""
         return await self._bare(job_id).refresh()
 
     async def cancel(self, job_id: str) -> J:
-        """Stops it within one denoising step. A finished one is answered as it stands."""
+        """Cancels a job; it stops within one denoising step. A finished job is returned unchanged."""
         return await self._bare(job_id).cancel()
 
     async def delete(self, job_id: str) -> None:
-        """Stops it if it runs, and removes it with its files."""
+        """Deletes a job with its files; cancels it first when it is not finished."""
         await self._bare(job_id).delete()
 
     def watch(self, job_id: str, *, after_seq: int | None = None) -> AsyncIterator[Event]:
-        """What happens to it until its end. See `AsyncClient.watch`."""
+        """Yields the events of a job until it ends; see `AsyncClient.watch`."""
         return self._bare(job_id).watch(after_seq=after_seq)
 
     def _bare(self, job_id: str) -> J:
@@ -51,14 +51,14 @@ class JobsById(Generic[J]):
 
 
 class AsyncJobs(JobsById[J]):
-    """Lists, finds and makes jobs of the kind that `job` is."""
+    """Lists, finds and submits jobs of the kind of class `job`."""
 
     def __init__(self, connection: Connection, job: type[J], submit: Rpc[Any, Any]) -> None:
         super().__init__(connection, job)
         self._submit = submit
 
     async def submit(self, request: Message, *, wait: bool | float, idempotency_key: str | None = None) -> J:
-        """Makes what `request`, a message of the contract, describes; see `AsyncClient.generate` for the rest."""
+        """Submits `request`, the contract's message of this kind; see `AsyncClient.generate` for the rest."""
         timeout_s = None if wait is True else float(wait)
         loop = asyncio.get_running_loop()
         end = None if timeout_s is None else loop.time() + timeout_s
@@ -77,9 +77,14 @@ class AsyncJobs(JobsById[J]):
         return job
 
     async def list(self, *, state: str | None = None, limit: int | None = None) -> AsyncIterator[J]:
-        """Newest first, fetched as they are asked for; only those in `state` (such as `SUCCEEDED`), at most `limit`.
+        """Yields jobs, newest first; pages are fetched as needed.
 
-        Raises ValueError for a state that does not exist.
+        Args:
+            state: Only jobs in this state, such as `SUCCEEDED`; None for all.
+            limit: The largest number of jobs; None for all.
+
+        Raises:
+            ValueError: There is no such state.
         """
         kind = self._job.kind
         wanted = kind.list.request_type(page_size=page_size(limit))

@@ -33,7 +33,7 @@ class AsyncKeys:
         self._connection = connection
 
     def list(self) -> AsyncIterator[ApiKey]:
-        """Newest first; never the keys themselves."""
+        """Yields the records of the keys, newest first; they do not contain the secrets."""
         return pages(
             lambda token: self._connection.call(_LIST, ListApiKeysRequest(page_token=token)), lambda page: page.keys
         )
@@ -47,14 +47,17 @@ class AsyncKeys:
         admin: bool = False,
         scopes: Iterable[str] = (),
     ) -> CreateApiKeyResponse:
-        """A new key, whose secret is in `api_key` of the answer: this once, and never again.
+        """Creates a key.
 
         Args:
-            display_name: What its owner calls it.
-            expires_in_s: Seconds that it lives, 0 for ever.
-            user_id: For administrators: whose it is.
-            admin: For administrators: whether it has their role.
-            scopes: What it may be used for, of `read`, `submit` and `keys`; all that our own key may when left out.
+            display_name: A name for its owner.
+            expires_in_s: Lifetime in seconds; 0: unlimited.
+            user_id: Its owner, for administrators; empty: the caller.
+            admin: Whether it has the administrator's role, for administrators.
+            scopes: Some of `read`, `submit` and `keys`; empty: those of the caller's key.
+
+        Returns:
+            The record, and in `api_key` the key itself, which cannot be fetched again.
         """
         request = CreateApiKeyRequest(
             display_name=display_name,
@@ -66,5 +69,5 @@ class AsyncKeys:
         return await self._connection.call(_CREATE, request)
 
     async def revoke(self, key_id: str) -> None:
-        """Ends a key at once; tokens made from it die within five minutes."""
+        """Revokes a key at once; tokens made from it end within five minutes."""
         await self._connection.call(_REVOKE, DeleteApiKeyRequest(id=key_id))

@@ -1,4 +1,4 @@
-"""JSON of messages, also of those that hold a detail which this client does not know."""
+"""JSON of messages, including those with a detail of an unknown type."""
 
 import json
 from typing import Any, TypeVar
@@ -10,11 +10,11 @@ M = TypeVar("M", bound=Message)
 
 
 def parse(text: str | bytes, kind: type[M]) -> M:
-    """Reads a message; fields and details that this client does not know yet are left out.
+    """Parses a message; unknown fields and details are ignored.
 
     Raises:
-        ParseError: It is no JSON, or not of this message.
-        UnicodeDecodeError: It is no UTF-8.
+        ParseError: It is not JSON, or not of this message.
+        UnicodeDecodeError: It is not UTF-8.
     """
     try:
         return json_format.Parse(text, kind(), ignore_unknown_fields=True)
@@ -27,7 +27,7 @@ def parse(text: str | bytes, kind: type[M]) -> M:
 
 
 def fields(message: Message) -> dict[str, Any]:
-    """A message as the REST API writes it; a detail that this client does not know is left out."""
+    """Returns a message as the REST API writes it, without details of unknown types."""
     try:
         return _printed(message)
     except TypeError:  # what MessageToDict raises for an Any of an unknown type

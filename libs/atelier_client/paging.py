@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 
 class Page(Protocol):
-    """An answer that names the next one."""
+    """A response that names the next page."""
 
     next_page_token: str
 
@@ -17,14 +17,20 @@ T = TypeVar("T")
 async def pages(
     fetch: Callable[[str], Awaitable[P]], items: Callable[[P], Iterable[T]], limit: int | None = None
 ) -> AsyncIterator[T]:
-    """Every item of every page, at most `limit`; a page is fetched when its first item is asked for."""
-    token, given = "", 0
-    while limit is None or given < limit:
+    """Yields the items of all pages, at most `limit`. A page is fetched when its first item is needed.
+
+    Args:
+        fetch: Returns the page of a page token; empty for the first page.
+        items: Returns the items of a page.
+        limit: The largest number of items; None: all.
+    """
+    token, count = "", 0
+    while limit is None or count < limit:
         page = await fetch(token)
         for item in items(page):
-            if limit is not None and given >= limit:
+            if limit is not None and count >= limit:
                 return
-            given += 1
+            count += 1
             yield item
         token = page.next_page_token
         if not token:
@@ -32,5 +38,5 @@ async def pages(
 
 
 def page_size(limit: int | None) -> int:
-    """The page size that fetches no more than `limit` items: 0 (the server's own) for no limit."""
+    """Returns the page size for at most `limit` items; 0, the server's default, for no limit."""
     return 0 if limit is None else max(1, min(limit, 100))

@@ -17,9 +17,11 @@ Line = tuple[int, str]
 
 
 async def read_prompts(file: Path) -> AsyncIterator[Line]:
-    """The prompts in `file` as they come, `-` for standard input; blank lines count and are passed over.
+    """Yields the prompts in `file` as they are read; `-` is standard input. Blank lines count but are skipped.
 
-    Raises OSError, and ValueError for what is no UTF-8 or no line of a prompt's length.
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: A line is not UTF-8, or is longer than a prompt may be.
     """
     descriptor = _STDIN if str(file) == "-" else os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     loop = asyncio.get_running_loop()

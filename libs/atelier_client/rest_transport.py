@@ -21,9 +21,9 @@ _CONNECT_S = 5.0
 
 
 class RestTransport:
-    """Speaks to the gateway at `url` (such as `http://127.0.0.1:8080`) with an API key (empty for none).
+    """Transport over REST to the gateway at `url` (such as `http://127.0.0.1:8080`); `api_key` may be empty.
 
-    Raises ValueError for a URL that is none.
+    Raises ValueError for an invalid URL.
     """
 
     def __init__(self, url: str, api_key: str) -> None:
@@ -82,7 +82,7 @@ class RestTransport:
         read_s: float,
         content: AsyncIterable[bytes] | None = None,
     ) -> AsyncIterator[httpx2.Response]:
-        """The answer to `request`, its body unread; an answer that says no is raised."""
+        """Returns the response to `request` with its body unread. Raises the error of an error response."""
         arguments: dict[str, Any] = {"content": content} if content is not None else {}
         if content is None and request.body is not None:
             arguments["json"] = request.body
@@ -116,7 +116,7 @@ def _reason(error: Exception) -> str:
 
 
 def _parse(body: bytes, kind: type[Res]) -> Res:
-    """`body` as a message; fields that this client does not know yet are left out."""
+    """Parses `body` as a message; unknown fields are ignored."""
     try:
         return message_json.parse(body or b"{}", kind)
     except (json_format.ParseError, UnicodeDecodeError) as error:

@@ -10,12 +10,12 @@ from atelier_client.errors import AtelierApiError, CannotReachError
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How patient the client is.
+    """How often calls are repeated, and after which waits.
 
     Attributes:
-        attempts: calls in all, the first among them; also the number of times in a row that a stream is opened again.
-        first_wait_s: upper bound of the first wait in seconds; doubles with every attempt.
-        longest_wait_s: longest wait in seconds. An answer that asks for a longer one is an error at once.
+        attempts: Calls in all, including the first; also how many streams in a row may break before one is an error.
+        first_wait_s: Upper bound of the first wait in seconds; doubles with every attempt.
+        longest_wait_s: Longest wait in seconds. A response that demands a longer wait is an error at once.
     """
 
     attempts: int = 5
@@ -23,10 +23,10 @@ class RetryPolicy:
     longest_wait_s: float = 30.0
 
     def allows(self, error: BaseException, *, repeatable: bool) -> bool:
-        """Whether the call that ended in `error` may be made again.
+        """Returns whether the call that ended with `error` may be repeated.
 
-        A call that is not `repeatable` is made again only when it certainly had no effect: it never left, or was
-        turned away at the limit.
+        A call that is not `repeatable` is repeated only when it certainly had no effect: it was never sent, or was
+        refused by a rate limit.
         """
         if isinstance(error, CannotReachError):
             return repeatable or not error.delivered
@@ -40,12 +40,12 @@ class RetryPolicy:
         return error.code == "RESOURCE_EXHAUSTED" and asked is not None
 
     def wait(self) -> "PoliteWait":
-        """Waits for tenacity."""
+        """Returns the wait strategy for tenacity."""
         return PoliteWait(wait_random_exponential(multiplier=self.first_wait_s, max=self.longest_wait_s))
 
 
 class PoliteWait(wait_base):
-    """What the answer asked for; else exponential with full jitter, so that many clients do not return at once."""
+    """Waits as long as the response demands; else exponential with full jitter, so that clients do not synchronise."""
 
     def __init__(self, otherwise: wait_base) -> None:
         self._otherwise = otherwise

@@ -50,9 +50,10 @@ class Route:
         return cls(verb.upper(), getattr(rule, verb), rule.body)
 
     def render(self, request: Message) -> RestRequest:
-        """`request` as the gateway's transcoder wants it.
+        """Returns the REST request that the gateway's transcoder converts to `request`.
 
-        Raises AtelierApiError (INVALID_ARGUMENT) for a path parameter that would name another path.
+        Raises:
+            AtelierApiError: INVALID_ARGUMENT: a path parameter would change the path.
         """
         values = json_format.MessageToDict(request, preserving_proto_field_name=True)
 

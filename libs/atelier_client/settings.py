@@ -23,9 +23,14 @@ class ClientSettings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None, file: Path | None = None) -> "ClientSettings":
-        """From `environment` (the process's own by default), and from `file` what that leaves out.
+        """Reads the settings.
 
-        Raises OSError when `file` is there and cannot be read.
+        Args:
+            environment: Environment variables; by default those of the process.
+            file: A file of `NAME=value` lines for variables that are not in `environment`; it need not exist.
+
+        Raises:
+            OSError: `file` exists and cannot be read.
         """
         known = os.environ if environment is None else environment
         written = _parse(file.read_text(encoding="utf-8")) if file is not None and file.is_file() else {}
@@ -37,7 +42,7 @@ class ClientSettings:
 
 
 def _parse(text: str) -> dict[str, str]:
-    """`NAME=value` lines, with or without `export` and quotes; comments and anything else are passed over."""
+    """Parses `NAME=value` lines, with or without `export` and quotes; ignores all other lines."""
     found = {}
     for line in text.splitlines():
         name, equals, value = line.strip().removeprefix("export ").partition("=")

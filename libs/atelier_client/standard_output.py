@@ -9,7 +9,7 @@ STDOUT = Path("-")
 
 
 class OutputClosedError(Exception):
-    """Whoever read standard output has gone, as `head` does: nothing more is of use, and nothing is wrong."""
+    """The reader of standard output has closed it, as `head` does; this is not a failure."""
 
 
 def is_stdout(path: Path | None) -> bool:
@@ -18,7 +18,7 @@ def is_stdout(path: Path | None) -> bool:
 
 
 def check_stdout(*, json: bool) -> None:
-    """Raises ValueError before anything is made when the bytes could not go there."""
+    """Raises ValueError, before anything is submitted, when the bytes could not be written there."""
     if json:
         raise ValueError("--json and -o - both want standard output; name a file")
     if sys.stdout.isatty():
@@ -39,5 +39,5 @@ async def write_stdout(data: bytes) -> None:
 
 
 def abandon_stdout() -> None:
-    """Lets Python end without a word about what it could not write."""
+    """Lets Python exit without an error message about output that could not be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Tables: drawn to the width of a terminal, where what identifies a thing is never cut; tab-separated anywhere else."""
+"""Tables: fitted to the width of a terminal, where ids are never cut; tab-separated on other outputs."""
 
 import shutil
 import sys
@@ -51,7 +51,7 @@ def drawn(
 
 
 def clean(text: str) -> str:
-    """`text` without what would move a terminal's cursor."""
+    """Returns `text` without characters that would move a terminal's cursor."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 

@@ -50,32 +50,38 @@ _FRAME = rpc(_FILE, "VideoService.GetVideoFrame", GetVideoFrameRequest, HttpBody
 
 
 class VideoRecord(JobRecord[Video]):
-    """A video as it stood when it was fetched. `message` is the whole record, as the contract defines it."""
+    """The record of a video when it was fetched. `message` is the whole record, as the contract defines it."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id} {self.state} {self.parameters.prompt!r}>"
 
     @property
     def parameters(self) -> VideoParameters:
-        """What is drawn, resolved: nothing is left out."""
+        """The resolved parameters: every field is set."""
         return self.message.parameters
 
     @property
     def outputs(self) -> tuple[VideoOutput, ...]:
-        """The clip, its poster and its contact sheet."""
+        """The clip, its poster and its contact sheet; empty before the video has succeeded."""
         return tuple(self.message.outputs)
 
 
 class AsyncVideo(AsyncJob[Video], VideoRecord):
-    """A video of an `AsyncClient`. The record never changes: methods that change the video answer a new one."""
+    """A video of an `AsyncClient`. The object is immutable: methods that change the video return a new object."""
 
     kind = _KIND
 
     async def content(self, role: str = "CLIP") -> bytes:
-        """The bytes of one of its files, checked against their SHA-256: `CLIP`, `POSTER` or `CONTACT_SHEET`.
+        """Returns the bytes of one file of the video, checked against their SHA-256.
 
-        Raises JobFailedError when there will be none, AtelierApiError FAILED_PRECONDITION before the end, ValueError
-        for a role that does not exist.
+        Args:
+            role: `CLIP`, `POSTER` or `CONTACT_SHEET`.
+
+        Raises:
+            JobFailedError: The video failed or was cancelled.
+            AtelierApiError: FAILED_PRECONDITION: it has not ended yet.
+            IncompleteError: The bytes are incomplete, or of another revision of the video.
+            ValueError: There is no such role.
         """
         number = enum_number("role", OutputRole.DESCRIPTOR, role)
         self._require_outputs()
@@ -85,35 +91,35 @@ class AsyncVideo(AsyncJob[Video], VideoRecord):
         raise AtelierApiError("NOT_FOUND", "NOT_FOUND", f"the video has no {role}")
 
     async def url(self, role: str = "CLIP", *, expires_in_s: int = 0) -> str:
-        """Where one of its files can be fetched without credentials, such as by a `<video>` of a page.
+        """Creates a URL of one file that needs no credentials, such as for a `<video>` of a web page.
 
         Args:
             role: `CLIP`, `POSTER` or `CONTACT_SHEET`.
-            expires_in_s: Seconds that it works at least, up to 3600; 0 for 15 minutes.
+            expires_in_s: The shortest validity in seconds, up to 3600; 0 for 15 minutes.
 
         Returns:
-            A signed URL; over gRPC its path below the gateway.
+            The signed URL; over gRPC only its path and query.
         """
         enum_number("role", OutputRole.DESCRIPTOR, role)
         return await self._signed(f"{self.message.links.content}?role={role}", expires_in_s)
 
     async def poster(self) -> bytes:
-        """The frame in the middle, a PNG. Raises as `content` does."""
+        """Returns the middle frame as a PNG. Raises as `content` does."""
         return await self.content("POSTER")
 
     async def contact_sheet(self) -> bytes:
-        """Nine frames from the first to the last, three by three, a JPEG. Raises as `content` does."""
+        """Returns a JPEG of nine frames, three by three, from the first to the last. Raises as `content` does."""
         return await self.content("CONTACT_SHEET")
 
     async def save(self, path: str | os.PathLike[str], role: str = "CLIP") -> Path:
-        """Writes the clip, or another of its files, to `path`, all of it or nothing.
+        """Writes one file of the video to `path` atomically and returns the path.
 
-        Raises OSError when that cannot be written.
+        Raises OSError when `path` cannot be written, and as `content` does.
         """
         return await save_whole(path, await self.content(role))
 
     async def frames(self) -> AsyncIterator[VideoFrame]:
-        """The frames as they were drawn, in their order; of a running video those that are there already."""
+        """Yields the frames in order; of a running video, those that are stored already."""
 
         async def fetch(token: str) -> ListVideoFramesResponse:
             return await self._connection.call(_FRAMES, ListVideoFramesRequest(id=self.id, page_token=token))
@@ -122,14 +128,21 @@ class AsyncVideo(AsyncJob[Video], VideoRecord):
             yield frame
 
     async def frame(self, index: int, format: str = "PNG", width_px: int | None = None) -> bytes:  # noqa: A002 (PIL names it so, too)
-        """One frame, from 0, as a picture: `PNG` (without loss), `WEBP` or `JPEG`, made smaller to `width_px`.
+        """Returns the file of one frame as a picture.
 
-        Raises AtelierApiError NOT_FOUND for a frame that is not there, or not yet.
+        Args:
+            index: The frame, from 0.
+            format: `PNG` (lossless), `WEBP` or `JPEG`.
+            width_px: The width to which it is scaled down; None: the width of the video.
+
+        Raises:
+            AtelierApiError: NOT_FOUND: there is no such frame, or it is not stored yet.
+            ValueError: There is no such format.
         """
         request = GetVideoFrameRequest(id=self.id, index=index, width_px=width_px)
         request.format = PictureFormat.ValueType(enum_number("format", PictureFormat.DESCRIPTOR, format))
         return await self._connection.picture(_FRAME, request)
 
     async def save_frame(self, path: str | os.PathLike[str], index: int, *, width_px: int | None = None) -> Path:
-        """Writes one frame to `path` as a PNG, all of it or nothing. Raises OSError when that cannot be written."""
+        """Writes one frame to `path` as a PNG, atomically. Raises OSError, and as `frame` does."""
         return await save_whole(path, await self.frame(index, width_px=width_px))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 async def save_whole(path: str | os.PathLike[str], data: bytes) -> Path:
-    """Writes `data` to `path`, all of it or nothing. Raises OSError when that cannot be written."""
+    """Writes `data` to `path` atomically and returns the path. Raises OSError when it cannot be written."""
     return await asyncio.to_thread(_write, Path(path), data)
 
 
 def _write(path: Path, data: bytes) -> Path:
-    """Writes beside `path` and renames, so that no reader finds half a file; a device is written to as it is."""
+    """Writes a temporary file beside `path` and renames it: no reader sees a part. Writes a device directly."""
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return path

@@ -1,5 +1,5 @@
--- CORS: says on every answer whether the page that asked may read it. Envoy's own filter, which answers preflights, has
--- nothing to say where a route answers directly. `ORIGINS` and `EXPOSED` stand before this text in the configuration.
+-- CORS: sets the headers that allow the requesting page to read a response. Envoy's own filter handles preflights, but
+-- ignores routes with a direct response. The configuration defines `ORIGINS` and `EXPOSED` before this text.
 
 local METADATA = "envoy.filters.http.cors_answers"
 
@@ -12,7 +12,7 @@ end
 
 function envoy_on_response(handle)
   local headers = handle:headers()
-  -- Also to who sends no origin: caches hold one answer for all.
+  -- Also on responses to requests without an origin: caches store one response for all requests.
   headers:add("vary", "Origin")
   local asked = handle:streamInfo():dynamicMetadata():get(METADATA)
   if not asked then return end

@@ -1,8 +1,8 @@
--- Credentials: brings what callers may send to where jwt_authn and ext_authz look for it. One credential is left.
+-- Credentials: moves each form of credential to the header that jwt_authn or ext_authz reads, and leaves exactly one.
 
 local WEBSOCKET = "/ws/v1/events"
 
--- A browser cannot set headers on a WebSocket: its token comes in the query, and goes on as a header.
+-- A browser cannot set headers on a WebSocket: its token is in the query, and is moved to a header.
 local function move_token(headers)
   local path = headers:get(":path")
   local query = path:match("^" .. WEBSOCKET .. "%?(.*)$")
@@ -19,8 +19,8 @@ local function move_token(headers)
   headers:replace(":path", WEBSOCKET .. (#rest > 0 and "?" .. table.concat(rest, "&") or ""))
 end
 
--- Elements of a page send no headers: the signature of a URL comes in the query, and goes on as a header that clients
--- cannot send. Nothing else that is sent counts then: a signed URL opens the same thing for everybody.
+-- Elements of a page send no headers: the signature of a URL is in the query, and is moved to a header that clients
+-- cannot send. Other credentials of the request are removed: a signed URL opens the same resource for every caller.
 local function move_signature(handle, headers)
   local path, query = headers:get(":path"):match("^(/api/[^?]*)%?(.*)$")
   if not query then return end
@@ -39,7 +39,7 @@ local function move_signature(handle, headers)
   handle:streamInfo():dynamicMetadata():set("atelier.credentials", "signed", "1")
 end
 
--- What is sent as a bearer counts, and a key beside it does not. It may be a key: most SDKs can send nothing else.
+-- A bearer credential takes precedence over `x-api-key`. It may be an API key: most SDKs can only send a bearer.
 local function settle_bearer(headers)
   local scheme, credential = (headers:get("authorization") or ""):match("^(%a+) +(.*)$")
   if not scheme or scheme:lower() ~= "bearer" then return end
@@ -59,7 +59,7 @@ function envoy_on_request(handle)
   settle_bearer(headers)
 end
 
--- The address of what a signed URL opens is a secret as long as it lives: pages that come of it do not pass it on.
+-- A signed URL is a secret until it expires: pages loaded from it must not send it as a referrer.
 function envoy_on_response(handle)
   local ours = handle:streamInfo():dynamicMetadata():get("atelier.credentials")
   if ours and ours["signed"] then handle:headers():replace("referrer-policy", "no-referrer") end

@@ -1,8 +1,8 @@
--- HEAD: a GET whose body stays here. Services know of GET alone.
+-- HEAD: forwarded as GET, since services implement only GET; the body of the response is dropped here.
 
 local METADATA = "envoy.filters.http.head"
 
--- Of a stream the record that it belongs to is asked for: there is nothing to wait for, and 404 stays 404.
+-- For a stream, the record to which it belongs is requested: it returns at once, and has the same 404.
 local function record_of(path)
   if path:find("^/api/v1/events$") then return "/api/v1/system/status" end
   return path:match("^(/api/v1/.+)/events$")
@@ -16,7 +16,7 @@ function envoy_on_request(handle)
   if record then
     headers:replace(":path", record)
   elseif path:find("/content$") then
-    -- One byte of a file says how many there are.
+    -- The response to one byte of a file contains the size of the whole file.
     headers:replace("range", "bytes=0-0")
     headers:remove("if-range")
   end

@@ -1,8 +1,8 @@
--- Which headers of a request go on. Services get those that are named here, and no others.
+-- Request headers: an allow list. Services receive the headers that are named here, and no others.
 --
--- HTTP allows more than gRPC does: names such as `a+b`, `grpc-*` and `*-bin` with any value. A gRPC server fails the call
--- for these, and keeps what it could not parse in the header table of the connection, where it fails calls of other
--- callers. So nothing else travels, and what travels is well-formed.
+-- HTTP allows more than gRPC does: names such as `a+b`, `grpc-*` and `*-bin` with any value. A gRPC server fails such a
+-- call, and leaves what it could not parse in the header table of the connection, where it fails calls of other callers.
+-- So no other header is forwarded, and those that are forwarded are well-formed.
 
 local function set(names)
   local found = {}
@@ -10,43 +10,43 @@ local function set(names)
   return found
 end
 
--- Read by a service or by a filter: refused where gRPC cannot carry the value.
+-- Read by a service or by a filter: the request is refused when gRPC cannot carry the value.
 local READ = set([[
   :authority :method :path :scheme accept authorization content-type grpc-encoding grpc-timeout idempotency-key
   if-none-match if-range last-event-id prefer range x-api-key
 ]])
 
--- Of no consequence to the answer: dropped where gRPC cannot carry the value.
+-- Without effect on the response: dropped when gRPC cannot carry the value.
 local PASSED = set([[
   accept-encoding content-length grpc-accept-encoding te traceparent tracestate transfer-encoding user-agent
   x-forwarded-proto x-request-id
 ]])
 
--- Only a WebSocket has these. They go to a server that speaks HTTP.
+-- Only on WebSocket upgrades, which go to an HTTP server.
 local UPGRADE = set([[
   connection origin sec-websocket-extensions sec-websocket-key sec-websocket-protocol sec-websocket-version upgrade
 ]])
 
--- Of all headers as the caller sent them, counted as HTTP/2 does. The services' own limit is above what this lets through
--- and what Envoy adds (atelier_service/server.py).
+-- The largest size of all headers of the caller together, counted as HTTP/2 does. The services' own limit is larger than
+-- this and what Envoy adds (atelier_service/server.py).
 local MAX_BYTES = 16384
 local BYTES_OF_EACH = 32
 
--- What gRPC clients may say of a call, and what of it a server understands; elsewhere it is dropped.
+-- Headers of gRPC calls, and the values that a server supports; dropped on other requests.
 local CALL = {
   ["grpc-timeout"] = function(value) return #value <= 9 and value:find("^%d+[HMSmun]$") end,
   ["grpc-encoding"] = function(value) return value == "identity" or value == "gzip" or value == "deflate" end,
   ["grpc-accept-encoding"] = function() return true end,
 }
 
--- A field of a protobuf message that holds bytes.
+-- Encodes a length-delimited field of a protobuf message.
 local function field(number, bytes)
   local length, tail = #bytes, ""
   if length > 127 then length, tail = 128 + length % 128, string.char(math.floor(length / 128)) end
   return string.char(number * 8 + 2, length) .. tail .. bytes
 end
 
--- google.rpc.Status with one ErrorInfo, INVALID_ARGUMENT.
+-- Encodes google.rpc.Status INVALID_ARGUMENT with one ErrorInfo.
 local function invalid_argument(message)
   local info = field(1, "INVALID_REQUEST") .. field(2, "atelier")
   local any = field(1, "type.googleapis.com/google.rpc.ErrorInfo") .. field(2, info)

@@ -1,6 +1,6 @@
--- Makes REST of what is left of gRPC after the transcoder, and of HTTP what the other filters expect.
+-- REST responses: converts what the transcoder leaves of gRPC (status, headers, errors). Also gives requests a trace id.
 
--- Every request has a trace, also when nobody listens to spans: the id is in answers, events and logs.
+-- Every request has a trace id, also when spans are not exported: it is in responses, events and logs.
 local function ensure_trace(handle, headers)
   local parent = headers:get("traceparent") or ""
   local trace_id = parent:match("^%x%x%-(%x+)%-%x+%-%x%x$")
@@ -22,7 +22,7 @@ local function status(code, reason, message, more)
     .. '","domain":"atelier","metadata":{}}' .. (more or "") .. "]}\n"
 end
 
--- The message of an answer that Envoy made itself, as it stands in JSON; nil for an answer of a service.
+-- Returns the message, escaped for JSON, of a response that Envoy itself made; nil for a response of a service.
 local function local_message(body)
   return body:match('^{"code":%d+,"details":%[.-%],"message":"malformed request: (.*)"}%s*$')
 end
@@ -37,7 +37,7 @@ local function plain(message)
   return 400, status(3, "INVALID_REQUEST", message)
 end
 
--- 400: contract/request.lua has named the field, which may be empty, before a tab. `message` is escaped for JSON.
+-- 400: contract/request.lua puts the field, which may be empty, before a tab. `message` is escaped for JSON.
 local function invalid_request(message)
   local field, problem = message:match("^(.-)\\t(.+)$")
   if not field then return plain(message == "" and "malformed request" or message:match("^(.-)\\[nu]") or message) end
@@ -51,7 +51,7 @@ local function refine(handle)
   local message = local_message(buffer:getBytes(0, buffer:length()))
   if not message then return end
   local http, body = invalid_request(message)
-  -- Asked for again: body() waited, and what was held before does not outlive a wait.
+  -- The headers are fetched again: body() yields, and handles obtained before a yield are invalid after it.
   local headers = handle:headers()
   headers:replace(":status", tostring(http))
   headers:replace("content-length", tostring(buffer:setBytes(body)))
@@ -59,7 +59,7 @@ end
 
 local GRPC_HEADERS = { "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-accept-encoding", "grpc-encoding" }
 
--- An answer of the gateway itself to a gRPC-Web client has no content type yet.
+-- A response of the gateway itself to a gRPC-Web client has no content type yet.
 local function is_grpc(headers)
   local kind = headers:get("content-type")
   return kind and kind:find("^application/grpc") or not kind and headers:get("grpc-status")
