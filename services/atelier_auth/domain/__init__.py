@@ -1,1 +1,1 @@
-"""What keys and tokens are and who may have them; knows no wire and no database."""
+"""Domain of atelier-auth: API keys, tokens and scopes; knows no wire and no database."""

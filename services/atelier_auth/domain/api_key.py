@@ -1,4 +1,4 @@
-"""API keys: their text, their record, their life."""
+"""API key: its text, its record and its validity."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ID_LENGTH = 16
 _SECRET_LENGTH = 43  # 43 characters of 62 are 256 bits
 
 MAX_KEY_LENGTH = 4 + 32 + 1 + 128
-"""Characters of the longest text that can be a key; anything longer is refused before it is hashed."""
+"""The largest number of characters of a key; a longer text is refused before it is hashed."""
 
 
 def digest_of(text: str) -> bytes:
-    """The 32 bytes that stand for a key's text in the database and in caches.
+    """Returns the digest (32 bytes) by which the database and caches store a key's text.
 
     Plain SHA-256 is right here: a slow, salted hash protects passwords, because people choose guessable ones. A secret
     of 256 random bits cannot be guessed from its hash, and equal secrets do not occur, so a salt would hide nothing.
@@ -32,14 +32,14 @@ def digest_of(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyText:
-    """The text of a key, taken apart. Never logged, never stored."""
+    """The parsed text of a key. Never logged, never stored."""
 
     id: str
     text: str
 
     @classmethod
     def parse(cls, text: str) -> KeyText | None:
-        """The key in `text`, or None where there is none."""
+        """Parses `text`; None when it is not the text of a key."""
         if len(text) > MAX_KEY_LENGTH:
             return None
         match = _PATTERN.fullmatch(text)
@@ -47,14 +47,14 @@ class KeyText:
 
     @classmethod
     def mint(cls) -> KeyText:
-        """A new key of 256 random bits under a new random id."""
+        """Generates a key of 256 random bits with a new random id."""
         key_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
         secret = "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(_SECRET_LENGTH))
         return cls(id=key_id, text=f"atl_{key_id}_{secret}")
 
     @property
     def digest(self) -> bytes:
-        """What is stored of it: 32 bytes."""
+        """The digest that is stored: 32 bytes."""
         return digest_of(self.text)
 
     def __repr__(self) -> str:
@@ -71,7 +71,7 @@ class ApiKey:
     display_name: str
     admin: bool
     scopes: frozenset[str]
-    """What it may be used for; an administrator's key has ADMIN in it."""
+    """The scopes of the key; an administrator's key has ADMIN."""
     digest: bytes
     create_us: int
     expire_us: int | None = None
@@ -80,13 +80,13 @@ class ApiKey:
 
     @property
     def prefix(self) -> str:
-        """The public part of the key's text, by which its owner knows it again."""
+        """The public part of the key's text, by which its owner recognises it."""
         return f"atl_{self.id}"
 
     def matches(self, digest: bytes) -> bool:
-        """Whether `digest` is this key's, in constant time."""
+        """Compares `digest` with that of this key, in constant time."""
         return hmac.compare_digest(self.digest, digest)
 
     def lives(self, now_us: int) -> bool:
-        """Whether it opens anything at `now_us`: neither revoked nor over."""
+        """Returns whether the key is valid at `now_us`: neither revoked nor expired."""
         return self.revoke_us is None and (self.expire_us is None or now_us < self.expire_us)

@@ -27,29 +27,32 @@ MAX_KEYS_PER_USER = 100
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that was just made: its record, and its text, which cannot be shown again."""
+    """A new key: its record, and its text, which is not stored and cannot be shown again."""
 
     record: ApiKey
     text: str = field(repr=False)
 
 
 class ApiKeys:
-    """Makes, lists and revokes keys by the rules of the contract."""
+    """Creates, lists and revokes keys by the rules of the contract."""
 
     def __init__(
         self, store: KeyStore, exchange: KeyExchange, clock: Clock, *, revoked: Callable[[], None] = lambda: None
     ) -> None:
-        """`revoked` is called when a key was revoked."""
+        """Creates the use cases; `revoked` is called after each revocation."""
         self._store = store
         self._exchange = exchange
         self._clock = clock
         self._revoked = revoked
 
     async def caller(self, key_id: str) -> ApiKey:
-        """The living key behind the caller's token.
+        """Returns the valid key from which the caller's token was made.
 
-        A token outlives its key by up to its own lifetime, but a revoked key makes no new tokens or keys. A
-        service's token or a delegated one has no key and manages none.
+        A token outlives its key by up to its own lifetime, but cannot create tokens or keys after the key is revoked.
+        Tokens of services and delegated tokens have no key, and cannot manage keys.
+
+        Args:
+            key_id: The key that the token names; empty for none.
 
         Raises:
             UnauthenticatedError: The key is unknown, expired or revoked.
@@ -72,13 +75,19 @@ class ApiKeys:
         admin: bool,
         scopes: frozenset[str] = frozenset(),
     ) -> NewKey:
-        """A new key for the caller, or by an administrator for any user. `expires_in_s` 0 means never.
+        """Creates a key for the caller, or for any user when an administrator calls.
 
-        `held`: the scopes of the credential that calls, of which the new key gets no more than are there; all of them
-        when `scopes` is empty.
+        Args:
+            caller: The key of the caller.
+            held: The scopes of the caller's credential; the new key can have no others.
+            display_name: A name for its owner.
+            expires_in_s: Lifetime in seconds; 0: unlimited.
+            user_id: Its owner; empty: the caller.
+            admin: Whether it has the administrator's role.
+            scopes: Its scopes; empty: those of `held` that a key can have.
 
         Raises:
-            PermissionDeniedError: The caller may not make a key for this user or with these scopes.
+            PermissionDeniedError: The caller may not create a key for this user or with these scopes.
             ResourceExhaustedError: The user has 100 keys.
         """
         owner = user_id or caller.user_id
@@ -104,14 +113,14 @@ class ApiKeys:
         return NewKey(record, text.text)
 
     async def page(self, caller: ApiKey, *, limit: int, before: tuple[int, str] | None) -> list[ApiKey]:
-        """The caller's keys that are not revoked, newest first, after the key at (create_us, id) `before`."""
+        """Returns a page of the caller's keys; see `KeyStore.keys_of`."""
         return list(await self._store.keys_of(caller.user_id, limit=limit, before=before))
 
     async def revoke(self, caller: ApiKey, key_id: str) -> None:
-        """Ends one of the caller's keys at once.
+        """Revokes one of the caller's keys at once.
 
         Raises:
-            NotFoundError: No such key, or another user's: the same error.
+            NotFoundError: There is no such key, or it belongs to another user.
         """
         revoked = await self._store.revoke_key(key_id, user_id=caller.user_id, now_us=self._clock.now_us())
         if not revoked:
@@ -120,12 +129,12 @@ class ApiKeys:
         self._revoked()
 
     async def ensure(self, text: KeyText, *, user_id: str, display_name: str) -> None:
-        """Sees to it that this administrator's key exists: the development key that the launcher wrote.
+        """Adds an administrator's key unless it exists: the development key that the launcher generated.
 
-        It never brings a revoked key back and never revokes an earlier one.
+        A revoked key stays revoked, and earlier development keys stay valid.
 
         Raises:
-            FailedPreconditionError: The id is taken by a key with another secret.
+            FailedPreconditionError: The id belongs to a key with another secret or owner.
         """
         record = ApiKey(
             id=text.id,

@@ -1,4 +1,4 @@
-"""The claims of a token."""
+"""Claims of a token (RFC 7519)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROLE_WORKER = "worker"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobClaim:
-    """One claim of a job by a worker, as the token for it names it."""
+    """A worker's claim on a job, as named in a job token."""
 
     kind: str
     job_id: str
@@ -37,17 +37,17 @@ class Claims:
     """A user's id, or `service:<name>`."""
     roles: tuple[str, ...]
     scopes: tuple[str, ...] = ()
-    """What the token may be used for."""
+    """The scopes of the token."""
     key_id: str = ""
-    """The API key that it was made from; empty for services and delegated tokens."""
+    """The API key from which it was made; empty for services and delegated tokens."""
     from_key: bool = False
-    """True where the gateway exchanged the caller's key for it, for one call."""
+    """True when the gateway exchanged the caller's key for the token, for one call."""
     key_expire_s: int | None = None
-    """When that key ends, if ever."""
+    """When that key expires; None: never."""
     actor: str = ""
-    """`service:<name>` where a service acts for the subject (RFC 8693 `act`)."""
+    """`service:<name>` when a service acts for the subject (RFC 8693 `act`)."""
     job: JobClaim | None = None
-    """The one job whose files the token opens; None for every other token."""
+    """The job whose files a job token opens; None for other tokens."""
     issue_s: int
     expire_s: int
     token_id: str
@@ -79,7 +79,7 @@ class Claims:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A signed token and how long it is good for."""
+    """A signed token, its lifetime in seconds, and its expiry in microseconds since the epoch."""
 
     text: str
     lifetime_s: int

@@ -1,4 +1,4 @@
-"""Cache of the tokens made from API keys, so that a check of the gateway needs no database."""
+"""Key cache: the tokens made from API keys, so that most checks of the gateway need no database."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedToken:
-    """What a key was exchanged for. Times are microseconds since the epoch."""
+    """The token for which a key was exchanged. Times are microseconds since the epoch."""
 
     key_id: str
     subject: str
     token: str = field(repr=False)
     reuse_until_us: int
-    """After this moment a new token is made: before the token's own end, so that it lives through the request."""
+    """After this time a new token is made; earlier than the token's expiry, so that it stays valid during a request."""
     checked_us: int
     """When the key was last read as valid from the database."""
 
 
 class KeyCache:
-    """At most `capacity` entries by the digest of the key's text (never the text), the least recently used goes first.
+    """LRU cache of at most `capacity` entries by the digest of the key's text; the text itself is not stored.
 
-    A reader that was on its way to the database while a key was revoked must not put the key back: it takes
-    `generation` before it reads, and `put` refuses an entry of an earlier generation.
+    A caller that reads a key from the database while the key is revoked must not put it back: it reads `generation`
+    before the database, and `put` refuses an entry of an earlier generation.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -33,18 +33,18 @@ class KeyCache:
         self.generation = 0
 
     def __len__(self) -> int:
-        """How many entries there are."""
+        """The number of entries."""
         return len(self._entries)
 
     def get(self, digest: bytes) -> CachedToken | None:
-        """The entry, if there is one; it may be stale."""
+        """Returns the entry, which may be stale; None when there is none."""
         entry = self._entries.get(digest)
         if entry is not None:
             self._entries.move_to_end(digest)
         return entry
 
     def put(self, digest: bytes, entry: CachedToken, *, generation: int) -> bool:
-        """Stores an entry that was read at `generation`; False, and nothing stored, where a key was revoked since."""
+        """Stores an entry read at `generation`. Returns False, without storing it, if a key was revoked since."""
         if generation != self.generation:
             return False
         self._entries[digest] = entry
@@ -56,7 +56,7 @@ class KeyCache:
         return True
 
     def forget(self, key_id: str) -> None:
-        """Drops a key's entry and everything that is being read now. Called before a revocation is acknowledged."""
+        """Removes a key's entry and invalidates all reads in progress. Called before a revocation is acknowledged."""
         self.generation += 1
         digest = self._digests.pop(key_id, None)
         if digest is not None:

@@ -1,4 +1,4 @@
-"""The exchange of an API key for a token."""
+"""Key exchange: an API key for a token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from atelier_service.clock import Clock
 
 
 class Refusal(Enum):
-    """Why a credential is refused. For metrics only: the error does not say which of them it was."""
+    """Why a credential is refused. For metrics only: the error is the same for all of them."""
 
     MISSING = "missing"
     MALFORMED = "malformed"
@@ -25,18 +25,18 @@ class Refusal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Who the caller is, and the token that says so."""
+    """The caller's user id, and a token of it."""
 
     subject: str
     token: str = field(repr=False)
 
 
 class KeyExchange:
-    """Exchanges keys from memory while it may, else from the database.
+    """Exchanges keys by the cache while its entries are fresh, else by the database.
 
-    Revocation: at this replica at once (`forget`); a key revoked at another replica is refused here at most `recheck_s`
-    later, because after that long the database is asked again. While the database is unavailable, known keys work
-    for at most `recheck_s` and then none does: it fails closed.
+    A key revoked at this replica is refused at once (`forget`); one revoked at another replica is refused within
+    `recheck_s`, after which the database is read again. While the database is unavailable, known keys work for at most
+    `recheck_s`, and then no key does: the exchange fails closed.
     """
 
     def __init__(
@@ -50,7 +50,17 @@ class KeyExchange:
         recheck_s: float,
         reserve_s: float,
     ) -> None:
-        """`reserve_s`: a token is used again only while it has at least so long to live."""
+        """Creates the exchange.
+
+        Args:
+            store: The keys.
+            issuer: Makes the tokens.
+            clock: The time.
+            cache: The tokens made before.
+            last_use: Records each exchange.
+            recheck_s: Seconds after which a cached key is read from the database again.
+            reserve_s: The shortest remaining lifetime, in seconds, of a token that is reused.
+        """
         self._store = store
         self._issuer = issuer
         self._clock = clock
@@ -60,10 +70,13 @@ class KeyExchange:
         self._reserve_us = int(reserve_s * 1_000_000)
 
     async def exchange(self, text: str) -> Grant | Refusal:
-        """The grant for a key's text, or why there is none.
+        """Exchanges the text of a key.
+
+        Returns:
+            The grant, or why the key is refused.
 
         Raises:
-            UnavailableError: The database is unavailable and the key is not in memory.
+            UnavailableError: The database is unavailable and the cache has no fresh entry.
         """
         if not text:
             return Refusal.MISSING
@@ -111,5 +124,5 @@ class KeyExchange:
         )
 
     def forget(self, key_id: str) -> None:
-        """Refuses the key from now on. Call it after the revocation is committed and before it is acknowledged."""
+        """Refuses the key from now on. Called after the revocation is committed and before it is acknowledged."""
         self._cache.forget(key_id)

@@ -1,4 +1,4 @@
-"""The public half of the signing keys."""
+"""Key set: the public halves of the signing keys (RFC 7517)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from atelier_service.clock import Clock
 
 
 class KeySet:
-    """What verifiers are given (RFC 7517)."""
+    """The key set by which verifiers check tokens."""
 
     def __init__(self, keys: SigningKeys, signer: Signer, clock: Clock) -> None:
         self._keys = keys
@@ -18,10 +18,10 @@ class KeySet:
         self._clock = clock
 
     async def public_keys(self) -> list[dict[str, str]]:
-        """The keys that may have signed a token that still lives, and those that sign next, oldest first.
+        """Returns, oldest first, the JWKs of the keys that may have signed a valid token, or will sign next.
 
         Raises:
-            UnavailableError: Never read, and the database is unavailable.
+            UnavailableError: The keys were never read, and the database is unavailable.
         """
         ring = await self._keys.ring()
         return [
@@ -37,5 +37,5 @@ class KeySet:
         ]
 
     async def jwks(self) -> dict[str, Any]:
-        """The set as JSON: what a TokenVerifier reads."""
+        """Returns the set as JSON, as `TokenVerifier` reads it. Raises as `public_keys` does."""
         return {"keys": await self.public_keys()}

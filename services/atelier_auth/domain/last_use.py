@@ -1,4 +1,4 @@
-"""Last use of API keys, to the minute, written outside of requests."""
+"""Last use of API keys: recorded to the minute, written outside of requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MINUTE_US = 60_000_000
 class LastUse:
     """Collects uses in memory and writes them together: one row per key and minute, one transaction per `collect_s`.
 
-    Uses of the last `collect_s` seconds are lost when the process is killed; that is the price of a free note.
+    Uses of the last `collect_s` seconds are lost when the process is killed, in return for requests without a write.
     """
 
     def __init__(self, store: KeyStore, clock: Clock, *, collect_s: float) -> None:
@@ -31,7 +31,7 @@ class LastUse:
         self._wake = asyncio.Event()
 
     def note(self, key_id: str) -> None:
-        """Notes a use now. Costs a set lookup when the key was used in this minute already."""
+        """Records a use at this time; only a set lookup when the key was already used in this minute."""
         minute_us = self._clock.now_us() // _MINUTE_US * _MINUTE_US
         if minute_us != self._minute_us:
             self._minute_us = minute_us
@@ -43,14 +43,14 @@ class LastUse:
         self._wake.set()
 
     async def run(self) -> None:
-        """Writes until cancelled. Sleeps while there is nothing to write."""
+        """Writes pending uses until cancelled; waits while there are none."""
         while True:
             await self._wake.wait()
             await asyncio.sleep(self._collect_s)
             await self.flush()
 
     async def flush(self) -> None:
-        """Writes what is pending. While the database is unavailable it stays pending until the next flush."""
+        """Writes the pending uses. While the database is unavailable they stay pending until the next flush."""
         self._wake.clear()
         uses, self._pending = self._pending, {}
         if not uses:

@@ -1,4 +1,4 @@
-"""Tokens for the mesh itself: a service's own, and those with which it acts for a user."""
+"""Mesh tokens: tokens of services and workers, and those by which they act on behalf of users."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from atelier_service.errors import NotFoundError, PermissionDeniedError, Unauthe
 
 
 class MeshTokens:
-    """Decides which service gets which token."""
+    """Decides which token a service may get."""
 
     def __init__(
         self,
@@ -26,11 +26,11 @@ class MeshTokens:
         """Creates the issuer of the mesh's own tokens.
 
         Args:
-            users: Says which users there are.
-            issuer: Signs.
-            secrets: Says whose secret is whose.
-            job_services: Names of the services that serve jobs: they alone get tokens on behalf of users.
-            worker_services: Names of the workers, whose own token opens what is for workers and nothing else.
+            users: The users.
+            issuer: Makes the tokens.
+            secrets: The secrets of the services.
+            job_services: Names of the services that store jobs; only they get tokens on behalf of users.
+            worker_services: Names of the workers, whose own tokens are valid only for the RPCs of workers.
         """
         self._users = users
         self._issuer = issuer
@@ -39,10 +39,10 @@ class MeshTokens:
         self._workers = frozenset(worker_services)
 
     async def for_service(self, service: str, secret: str) -> Token:
-        """A token of the service whose secret this is.
+        """Returns a token of `service`.
 
         Raises:
-            UnauthenticatedError: Wrong secret, or no such service: the same error.
+            UnauthenticatedError: The secret is wrong, or there is no such service.
         """
         if not self._secrets.accepts(service, secret):
             raise UnauthenticatedError("SERVICE_SECRET_WRONG", "this is not that service's secret")
@@ -51,21 +51,32 @@ class MeshTokens:
         return await self._issuer.for_service(service)
 
     async def on_behalf_of(self, user_id: str, *, caller: str) -> Token:
-        """A token that reads on behalf of a user, for the service `caller` (`service:<name>`).
+        """Returns a token for reading on behalf of a user.
+
+        Args:
+            user_id: The user.
+            caller: The service that calls, `service:<name>`.
 
         Raises:
-            PermissionDeniedError: The caller serves no jobs.
-            NotFoundError: No such user.
+            PermissionDeniedError: The caller is not a service that stores jobs.
+            NotFoundError: There is no such user.
         """
         await self._check(user_id, caller)
         return await self._issuer.on_behalf_of(user_id, actor=caller)
 
     async def for_job(self, user_id: str, job: JobClaim, *, worker: str, caller: str, lifetime_s: int) -> Token:
-        """A token for the worker's service `worker`, which opens the files of one job of `user_id`.
+        """Returns a job token, which opens the files of one job.
+
+        Args:
+            user_id: The owner of the job.
+            job: The claim.
+            worker: The name of the worker that has the claim.
+            caller: The service that calls, `service:<name>`.
+            lifetime_s: The longest validity, in seconds.
 
         Raises:
-            PermissionDeniedError: `caller` serves no jobs.
-            NotFoundError: No such user.
+            PermissionDeniedError: The caller is not a service that stores jobs.
+            NotFoundError: There is no such user.
         """
         await self._check(user_id, caller)
         return await self._issuer.for_job(user_id, job, actor=f"service:{worker}", lifetime_s=lifetime_s)

@@ -10,15 +10,15 @@ from atelier_auth.domain.signing_key import SigningKey
 
 
 class KeyStore(Protocol):
-    """Users and their API keys. Every method raises UnavailableError while the database cannot be reached."""
+    """Users and their API keys. Every method raises UnavailableError while the database is unavailable."""
 
     async def add_key(self, key: ApiKey, *, limit: int, create_user: bool) -> None:
         """Stores a new key.
 
         Args:
             key: The key.
-            limit: How many keys, revoked ones not counted, its user may have; checked in the same transaction.
-            create_user: Adds the user where there is none yet.
+            limit: The largest number of its user's keys, without revoked ones; checked in the same transaction.
+            create_user: Whether to add the user if there is none.
 
         Raises:
             ResourceExhaustedError: The user has `limit` keys.
@@ -27,7 +27,7 @@ class KeyStore(Protocol):
         """
 
     async def key(self, key_id: str) -> ApiKey | None:
-        """One key, also a revoked or expired one."""
+        """Returns one key, which may be revoked or expired; None when there is no such key."""
 
     async def keys_of(self, user_id: str, *, limit: int, before: tuple[int, str] | None) -> Sequence[ApiKey]:
         """Returns a page of the user's keys that are not revoked, newest first.
@@ -39,26 +39,26 @@ class KeyStore(Protocol):
         """
 
     async def revoke_key(self, key_id: str, *, user_id: str, now_us: int) -> bool:
-        """Revokes a key of this user; returns False where the user has no such valid key."""
+        """Revokes a key of this user. Returns False when the user has no such key, or it is revoked already."""
 
     async def revoked_since(self, since_us: int) -> Mapping[str, int]:
-        """The keys that were revoked at `since_us` or later (key id → microseconds)."""
+        """Returns the keys revoked at `since_us` or later (key id → microseconds since the epoch)."""
 
     async def record_uses(self, uses: Mapping[str, int]) -> None:
-        """Stores when keys were last used (key id → microseconds). Never moves a time back."""
+        """Stores when keys were last used (key id → microseconds since the epoch). Ignores earlier times."""
 
     async def has_user(self, user_id: str) -> bool:
-        """Whether there is such a user."""
+        """Returns whether there is such a user."""
 
 
 class SigningKeyStore(Protocol):
-    """The signing keys. Every method raises UnavailableError while the database cannot be reached."""
+    """The signing keys. Every method raises UnavailableError while the database is unavailable."""
 
     async def signing_keys(self) -> Sequence[SigningKey]:
-        """All of them."""
+        """Returns all signing keys, in any order."""
 
     async def add_signing_key(self, key: SigningKey) -> bool:
-        """Stores a new key; False where another process has made one of its generation."""
+        """Stores a new key. Returns False when another process has stored one of the same generation."""
 
 
 class Signable(Protocol):
@@ -72,10 +72,10 @@ class Signer(Protocol):
     """Signs tokens with Ed25519 keys."""
 
     def new_key(self, generation: int, now_us: int) -> SigningKey:
-        """A new random pair."""
+        """Generates a key pair of this generation, created at `now_us`."""
 
     def sign(self, claims: Signable, key: SigningKey) -> str:
-        """The JWT in compact form; about 0.1 ms of processor time."""
+        """Returns the JWT in compact form. Takes about 0.1 ms of processor time."""
 
     def public_x(self, key: SigningKey) -> str:
-        """The public key as RFC 8037's `x`: base64url without padding."""
+        """Returns the public key as `x` of RFC 8037: base64url without padding."""

@@ -1,4 +1,4 @@
-"""Revocations: the stream of revoked keys, for services that must end what was opened with them."""
+"""Revocations: the stream of revoked keys, for services that must end streams opened with them."""
 
 from __future__ import annotations
 
@@ -15,29 +15,37 @@ from atelier_service.errors import UnavailableError
 logger = structlog.get_logger(__name__)
 
 _OVERLAP_US = 60_000_000
-"""The clocks of two replicas, and the time that a transaction takes, may move a revocation by this much."""
+"""How much later a revocation may become visible, because of clock skew between replicas and slow transactions."""
 
 _SILENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """The ids of keys; everything that was revoked before `until_us` has been sent."""
+    """Ids of revoked keys. All keys revoked before `until_us` have been sent, with this message or before."""
 
     key_ids: frozenset[str]
     until_us: int
 
 
 class Revocations:
-    """One look at the store every `every_s` seconds for all watchers of this replica, and one at once when a key is
-    revoked here. While the store is unavailable nothing is sent; after a while of silence
-    watchers regard keys as unconfirmed.
+    """Reads the store every `every_s` seconds for all watchers of this replica, and at once when a key is revoked here.
+
+    While the store is unavailable nothing is sent, and after some time watchers regard keys as unconfirmed.
     """
 
     def __init__(
         self, store: KeyStore, clock: Clock, *, forget: Callable[[str], None], every_s: float, keep_s: float
     ) -> None:
-        """`forget` drops a key from this replica's memory. `keep_s`: how long anything made from a key may live."""
+        """Creates the stream.
+
+        Args:
+            store: The keys.
+            clock: The time.
+            forget: Removes a key from this replica's cache.
+            every_s: Seconds between two reads of the store.
+            keep_s: The longest validity, in seconds, of a token or URL made from a key.
+        """
         self._store = store
         self._clock = clock
         self._forget = forget
@@ -49,11 +57,11 @@ class Revocations:
         self._looked = asyncio.Event()
 
     def look(self) -> None:
-        """Asks for a look now, since a key was revoked."""
+        """Requests a read of the store at once, since a key was revoked."""
         self._wanted.set()
 
     async def run(self) -> None:
-        """Looks until it is cancelled."""
+        """Reads the store periodically until it is cancelled."""
         while True:
             self._wanted.clear()
             try:
@@ -76,10 +84,13 @@ class Revocations:
         looked.set()
 
     async def watch(self, since_us: int | None) -> AsyncGenerator[Revoked, None]:
-        """Those revoked since `since_us` (all that matter when None), then each once; a word every few seconds.
+        """Yields revoked keys: first those since `since_us`, then each new one once, and an empty message when idle.
+
+        Args:
+            since_us: Microseconds since the epoch; None: all keys from which a token or URL may still be valid.
 
         Raises:
-            UnavailableError: At the start. Later nothing is yielded while the store is unavailable.
+            UnavailableError: Only for the first message. Later nothing is yielded while the store is unavailable.
         """
         now_us = self._clock.now_us()
         start_us = now_us - self._keep_us if since_us is None else since_us

@@ -13,33 +13,38 @@ EVERY_SCOPE = (READ, SUBMIT, KEYS, ADMIN)
 """In the order of the contract."""
 
 OF_A_PAGE = frozenset({READ, SUBMIT})
-"""What a token is for unless other scopes are asked for."""
+"""The scopes of a token unless others are requested."""
 
 OF_A_SIGNED_URL = frozenset({READ})
-"""What the service that serves a signed URL may do on behalf of whoever signed it."""
+"""The scopes of the service that serves a signed URL, on behalf of the user who signed it."""
 
 OF_A_JOB = frozenset({READ, SUBMIT})
-"""What a worker may do on behalf of a job's owner, within what the job's token opens."""
+"""The scopes of a job token; it is further limited to the files of the job."""
 
 OF_A_KEY = frozenset({READ, SUBMIT, KEYS})
-"""What a key is for unless other scopes are asked for; an administrator's besides for ADMIN."""
+"""The scopes of a key unless others are requested; an administrator's key also has ADMIN."""
 
 
-def granted(asked: frozenset[str], held: frozenset[str], *, otherwise: frozenset[str]) -> frozenset[str]:
-    """The scopes of a new credential: those that were asked for, or `otherwise` as far as they are held.
+def granted(requested: frozenset[str], held: frozenset[str], *, otherwise: frozenset[str]) -> frozenset[str]:
+    """Returns the scopes of a new credential.
+
+    Args:
+        requested: The scopes requested; empty: those of `otherwise` that are held.
+        held: The scopes of the caller's credential.
+        otherwise: The default.
 
     Raises:
-        PermissionDeniedError: One that the credential which asks does not hold.
+        PermissionDeniedError: A requested scope is not held.
     """
-    for scope in ordered(asked - held):
+    for scope in ordered(requested - held):
         raise PermissionDeniedError(
             "SCOPE_REQUIRED",
             f"this credential cannot give the scope {scope}, which it lacks",
             metadata={"scope": scope},
         )
-    return asked or otherwise & held
+    return requested or otherwise & held
 
 
 def ordered(scopes: frozenset[str]) -> tuple[str, ...]:
-    """In the order of the contract."""
+    """Returns `scopes` in the order of the contract."""
     return tuple(scope for scope in EVERY_SCOPE if scope in scopes)

@@ -1,4 +1,4 @@
-"""Secrets with which the services of the mesh authenticate."""
+"""Service secrets: the secrets by which the services of the mesh authenticate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 
 class ServiceSecrets:
-    """A secret for each service, or one that they share; whoever has one of its own cannot use the shared one."""
+    """A secret for each service, or a shared one. A service with a secret of its own cannot use the shared one."""
 
     def __init__(self, own: Mapping[str, str], shared: str = "") -> None:
         self._own = {name: _digest(secret) for name, secret in own.items()}
@@ -20,7 +20,7 @@ class ServiceSecrets:
         self._shared = _digest(shared) if shared else secrets.token_bytes(32)
 
     def accepts(self, service: str, secret: str) -> bool:
-        """Whether `secret` proves that the caller is `service`; constant time in the secret."""
+        """Returns whether `secret` is the secret of `service`; constant time in the secret."""
         expected = self._own.get(service, self._shared)
         equal = hmac.compare_digest(_digest(secret), expected)
         return equal and _NAME.fullmatch(service) is not None

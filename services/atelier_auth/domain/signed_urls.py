@@ -1,4 +1,4 @@
-"""Signed URLs: a token that opens one thing for a GET, for elements of a page that send no headers."""
+"""Signed URLs: tokens that open one resource for GET, for elements of a web page that send no headers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from atelier_service.clock import Clock
 from atelier_service.identity import URL_AUDIENCE
 
 LONGEST_S = 3600 + 1200
-"""Nothing that is made from a key lives longer than this; tokens live less."""
+"""The longest validity, in seconds, of anything made from a key: that of a signed URL; tokens expire earlier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrlClaims:
-    """What a signature says: who gave it, and the one resource of the one route that it opens."""
+    """The claims of a signature: the user who signed, and the route and resource that it opens."""
 
     subject: str
     key_id: str
@@ -42,7 +42,7 @@ class UrlClaims:
 
 
 class SignedUrls:
-    """Signs. Whether there is such a resource, and whose it is, the service looks at when the URL is used."""
+    """Signs URLs. Whether the resource exists, and its owner, is checked by the service when the URL is used."""
 
     def __init__(self, keys: SigningKeys, signer: Signer, clock: Clock, *, lifetime_s: int) -> None:
         self._keys = keys
@@ -53,10 +53,16 @@ class SignedUrls:
     async def sign(
         self, key: ApiKey, resources: Sequence[tuple[str, Mapping[str, str]]], *, expires_in_s: int
     ) -> tuple[list[str], int]:
-        """The signatures for (route, resource) each, and when they end, in seconds since the epoch.
+        """Signs resources. A signature does not outlive the key.
 
-        They live `expires_in_s` (0: as long as the settings say) and up to a third longer: those that are asked for
-        again meanwhile are the same, so that a browser finds in its cache what it has. None outlives the key.
+        Args:
+            key: The caller's key.
+            resources: (route, resource) of each URL.
+            expires_in_s: The shortest validity in seconds; 0: the setting. The validity is up to a third longer, so
+                that repeated requests return the same signature, and browsers can use their caches.
+
+        Returns:
+            The signatures in the same order, and their expiry in seconds since the epoch.
         """
         ring = await self._keys.ring()
         now_us = self._clock.now_us()

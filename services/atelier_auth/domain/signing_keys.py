@@ -13,10 +13,10 @@ logger = structlog.get_logger(__name__)
 
 
 class SigningKeys:
-    """Hands out the key ring.
+    """Reads the key ring, and rotates it.
 
-    It is read again once a minute, on use, so that every replica knows another's new key long before that key signs
-    (`publish_ahead_s`). Whoever reads a ring whose newest key is old adds the next one.
+    The ring is read again, on use, after `refresh_s`, so that every replica has a new key long before that key signs
+    (`publish_ahead_s`). A replica that reads a ring whose newest key is too old adds the next key.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class SigningKeys:
         self._read_us = 0
 
     async def ring(self) -> KeyRing:
-        """The ring, never empty.
+        """Returns the ring, which is never empty.
 
-        While the database is unavailable the ring read last stays valid: verifiers need the key set.
+        While the database is unavailable the ring read last is used, since verifiers need the key set.
 
         Raises:
-            UnavailableError: Never read, and the database is unavailable.
+            UnavailableError: The ring was never read, and the database is unavailable.
         """
         now_us = self._clock.now_us()
         if self._ring is not None and now_us < self._read_us + self._refresh_us:

@@ -1,4 +1,4 @@
-"""The issuer of access tokens."""
+"""Token issuer: makes the claims of access tokens and signs them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from atelier_service.clock import Clock
 
 
 class TokenIssuer:
-    """Signs short-lived tokens with the active key. Decides nothing: who may have a token is asked before."""
+    """Signs short-lived tokens with the active key. Callers check first who may have a token.
+
+    Every method raises UnavailableError when the signing keys were never read and the database is unavailable.
+    """
 
     def __init__(self, keys: SigningKeys, signer: Signer, clock: Clock, *, lifetime_s: int) -> None:
         self._keys = keys
@@ -22,34 +25,36 @@ class TokenIssuer:
         self._lifetime_s = lifetime_s
 
     async def in_place_of(self, key: ApiKey) -> Token:
-        """A token that stands for the key itself, for the call that brought it: with all its scopes. It never outlives
-        the key's own end by more than the rounding to a second."""
+        """Returns a token with all scopes of `key`, for the call in which the key was sent.
+
+        It does not outlive the key, except by the rounding to a second.
+        """
         return await self._issue(
             key.user_id, _roles(key, key.scopes), key.scopes, key_id=key.id, end_us=key.expire_us, from_key=True,
             key_expire_s=_ceil_s(key.expire_us),
         )  # fmt: skip
 
     async def for_key(self, key: ApiKey, scopes: frozenset[str], *, end_us: int | None) -> Token:
-        """A token of the key's owner for `scopes`, which ends by `end_us` and by the key's own end."""
+        """Returns a token of the key's owner with `scopes`, which expires at `end_us` or with the key, if earlier."""
         ends = [us for us in (key.expire_us, end_us) if us is not None]
         return await self._issue(
             key.user_id, _roles(key, scopes), scopes, key_id=key.id, end_us=min(ends) if ends else None
         )
 
     async def for_service(self, service: str) -> Token:
-        """A token of a service of the mesh."""
+        """Returns a token of the service of this name."""
         return await self._issue(f"service:{service}", (ROLE_SERVICE,))
 
     async def for_worker(self, service: str) -> Token:
-        """A token of a worker, whose service is called so."""
+        """Returns a token of the worker of this service name."""
         return await self._issue(f"service:{service}", (ROLE_WORKER,))
 
     async def on_behalf_of(self, user_id: str, *, actor: str) -> Token:
-        """A token of a user for the service `actor` (`service:<name>`). It reads, and no more."""
+        """Returns a token of a user for the service `actor` (`service:<name>`), which is only for reading."""
         return await self._issue(user_id, (ROLE_USER,), OF_A_SIGNED_URL, actor=actor)
 
     async def for_job(self, user_id: str, job: JobClaim, *, actor: str, lifetime_s: int) -> Token:
-        """A token of a user for the worker `actor` (`service:<name>`), which opens the files of that job alone."""
+        """Returns a token of a user for the worker `actor` (`service:<name>`), which opens only the files of `job`."""
         end_us = self._clock.now_us() + lifetime_s * 1_000_000
         return await self._issue(user_id, (ROLE_USER,), OF_A_JOB, actor=actor, end_us=end_us, job=job)
 

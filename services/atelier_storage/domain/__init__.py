@@ -1,1 +1,1 @@
-"""What an asset is, what may become one, and who may have it; no wire, no database, no S3."""
+"""Domain of atelier-storage: assets, their limits and their owners; knows no wire, no database and no S3."""

@@ -1,4 +1,4 @@
-"""An asset, and the blob that it may share with others of its owner."""
+"""Asset: a stored file with an owner, and the blob that it may share with other assets of that owner."""
 
 import re
 import unicodedata
@@ -20,10 +20,10 @@ class Source(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Bytes on S3, and all that follows from them. One owner has one blob of one content.
+    """Bytes on S3, and what is derived from them. An owner has at most one blob of the same content.
 
-    `key` names one life of the bytes: content that was deleted and comes again gets another key, so that a deletion
-    under way can never hit the newcomer.
+    `key` is never reused: content that was deleted and is stored again gets another key, so that a deletion in progress
+    cannot remove the new bytes.
     """
 
     key: str
@@ -42,7 +42,10 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who stores a file and why. `job_id`, `epoch` and `write_once_key` are set by services only."""
+    """Where an asset comes from: its owner, and the claim that stored it.
+
+    `job_id`, `epoch` and `write_once_key` are set only by the services of the mesh; empty or 0 for an upload of a user.
+    """
 
     owner: str
     filename: str = ""
@@ -52,7 +55,7 @@ class Origin:
 
     @property
     def source(self) -> Source:
-        """A job's asset is one that names its job."""
+        """JOB for an asset with a job, otherwise UPLOAD."""
         return Source.JOB if self.job_id else Source.UPLOAD
 
 
@@ -67,21 +70,26 @@ class Asset:
 
     @property
     def download_name(self) -> str:
-        """A file name for whoever saves it."""
+        """The file name for downloads: that of the upload, or the id with the usual extension."""
         return self.origin.filename or f"{self.id}{self.blob.content_type.extension}"
 
 
 def blob_key(owner: str, sha256: str, life: str) -> str:
-    """The S3 key of one life of some content: always two segments, so no key is a prefix of another.
+    """Returns an S3 key of two segments, so that no key is a prefix of another.
 
-    Owners are escaped without loss (`a.b` is `a_2eb`): no owner reaches another's folder, and `..` is none.
+    Owners are escaped without loss (`a.b` is `a_2eb`): two owners never share a folder, and `..` cannot occur.
+
+    Args:
+        owner: The owner of the blob.
+        sha256: The digest of its content, hex.
+        life: A random text, so that content stored again gets another key.
     """
     folder = "".join(c if _PLAIN.fullmatch(c) else "".join(f"_{b:02x}" for b in c.encode()) for c in owner)
     return f"{folder}/{sha256}-{life}"
 
 
 def clean_filename(name: str) -> str:
-    """The name without folders and control characters, normalised; possibly empty."""
+    """Returns `name` without folders and control characters, as NFC, at most MAX_FILENAME characters; may be empty."""
     last = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
     shown = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip()
     return "" if shown in (".", "..") else shown[:MAX_FILENAME]

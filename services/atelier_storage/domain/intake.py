@@ -1,4 +1,4 @@
-"""Receiving the bytes of an upload, and refusing it as early as possible."""
+"""Intake: receives the bytes of an upload, and refuses it as early as possible."""
 
 from collections.abc import AsyncIterator
 from functools import partial
@@ -10,10 +10,19 @@ from atelier_storage.domain.sniff import HEAD_BYTES, ContentType
 
 
 async def receive(chunks: AsyncIterator[bytes], spooled: Spooled, limits: Limits) -> tuple[ContentType, Extent]:
-    """Spools `chunks` and returns what they are.
+    """Spools an upload.
 
-    Raises InvalidArgumentError for what is empty or no picture (as soon as the first HEAD_BYTES say so), and
-    ResourceExhaustedError at the chunk that goes over the size limit.
+    Args:
+        chunks: The bytes, in order.
+        spooled: The temporary file to which they are appended.
+        limits: The limits of the upload.
+
+    Returns:
+        The content type, and the size in pixels.
+
+    Raises:
+        InvalidArgumentError: The file is empty, or not a picture or video; the latter as soon as HEAD_BYTES are there.
+        ResourceExhaustedError: The file is too large; raised at the first chunk beyond the limit.
     """
     head, content_type = b"", None
     async for chunk in chunks:

@@ -1,8 +1,8 @@
-"""The library: storing, finding and removing assets so that no row is ever without its bytes.
+"""Library: stores, finds and removes assets; every row has its bytes.
 
-Bytes go to S3 first and the row to SQL second; the row leaves first and the bytes second. A crash between the two
-leaves bytes without a row, never a row without bytes; `Sweep` takes those away. Blob keys are never used twice
-(`Blob.key`), so an upload and a deletion of the same content need no lock that spans SQL and S3.
+Storing writes the bytes to S3 first and the row to SQL second; removing deletes the row first and the bytes second. A
+crash in between leaves bytes without a row, which `Sweep` removes, and never a row without bytes. Blob keys are never
+reused (`Blob.key`), so an upload and a deletion of the same content need no lock across SQL and S3.
 """
 
 import secrets
@@ -26,7 +26,7 @@ def _every_asset(_asset: Asset) -> bool:
 
 
 class Library:
-    """Assets of all owners; who may ask for what is decided by the owner that each call names."""
+    """Assets of all owners. Each call names an owner, and reads or changes only assets of that owner."""
 
     def __init__(
         self,
@@ -45,12 +45,21 @@ class Library:
         self._new_id = new_id
 
     async def store(self, origin: Origin, chunks: AsyncIterator[bytes]) -> Asset:
-        """Stores a file; equal content of one owner is stored once, under as many assets as there were uploads.
+        """Stores a file. Equal content of one owner is stored once and shared by its assets.
 
-        Raises InvalidArgumentError and ResourceExhaustedError as `receive` does, and AlreadyExistsError when the
-        write-once key holds another content.
+        Args:
+            origin: Owner, file name, and the claim when a job stores it.
+            chunks: The bytes, in order.
+
+        Returns:
+            The new asset, or the existing one with the same write-once key and content.
+
+        Raises:
+            InvalidArgumentError: See `receive`.
+            ResourceExhaustedError: See `receive`.
+            AlreadyExistsError: The write-once key belongs to an asset of other content.
         """
-        # A GIF that a job made is a clip like any other; only a stranger's may be small and decode to gigabytes.
+        # Frames of a GIF count only for uploads: a small hostile file may decode to gigabytes, a job's clip is trusted.
         limits = replace(self._limits, count_frames=origin.source is Source.UPLOAD)
         async with self._spool.open() as spooled:
             content_type, extent = await receive(chunks, spooled, limits)
@@ -63,7 +72,7 @@ class Library:
         return asset
 
     async def _add(self, draft: Draft, blob: Blob, spooled: Spooled) -> Asset:
-        """The asset of `draft`, or the one that holds its write-once key."""
+        """Adds `draft` and returns its asset, or the existing one with its write-once key."""
         asset = await self._asset_index.add_sharing(draft, blob.sha256)
         if asset is None:
             await self._blobs.put(blob.key, spooled.file, blob.size_bytes, blob.content_type.value)
@@ -73,9 +82,15 @@ class Library:
         return asset
 
     async def find(self, owner: str, asset_id: str, *, visible: Callable[[Asset], bool] = _every_asset) -> Asset:
-        """The owner's asset, among those that the caller's credential makes `visible`.
+        """Returns one asset.
 
-        Raises NotFoundError, also for another owner's and for one that is not visible.
+        Args:
+            owner: The owner.
+            asset_id: The asset.
+            visible: Whether the caller's credential may read an asset.
+
+        Raises:
+            NotFoundError: There is no such asset, it belongs to another owner, or it is not visible.
         """
         asset = await self._asset_index.find(owner, asset_id)
         if asset is None or not visible(asset):
@@ -83,19 +98,21 @@ class Library:
         return asset
 
     def read(self, blob: Blob, offset: int, length: int) -> AsyncGenerator[bytes, None]:
-        """Streams a part of the bytes; raises BlobMissingError when the asset was removed in between."""
+        """Streams `length` bytes from `offset`. Raises BlobMissingError when the asset was removed in between."""
         return self._blobs.read(blob.key, offset, length)
 
     async def page(
         self, owner: str, source: Source | None, before: tuple[int, str] | None, limit: int
     ) -> Sequence[Asset]:
-        """Up to `limit` assets of the owner, newest first, from after `before` = (create_time_us, id) on."""
+        """Returns a page of the owner's assets, newest first; see `AssetIndex.page`."""
         return await self._asset_index.page(owner, source, before, limit)
 
     async def remove(self, owner: str, asset_id: str) -> None:
-        """Removes an asset, and its bytes when they were its alone.
+        """Removes an asset, and its bytes unless another asset shares them.
 
-        What a job made goes with the job: others may refer to it. Raises NotFoundError and FailedPreconditionError.
+        Raises:
+            NotFoundError: The owner has no such asset.
+            FailedPreconditionError: It is the result of a job, and is removed with the job.
         """
         asset = await self.find(owner, asset_id)
         if asset.origin.job_id:
@@ -111,16 +128,17 @@ class Library:
         await self._discard(removed.freed_keys)
 
     async def remove_job(self, owner: str | None, job_id: str, keep_epoch: int, up_to_epoch: int = 0) -> int:
-        """Removes what a job stored but for one epoch (0: all of it), and returns the number of assets.
+        """Removes the assets of a job; see `AssetIndex.remove_job`.
 
-        `up_to_epoch` (0: none) leaves later epochs alone, which may be at work.
+        Returns:
+            The number of assets removed.
         """
         removed = await self._asset_index.remove_job(owner, job_id, keep_epoch, up_to_epoch)
         await self._discard(removed.freed_keys)
         return removed.count
 
     async def _discard(self, keys: Collection[str]) -> None:
-        """Deletes bytes that have no row any more; when S3 is unavailable they wait for the sweep."""
+        """Deletes bytes without a row; when S3 is unavailable, the sweep deletes them later."""
         try:
             await self._blobs.delete(keys)
         except UnavailableError:

@@ -6,14 +6,15 @@ from atelier_service.errors import FieldViolation, InvalidArgumentError, Resourc
 
 
 class CorruptError(Exception):
-    """The bytes are not what their first bytes promise; the text says how, for the uploader."""
+    """The file is damaged: its content does not match its type. The text describes the damage for the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much there is to decode: of an animation every frame counts, since a reader may hold them all.
+    """The size of a picture or video in pixels.
 
-    A video counts one frame: its readers decode a few at a time.
+    `frames` is the number of frames of an animation, since a reader may decode all of them at once; 1 for a video,
+    whose readers decode a few at a time.
     """
 
     width_px: int
@@ -22,17 +23,17 @@ class Extent:
 
     @property
     def pixels(self) -> int:
-        """Width × height × frames."""
+        """Pixels in all: width × height × frames."""
         return self.width_px * self.height_px * self.frames
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one upload."""
+    """Limits of one upload: bytes of the file, and pixels to decode."""
 
     max_upload_bytes: int
     max_pixels: int
-    # Whether an animation counts with all its frames.
+    # Whether `max_pixels` applies to all frames of an animation together, or to one frame.
     count_frames: bool = True
 
     def check_bytes(self, count: int) -> None:
@@ -46,7 +47,7 @@ class Limits:
             )
 
     def check_extent(self, extent: Extent) -> None:
-        """Raises InvalidArgumentError when there is nothing to see, or too much to decode."""
+        """Raises InvalidArgumentError when `extent` has no pixels, or more than `max_pixels`."""
         if extent.pixels <= 0:
             raise not_a_picture("it has no pixels")
         pixels = extent.pixels if self.count_frames else extent.width_px * extent.height_px
@@ -59,7 +60,7 @@ class Limits:
 
 
 def not_a_picture(why: str) -> InvalidArgumentError:
-    """The one error for everything that is no known picture or video."""
+    """Returns the error of a file that is not a picture or video of a supported type; `why` is for the caller."""
     return InvalidArgumentError(
         "NOT_A_PICTURE",
         f"file: {why}",
@@ -68,5 +69,5 @@ def not_a_picture(why: str) -> InvalidArgumentError:
 
 
 def empty_file() -> InvalidArgumentError:
-    """The error of an empty upload."""
+    """Returns the error of an empty upload."""
     return InvalidArgumentError.of_field("file", "is empty", reason="EMPTY_FILE")

@@ -1,4 +1,4 @@
-"""The pace of an upload: how slowly its bytes may come."""
+"""Pace: the lowest rate at which an upload may send its bytes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +8,13 @@ from atelier_service.errors import AbortedError
 
 @dataclass(frozen=True, slots=True)
 class SlowestPace:
-    """An upload may pause `idle_s` seconds at a time, sends `bytes_per_s` in the long run, and ends within
-    `timeout_s`."""
+    """The limits of a pace.
+
+    Attributes:
+        idle_s: The longest pause, in seconds.
+        bytes_per_s: The lowest rate in the long run.
+        timeout_s: The longest duration of an upload, in seconds.
+    """
 
     idle_s: float
     bytes_per_s: float
@@ -17,14 +22,15 @@ class SlowestPace:
 
 
 class Pace:
-    """Of one upload. The time that its sender may still be waited for: `idle_s` at first, less with every second of
-    waiting, more with every byte, and never more than `idle_s`. So what was sent fast buys no long pause.
+    """The pace of one upload, as a credit of waiting time.
 
-    Only waiting counts, not what this service does with the bytes; but for the end, which comes in any case.
+    The credit begins at `idle_s`, decreases by each second of waiting and increases with each byte received, up to
+    `idle_s`; so fast sending does not allow a longer pause. The time in which this service processes the bytes does not
+    count, except against `timeout_s`.
     """
 
     def __init__(self, slowest: SlowestPace, now_s: Callable[[], float]) -> None:
-        """`now_s` tells the seconds of a clock that never goes back."""
+        """Starts the pace of an upload; `now_s` returns the seconds of a monotonic clock."""
         self._slowest = slowest
         self._now_s = now_s
         self._credit_s = slowest.idle_s
@@ -32,16 +38,16 @@ class Pace:
 
     @property
     def patience_s(self) -> float:
-        """How long the next bytes are waited for; not positive when they would come too late."""
+        """Seconds to wait for the next bytes; zero or negative when the upload is too slow."""
         return min(self._credit_s, self._end_s - self._now_s())
 
     def came(self, size_bytes: int, waited_s: float) -> None:
-        """Bytes came after so long."""
+        """Records that `size_bytes` were received after waiting `waited_s` seconds."""
         earned_s = size_bytes / self._slowest.bytes_per_s
         self._credit_s = min(self._credit_s - waited_s + earned_s, self._slowest.idle_s)
 
     def stalled(self) -> AbortedError:
-        """The error that the sender gets."""
+        """Returns the error of an upload that is too slow."""
         slowest = self._slowest
         return AbortedError(
             "UPLOAD_STALLED",

@@ -1,6 +1,6 @@
 """Ports of the library: asset index, blob store and spool.
 
-Every method may raise UnavailableError when its database, disk or S3 is unavailable; none leaves work half-done.
+Every method raises UnavailableError when its database, disk or S3 is unavailable, and then has no partial effect.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
@@ -44,7 +44,7 @@ class Spooled(Protocol):
 
     @property
     def sha256(self) -> str:
-        """Digest so far, hex."""
+        """SHA-256 of the bytes so far, hex."""
         ...
 
     @property
@@ -57,7 +57,7 @@ class Spooled(Protocol):
         ...
 
     async def inspect(self, look: Callable[[BinaryIO], T]) -> T:
-        """Runs `look` on the file, from its start, in a thread."""
+        """Runs `look` on the file, from its start, in a thread, and returns its result."""
         ...
 
 
@@ -65,15 +65,22 @@ class Spool(Protocol):
     """Temporary files of uploads in progress."""
 
     def open(self) -> AbstractAsyncContextManager[Spooled]:
-        """A new temporary file that is gone when the context is, also when the process is killed."""
+        """Opens a new temporary file, which is removed when the context ends or the process is killed."""
         ...
 
 
 class BlobStore(Protocol):
-    """Bytes under keys that are written once and never again."""
+    """Bytes under keys. A key is written once."""
 
     async def put(self, key: str, file: BinaryIO, size_bytes: int, content_type: str) -> None:
-        """Stores `file` from its start, all or nothing."""
+        """Stores a blob atomically.
+
+        Args:
+            key: Its key.
+            file: Its bytes, read from the start of the file.
+            size_bytes: Its size.
+            content_type: Its media type.
+        """
         ...
 
     def read(self, key: str, offset: int, length: int) -> AsyncGenerator[bytes, None]:
@@ -90,15 +97,15 @@ class BlobStore(Protocol):
         ...
 
     async def delete(self, keys: Collection[str]) -> None:
-        """Removes blobs; those that are not there are no error."""
+        """Removes blobs; missing ones are ignored."""
         ...
 
     def older_than(self, time_us: int) -> AsyncIterator[Sequence[str]]:
-        """All keys last written before `time_us`, in batches."""
+        """Yields the keys last written before `time_us` (microseconds since the epoch), in batches."""
         ...
 
     async def prepare(self) -> None:
-        """Checks that the store is available and ready to take blobs."""
+        """Checks that the store is available and can store blobs; creates its bucket if needed."""
         ...
 
 
@@ -106,7 +113,7 @@ class AssetIndex(Protocol):
     """The record of all assets, which decides whether an asset exists."""
 
     async def find(self, owner: str, asset_id: str) -> Asset | None:
-        """The asset, if it is the owner's."""
+        """Returns the asset; None when the owner has no such asset."""
         ...
 
     async def add_sharing(self, draft: Draft, sha256: str) -> Asset | None:
@@ -144,7 +151,7 @@ class AssetIndex(Protocol):
         ...
 
     async def remove(self, owner: str, asset_id: str) -> Removed:
-        """Removes one asset of the owner."""
+        """Removes one asset of the owner; `count` is 0 when there is none."""
         ...
 
     async def remove_job(self, owner: str | None, job_id: str, keep_epoch: int, up_to_epoch: int = 0) -> Removed:
@@ -159,7 +166,7 @@ class AssetIndex(Protocol):
         ...
 
     async def known(self, keys: Collection[str]) -> frozenset[str]:
-        """Those of the blob keys that have a row."""
+        """Returns those of the blob keys to which a row refers."""
         ...
 
     async def check(self) -> None:

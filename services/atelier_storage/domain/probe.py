@@ -1,8 +1,8 @@
-"""From bytes to what they are: type, size in pixels, and proof that the file is whole.
+"""Probe: determines a file's type and its size in pixels, and checks that the file is complete.
 
-Nothing here decodes a pixel: headers and block structure are read with a few lines per format, checksums verified where
-the format has them. A codec is the largest attack surface for hostile files, and no pixels are needed here; those who
-decode later do so within the limits that were checked here.
+No pixel is decoded: a few lines per format read headers and block structure, and verify checksums where the format has
+them. A codec is the largest attack surface for hostile files, and no pixels are needed here; later decoders work within
+the limits that were checked here.
 """
 
 from collections.abc import Callable
@@ -28,9 +28,14 @@ _EXTENTS: dict[ContentType, Callable[[BinaryIO, int], Extent]] = {
 
 
 def check_head(head: bytes, limits: Limits) -> ContentType:
-    """The type of a file that begins with `head` (HEAD_BYTES of it, or all).
+    """Returns the type of a file by its first bytes.
 
-    Raises InvalidArgumentError at once for what is no picture, and for one whose header already says too many pixels.
+    Args:
+        head: The first HEAD_BYTES of the file, or all of a shorter one.
+        limits: The limits of the upload.
+
+    Raises:
+        InvalidArgumentError: The type is unknown, or the header contains a size of too many pixels.
     """
     content_type = sniff(head)
     if content_type is None:
@@ -43,9 +48,19 @@ def check_head(head: bytes, limits: Limits) -> ContentType:
 
 
 def measure(file: BinaryIO, size_bytes: int, content_type: ContentType, limits: Limits) -> Extent:
-    """The extent of a whole file; blocks on reading, so call it in a thread.
+    """Measures a complete file. Blocks while it reads, so it must run in a thread.
 
-    Raises InvalidArgumentError when the file is broken off, damaged, or holds more pixels than `limits` allow.
+    Args:
+        file: The file.
+        size_bytes: Its size.
+        content_type: Its type, from `check_head`.
+        limits: The limits of the upload.
+
+    Returns:
+        Its size in pixels.
+
+    Raises:
+        InvalidArgumentError: The file is truncated, damaged, or has too many pixels.
     """
     try:
         found = _EXTENTS[content_type](file, size_bytes)

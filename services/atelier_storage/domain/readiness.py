@@ -1,4 +1,4 @@
-"""Whether this service can do its work: the database and the blob store are both reachable."""
+"""Readiness of this service: the database and the blob store are both available."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,12 +13,12 @@ _log = structlog.get_logger(__name__)
 # S3 sends no notice of an outage, so it is polled: seldom while available, often while not.
 _ASK_WELL_S = 10.0
 _ASK_ILL_S = 0.5
-# What takes longer counts as unavailable.
+# A check that takes longer counts as unavailable.
 _PATIENCE_S = 5.0
 
 
 class Readiness:
-    """`ready` is set while the database and the blob store are reachable."""
+    """`ready` is set while the database and the blob store are available."""
 
     def __init__(self, asset_index: AssetIndex, blobs: BlobStore) -> None:
         self._asset_index = asset_index
@@ -27,7 +27,7 @@ class Readiness:
         self.ready = asyncio.Event()
 
     async def look(self) -> bool:
-        """Checks both once, and prepares the blob store if it needs that; raises nothing when they are unavailable."""
+        """Checks both once, prepares the blob store if needed, and returns whether both are available."""
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 await self._asset_index.check()

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-# So many bytes decide; none of the magic numbers lies further in.
+# The number of first bytes that determine a type: every magic number lies within them.
 HEAD_BYTES = 4096
 
 # Brands of ISO base media files (ISO/IEC 14496-12) that are MP4; HEIC, AVIF and QuickTime share the container.
@@ -12,7 +12,7 @@ _MP4_BRANDS = frozenset(
 
 
 class ContentType(StrEnum):
-    """What may be stored."""
+    """Media types of files that can be stored."""
 
     PNG = "image/png"
     JPEG = "image/jpeg"
@@ -23,12 +23,12 @@ class ContentType(StrEnum):
 
     @property
     def extension(self) -> str:
-        """The usual file name ending, with its dot."""
+        """The usual file name extension, with its dot."""
         return ".jpg" if self is ContentType.JPEG else f".{self.value.split('/')[1]}"
 
 
 def sniff(head: bytes) -> ContentType | None:
-    """The type that the first HEAD_BYTES of a file (or all of a shorter one) say; None for anything else."""
+    """Returns the type of a file by its first HEAD_BYTES (or all of a shorter one); None for other types."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return ContentType.PNG
     if head.startswith(b"\xff\xd8\xff"):
@@ -39,7 +39,7 @@ def sniff(head: bytes) -> ContentType | None:
         return ContentType.WEBP
     if head[4:8] == b"ftyp" and _is_mp4(head):
         return ContentType.MP4
-    # DocType (EBML id 0x4282) tells WebM from other Matroska files.
+    # DocType (EBML id 0x4282) distinguishes WebM from other Matroska files.
     if head.startswith(b"\x1aE\xdf\xa3") and b"\x42\x82\x84webm" in head[:64]:
         return ContentType.WEBM
     return None

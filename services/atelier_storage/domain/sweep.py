@@ -1,4 +1,4 @@
-"""The sweep: removes blobs without a row, which a crash between S3 and SQL leaves, when they are old enough."""
+"""Sweep: removes old blobs without a row, which a crash between S3 and SQL leaves."""
 
 import asyncio
 
@@ -10,12 +10,12 @@ from atelier_storage.domain.ports import AssetIndex, BlobStore
 
 _log = structlog.get_logger(__name__)
 
-# Seconds until a sweep is repeated that found the store unavailable.
+# Seconds until a sweep is repeated after the store was unavailable.
 _AGAIN_S = 30.0
 
 
 class Sweep:
-    """Removes blobs to which no asset refers. Young ones stay: their row may not be written yet."""
+    """Removes blobs to which no asset refers. Blobs younger than `min_age_s` stay: their row may not be written yet."""
 
     def __init__(self, asset_index: AssetIndex, blobs: BlobStore, clock: Clock, min_age_s: float) -> None:
         self._asset_index = asset_index
@@ -24,7 +24,7 @@ class Sweep:
         self._min_age_s = min_age_s
 
     async def run(self) -> int:
-        """Walks over the whole store once and returns the number of removed blobs."""
+        """Lists the whole store once and returns the number of removed blobs."""
         removed = 0
         async for keys in self._blobs.older_than(self._clock.now_us() - int(self._min_age_s * 1e6)):
             orphans = set(keys) - await self._asset_index.known(keys)
@@ -33,7 +33,7 @@ class Sweep:
         return removed
 
     async def keep(self, interval_s: float, ready: asyncio.Event) -> None:
-        """Runs when `ready` is set, and every `interval_s` seconds after, until it is cancelled."""
+        """Sweeps every `interval_s` seconds, only while `ready` is set, until it is cancelled."""
         while True:
             await ready.wait()
             try:
