@@ -21,7 +21,7 @@ J = TypeVar("J", AsyncImage, AsyncVideo)
 
 
 class NotMadeError(Exception):
-    """The mesh did not make a picture or clip; the message says why."""
+    """The mesh did not produce a picture or clip; the message is the reason."""
 
 
 async def make_picture(address: Address, target: Path, prompt: str = PICTURE, timeout_s: float = _PICTURE_S) -> str:

@@ -23,14 +23,14 @@ _STABLE_S = 30.0
 _EXITS_AT_START = 3
 _MAX_LOG_BYTES = 10 * 1024 * 1024
 _LAST_LINE_BYTES = 4096
-# Whoever starts the launcher may ignore these (nohup, a shell's background job), and children inherit that.
+# The parent of the launcher may ignore these signals (nohup, a shell's background job), and children inherit that.
 _DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class ProgramFailedError(Exception):
-    """A program cannot run; the message names it, says why, and where its log is."""
+    """A program cannot run; the message contains its name, the reason and the path of its log."""
 
 
 def die_with_parent() -> None:

@@ -1,4 +1,4 @@
-"""Access rules: who may call a method, as its contract says."""
+"""Access rules: who may call a method, by the options of its contract."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The rule of one method. `scope` is empty where none is needed; with `caller` unspecified and no scope, nobody
-    may call it."""
+    """The rule of one method. `scope` is empty when none is required; without a scope and with `caller` unspecified, no
+    caller is allowed."""
 
     scope: str
     caller: access_pb2.Caller.ValueType
@@ -36,7 +36,7 @@ class Access:
         return self.caller == access_pb2.ANYBODY
 
     def check(self, principal: "Principal") -> None:
-        """Raises PermissionDeniedError when the caller's credential is not for this."""
+        """Raises PermissionDeniedError when the caller's credential does not permit the method."""
         if principal.job is not None and not self.job_token:
             raise PermissionDeniedError("JOB_TOKEN", "the token of a job opens the files of that job alone")
         if self.caller == access_pb2.SERVICE:
@@ -55,7 +55,7 @@ class Access:
 
 
 def access_of(method: str) -> Access:
-    """The rule of `/package.Service/Method`; nobody may call a method that names none, or that is not ours."""
+    """Returns the rule of `/package.Service/Method`. Unknown methods, and those without a rule, permit no caller."""
     found = _method(method)
     rule = access_pb2.AccessRule() if found is None else found.GetOptions().Extensions[access_pb2.access]
     streams, answer = (False, "") if found is None else (found.server_streaming, found.output_type.full_name)

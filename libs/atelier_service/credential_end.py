@@ -18,7 +18,7 @@ _NEVER_S = 10 * 365 * 86_400.0
 
 
 class Ending:
-    """Cancels a task when the credential of its caller has ended. `error` says why, once it has."""
+    """Cancels a task when the credential of its caller has ended; `error` is then the reason."""
 
     def __init__(self, task: "asyncio.Task[object]") -> None:
         self.error: AtelierError | None = None
@@ -81,8 +81,8 @@ async def while_credential_lasts(principal: Principal, revoked: RevokedKeys) -> 
 
 
 def last_word(error: AtelierError) -> events_pb2.Event:
-    """What a stream of events says before `error` ends it: over HTTP/1.1 a stream that fails looks like one that ended
-    well. It has no cursor, so the stream is resumed after the event before it."""
+    """Returns the last event of a stream that ends with `error`: over HTTP/1.1 a failed stream looks complete.
+    It has no cursor, so the stream is resumed after the event before it."""
     failure = job_pb2.Failure(reason=error.reason, message=error.message)
     event = events_pb2.Event(type="error.notification", error_notification=events_pb2.ErrorNotification(error=failure))
     event.time.GetCurrentTime()

@@ -139,10 +139,10 @@ class Federation(Generic[SourceT]):
         raise missing
 
 
-async def _unless_unavailable(answer: Awaitable[T]) -> tuple[T] | None:
-    """A tuple of the answer; None when the source is unavailable, or of an older version that lacks the method."""
+async def _unless_unavailable(response: Awaitable[T]) -> tuple[T] | None:
+    """Returns a tuple of the response; None when the source is unavailable, or lacks the method (an older version)."""
     try:
-        return (await answer,)
+        return (await response,)
     except (UnavailableError, UnimplementedError):
         return None
 

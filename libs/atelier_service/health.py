@@ -1,4 +1,4 @@
-"""grpc.health.v1, as Envoy and Kubernetes ask for it."""
+"""Health service (grpc.health.v1), as Envoy and Kubernetes check it."""
 
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc

@@ -1,4 +1,4 @@
-"""What a servicer says to HTTP callers behind the gateway."""
+"""HTTP status and headers of a servicer's responses, for REST callers of the gateway."""
 
 from typing import Any
 

@@ -105,12 +105,12 @@ def current_token() -> str:
 
 
 def set_principal(principal: Principal | None) -> None:
-    """Says who calls, for the rest of this task's context."""
+    """Sets the caller for the rest of this task's context."""
     _principal.set(principal)
 
 
 def unauthenticated() -> UnauthenticatedError:
-    """The one error for every bad credential: it does not say what was wrong with it."""
+    """Returns the error of every invalid credential; it does not reveal why the credential is invalid."""
     return UnauthenticatedError("UNAUTHENTICATED", "a valid API key or token is needed")
 
 

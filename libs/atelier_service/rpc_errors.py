@@ -1,4 +1,4 @@
-"""Named errors to `google.rpc.Status` and back."""
+"""RPC errors: conversion of named errors to `google.rpc.Status` and back."""
 
 from collections.abc import Awaitable
 from typing import TypeVar
@@ -78,7 +78,7 @@ def from_rpc_error(error: grpc.RpcError) -> AtelierError:
 
 
 async def answered(call: Awaitable[T]) -> T:
-    """What a call of another service returns. Raises the error that it raised there: see `from_rpc_error`."""
+    """Returns the response of a call of another service. Raises the error of that service; see `from_rpc_error`."""
     try:
         return await call
     except grpc.aio.AioRpcError as error:

@@ -40,7 +40,7 @@ SERVER_OPTIONS = [
 
 
 class RunningServer:
-    """A server that takes calls at `address`; `health` says whether it should be sent any."""
+    """A server that accepts calls at `address`; `health` is its reported status."""
 
     def __init__(self, address: str, port: int, health: Health) -> None:
         self.address = address

@@ -1,4 +1,4 @@
-"""Routes that a signed URL may open, and which one thing behind it: read from the contracts."""
+"""Signed routes: the routes that a signed URL may open, and their resources, read from the contracts."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ class SignedRoute:
     fields: tuple[str, ...]
 
     def resource(self, request: Message) -> Resource:
-        """What `request` asks for."""
+        """Returns the resource that `request` names."""
         return {name: str(getattr(request, name)) for name in self.fields}
 
     def parse(self, path: str, query: str) -> Resource | None:
@@ -52,8 +52,11 @@ class SignedRoute:
 
 
 def parse_url(url: str) -> tuple[str, Resource]:
-    """The template of the route that a GET of `url` (a path below the gateway, perhaps with a query) takes, and what it
-    asks for there. Raises InvalidArgumentError when no signed URL opens it."""
+    """Returns the template of the route of a GET of `url` (a path with an optional query), and the resource.
+
+    Raises:
+        InvalidArgumentError: No signed URL can open it.
+    """
     try:
         parts = urlsplit(url)
         if not parts.scheme and not parts.netloc and not parts.fragment:

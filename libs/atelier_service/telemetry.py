@@ -90,7 +90,7 @@ def _configure_logs(level: str, service: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # Chatty below WARNING, and of no use to whoever runs a mesh.
+    # Verbose below WARNING, and of no use to operators.
     for name in ("httpcore", "httpx", "nats", "urllib3", "websockets", "sqlalchemy"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.contextvars.bind_contextvars(service=service)

@@ -1,1 +1,1 @@
-"""Server interceptors, one a file; `server.py` says in which order they stand and why."""
+"""Server interceptors, one per file; `server.py` defines their order."""
