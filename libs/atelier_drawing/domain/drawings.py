@@ -1,7 +1,7 @@
 """Submitting and changing drawings: parameters are filled in, and an earlier result of the same request is used."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from atelier_artifacts.domain.result_cache import Hit, HitGoneError, ResultCache
@@ -14,7 +14,7 @@ from atelier_drawing.domain.result import cache_key
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.owner_jobs import NO_KEY, USUAL, IdempotencyKey, OwnerJobs, Placement
 from atelier_jobs.domain.store import Submitted
-from atelier_models.domain.model_view import engine_versions, file_facts
+from atelier_models.domain.model_view import ModelReport, engine_versions, file_facts
 from atelier_models.domain.models import ModelReports
 from atelier_service.errors import InvalidArgumentError
 from atelier_service.ids import uuid7
@@ -66,7 +66,7 @@ class Drawings(Generic[AskedT]):
             InvalidArgumentError: The model is unknown, or cannot draw with these parameters.
             AtelierError: What OwnerJobs.submit raises.
         """
-        parameters = await self._resolve(asked)
+        parameters, reports = await self._resolve(asked)
         job_id = uuid7()
 
         async def record(hit: Hit | None) -> Submitted:
@@ -76,7 +76,7 @@ class Drawings(Generic[AskedT]):
                 hook=self._cache.adopting(owner, job_id, hit) if hit else None,
             )  # fmt: skip
 
-        return await self._recorded(await self._cached(owner, asked, parameters), record)
+        return await self._recorded(await self._cached(owner, asked, parameters, reports), record)
 
     async def update(self, owner: str, job_id: str, asked: AskedT) -> Job:
         """Gives a drawing new parameters, in place or as the next revision.
@@ -85,7 +85,7 @@ class Drawings(Generic[AskedT]):
             InvalidArgumentError: The model is unknown, or cannot draw with these parameters.
             AtelierError: What OwnerJobs.restart raises.
         """
-        parameters = await self._resolve(asked)
+        parameters, reports = await self._resolve(asked)
         await self._jobs.get(owner, job_id)  # the cache is not searched for a job that does not exist
 
         async def record(hit: Hit | None) -> Job:
@@ -95,7 +95,7 @@ class Drawings(Generic[AskedT]):
                 hook=self._cache.adopting(owner, job_id, hit) if hit else None,
             )  # fmt: skip
 
-        return await self._recorded(await self._cached(owner, asked, parameters), record)
+        return await self._recorded(await self._cached(owner, asked, parameters, reports), record)
 
     def _card(self, model_id: str) -> ModelCard:
         try:
@@ -104,17 +104,25 @@ class Drawings(Generic[AskedT]):
             text = "is no model of the catalogue"
             raise InvalidArgumentError.of_field("model", text, reason="UNKNOWN_MODEL") from error
 
-    async def _resolve(self, asked: AskedT) -> DrawingParameters[DrawingRequest]:
-        card = self._card(asked.model)
+    async def _resolve(self, asked: AskedT) -> tuple[DrawingParameters[DrawingRequest], Sequence[ModelReport] | None]:
+        """Returns the parameters, and the workers' reports where they had to be read."""
+        card, reports = self._card(asked.model), None
         if card.folder is None:  # the files of a hub's model are on the workers
-            card = card.with_facts(file_facts(card.id, await self._reports.all()))
-        return self._fill_in(asked, card, self._draw_seed)
+            reports = await self._reports.all()
+            card = card.with_facts(file_facts(card.id, reports))
+        return self._fill_in(asked, card, self._draw_seed), reports
 
-    async def _cached(self, owner: str, asked: AskedT, parameters: DrawingParameters[DrawingRequest]) -> Hit | None:
+    async def _cached(
+        self,
+        owner: str,
+        asked: AskedT,
+        parameters: DrawingParameters[DrawingRequest],
+        reports: Sequence[ModelReport] | None,
+    ) -> Hit | None:
         """Finds an earlier result of the same request. Its files exist, as some job refers to them."""
         if asked.seed is None:
             return None  # a new seed is in no cache
-        engines = engine_versions(parameters.model, await self._reports.all())
+        engines = engine_versions(parameters.model, await self._reports.all() if reports is None else reports)
         if not engines:
             return None
         return await self._cache.find(owner, [cache_key(parameters, engine) for engine in engines])
