@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from atelier_jobs.domain.job import Job
 from atelier_jobs.sql import schema
-from atelier_jobs.sql.database import row_of
+from atelier_jobs.sql.rows import row_of
 from atelier_jobs.worker.attempt import Attempt
 from atelier_service.ids import uuid7
 from tests.bench.rows import Row, Spread, Target, ratio_row

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Integer,
-    RowMapping,
     Select,
     Text,
     bindparam,
@@ -22,7 +21,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from atelier_jobs.domain.claim_order import Priority
 from atelier_jobs.domain.event import JobEvent
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outbox import Topic
@@ -32,7 +30,7 @@ from atelier_jobs.domain.wake_ups import WakeUps
 from atelier_jobs.messaging import subjects
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.clock import EstimatedClock, now_us, sqlite_now_us
-from atelier_jobs.sql.rows import event_row, failure_columns, failure_of, progress_columns, progress_of
+from atelier_jobs.sql.rows import event_row, job_of, row_of
 from atelier_jobs.sql.submit_statement import insert_placed, submit_at_once
 from atelier_service.sql import database_errors
 
@@ -70,10 +68,6 @@ def _free(position: Callable[..., ColumnElement[int]]) -> Select[Any]:
 
 
 _FREE = {True: _free(func.instr), False: _free(func.strpos)}  # SQLite's and PostgreSQL's names of one function
-
-_JOB_FIELDS = tuple(
-    name for name in Job.__dataclass_fields__ if name not in ("failure", "state", "priority", "progress")
-)
 
 
 class JobDatabase:
@@ -315,24 +309,6 @@ class Transaction:
 async def fetch_jobs(connection: AsyncConnection, query: Select[Any]) -> list[Job]:
     """Returns the jobs that `query` (of all columns of `jobs`) selects."""
     return [job_of(row) for row in (await connection.execute(query)).mappings()]
-
-
-def job_of(row: RowMapping) -> Job:
-    """Makes a job from a row of `jobs`."""
-    return Job(
-        **{name: row[name] for name in _JOB_FIELDS},
-        state=State(row["state"]),
-        priority=Priority(row["priority"]),
-        failure=failure_of(row),
-        progress=progress_of(row),
-    )
-
-
-def row_of(job: Job) -> dict[str, Any]:
-    """Makes a row of `jobs` from a job."""
-    row = {name: getattr(job, name) for name in _JOB_FIELDS}
-    row["state"], row["priority"], row["labels"] = int(job.state), int(job.priority), dict(job.labels)
-    return row | failure_columns(job.failure) | progress_columns(job.progress)
 
 
 def _without_place(job: Job) -> dict[str, Any]:

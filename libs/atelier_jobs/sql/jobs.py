@@ -18,8 +18,8 @@ from atelier_jobs.domain.store import NO_LIMITS, Limits, Page, QueueCounts, Subm
 from atelier_jobs.sql import schema
 from atelier_jobs.sql.admission import Admission, far_from
 from atelier_jobs.sql.clock import now_us
-from atelier_jobs.sql.database import JobDatabase, Transaction, fetch_jobs, job_of
-from atelier_jobs.sql.rows import event_of
+from atelier_jobs.sql.database import JobDatabase, Transaction, fetch_jobs
+from atelier_jobs.sql.rows import event_of, job_of
 from atelier_service.errors import AlreadyExistsError, NotFoundError
 from atelier_service.sql import conflict_insert
 from atelier_service.telemetry import current_traceparent, tracer

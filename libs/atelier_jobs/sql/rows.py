@@ -5,11 +5,13 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from atelier_jobs.domain.claim_order import Priority
 from atelier_jobs.domain.event import JobEvent
-from atelier_jobs.domain.job import Failure
+from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.progress import Progress
 from atelier_jobs.domain.states import State
 
+_JOB = tuple(field.name for field in fields(Job) if field.name not in ("state", "priority", "failure", "progress"))
 _PROGRESS = tuple((field.name, f"progress_{field.name}") for field in fields(Progress))
 _EVENT = tuple(field.name for field in fields(JobEvent) if field.name not in ("state", "failure", "progress"))
 
@@ -53,3 +55,21 @@ def event_of(row: RowMapping) -> JobEvent:
         failure=failure_of(row),
         progress=progress_of(row),
     )
+
+
+def job_of(row: RowMapping) -> Job:
+    """Makes a job from a row of `jobs`."""
+    return Job(
+        **{name: row[name] for name in _JOB},
+        state=State(row["state"]),
+        priority=Priority(row["priority"]),
+        failure=failure_of(row),
+        progress=progress_of(row),
+    )
+
+
+def row_of(job: Job) -> dict[str, Any]:
+    """Makes a row of `jobs` from a job."""
+    row = {name: getattr(job, name) for name in _JOB}
+    row["state"], row["priority"], row["labels"] = int(job.state), int(job.priority), dict(job.labels)
+    return row | failure_columns(job.failure) | progress_columns(job.progress)
