@@ -4,9 +4,7 @@ from atelier_gateway.clusters import streams
 from atelier_gateway.config import Config, seconds, socket_address, split_address, typed
 from atelier_gateway.observability import build_access_log, build_tracing
 from atelier_gateway.settings import GatewaySettings
-
-KIND_HEADER = "x-atelier-kind"
-"""Call metadata in which a worker names its kind of jobs."""
+from atelier_service.metadata import KIND_HEADER
 
 KINDS = {"image": "image", "video": "video"}
 """The cluster whose service serves the jobs of a kind."""

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+KIND_HEADER = "x-atelier-kind"
+"""Metadata in which a worker names its kind of jobs: the gateway's listener for workers routes by it."""
+
 
 def metadata_value(metadata: Any, name: str) -> str | None:
     """The first value of metadata key `name` (lower case), or None; `metadata` is a sequence of pairs or None."""

@@ -9,9 +9,6 @@ from atelier_jobs.domain.progress import NOT_BEGUN
 from atelier_jobs.domain.states import State
 from atelier_jobs.wire.progress_messages import progress_message, reported_progress
 
-KIND_HEADER = "x-atelier-kind"
-"""Name of the call metadata with the kind of jobs, by which the gateway routes calls of workers."""
-
 
 def claimed_job_message(job: Job, token: str) -> worker_service_pb2.ClaimedJob:
     """Makes the message of a claimed job, with its job token (empty: none yet)."""

@@ -4,19 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-import grpc.aio
-import structlog
-
 from atelier.jobs.v1 import job_pb2, worker_service_pb2
 from atelier_jobs.domain.claims import Claim, ClaimRequest, Renewal
 from atelier_jobs.domain.job import Failure
 from atelier_jobs.domain.outcome import Outcome
 from atelier_jobs.domain.progress import Progress
-from atelier_jobs.wire.claim_messages import KIND_HEADER, claim_from, held_job_message, job_claim_message
-from atelier_service.errors import UnavailableError
-from atelier_service.rpc_errors import from_rpc_error
-
-logger = structlog.get_logger()
+from atelier_jobs.wire.claim_messages import claim_from, held_job_message, job_claim_message
+from atelier_jobs.worker.plane_calls import PlaneCalls
 
 _DEADLINE_S = 10.0
 _LEAST_S = 2.0  # a busy plane is not one that is unavailable
@@ -41,7 +35,7 @@ class GrpcClaimStore:
 
     def __init__(self, stub: WorkerStub, kind: str) -> None:
         self._stub = stub
-        self._metadata = ((KIND_HEADER, kind),)
+        self._calls = PlaneCalls(kind)
         self._held: dict[tuple[str, int], worker_service_pb2.JobClaim] = {}
         self._reply_lost = False
 
@@ -60,7 +54,7 @@ class GrpcClaimStore:
         if self._reply_lost:
             message.held.extend(list(self._held.values())[-_MAX_HELD:])
         self._reply_lost = True  # until a reply says otherwise
-        response = await self._call(self._stub.ClaimJobs, message)
+        response = await self._calls.call(self._stub.ClaimJobs, message)
         self._reply_lost = False
         claims = [claim_from(job, worker_id=request.worker_id, lease_s=request.lease_s) for job in response.jobs]
         for claim in claims:
@@ -71,7 +65,7 @@ class GrpcClaimStore:
         """See ClaimStore.renew."""
         held = held_job_message(replace(claim, progress=progress))
         request = worker_service_pb2.RenewLeaseRequest(job=held, lease_s=claim.lease_s)
-        response = await self._call(
+        response = await self._calls.call(
             self._stub.RenewLease, request, timeout_s=min(_DEADLINE_S, max(_LEAST_S, claim.lease_s))
         )
         if not response.held:
@@ -81,7 +75,7 @@ class GrpcClaimStore:
     async def save_partial(self, claim: Claim, partial: bytes) -> bool:
         """See ClaimStore.save_partial."""
         request = worker_service_pb2.SavePartialResultRequest(job=held_job_message(claim), partial=partial)
-        response = await self._call(self._stub.SavePartialResult, request)
+        response = await self._calls.call(self._stub.SavePartialResult, request)
         return bool(response.recorded)
 
     async def complete(self, claim: Claim, outcome: Outcome) -> bool:
@@ -113,22 +107,13 @@ class GrpcClaimStore:
 
     async def discard(self, claim: Claim) -> None:
         """See ClaimStore.discard."""
-        await self._call(self._stub.DiscardResult, worker_service_pb2.DiscardResultRequest(job=held_job_message(claim)))
+        await self._calls.call(
+            self._stub.DiscardResult, worker_service_pb2.DiscardResultRequest(job=held_job_message(claim))
+        )
         self._held.pop((claim.job.id, claim.epoch), None)
 
     async def _end(self, claim: Claim, rpc: Any, request: object) -> bool:
-        response = await self._call(rpc, request)
+        response = await self._calls.call(rpc, request)
         if response.recorded:
             self._held.pop((claim.job.id, claim.epoch), None)
         return bool(response.recorded)
-
-    async def _call(self, rpc: Any, request: object, *, timeout_s: float = _DEADLINE_S) -> Any:
-        """Calls the plane. Raises UnavailableError when it does not reply, or refuses the call."""
-        try:
-            return await rpc(request, metadata=self._metadata, timeout=timeout_s)
-        except grpc.aio.AioRpcError as rpc_error:
-            error = from_rpc_error(rpc_error)
-            if not isinstance(error, UnavailableError):
-                # A wrong secret, or a bug of the plane: for the operator to correct; the worker retries.
-                logger.error("the plane refuses a call", reason=error.reason, error=error.message)
-            raise UnavailableError(error.reason, error.message) from rpc_error

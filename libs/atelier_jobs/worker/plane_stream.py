@@ -2,26 +2,16 @@
 
 import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-import grpc.aio
-import structlog
-
 from atelier.jobs.v1 import worker_service_pb2
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.progress import Progress
-from atelier_jobs.wire.claim_messages import KIND_HEADER, job_claim_message
+from atelier_jobs.wire.claim_messages import job_claim_message
 from atelier_jobs.wire.progress_messages import progress_message
-from atelier_service.rpc_errors import from_rpc_error
-
-logger = structlog.get_logger()
-
-_MAX_PAUSE_S = 2.0
-# The end of the worker's own token ends the stream: the next one begins at once, with a new token.
-_EXPIRED = "TOKEN_EXPIRED"
+from atelier_jobs.worker.plane_calls import PlaneCalls
 
 Request = worker_service_pb2.ConnectRequest
 
@@ -40,6 +30,7 @@ class PlaneStream:
 
     def __init__(self, stub: ConnectStub, *, kind: str, worker_id: str) -> None:
         self._stub = stub
+        self._calls = PlaneCalls(kind)
         self._kind = kind
         self._worker_id = worker_id
         self._changed = asyncio.Event()
@@ -91,31 +82,22 @@ class PlaneStream:
         self._changed.set()
 
     async def _run(self, on_work: Callable[[], None], on_change: Callable[[str], None]) -> None:
-        failures = 0
-        while True:
-            call = self._stub.Connect(self._requests(), metadata=((KIND_HEADER, self._kind),), wait_for_ready=True)
-            try:
-                async for response in call:
-                    if response.HasField("ready"):
-                        failures = 0
-                        self._connected = True
-                        self._changed.set()
-                        on_work()
-                    elif response.HasField("work_available"):
-                        on_work()
-                    elif response.HasField("job_changed"):
-                        on_change(response.job_changed.job_id)
-            except grpc.aio.AioRpcError as rpc_error:
-                error = from_rpc_error(rpc_error)
-                if error.reason == _EXPIRED and self._connected:
-                    continue
-                logger.info("not connected to the plane", reason=error.reason, error=error.message)
-            finally:
-                self._connected = False
-                self._progress.clear()
-                call.cancel()
-            failures += 1
-            await asyncio.sleep(min(_MAX_PAUSE_S, 0.05 * 2**failures) * random.uniform(0.5, 1.0))  # noqa: S311
+        responses = self._calls.stream(
+            self._stub.Connect, self._requests, broken="not connected to the plane", on_close=self._disconnected
+        )
+        async for response in responses:
+            if response.HasField("ready"):
+                self._connected = True
+                self._changed.set()
+                on_work()
+            elif response.HasField("work_available"):
+                on_work()
+            elif response.HasField("job_changed"):
+                on_change(response.job_changed.job_id)
+
+    def _disconnected(self) -> None:
+        self._connected = False
+        self._progress.clear()
 
     async def _requests(self) -> AsyncIterator[Request]:
         yield Request(hello=worker_service_pb2.WorkerHello(worker_id=self._worker_id, kind=self._kind))
