@@ -10,7 +10,7 @@ from atelier_service.tasks import uninterrupted
 
 logger = structlog.get_logger()
 
-_GAP_S = 3.0  # a process whose tick is so late was suspended
+_GAP_S = 3.0  # a process whose tick is so late was suspended; of a short lease, a third is enough for renewals to fail
 
 
 class Upkeep(Protocol):
@@ -80,7 +80,7 @@ class Reconciler:
         purged = ticked = loop.time()
         reaps_from = ticked + self._hold_off_s
         while True:
-            if loop.time() - ticked > self._tick_s + _GAP_S:
+            if loop.time() - ticked > self._tick_s + min(_GAP_S, self._hold_off_s / 3):
                 reaps_from = loop.time() + self._hold_off_s
             ticked = loop.time()
             try:
