@@ -69,7 +69,18 @@ PLANTS = {
         Plant("atelier_mesh.programs", "atelier_image.main"),
         Plant("atelier_mesh.preflight", "atelier_gateway.bootstrap"),
     ],
-    "Only the launcher imports the client": [Plant("atelier_jobs.api.planted", "atelier_client.client")],
+    "The graph engine is plain Python": [Plant("atelier_graph.planted", "numpy")],
+    "Layers of nodes: the host's side and the worker's side meet in the protocol alone": [
+        Plant("atelier_nodes.pool.planted", "atelier_nodes.host"),
+        Plant("atelier_nodes.packs.planted", "atelier_nodes.builtin"),
+        Plant("atelier_nodes.in_no_layer", "json"),
+    ],
+    "The worker's side of node hosts loads no torch and no node": [
+        Plant("atelier_nodes.pool.planted", "atelier_nodes.builtin"),
+    ],
+    "Only the launcher and the ComfyUI door import the client": [
+        Plant("atelier_jobs.api.planted", "atelier_client.client")
+    ],
     "Only the auth service implements Envoy's API": [Plant("atelier_service.server", "atelier_envoy_api")],
     "Jobs and artifacts know no engine and no codec": [
         Plant("atelier_jobs.worker.planted", "atelier_diffusion.policy.request"),
@@ -98,8 +109,9 @@ PLANTS = {
         Plant("atelier_image.worker_main", "pytest"),
     ],
     "Nothing imports what is made for tests": [Plant("atelier_image.main", "atelier_jobs.plane.testing.planted")],
-    "Only the engine's backend imports torch": [
+    "Only the engine's backend imports torch, and what runs inside a node host": [
         Plant("atelier_diffusion.engine.planted", "torch"),
+        Plant("atelier_nodes.packs.planted", "torch"),
         Plant("atelier_drawing.worker.planted", "transformers"),
     ],
     "Only the worker programs import the engine's backend": [

@@ -1,0 +1,1 @@
+"""Nodes: those that ship, packs of custom nodes, and the host processes in which graphs run."""

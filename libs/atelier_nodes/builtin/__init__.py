@@ -1,0 +1,1 @@
+"""The nodes that ship, under ComfyUI's names, and a few of our own."""

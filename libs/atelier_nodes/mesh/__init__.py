@@ -1,0 +1,1 @@
+"""What a node asks of the mesh: the port, its requests and replies."""

@@ -1,0 +1,1 @@
+"""Packs of custom nodes: found in folders, loaded, and reported."""

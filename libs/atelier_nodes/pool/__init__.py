@@ -1,0 +1,1 @@
+"""The side of the worker: starts host processes, gives them graphs, and ends those that hang."""

@@ -1,0 +1,1 @@
+"""Messages between a host and the side of the worker."""
