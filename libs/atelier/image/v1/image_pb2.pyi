@@ -10,6 +10,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,6 +21,78 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _OutputKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OutputKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OutputKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OUTPUT_KIND_UNSPECIFIED: _OutputKind.ValueType  # 0
+    """The picture."""
+    PICTURE: _OutputKind.ValueType  # 1
+    """A file in `output_format`."""
+    LATENT: _OutputKind.ValueType  # 2
+    """What the model's decoder makes the picture of: a safetensors file (`application/vnd.safetensors`) with one tensor
+    `samples`, float32, (1, channels, height, width), and the model's family, scale and the size in pixels in its header.
+    """
+
+class OutputKind(_OutputKind, metaclass=_OutputKindEnumTypeWrapper):
+    """What is stored of a picture."""
+
+OUTPUT_KIND_UNSPECIFIED: OutputKind.ValueType  # 0
+"""The picture."""
+PICTURE: OutputKind.ValueType  # 1
+"""A file in `output_format`."""
+LATENT: OutputKind.ValueType  # 2
+"""What the model's decoder makes the picture of: a safetensors file (`application/vnd.safetensors`) with one tensor
+`samples`, float32, (1, channels, height, width), and the model's family, scale and the size in pixels in its header.
+"""
+Global___OutputKind: _TypeAlias = OutputKind  # noqa: Y015
+
+class _Sigmas:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SigmasEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Sigmas.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SIGMAS_UNSPECIFIED: _Sigmas.ValueType  # 0
+    """As the scheduler does by itself."""
+    NORMAL: _Sigmas.ValueType  # 1
+    """Evenly over the timesteps of the training, both ends included."""
+    KARRAS: _Sigmas.ValueType  # 2
+    """The spacing of Karras et al. (2022), with rho 7."""
+    EXPONENTIAL: _Sigmas.ValueType  # 3
+    """Evenly over the logarithms of the noise levels."""
+    SGM_UNIFORM: _Sigmas.ValueType  # 4
+    """Evenly over the timesteps, without the last one ahead of the end, as Stability's generative models do."""
+    SIMPLE: _Sigmas.ValueType  # 5
+    """Every n-th noise level of the training, counted from the noisiest."""
+    DDIM_UNIFORM: _Sigmas.ValueType  # 6
+    """Every n-th timestep of the training, as DDIM (Song et al., 2020) does."""
+    BETA: _Sigmas.ValueType  # 7
+    """By a beta distribution (Lee et al., 2024) with alpha and beta 0.6."""
+
+class Sigmas(_Sigmas, metaclass=_SigmasEnumTypeWrapper):
+    """How the noise levels of the steps are spaced."""
+
+SIGMAS_UNSPECIFIED: Sigmas.ValueType  # 0
+"""As the scheduler does by itself."""
+NORMAL: Sigmas.ValueType  # 1
+"""Evenly over the timesteps of the training, both ends included."""
+KARRAS: Sigmas.ValueType  # 2
+"""The spacing of Karras et al. (2022), with rho 7."""
+EXPONENTIAL: Sigmas.ValueType  # 3
+"""Evenly over the logarithms of the noise levels."""
+SGM_UNIFORM: Sigmas.ValueType  # 4
+"""Evenly over the timesteps, without the last one ahead of the end, as Stability's generative models do."""
+SIMPLE: Sigmas.ValueType  # 5
+"""Every n-th noise level of the training, counted from the noisiest."""
+DDIM_UNIFORM: Sigmas.ValueType  # 6
+"""Every n-th timestep of the training, as DDIM (Song et al., 2020) does."""
+BETA: Sigmas.ValueType  # 7
+"""By a beta distribution (Lee et al., 2024) with alpha and beta 0.6."""
+Global___Sigmas: _TypeAlias = Sigmas  # noqa: Y015
 
 @_typing.final
 class GenerationParameters(_message.Message):
@@ -61,6 +134,17 @@ class GenerationParameters(_message.Message):
     COUNT_FIELD_NUMBER: _builtins.int
     OUTPUT_FORMAT_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    INIT_IMAGE_ASSET_ID_FIELD_NUMBER: _builtins.int
+    INIT_LATENT_ASSET_ID_FIELD_NUMBER: _builtins.int
+    MASK_ASSET_ID_FIELD_NUMBER: _builtins.int
+    DENOISE_FIELD_NUMBER: _builtins.int
+    START_STEP_FIELD_NUMBER: _builtins.int
+    END_STEP_FIELD_NUMBER: _builtins.int
+    ADD_NOISE_FIELD_NUMBER: _builtins.int
+    KEEP_NOISE_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    SIGMAS_FIELD_NUMBER: _builtins.int
+    WIDE_SEED_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What the picture should show."""
     negative_prompt: _builtins.str
@@ -77,7 +161,7 @@ class GenerationParameters(_message.Message):
     """Classifier-free guidance; from 0 to 1 means none."""
     seed: _builtins.int
     """Seed of the first picture; picture k uses seed + k (modulo 2^32), so each can be made again alone. Random when
-    left out.
+    left out, unless `wide_seed` is set.
     """
     scheduler: _type_pb2.Scheduler.ValueType
     """How noise becomes a picture. When left out: what the model's card says, else the model's own, else DPMPP_2M."""
@@ -85,9 +169,52 @@ class GenerationParameters(_message.Message):
     """How many pictures."""
     output_format: _type_pb2.PictureFormat.ValueType
     """File format."""
+    init_image_asset_id: _builtins.str
+    """An asset of the caller, a picture that the drawing begins with instead of noise alone. A picture of another size is
+    cropped around its middle and scaled to `width_px` and `height_px`. Not together with `init_latent_asset_id`.
+    """
+    init_latent_asset_id: _builtins.str
+    """An asset of the caller, a latent that the drawing begins with: of the model's family, and of the size that
+    `width_px` and `height_px` say.
+    """
+    mask_asset_id: _builtins.str
+    """An asset of the caller, a picture: what is white in it is drawn anew, what is black stays as it is in the picture or
+    latent that the drawing begins with, and what is grey is mixed. Scaled as that picture is.
+    """
+    denoise: _builtins.float
+    """How much of the way from noise is denoised, greater than 0: `steps` are the last of a schedule of `steps` / `denoise`
+    steps, rounded down, at most 1000. 1 when left out, which means all of it. Below 1 not together with `start_step` or
+    `end_step`.
+    """
+    start_step: _builtins.int
+    """The step of the schedule to begin with, from 0, which it is when left out. A later one goes on from a latent that
+    stopped there.
+    """
+    end_step: _builtins.int
+    """The step to stop before; `steps` when left out. Equal to `start_step`: nothing is denoised, what the drawing begins
+    with is encoded or decoded only.
+    """
+    add_noise: _builtins.bool
+    """Whether noise is added to what the drawing begins with. When left out: when `start_step` is 0."""
+    keep_noise: _builtins.bool
+    """Whether a drawing that stops before the last step leaves its noise in the latent; false removes it at the last step
+    that is done. True when left out.
+    """
+    sigmas: Global___Sigmas.ValueType
+    """How the noise levels of the steps are spaced. When left out: as the scheduler does by itself. Not every scheduler
+    takes every spacing.
+    """
+    wide_seed: _builtins.int
+    """A seed of 64 bits, instead of `seed`: picture k uses wide_seed + k (modulo 2^64). Below 2^32 it draws what `seed`
+    draws.
+    """
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The caller's own labels; kept, echoed, never interpreted."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.RepeatedScalarFieldContainer[Global___OutputKind.ValueType]:
+        """What is stored of each picture; the picture when empty."""
 
     def __init__(
         self,
@@ -104,33 +231,68 @@ class GenerationParameters(_message.Message):
         count: _builtins.int | None = ...,
         output_format: _type_pb2.PictureFormat.ValueType = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        init_image_asset_id: _builtins.str = ...,
+        init_latent_asset_id: _builtins.str = ...,
+        mask_asset_id: _builtins.str = ...,
+        denoise: _builtins.float | None = ...,
+        start_step: _builtins.int | None = ...,
+        end_step: _builtins.int | None = ...,
+        add_noise: _builtins.bool | None = ...,
+        keep_noise: _builtins.bool | None = ...,
+        outputs: _abc.Iterable[Global___OutputKind.ValueType] | None = ...,
+        sigmas: Global___Sigmas.ValueType = ...,
+        wide_seed: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_guidance_scale", b"_guidance_scale", "_height_px", b"_height_px", "_seed", b"_seed", "_steps", b"_steps", "_width_px", b"_width_px", "count", b"count", "guidance_scale", b"guidance_scale", "height_px", b"height_px", "seed", b"seed", "steps", b"steps", "width_px", b"width_px"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_add_noise", b"_add_noise", "_count", b"_count", "_denoise", b"_denoise", "_end_step", b"_end_step", "_guidance_scale", b"_guidance_scale", "_height_px", b"_height_px", "_keep_noise", b"_keep_noise", "_seed", b"_seed", "_start_step", b"_start_step", "_steps", b"_steps", "_wide_seed", b"_wide_seed", "_width_px", b"_width_px", "add_noise", b"add_noise", "count", b"count", "denoise", b"denoise", "end_step", b"end_step", "guidance_scale", b"guidance_scale", "height_px", b"height_px", "keep_noise", b"keep_noise", "seed", b"seed", "start_step", b"start_step", "steps", b"steps", "wide_seed", b"wide_seed", "width_px", b"width_px"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_guidance_scale", b"_guidance_scale", "_height_px", b"_height_px", "_seed", b"_seed", "_steps", b"_steps", "_width_px", b"_width_px", "count", b"count", "guidance_scale", b"guidance_scale", "height_px", b"height_px", "metadata", b"metadata", "model", b"model", "negative_prompt", b"negative_prompt", "output_format", b"output_format", "prompt", b"prompt", "scheduler", b"scheduler", "seed", b"seed", "steps", b"steps", "width_px", b"width_px"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_add_noise", b"_add_noise", "_count", b"_count", "_denoise", b"_denoise", "_end_step", b"_end_step", "_guidance_scale", b"_guidance_scale", "_height_px", b"_height_px", "_keep_noise", b"_keep_noise", "_seed", b"_seed", "_start_step", b"_start_step", "_steps", b"_steps", "_wide_seed", b"_wide_seed", "_width_px", b"_width_px", "add_noise", b"add_noise", "count", b"count", "denoise", b"denoise", "end_step", b"end_step", "guidance_scale", b"guidance_scale", "height_px", b"height_px", "init_image_asset_id", b"init_image_asset_id", "init_latent_asset_id", b"init_latent_asset_id", "keep_noise", b"keep_noise", "mask_asset_id", b"mask_asset_id", "metadata", b"metadata", "model", b"model", "negative_prompt", b"negative_prompt", "output_format", b"output_format", "outputs", b"outputs", "prompt", b"prompt", "scheduler", b"scheduler", "seed", b"seed", "sigmas", b"sigmas", "start_step", b"start_step", "steps", b"steps", "wide_seed", b"wide_seed", "width_px", b"width_px"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__add_noise: _TypeAlias = _typing.Literal["add_noise"]  # noqa: Y015
+    _WhichOneofArgType__add_noise: _TypeAlias = _typing.Literal["_add_noise", b"_add_noise"]  # noqa: Y015
     _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
     _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015
+    _WhichOneofReturnType__denoise: _TypeAlias = _typing.Literal["denoise"]  # noqa: Y015
+    _WhichOneofArgType__denoise: _TypeAlias = _typing.Literal["_denoise", b"_denoise"]  # noqa: Y015
+    _WhichOneofReturnType__end_step: _TypeAlias = _typing.Literal["end_step"]  # noqa: Y015
+    _WhichOneofArgType__end_step: _TypeAlias = _typing.Literal["_end_step", b"_end_step"]  # noqa: Y015
     _WhichOneofReturnType__guidance_scale: _TypeAlias = _typing.Literal["guidance_scale"]  # noqa: Y015
     _WhichOneofArgType__guidance_scale: _TypeAlias = _typing.Literal["_guidance_scale", b"_guidance_scale"]  # noqa: Y015
     _WhichOneofReturnType__height_px: _TypeAlias = _typing.Literal["height_px"]  # noqa: Y015
     _WhichOneofArgType__height_px: _TypeAlias = _typing.Literal["_height_px", b"_height_px"]  # noqa: Y015
+    _WhichOneofReturnType__keep_noise: _TypeAlias = _typing.Literal["keep_noise"]  # noqa: Y015
+    _WhichOneofArgType__keep_noise: _TypeAlias = _typing.Literal["_keep_noise", b"_keep_noise"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__start_step: _TypeAlias = _typing.Literal["start_step"]  # noqa: Y015
+    _WhichOneofArgType__start_step: _TypeAlias = _typing.Literal["_start_step", b"_start_step"]  # noqa: Y015
     _WhichOneofReturnType__steps: _TypeAlias = _typing.Literal["steps"]  # noqa: Y015
     _WhichOneofArgType__steps: _TypeAlias = _typing.Literal["_steps", b"_steps"]  # noqa: Y015
+    _WhichOneofReturnType__wide_seed: _TypeAlias = _typing.Literal["wide_seed"]  # noqa: Y015
+    _WhichOneofArgType__wide_seed: _TypeAlias = _typing.Literal["_wide_seed", b"_wide_seed"]  # noqa: Y015
     _WhichOneofReturnType__width_px: _TypeAlias = _typing.Literal["width_px"]  # noqa: Y015
     _WhichOneofArgType__width_px: _TypeAlias = _typing.Literal["_width_px", b"_width_px"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__add_noise) -> _WhichOneofReturnType__add_noise | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__count) -> _WhichOneofReturnType__count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__denoise) -> _WhichOneofReturnType__denoise | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__end_step) -> _WhichOneofReturnType__end_step | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__guidance_scale) -> _WhichOneofReturnType__guidance_scale | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__height_px) -> _WhichOneofReturnType__height_px | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__keep_noise) -> _WhichOneofReturnType__keep_noise | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__start_step) -> _WhichOneofReturnType__start_step | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__steps) -> _WhichOneofReturnType__steps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__wide_seed) -> _WhichOneofReturnType__wide_seed | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__width_px) -> _WhichOneofReturnType__width_px | None: ...
 
@@ -278,7 +440,7 @@ Global___ImageProgress: _TypeAlias = ImageProgress  # noqa: Y015
 
 @_typing.final
 class ImageOutput(_message.Message):
-    """One picture."""
+    """One picture, or the latent of one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -291,14 +453,16 @@ class ImageOutput(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     CONTENT_URL_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    WIDE_SEED_FIELD_NUMBER: _builtins.int
     index: _builtins.int
-    """Place among the pictures, from 0."""
+    """Place among the pictures, from 0; a latent has that of its picture."""
     seed: _builtins.int
-    """Its own seed: with `count` 1 it makes this picture alone."""
+    """Its own seed: with `count` 1 it makes this picture alone. 0 when `wide_seed` is set."""
     asset_id: _builtins.str
     """The stored file."""
     content_type: _builtins.str
-    """`image/png`, `image/webp` or `image/jpeg`."""
+    """`image/png`, `image/webp` or `image/jpeg`; of a latent `application/vnd.safetensors`."""
     width_px: _builtins.int
     """Width in pixels."""
     height_px: _builtins.int
@@ -309,6 +473,10 @@ class ImageOutput(_message.Message):
     """SHA-256 of the bytes, hex."""
     content_url: _builtins.str
     """Where the bytes are: a path below the gateway."""
+    kind: Global___OutputKind.ValueType
+    """Whether it is a picture or a latent."""
+    wide_seed: _builtins.int
+    """Its own seed, when the image was asked for with `wide_seed`."""
     def __init__(
         self,
         *,
@@ -321,12 +489,16 @@ class ImageOutput(_message.Message):
         size_bytes: _builtins.int = ...,
         sha256: _builtins.str = ...,
         content_url: _builtins.str = ...,
+        kind: Global___OutputKind.ValueType = ...,
+        wide_seed: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_wide_seed", b"_wide_seed", "wide_seed", b"wide_seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_id", b"asset_id", "content_type", b"content_type", "content_url", b"content_url", "height_px", b"height_px", "index", b"index", "seed", b"seed", "sha256", b"sha256", "size_bytes", b"size_bytes", "width_px", b"width_px"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_wide_seed", b"_wide_seed", "asset_id", b"asset_id", "content_type", b"content_type", "content_url", b"content_url", "height_px", b"height_px", "index", b"index", "kind", b"kind", "seed", b"seed", "sha256", b"sha256", "size_bytes", b"size_bytes", "wide_seed", b"wide_seed", "width_px", b"width_px"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__wide_seed: _TypeAlias = _typing.Literal["wide_seed"]  # noqa: Y015
+    _WhichOneofArgType__wide_seed: _TypeAlias = _typing.Literal["_wide_seed", b"_wide_seed"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__wide_seed) -> _WhichOneofReturnType__wide_seed | None: ...
 
 Global___ImageOutput: _TypeAlias = ImageOutput  # noqa: Y015
 

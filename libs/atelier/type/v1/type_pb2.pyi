@@ -35,6 +35,22 @@ class _SchedulerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scheduler.V
     """DPM-Solver++ (2M) (Lu et al., 2022)."""
     LCM: _Scheduler.ValueType  # 5
     """Latent consistency (Luo et al., 2023), for models that were distilled for it, and for these alone."""
+    HEUN: _Scheduler.ValueType  # 6
+    """Heun's method (Karras et al., 2022): two runs of the network a step."""
+    DPMPP_SDE: _Scheduler.ValueType  # 7
+    """DPM-Solver++ of the stochastic differential equation (Lu et al., 2022)."""
+    DPMPP_2M_SDE: _Scheduler.ValueType  # 8
+    """DPM-Solver++ (2M) of the stochastic differential equation."""
+    UNIPC: _Scheduler.ValueType  # 9
+    """The unified predictor and corrector (Zhao et al., 2023)."""
+    DDPM: _Scheduler.ValueType  # 10
+    """Denoising diffusion probabilistic models (Ho et al., 2020): fresh noise at every step."""
+    LMS: _Scheduler.ValueType  # 11
+    """A linear multistep method (Crowson's k-diffusion)."""
+    DPM2: _Scheduler.ValueType  # 12
+    """DPM-Solver-2 (Lu et al., 2022; Karras et al., 2022): two runs of the network a step."""
+    DPM2_ANCESTRAL: _Scheduler.ValueType  # 13
+    """DPM2 with fresh noise at every step."""
 
 class Scheduler(_Scheduler, metaclass=_SchedulerEnumTypeWrapper):
     """How noise becomes a picture."""
@@ -51,6 +67,22 @@ DPMPP_2M: Scheduler.ValueType  # 4
 """DPM-Solver++ (2M) (Lu et al., 2022)."""
 LCM: Scheduler.ValueType  # 5
 """Latent consistency (Luo et al., 2023), for models that were distilled for it, and for these alone."""
+HEUN: Scheduler.ValueType  # 6
+"""Heun's method (Karras et al., 2022): two runs of the network a step."""
+DPMPP_SDE: Scheduler.ValueType  # 7
+"""DPM-Solver++ of the stochastic differential equation (Lu et al., 2022)."""
+DPMPP_2M_SDE: Scheduler.ValueType  # 8
+"""DPM-Solver++ (2M) of the stochastic differential equation."""
+UNIPC: Scheduler.ValueType  # 9
+"""The unified predictor and corrector (Zhao et al., 2023)."""
+DDPM: Scheduler.ValueType  # 10
+"""Denoising diffusion probabilistic models (Ho et al., 2020): fresh noise at every step."""
+LMS: Scheduler.ValueType  # 11
+"""A linear multistep method (Crowson's k-diffusion)."""
+DPM2: Scheduler.ValueType  # 12
+"""DPM-Solver-2 (Lu et al., 2022; Karras et al., 2022): two runs of the network a step."""
+DPM2_ANCESTRAL: Scheduler.ValueType  # 13
+"""DPM2 with fresh noise at every step."""
 Global___Scheduler: _TypeAlias = Scheduler  # noqa: Y015
 
 class _PictureFormat:
