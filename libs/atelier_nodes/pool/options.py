@@ -1,0 +1,52 @@
+"""Pool options: how many hosts there are, what they load, and what they may do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from atelier_nodes.mesh import ModelInfo
+from atelier_nodes.protocol.execution import Folders
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOptions:
+    """The options of a pool.
+
+    Attributes:
+        folders: Folders of executions that bring none. Those of executions that do must lie below `root`.
+        root: The folder below which hosts may write, when their files are confined; None for `folders` alone.
+        hosts: The most hosts at a time, at least 1. One is started at once, others when a graph needs one.
+        cache: `classic`, `lru:N`, `none`, or `ram` with optional thresholds in GB, `ram:ACTIVE:INACTIVE`.
+        pack_folders: Folders of packs, or single `.py` files.
+        extra_model_paths: Files of extra model paths.
+        network: Hosts may use the network: the trusted mode of one person. Without it they have none.
+        confine_files: Hosts write below `root` alone and read only what they need, where the kernel offers Landlock.
+        memory_bytes: The most memory of one host with its children, in bytes; None for no bound.
+        graphs_per_host: The most graphs of built-in nodes that run at a time in one host.
+        environment: Names of environment variables that hosts get besides the few that every program needs.
+        models: The models of the mesh at the start; `HostPool.set_models` replaces them.
+        limits: Fields of `GraphLimits` that differ from its defaults.
+        options: Settings that packs read, such as `cpu`.
+        load_limit_s: The longest time for a host to load its nodes, in seconds.
+        interrupt_grace_s: How long a node has to end by itself after an interrupt or a time limit, in seconds.
+        idle_s: Hosts beyond the first end after so many seconds without work.
+    """
+
+    folders: Folders
+    root: Path | None = None
+    hosts: int = 1
+    cache: str = "ram"
+    pack_folders: tuple[Path, ...] = ()
+    extra_model_paths: tuple[Path, ...] = ()
+    network: bool = False
+    confine_files: bool = True
+    memory_bytes: int | None = None
+    graphs_per_host: int = 16
+    environment: tuple[str, ...] = ()
+    models: Sequence[ModelInfo] = ()
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    load_limit_s: float = 300.0
+    interrupt_grace_s: float = 0.75
+    idle_s: float = 120.0

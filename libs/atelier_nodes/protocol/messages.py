@@ -1,0 +1,259 @@
+"""The messages between a host process and its pool; `TO_HOST` and `FROM_HOST` are all of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from atelier_nodes.protocol.isolation import HostIsolation, IsolationWish
+
+Json = Any
+"""A JSON value."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A `ModelInfo` as it travels."""
+
+    id: str
+    kind: str
+    name: str
+    defaults: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPaths:
+    """`Folders` as they travel."""
+
+    input: str
+    output: str
+    temp: str
+
+
+# To the host.
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHost:
+    """The first message: what the host loads and how it is isolated.
+
+    Attributes:
+        folders: The folders of graphs that bring none.
+        pack_folders: Folders of packs, or single `.py` files.
+        extra_model_paths: Files of extra model paths.
+        skipped_packs: Why packs are not loaded, by path: they ended a host before.
+        cache: `classic`, `lru:N`, `none` or `ram` with optional thresholds in GB, `ram:ACTIVE:INACTIVE`.
+        models: What the mesh offers.
+        limits: Fields of `GraphLimits` that differ from its defaults.
+        isolation: What the host takes from itself before it loads anything.
+        options: Settings that packs read, such as `cpu`.
+    """
+
+    folders: FolderPaths
+    pack_folders: tuple[str, ...]
+    extra_model_paths: tuple[str, ...]
+    skipped_packs: Mapping[str, str]
+    cache: str
+    models: tuple[ModelEntry, ...]
+    limits: Mapping[str, Json]
+    isolation: IsolationWish
+    options: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class RunGraph:
+    """Runs a graph; see `HostExecution`. `GraphHappened` and one `GraphEnded` follow."""
+
+    execution: str
+    prompt: Mapping[str, Json]
+    outputs: tuple[str, ...]
+    extra_data: Mapping[str, Json]
+    folders: FolderPaths
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptGraph:
+    """Interrupts a graph before its next node call, and at its next progress."""
+
+    execution: str
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeNodes:
+    """Asks for the catalogue: `Replied` with `NodeCatalogue`'s fields."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateGraph:
+    """Asks for a validation: `Replied` with `ValidationAnswer`'s fields."""
+
+    number: int
+    graph: Json
+    targets: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServeHttp:
+    """A request for a route of a pack: `Replied` with status and headers, and the body as data."""
+
+    number: int
+    method: str
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FreeMemory:
+    """Drops cached results of graphs that do not run, and models that packs hold; `Replied` when that is done."""
+
+    number: int
+    unload_models: bool
+    free_memory: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Asks for a sign of life: `Replied` at once, by the thread that receives messages."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetModels:
+    """Replaces the list of models that the mesh offers."""
+
+    models: tuple[ModelEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeshProgressed:
+    """Progress of a mesh call; `data` is a JPEG or empty."""
+
+    number: int
+    step: int
+    steps: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MeshReturned:
+    """A mesh call returned; `data` is the content of an asset, for `read_asset` alone."""
+
+    number: int
+    value: Json
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MeshFailed:
+    """A mesh call failed."""
+
+    number: int
+    reason: str
+    message: str
+
+
+# From the host.
+
+
+@dataclass(frozen=True, slots=True)
+class PackBegun:
+    """The host is about to import a pack: if it dies now, this pack ended it."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostLoaded:
+    """Nodes are loaded; the host runs graphs from now on."""
+
+    seconds: float
+    isolation: HostIsolation
+    pack_nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The reply to the request of that number."""
+
+    number: int
+    value: Json
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The request of that number failed in the host."""
+
+    number: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class GraphHappened:
+    """Events of an execution in order, as `atelier_graph.events` writes them. `data` belongs to the last of them."""
+
+    execution: str
+    events: tuple[Mapping[str, Json], ...]
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class HostHappened:
+    """A message of a pack that belongs to no execution, for all clients or one."""
+
+    event: Mapping[str, Json]
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEnded:
+    """An execution ended: the fields of `RunResult`.
+
+    Attributes:
+        leftovers: What the graph left in the process (threads, children), for people; empty when it left nothing.
+    """
+
+    execution: str
+    status: str
+    outputs: Mapping[str, Json]
+    meta: Mapping[str, Json]
+    error: Mapping[str, Json] | None
+    leftovers: tuple[str, ...]
+
+
+MeshMethod = Literal["generate_image", "generate_clip", "read_asset", "store_asset", "models"]
+
+
+@dataclass(frozen=True, slots=True)
+class MeshAsked:
+    """A node calls a method of `MeshCalls`; `data` is what `store_asset` stores."""
+
+    number: int
+    execution: str
+    method: MeshMethod
+    arguments: Mapping[str, Json]
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class MeshAbandoned:
+    """The node no longer waits for a mesh call, which is cancelled."""
+
+    number: int
+
+
+ToHost = (
+    OpenHost | RunGraph | InterruptGraph | DescribeNodes | ValidateGraph | ServeHttp | FreeMemory | Ping | SetModels
+    | MeshProgressed | MeshReturned | MeshFailed
+)  # fmt: skip
+FromHost = (
+    PackBegun | HostLoaded | Replied | Refused | GraphHappened | HostHappened | GraphEnded | MeshAsked | MeshAbandoned
+)
+
+TO_HOST: dict[str, type[ToHost]] = {kind.__name__: kind for kind in ToHost.__args__}
+FROM_HOST: dict[str, type[FromHost]] = {kind.__name__: kind for kind in FromHost.__args__}
