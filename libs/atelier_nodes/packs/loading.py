@@ -1,0 +1,144 @@
+"""Loading packs: each is imported under its own name, and its node classes are registered.
+
+A pack that fails costs itself alone, and a node class that cannot be declared costs itself alone; both are reported.
+"""
+
+import importlib.util
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from atelier_nodes.packs import model_folders, registry
+from atelier_nodes.packs.compat_path import add_compat_path
+from atelier_nodes.packs.extra_paths import apply_extra_paths
+from atelier_nodes.packs.import_failure import failure_line
+from atelier_nodes.packs.import_ledger import ImportLedger
+from atelier_nodes.packs.pack import Pack, PackFormError, find_packs
+from atelier_nodes.packs.pack_nodes import declared_nodes
+from atelier_nodes.packs.report import PackReport
+
+_FATAL = "importing it ended the host's process, or did not return"
+
+
+@dataclass(slots=True)
+class LoadedPacks:
+    """What the packs brought.
+
+    Attributes:
+        classes: node classes of packs by name.
+        display_names: of those classes that have one.
+        reports: one for each pack that was found, in the order of loading.
+        web_dirs: folders of scripts and styles, by the name under `/extensions/`.
+    """
+
+    classes: dict[str, type] = field(default_factory=dict)
+    display_names: dict[str, str] = field(default_factory=dict)
+    reports: list[PackReport] = field(default_factory=list)
+    web_dirs: dict[str, Path] = field(default_factory=dict)
+
+
+async def load_packs(
+    folders: Sequence[Path], *, extra_paths: Sequence[Path] = (), ledger: ImportLedger | None = None
+) -> LoadedPacks:
+    """Loads every pack of the folders into this process.
+
+    Args:
+        folders: of packs.
+        extra_paths: YAML files that name more folders of packs and models.
+        ledger: where it is given, packs that ended an earlier process are passed over.
+
+    Raises:
+        ExtraPathsError: an extra paths file cannot be read.
+    """
+    add_compat_path()
+    for file in extra_paths:
+        apply_extra_paths(file)
+    packs = list(find_packs([*folders, *map(Path, model_folders.folders_of("custom_nodes"))]))
+    model_folders.FOLDERS["custom_nodes"][0][:] = list(
+        dict.fromkeys([*map(str, folders), *model_folders.folders_of("custom_nodes")])
+    )
+    loaded = LoadedPacks()
+    fatal = ledger.fatal() if ledger else frozenset()
+    notes = _run_prestartup_scripts([pack for pack in packs if pack.path not in fatal], ledger)
+    for pack in packs:
+        if pack.path in fatal:
+            report = PackReport(pack.name, pack.path, error=_FATAL)
+        else:
+            report = await _load(pack, loaded, ledger, notes.get(pack.path, ()))
+        loaded.reports.append(report)
+    return loaded
+
+
+def _run_prestartup_scripts(packs: Iterable[Pack], ledger: ImportLedger | None) -> dict[Path, tuple[str, ...]]:
+    """Runs the scripts of all packs, before any pack is imported; returns the failures by the pack's path."""
+    failed: dict[Path, tuple[str, ...]] = {}
+    for pack in packs:
+        if script := pack.prestartup:
+            try:
+                with _noted(ledger, pack):
+                    _import_file(f"{pack.module_name}_prestartup", script)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - any fault of a pack's code is its report
+                failed[pack.path] = (f"prestartup_script.py failed: {failure_line(error, pack)}",)
+    return failed
+
+
+async def _load(pack: Pack, loaded: LoadedPacks, ledger: ImportLedger | None, notes: tuple[str, ...]) -> PackReport:
+    started = time.monotonic()
+    try:
+        with _noted(ledger, pack):
+            registry.add_pack(pack)
+            found = await declared_nodes(_import_file(pack.module_name, pack.source), pack)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any fault of a pack's code is its report
+        return PackReport(
+            pack.name,
+            pack.path,
+            error=failure_line(error, pack),
+            notes=notes,
+            seconds=time.monotonic() - started,
+        )
+    registry.NODE_CLASSES.update(found.classes)
+    registry.DISPLAY_NAMES.update(found.display_names)
+    registry.WEB_DIRECTORIES.update(found.web_dirs)
+    loaded.classes.update(found.classes)
+    loaded.display_names.update(found.display_names)
+    loaded.web_dirs.update(found.web_dirs)
+    return PackReport(
+        pack.name,
+        pack.path,
+        nodes=tuple(sorted(found.classes)),
+        notes=(*notes, *found.notes),
+        seconds=time.monotonic() - started,
+    )
+
+
+@contextmanager
+def _noted(ledger: ImportLedger | None, pack: Pack) -> Iterator[None]:
+    if ledger is None:
+        yield
+        return
+    ledger.begin(pack.path)
+    try:
+        yield
+    finally:
+        ledger.end()
+
+
+def _import_file(name: str, file: Path) -> ModuleType:
+    if not file.is_file():
+        raise PackFormError(f"{file.name} is missing")
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise PackFormError(f"{file.name} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    # Relative imports inside the pack look for their parent here.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,92 @@
+"""A pack: a folder or a single file of custom nodes."""
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PYTHON_MODULE_PREFIX = "custom_nodes"
+
+
+class PackFormError(Exception):
+    """A folder or file has not the form of a pack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A folder with an `__init__.py`, or a `.py` file.
+
+    Attributes:
+        path: absolute.
+        name: the folder's name, or the file's without its suffix.
+    """
+
+    path: Path
+    name: str
+
+    @classmethod
+    def at(cls, path: Path) -> "Pack":
+        """Returns the pack at a path, which need not exist."""
+        return cls(path, path.stem if path.suffix == ".py" and not path.is_dir() else path.name)
+
+    @property
+    def source(self) -> Path:
+        """The file that is imported."""
+        return self.path / "__init__.py" if self.path.is_dir() else self.path
+
+    @property
+    def module_name(self) -> str:
+        """The name in `sys.modules`: the path, without dots, which would name parent modules."""
+        path = self.path if self.path.is_dir() else self.path.with_suffix("")
+        return str(path).replace(".", "_x_")
+
+    @property
+    def python_module(self) -> str:
+        """What `/object_info` says of its nodes' origin."""
+        return f"{PYTHON_MODULE_PREFIX}.{self.name}"
+
+    @property
+    def prestartup(self) -> Path | None:
+        """The script that runs before any pack is imported, where there is one."""
+        script = self.path / "prestartup_script.py"
+        return script if self.path.is_dir() and script.is_file() else None
+
+    @property
+    def requirements(self) -> Path | None:
+        """The file of packages that it needs, where there is one."""
+        file = self.path / "requirements.txt"
+        return file if self.path.is_dir() and file.is_file() else None
+
+    def project(self) -> dict[str, Any]:
+        """Returns its `pyproject.toml`, or nothing where there is none.
+
+        Raises:
+            tomllib.TOMLDecodeError: it is no TOML.
+        """
+        file = self.path / "pyproject.toml"
+        if not self.path.is_dir() or not file.is_file():
+            return {}
+        return tomllib.loads(file.read_text("utf-8"))
+
+
+def find_packs(folders: Iterable[Path]) -> Iterator[Pack]:
+    """Yields the packs in folders: in the order of the folders, by name within one.
+
+    A folder that does not exist has none. Names that end in `.disabled`, hidden ones, caches and files that are not
+    Python are passed over.
+    """
+    seen: set[Path] = set()
+    for folder in folders:
+        if not folder.is_dir():
+            continue
+        for path in sorted(folder.resolve().iterdir()):
+            if _is_pack(path) and path not in seen:
+                seen.add(path)
+                yield Pack.at(path)
+
+
+def _is_pack(path: Path) -> bool:
+    if path.name.startswith(".") or path.name == "__pycache__" or path.name.lower().endswith(".disabled"):
+        return False
+    return path.is_dir() or path.suffix == ".py"

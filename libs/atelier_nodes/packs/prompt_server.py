@@ -1,0 +1,140 @@
+"""The prompt server that packs know: their HTTP routes, and messages to clients over the WebSocket.
+
+The process that packs run in serves no port. Their routes are called by the host for a request that it is given, and
+their messages are given to the host, which passes them on.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from aiohttp import web
+
+log = logging.getLogger(__name__)
+
+OnPrompt = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class ClientMessages(Protocol):
+    """Where messages of nodes to clients go; called on any thread."""
+
+    def send(self, event: str | int, data: Any, client_id: str | None) -> None:
+        """Sends a message.
+
+        Args:
+            event: the type of a text message, or the number of a binary one.
+            data: JSON values; bytes or a picture for a binary message.
+            client_id: whom it is for; None for every client.
+        """
+
+
+class NoClients:
+    """No client is connected: messages have no receiver."""
+
+    def send(self, event: str | int, data: Any, client_id: str | None) -> None:
+        """Drops the message, as a server without sockets does."""
+
+
+@dataclass(slots=True)
+class PromptQueue:
+    """What packs read of the queue."""
+
+    currently_running: dict[int, Any] = field(default_factory=dict)
+
+    def get_tasks_remaining(self) -> int:
+        """Returns how many executions this host runs."""
+        return len(self.currently_running)
+
+
+class PromptServer:
+    """One object for each host, which packs find as `PromptServer.instance`.
+
+    Attributes:
+        routes: where packs add their routes, by `@routes.get(path)` and its kin.
+        app: the application that routes are served by.
+        client_id: the client that submitted the graph that runs, if any.
+        last_node_id: the node that runs.
+        last_prompt_id: the execution that runs.
+    """
+
+    instance: ClassVar["PromptServer"]
+
+    def __init__(self) -> None:
+        self.routes = web.RouteTableDef()
+        self.app = web.Application(client_max_size=1 << 30)
+        self.client_id: str | None = None
+        self.last_node_id: str | None = None
+        self.last_prompt_id: str | None = None
+        self.supports: list[str] = ["custom_nodes_from_web"]
+        self.prompt_queue = PromptQueue()
+        self.number = 0
+        self.on_prompt_handlers: list[OnPrompt] = []
+        self.messages: ClientMessages = NoClients()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop on which routes run.
+
+        Raises:
+            RuntimeError: the host has not begun to serve them.
+        """
+        if self._loop is None:
+            raise RuntimeError("The host does not serve routes yet")
+        return self._loop
+
+    @loop.setter
+    def loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def send_sync(self, event: str | int, data: Any, sid: str | None = None) -> None:
+        """Sends a message to a client, or to every client; on any thread."""
+        self.messages.send(event, data, sid)
+
+    async def send(self, event: str | int, data: Any, sid: str | None = None) -> None:
+        """Sends a message to a client, or to every client."""
+        self.messages.send(event, data, sid)
+
+    async def send_json(self, event: str, data: Any, sid: str | None = None) -> None:
+        """Sends a text message to a client, or to every client."""
+        self.messages.send(event, data, sid)
+
+    def send_progress_text(self, text: str | bytes, node_id: str, sid: str | None = None) -> None:
+        """Sends a text that is shown on a node while it runs."""
+        content = text.encode() if isinstance(text, str) else text
+        node = node_id.encode()
+        self.messages.send(BinaryEventTypes.TEXT, len(node).to_bytes(4, "big") + node + content, sid or self.client_id)
+
+    def add_on_prompt_handler(self, handler: OnPrompt) -> None:
+        """Adds a function that may change the body of `POST /prompt`."""
+        self.on_prompt_handlers.append(handler)
+
+    def trigger_on_prompt(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Returns the body as the handlers leave it; a handler that fails is passed over and logged."""
+        for handler in self.on_prompt_handlers:
+            try:
+                body = handler(body)
+            except Exception:
+                log.exception("a pack's prompt handler failed")
+        return body
+
+    def queue_updated(self) -> None:
+        """Does nothing: the queue is the door's, which publishes its changes itself."""
+
+    def get_queue_info(self) -> dict[str, Any]:
+        """Returns how many executions this host runs, in the shape of a status message."""
+        return {"exec_info": {"queue_remaining": self.prompt_queue.get_tasks_remaining()}}
+
+
+class BinaryEventTypes:
+    """Numbers of binary messages."""
+
+    PREVIEW_IMAGE = 1
+    UNENCODED_PREVIEW_IMAGE = 2
+    TEXT = 3
+    PREVIEW_IMAGE_WITH_METADATA = 4
+
+
+PromptServer.instance = PromptServer()

@@ -1,0 +1,47 @@
+"""The registry of a host: its node classes by name, and which pack each module belongs to.
+
+It is data of the process, as packs expect: `nodes.NODE_CLASS_MAPPINGS` is `NODE_CLASSES`, and a pack may change it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from atelier_nodes.packs.pack import Pack
+
+NODE_CLASSES: dict[str, type] = {}
+"""Every node class of this process."""
+
+DISPLAY_NAMES: dict[str, str] = {}
+"""What a person reads instead of a class's name, where it has such a name."""
+
+WEB_DIRECTORIES: dict[str, Path] = {}
+"""Folders of scripts and styles of packs, by the name under `/extensions/`."""
+
+_packs: dict[str, Pack] = {}
+_builtin: set[str] = set()
+
+
+def add_builtin(classes: Mapping[str, type], display_names: Mapping[str, str]) -> None:
+    """Adds the nodes that ship; a pack cannot replace them by its mappings."""
+    NODE_CLASSES.update(classes)
+    DISPLAY_NAMES.update(display_names)
+    _builtin.update(classes)
+
+
+def is_builtin(name: str) -> bool:
+    """Whether a node of this name ships."""
+    return name in _builtin
+
+
+def add_pack(pack: Pack) -> None:
+    """Remembers a pack, so that its code is recognised."""
+    _packs[pack.module_name] = pack
+
+
+def pack_of(module: str) -> Pack | None:
+    """Returns the pack that a module belongs to, by its name in `sys.modules`."""
+    while module:
+        if pack := _packs.get(module):
+            return pack
+        module = module.rpartition(".")[0]
+    return None

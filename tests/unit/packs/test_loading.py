@@ -1,0 +1,219 @@
+"""Packs are loaded as far as they can be, and each one's outcome is reported."""
+
+import asyncio
+import importlib
+import sys
+from pathlib import Path
+
+from atelier_nodes.packs import registry
+from atelier_nodes.packs.import_ledger import ImportLedger
+from atelier_nodes.packs.loading import LoadedPacks, load_packs
+from tests.unit.packs.pack_folder import PackFolder, node, pack
+
+
+async def loaded(packs: PackFolder) -> LoadedPacks:
+    return await load_packs([packs.path])
+
+
+async def test_a_single_file_is_a_pack(packs: PackFolder) -> None:
+    packs.write("one.py", pack("One"))
+    result = await loaded(packs)
+    assert list(result.classes) == ["One"]
+    assert [(report.name, report.nodes, report.error) for report in result.reports] == [("one", ("One",), "")]
+
+
+async def test_a_folder_with_a_hyphen_and_relative_imports_is_a_pack(packs: PackFolder) -> None:
+    packs.write("a-pack.v2/inner/numbers.py", "from ..names import NAME\n" + node("Inner"))
+    packs.write("a-pack.v2/names.py", "NAME = 'inner'\n")
+    packs.write("a-pack.v2/inner/__init__.py")
+    packs.write(
+        "a-pack.v2/__init__.py",
+        "from .inner.numbers import NAME, Inner\nNODE_CLASS_MAPPINGS = {NAME: Inner}\n"
+        "NODE_DISPLAY_NAME_MAPPINGS = {NAME: 'An inner one'}\n",
+    )
+    result = await loaded(packs)
+    assert result.display_names == {"inner": "An inner one"}
+    assert getattr(result.classes["inner"], "RELATIVE_PYTHON_MODULE", None) == "custom_nodes.a-pack.v2"
+    assert result.classes["inner"].__module__ == f"{packs.path}/a-pack_x_v2.inner.numbers".replace(".", "_x_", 0)
+
+
+async def test_what_is_disabled_hidden_or_no_python_is_passed_over(packs: PackFolder) -> None:
+    packs.write("old.disabled/__init__.py", pack("Old"))
+    packs.write("off.py.disabled", pack("Off"))
+    packs.write(".hidden/__init__.py", pack("Hidden"))
+    packs.write("__pycache__/x.py", pack("Cached"))
+    packs.write("example_node.py.example", pack("Example"))
+    packs.write("README.md", "# Packs")
+    assert (await loaded(packs)).reports == []
+
+
+async def test_all_prestartup_scripts_run_before_any_pack_is_imported(packs: PackFolder) -> None:
+    packs.write("a/__init__.py", "import os\nSEEN = list(os.prestartup_order)\n" + pack("A"))
+    packs.write("a/prestartup_script.py", "import os\nos.prestartup_order = ['a']\n")
+    packs.write("b/__init__.py", pack("B"))
+    packs.write("b/prestartup_script.py", "import os\nos.prestartup_order.append('b')\n")
+    await loaded(packs)
+    assert sys.modules[f"{packs.path}/a"].SEEN == ["a", "b"]
+
+
+async def test_a_prestartup_script_that_fails_is_a_note_and_the_pack_loads(packs: PackFolder) -> None:
+    packs.write("a/__init__.py", pack("A"))
+    packs.write("a/prestartup_script.py", "raise ValueError('no display')\n")
+    (report,) = (await loaded(packs)).reports
+    assert report.nodes == ("A",)
+    assert report.notes == ("prestartup_script.py failed: ValueError: no display (a/prestartup_script.py:1)",)
+
+
+async def test_a_pack_that_fails_costs_itself_alone_and_says_where(packs: PackFolder) -> None:
+    packs.write("broken/__init__.py", "from .parts import x\n")
+    packs.write("broken/parts.py", "import os\n\nimport a_module_that_nobody_has\n")
+    packs.write("misspelt.py", "from folder_paths import get_everything\n")
+    packs.write("quits.py", "import sys\nsys.exit('not on this machine')\n")
+    packs.write("wrong.py", "def x(:\n")
+    packs.write("empty.py")
+    packs.write("no_init/readme.txt")
+    packs.write("works.py", pack("Works"))
+    result = await loaded(packs)
+    errors = {report.name: report.error for report in result.reports}
+    assert list(result.classes) == ["Works"]
+    assert errors == {
+        "broken": "module 'a_module_that_nobody_has' is not installed (broken/parts.py:3)",
+        "empty": "it has neither NODE_CLASS_MAPPINGS nor comfy_entrypoint",
+        "misspelt": errors["misspelt"],
+        "no_init": "__init__.py is missing",
+        "quits": "it called sys.exit('not on this machine') (quits.py:2)",
+        "works": "",
+        "wrong": "SyntaxError: invalid syntax (wrong.py:1)",
+    }
+    assert errors["misspelt"].startswith("ImportError: cannot import name 'get_everything' from 'folder_paths'")
+
+
+async def test_a_class_that_cannot_be_declared_does_not_take_its_pack_along(packs: PackFolder) -> None:
+    packs.write(
+        "mixed.py",
+        node("Good")
+        + """
+class NoFunction:
+    RETURN_TYPES = ()
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {}
+
+class Fails(Good):
+    @classmethod
+    def INPUT_TYPES(cls):
+        raise OSError("no such folder")
+
+NODE_CLASS_MAPPINGS = {"Good": Good, "NoFunction": NoFunction, "Fails": Fails, "Text": "Good"}
+""",
+    )
+    (report,) = (await loaded(packs)).reports
+    assert report.nodes == ("Good",)
+    assert report.error == ""
+    assert report.notes == (
+        "NoFunction: it has no FUNCTION",
+        "Fails: OSError: no such folder (mixed.py:23)",
+        "Text: it is str, not a class",
+    )
+
+
+async def test_a_node_that_ships_is_not_replaced(packs: PackFolder) -> None:
+    class Shipped:
+        pass
+
+    registry.add_builtin({"Shipped": Shipped}, {})
+    packs.write("same.py", pack("Shipped", "Mine"))
+    (report,) = (await loaded(packs)).reports
+    assert report.nodes == ("Mine",)
+    assert registry.NODE_CLASSES["Shipped"] is Shipped
+
+
+async def test_packs_see_the_nodes_of_earlier_packs(packs: PackFolder) -> None:
+    packs.write("a.py", pack("A"))
+    packs.write("b.py", "import nodes\nFOUND = 'A' in nodes.NODE_CLASS_MAPPINGS\n" + pack("B"))
+    await loaded(packs)
+    assert sys.modules[f"{packs.path}/b"].FOUND is True
+
+
+async def test_web_directories_are_named_after_the_pack_or_its_project(packs: PackFolder) -> None:
+    packs.write("plain/__init__.py", "WEB_DIRECTORY = './js'\n" + pack("Plain"))
+    packs.write("plain/js/plain.js")
+    packs.write("projected/__init__.py", pack("Projected"))
+    packs.write("projected/pyproject.toml", '[project]\nname = "the-project"\n[tool.comfy]\nweb = "web"\n')
+    packs.write("projected/web/x.js")
+    packs.write("only_web/__init__.py", "WEB_DIRECTORY = 'web'\n")
+    packs.write("only_web/web/x.js")
+    result = await loaded(packs)
+    assert result.web_dirs == {
+        "only_web": packs.path / "only_web/web",
+        "plain": packs.path / "plain/js",
+        "the-project": packs.path / "projected/web",
+    }
+    assert [report.error for report in result.reports] == ["", "", ""]
+
+
+async def test_an_entry_point_gives_nodes_by_their_schemas(packs: PackFolder) -> None:
+    packs.write(
+        "v3.py",
+        node("Inner")
+        + """
+from types import SimpleNamespace
+
+class Extension:
+    async def on_load(self):
+        self.loaded = True
+
+    async def get_node_list(self):
+        Inner.GET_SCHEMA = classmethod(lambda cls: SimpleNamespace(node_id="test.Inner", display_name="Inner one"))
+        return [Inner] if self.loaded else []
+
+async def comfy_entrypoint():
+    return Extension()
+""",
+    )
+    result = await loaded(packs)
+    assert list(result.classes) == ["test.Inner"]
+    assert result.display_names == {"test.Inner": "Inner one"}
+
+
+async def test_an_extra_paths_file_names_more_packs_and_models(tmp_path: Path, packs: PackFolder) -> None:
+    packs.write("one.py", pack("One"))
+    more = PackFolder(tmp_path / "elsewhere")
+    more.write("nodes-a/two.py", pack("Two"))
+    more.write("nodes-b/three.py", pack("Three"))
+    more.write("weights/x.safetensors")
+    file = more.write(
+        "deep/paths.yaml",
+        """
+        mine:
+            base_path: ..
+            custom_nodes: |
+                nodes-a
+                nodes-b
+            loras: weights
+        """,
+    )
+    result = await load_packs([packs.path], extra_paths=[file])
+    assert list(result.classes) == ["One", "Two", "Three"]
+    folder_paths = importlib.import_module("folder_paths")
+    assert folder_paths.get_filename_list("loras") == ["x.safetensors"]
+
+
+async def test_a_pack_that_ended_a_process_is_passed_over(tmp_path: Path, packs: PackFolder) -> None:
+    fatal = packs.write("fatal.py", "import os\nos._exit(7)\n")
+    packs.write("works.py", pack("Works"))
+    ledger = tmp_path / "ledger"
+    importing = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "import os, sys; from pathlib import Path; from atelier_nodes.packs.import_ledger import ImportLedger\n"
+        "ImportLedger(Path(sys.argv[1])).begin(Path(sys.argv[2])); os._exit(7)",
+        str(ledger),
+        str(fatal),
+    )
+    assert await importing.wait() == 7
+    result = await load_packs([packs.path], ledger=ImportLedger(ledger))
+    assert [(report.name, report.error) for report in result.reports] == [
+        ("fatal", "importing it ended the host's process, or did not return"),
+        ("works", ""),
+    ]
