@@ -1,1 +1,19 @@
 """The nodes that ship, under ComfyUI's names, and a few of our own."""
+
+from __future__ import annotations
+
+from atelier_nodes.builtin import (
+    image_filters,
+    image_transforms,
+    masks,
+    primitives,
+    regular_expressions,
+    strings,
+)
+from atelier_nodes.builtin.display_names import DISPLAY_NAMES
+
+__all__ = ["DISPLAY_NAMES", "NODE_CLASSES"]
+
+_MODULES = (image_transforms, image_filters, masks, primitives, strings, regular_expressions)
+
+NODE_CLASSES: dict[str, type] = {node.__name__: node for module in _MODULES for node in module.NODES}
