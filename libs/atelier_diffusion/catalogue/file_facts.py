@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from atelier_diffusion.policy.latent_format import LatentFormat
 from atelier_diffusion.policy.model_card import FileFacts
 from atelier_diffusion.policy.scheduler_choice import SchedulerChoice
 
@@ -13,7 +14,8 @@ from atelier_diffusion.policy.scheduler_choice import SchedulerChoice
 def read_file_facts(folder: Path) -> FileFacts:
     """Reads a folder in diffusers layout; what cannot be read is unknown."""
     choice = SchedulerChoice.read(peek(folder / "scheduler" / "scheduler_config.json"))
-    return FileFacts(choice.own, choice.names, _prompt_max_tokens(folder))
+    latents = LatentFormat.read(peek(folder / "vae" / "config.json"))
+    return FileFacts(choice.own, choice.names, _prompt_max_tokens(folder), latents)
 
 
 def peek(file: Path) -> dict[str, Any]:

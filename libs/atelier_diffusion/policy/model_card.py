@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from atelier_diffusion.policy.errors import EngineError
+from atelier_diffusion.policy.latent_format import LatentFormat
 from atelier_diffusion.policy.model_source import ModelSource
 from atelier_diffusion.policy.request import DrawingRequest, ImageRequest, SchedulerName, VideoRequest
 
@@ -64,11 +65,13 @@ class FileFacts:
         own_scheduler: The name of the model's own scheduler; None if it has none here.
         schedulers: Those that the model can be drawn with; empty while that is unknown.
         prompt_max_tokens: How many tokens of a prompt the model reads (see `prompt_tokens`); 0 while that is unknown.
+        latents: The format of the model's latents; None while that is unknown.
     """
 
     own_scheduler: SchedulerName | None = None
     schedulers: tuple[SchedulerName, ...] = ()
     prompt_max_tokens: int = 0
+    latents: LatentFormat | None = None
 
 
 NO_FACTS = FileFacts()
@@ -97,6 +100,7 @@ class ModelCard:
             used otherwise, where it is known.
         schedulers: See FileFacts.
         prompt_max_tokens: See FileFacts.
+        latents: See FileFacts.
     """
 
     id: str
@@ -117,6 +121,7 @@ class ModelCard:
     has_scheduler: bool = False
     schedulers: tuple[SchedulerName, ...] = ()
     prompt_max_tokens: int = 0
+    latents: LatentFormat | None = None
 
     def with_facts(self, facts: FileFacts) -> ModelCard:
         """The card, completed by what the model's files say: what the card says itself stays."""
@@ -126,6 +131,7 @@ class ModelCard:
             defaults=self.defaults if own is None else replace(self.defaults, scheduler=own),
             schedulers=self.schedulers or facts.schedulers,
             prompt_max_tokens=self.prompt_max_tokens or facts.prompt_max_tokens,
+            latents=self.latents or facts.latents,
         )
 
     def check_size(self, width_px: int, height_px: int) -> None:
