@@ -6,8 +6,7 @@ A pack that fails costs itself alone, and a node class that cannot be declared c
 import importlib.util
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -16,12 +15,9 @@ from atelier_nodes.packs import model_folders, registry
 from atelier_nodes.packs.compat_path import add_compat_path
 from atelier_nodes.packs.extra_paths import apply_extra_paths
 from atelier_nodes.packs.import_failure import failure_line
-from atelier_nodes.packs.import_ledger import ImportLedger
 from atelier_nodes.packs.pack import Pack, PackFormError, find_packs
 from atelier_nodes.packs.pack_nodes import declared_nodes
 from atelier_nodes.packs.report import PackReport
-
-_FATAL = "importing it ended the host's process, or did not return"
 
 
 @dataclass(slots=True)
@@ -42,14 +38,19 @@ class LoadedPacks:
 
 
 async def load_packs(
-    folders: Sequence[Path], *, extra_paths: Sequence[Path] = (), ledger: ImportLedger | None = None
+    folders: Sequence[Path],
+    *,
+    extra_paths: Sequence[Path] = (),
+    skipped: Mapping[Path, str] | None = None,
+    on_import: Callable[[Path], None] | None = None,
 ) -> LoadedPacks:
     """Loads every pack of the folders into this process.
 
     Args:
-        folders: of packs.
+        folders: of packs; a single `.py` file is a pack itself.
         extra_paths: YAML files that name more folders of packs and models.
-        ledger: where it is given, packs that ended an earlier process are passed over.
+        skipped: packs that are not imported, and why: they ended an earlier process.
+        on_import: is called with each pack before its code runs, so that a pack that ends the process is known.
 
     Raises:
         ExtraPathsError: an extra paths file cannot be read.
@@ -57,48 +58,48 @@ async def load_packs(
     add_compat_path()
     for file in extra_paths:
         apply_extra_paths(file)
-    packs = list(find_packs([*folders, *map(Path, model_folders.folders_of("custom_nodes"))]))
-    model_folders.FOLDERS["custom_nodes"][0][:] = list(
-        dict.fromkeys([*map(str, folders), *model_folders.folders_of("custom_nodes")])
-    )
+    places = list(dict.fromkeys([*map(str, folders), *model_folders.folders_of("custom_nodes")]))
+    model_folders.FOLDERS["custom_nodes"][0][:] = places
+    refused = skipped or {}
+    announce = on_import or _announced_to_nobody
+    packs = list(find_packs(map(Path, places)))
+    notes = _run_prestartup_scripts([pack for pack in packs if pack.path not in refused], announce)
     loaded = LoadedPacks()
-    fatal = ledger.fatal() if ledger else frozenset()
-    notes = _run_prestartup_scripts([pack for pack in packs if pack.path not in fatal], ledger)
     for pack in packs:
-        if pack.path in fatal:
-            report = PackReport(pack.name, pack.path, error=_FATAL)
+        if pack.path in refused:
+            report = PackReport(pack.name, pack.path, error=refused[pack.path])
         else:
-            report = await _load(pack, loaded, ledger, notes.get(pack.path, ()))
+            announce(pack.path)
+            report = await _load(pack, loaded, notes.get(pack.path, ()))
         loaded.reports.append(report)
     return loaded
 
 
-def _run_prestartup_scripts(packs: Iterable[Pack], ledger: ImportLedger | None) -> dict[Path, tuple[str, ...]]:
+def _announced_to_nobody(_: Path) -> None:
+    """Stands for a caller that does not ask which pack is imported."""
+
+
+def _run_prestartup_scripts(packs: Iterable[Pack], announce: Callable[[Path], None]) -> dict[Path, tuple[str, ...]]:
     """Runs the scripts of all packs, before any pack is imported; returns the failures by the pack's path."""
     failed: dict[Path, tuple[str, ...]] = {}
     for pack in packs:
         if script := pack.prestartup:
+            announce(pack.path)
             try:
-                with _noted(ledger, pack):
-                    _import_file(f"{pack.module_name}_prestartup", script)
+                _import_file(f"{pack.module_name}_prestartup", script)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - any fault of a pack's code is its report
                 failed[pack.path] = (f"prestartup_script.py failed: {failure_line(error, pack)}",)
     return failed
 
 
-async def _load(pack: Pack, loaded: LoadedPacks, ledger: ImportLedger | None, notes: tuple[str, ...]) -> PackReport:
+async def _load(pack: Pack, loaded: LoadedPacks, notes: tuple[str, ...]) -> PackReport:
     started = time.monotonic()
+    registry.add_pack(pack)
     try:
-        with _noted(ledger, pack):
-            registry.add_pack(pack)
-            found = await declared_nodes(_import_file(pack.module_name, pack.source), pack)
+        found = await declared_nodes(_import_file(pack.module_name, pack.source), pack)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - any fault of a pack's code is its report
         return PackReport(
-            pack.name,
-            pack.path,
-            error=failure_line(error, pack),
-            notes=notes,
-            seconds=time.monotonic() - started,
+            pack.name, pack.path, error=failure_line(error, pack), notes=notes, seconds=time.monotonic() - started
         )
     registry.NODE_CLASSES.update(found.classes)
     registry.DISPLAY_NAMES.update(found.display_names)
@@ -113,18 +114,6 @@ async def _load(pack: Pack, loaded: LoadedPacks, ledger: ImportLedger | None, no
         notes=(*notes, *found.notes),
         seconds=time.monotonic() - started,
     )
-
-
-@contextmanager
-def _noted(ledger: ImportLedger | None, pack: Pack) -> Iterator[None]:
-    if ledger is None:
-        yield
-        return
-    ledger.begin(pack.path)
-    try:
-        yield
-    finally:
-        ledger.end()
 
 
 def _import_file(name: str, file: Path) -> ModuleType:

@@ -70,20 +70,22 @@ class Pack:
         return tomllib.loads(file.read_text("utf-8"))
 
 
-def find_packs(folders: Iterable[Path]) -> Iterator[Pack]:
-    """Yields the packs in folders: in the order of the folders, by name within one.
+def find_packs(places: Iterable[Path]) -> Iterator[Pack]:
+    """Yields the packs in folders, in the order of the folders, by name within one.
 
     A folder that does not exist has none. Names that end in `.disabled`, hidden ones, caches and files that are not
-    Python are passed over.
+    Python are passed over. A file among the places is a pack itself.
     """
     seen: set[Path] = set()
-    for folder in folders:
-        if not folder.is_dir():
-            continue
-        for path in sorted(folder.resolve().iterdir()):
-            if _is_pack(path) and path not in seen:
+    for place in places:
+        for path in [place.resolve()] if place.is_file() else _entries(place):
+            if path not in seen:
                 seen.add(path)
                 yield Pack.at(path)
+
+
+def _entries(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.resolve().iterdir()) if _is_pack(path)] if folder.is_dir() else []
 
 
 def _is_pack(path: Path) -> bool:

@@ -1,12 +1,10 @@
 """Packs are loaded as far as they can be, and each one's outcome is reported."""
 
-import asyncio
 import importlib
 import sys
 from pathlib import Path
 
 from atelier_nodes.packs import registry
-from atelier_nodes.packs.import_ledger import ImportLedger
 from atelier_nodes.packs.loading import LoadedPacks, load_packs
 from tests.unit.packs.pack_folder import PackFolder, node, pack
 
@@ -199,21 +197,23 @@ async def test_an_extra_paths_file_names_more_packs_and_models(tmp_path: Path, p
     assert folder_paths.get_filename_list("loras") == ["x.safetensors"]
 
 
-async def test_a_pack_that_ended_a_process_is_passed_over(tmp_path: Path, packs: PackFolder) -> None:
+async def test_a_pack_that_ended_a_process_is_not_imported_and_its_report_says_so(packs: PackFolder) -> None:
     fatal = packs.write("fatal.py", "import os\nos._exit(7)\n")
     packs.write("works.py", pack("Works"))
-    ledger = tmp_path / "ledger"
-    importing = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "import os, sys; from pathlib import Path; from atelier_nodes.packs.import_ledger import ImportLedger\n"
-        "ImportLedger(Path(sys.argv[1])).begin(Path(sys.argv[2])); os._exit(7)",
-        str(ledger),
-        str(fatal),
-    )
-    assert await importing.wait() == 7
-    result = await load_packs([packs.path], ledger=ImportLedger(ledger))
-    assert [(report.name, report.error) for report in result.reports] == [
-        ("fatal", "importing it ended the host's process, or did not return"),
-        ("works", ""),
-    ]
+    result = await load_packs([packs.path], skipped={fatal: "it ended the host"})
+    assert [(report.name, report.error) for report in result.reports] == [("fatal", "it ended the host"), ("works", "")]
+
+
+async def test_each_pack_is_announced_before_its_code_runs(packs: PackFolder) -> None:
+    announced: list[str] = []
+    packs.write("a/prestartup_script.py")
+    packs.write("a/__init__.py", pack("A"))
+    packs.write("b.py", pack("B"))
+    await load_packs([packs.path], on_import=lambda path: announced.append(path.name))
+    assert announced == ["a", "a", "b.py"]
+
+
+async def test_a_file_can_be_named_instead_of_a_folder(packs: PackFolder) -> None:
+    packs.write("other.py", pack("Other"))
+    one = packs.write("one.py", pack("One"))
+    assert list((await load_packs([one])).classes) == ["One"]
