@@ -1,0 +1,16 @@
+"""Execution blockers: values in place of an output that keep the nodes after it from running."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class ExecutionBlocker:
+    """Returned by a node instead of a value, or of all of its values.
+
+    A node that receives one in any input is not called and returns it in all of its outputs.
+
+    Attributes:
+        message: What to report at the first node that is not called because of it; None blocks silently.
+    """
+
+    message: str | None = None

@@ -1,0 +1,65 @@
+"""The node that is called now: what progress bars and other modules reach without being given it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Report(Protocol):
+    """Reports progress of a node; raises `RunInterruptedError` when the execution is interrupted."""
+
+    def __call__(
+        self,
+        value: float,
+        max: float,  # noqa: A002 - the name that progress has everywhere in this protocol
+        *,
+        preview: bytes | None = None,
+        preview_type: str = "image/jpeg",
+        node_id: str | None = None,
+    ) -> None: ...
+
+
+@dataclass(slots=True)
+class CurrentNode:
+    """One call of a node.
+
+    Attributes:
+        prompt_id: The execution.
+        node_id: The node; unique in the execution.
+        list_index: Which of the node's calls it is: nodes are called once for each element of their input lists.
+        report: Reports progress, of this node or of another one.
+        check_interrupt: Raises `RunInterruptedError` when the execution is interrupted.
+    """
+
+    prompt_id: str
+    node_id: str
+    list_index: int
+    report: Report
+    check_interrupt: Callable[[], None]
+    _graphs: int = field(default=0, init=False)
+
+    def next_graph_prefix(self) -> str:
+        """A prefix for the ids of one more graph that this call builds: `<node>.<call>.<graph>.`."""
+        prefix = f"{self.node_id}.{self.list_index}.{self._graphs}."
+        self._graphs += 1
+        return prefix
+
+
+_current: ContextVar[CurrentNode | None] = ContextVar("atelier_graph_current_node", default=None)
+
+
+def current_node() -> CurrentNode | None:
+    """The call that this code is a part of, or None outside of nodes and in threads that a node started itself."""
+    return _current.get()
+
+
+@contextmanager
+def entered(node: CurrentNode) -> Iterator[None]:
+    """Makes `node` the current one."""
+    token = _current.set(node)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -1,0 +1,81 @@
+"""Inputs as node classes declare them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Group = Literal["required", "optional", "hidden"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """One declared input.
+
+    Attributes:
+        name: Its name.
+        group: Hidden inputs are values of the execution; their type says which.
+        type: The name of a type, several in one string with commas between them, or the choices of a combo. May be a
+            subclass of `str` that compares in its own way.
+        options: `default`, `min`, `max`, `lazy`, `rawLink`, `options`, `multiselect` and others that only clients read.
+    """
+
+    name: str
+    group: Group
+    type: Any
+    options: Mapping[str, Any]
+
+    @property
+    def lazy(self) -> bool:
+        """The node before it runs only when this node asks for the input."""
+        return bool(self.options.get("lazy"))
+
+    @property
+    def raw_link(self) -> bool:
+        """The node receives the link itself in place of the value."""
+        return bool(self.options.get("rawLink"))
+
+    @property
+    def choices(self) -> list[Any] | None:
+        """The values of a combo, or None when the input is no combo."""
+        if isinstance(self.type, list):
+            return self.type
+        return list(self.options.get("options") or []) if self.type == "COMBO" else None
+
+    @property
+    def config(self) -> list[Any]:
+        """The declaration as responses have it: type and options."""
+        return [plain(self.type), plain(dict(self.options))]
+
+
+def spec_of(name: str, group: Group, declared: object) -> InputSpec:
+    """Reads one entry of INPUT_TYPES: a type, or a sequence of a type and perhaps a mapping of options.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if isinstance(declared, str):
+        return InputSpec(name, group, declared, {})
+    if not isinstance(declared, list | tuple) or not declared:
+        raise ValueError(f"Input {name!r} is declared as {declared!r}: expected (type, options)")
+    type_ = declared[0]
+    if not isinstance(type_, str):
+        type_ = list(type_) if isinstance(type_, Iterable) else str(type_)
+    options = declared[1] if len(declared) > 1 and isinstance(declared[1], Mapping) else {}
+    return InputSpec(name, group, type_, options)
+
+
+def plain(value: object) -> Any:
+    """A declared value as JSON: sequences and sets become lists, other objects their text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return str(value)
