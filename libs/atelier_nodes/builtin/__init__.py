@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from atelier_nodes.builtin import (
+    image_files,
     image_filters,
     image_transforms,
     masks,
@@ -14,6 +15,6 @@ from atelier_nodes.builtin.display_names import DISPLAY_NAMES
 
 __all__ = ["DISPLAY_NAMES", "NODE_CLASSES"]
 
-_MODULES = (image_transforms, image_filters, masks, primitives, strings, regular_expressions)
+_MODULES = (image_files, image_transforms, image_filters, masks, primitives, strings, regular_expressions)
 
 NODE_CLASSES: dict[str, type] = {node.__name__: node for module in _MODULES for node in module.NODES}

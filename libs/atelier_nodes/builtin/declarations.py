@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 Declaration: TypeAlias = tuple[Any, ...]
-InputTypes: TypeAlias = dict[str, dict[str, Declaration]]
+# By group: `required`, `optional`, and `hidden`, whose values are plain strings such as PROMPT.
+InputTypes: TypeAlias = dict[str, dict[str, Any]]
 
 MAX_RESOLUTION_PX = 16384
 MAX_BATCH = 4096
