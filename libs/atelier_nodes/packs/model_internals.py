@@ -5,6 +5,8 @@ object of a class that inherits from it, raises an error that names the pack, th
 """
 
 import sys
+from abc import ABCMeta
+from functools import cache
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -15,7 +17,7 @@ class ModelInternalsError(NotImplementedError):
     """A node uses what touches a model's inside."""
 
 
-class ModelInternals(type):
+class ModelInternals(ABCMeta):
     """The type of placeholders: classes whose attributes are placeholders, and of which there are no objects."""
 
     missing_name: str
@@ -31,6 +33,7 @@ class ModelInternals(type):
         return placeholder(f"{cls.missing_name}.{name}")
 
 
+@cache
 def placeholder(name: str) -> ModelInternals:
     """Returns a placeholder.
 
