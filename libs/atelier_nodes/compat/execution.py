@@ -2,7 +2,6 @@
 
 from atelier_graph.blocker import ExecutionBlocker
 from atelier_graph.errors import DependencyCycleError, NodeInputError
-
 from atelier_nodes.packs.model_internals import placeholder
 
 __all__ = [

@@ -49,8 +49,8 @@ def missing(name: str) -> ModelInternalsError:
     pack, node = _user(sys._getframe(1))
     user = f"Pack {pack!r}" if pack else "A node"
     return ModelInternalsError(
-        f"{user}{f', node {node},' if node else ''} uses {name}, which is missing: models run on the workers of the "
-        "mesh, and nodes cannot reach their inside"
+        f"{user}{f', node {node},' if node else ''} uses {name}, which is missing: nodes cannot reach inside "
+        "models, which run on the workers of the mesh, nor inside the executor"
     )
 
 

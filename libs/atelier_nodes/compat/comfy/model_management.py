@@ -11,9 +11,9 @@ from typing import Any
 
 import psutil
 import torch
+
 from atelier_graph.context import current_node
 from atelier_graph.errors import RunInterruptedError as InterruptProcessingException
-
 from atelier_nodes.packs.host_options import OPTIONS
 from atelier_nodes.packs.model_internals import missing, placeholder
 
@@ -263,7 +263,7 @@ def get_total_memory(dev: torch.device | None = None, torch_total_too: bool = Fa
 
 
 def get_free_memory(dev: torch.device | None = None, torch_free_too: bool = False) -> Any:
-    """Returns a device's free memory in bytes; with `torch_free_too` also that which torch has reserved and not used."""
+    """Returns a device's free memory in bytes; with `torch_free_too` also what torch has reserved of it."""
     device = dev or get_torch_device()
     if is_device_cuda(device):
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -292,7 +292,6 @@ def soft_empty_cache(force: bool = False) -> None:
     """Gives memory that torch has reserved and does not use back to the device."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-        torch.cuda.ipc_collect()
 
 
 def cleanup_models() -> None:

@@ -3,8 +3,9 @@
 import io
 from typing import Any
 
-from atelier_graph.context import current_node
 from PIL import Image
+
+from atelier_graph.context import current_node
 
 PREVIEW_SIZE_PX = 512
 _FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png"}
