@@ -14,6 +14,7 @@ import typer
 from atelier_client.command import Grpc, Options, Url, with_client
 from atelier_client.commands import frames, generate, jobs, keys, models, status, upload, video, watch
 from atelier_client.complaint import complain
+from atelier_client.external_command import EXTERNAL_COMMANDS, PASSED_ON
 from atelier_client.standard_output import OutputClosedError, abandon_stdout
 
 _OUTPUT_CLOSED = 141
@@ -70,6 +71,8 @@ app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.command("upload")(with_client(upload.upload))
 app.command("status")(with_client(status.status))
+for external in EXTERNAL_COMMANDS:
+    app.command(external.name, context_settings=PASSED_ON)(external.as_function())
 
 
 def main() -> None:

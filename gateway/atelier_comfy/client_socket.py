@@ -1,0 +1,169 @@
+"""Client sockets: who listens at /ws, and what each of them is sent."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from aiohttp import WSMessage, WSMsgType, web
+
+from atelier_comfy.outbox import Outbox, OutboxFullError, Progress
+from atelier_comfy.prompt import compact
+from atelier_service.tasks import cancel_and_join
+
+_CLOSE_TIMEOUT_S = 5.0
+SERVER_FEATURES: dict[str, Any] = {"supports_preview_metadata": True, "supports_progress_text_metadata": True}
+
+
+def text_message(kind: str, data: Mapping[str, Any]) -> str:
+    """JSON of a message."""
+    return compact({"type": kind, "data": data})
+
+
+class Messages(Protocol):
+    """Where messages to clients go. Nothing here waits for a client."""
+
+    def send(self, client_id: str, message: str | bytes | Progress) -> None:
+        """Sends to one client; nothing happens when it is not connected."""
+        ...
+
+    def broadcast(self, message: str | bytes | Progress) -> None:
+        """Sends to all clients."""
+        ...
+
+    def supports(self, client_id: str, feature: str) -> bool:
+        """Whether the client said that it supports `feature`."""
+        ...
+
+
+class ClientSockets:
+    """All sockets that are open, by client id: one each."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, _Client] = {}
+
+    def send(self, client_id: str, message: str | bytes | Progress) -> None:
+        """Sends to one client."""
+        client = self._open.get(client_id)
+        if client is not None:
+            client.put(message)
+
+    def broadcast(self, message: str | bytes | Progress) -> None:
+        """Sends to all clients."""
+        for client in list(self._open.values()):
+            client.put(message)
+
+    def supports(self, client_id: str, feature: str) -> bool:
+        """Whether the client said that it supports `feature`."""
+        client = self._open.get(client_id)
+        return client is not None and bool(client.features.get(feature))
+
+    def client_ids(self) -> list[str]:
+        """Of all that are connected."""
+        return list(self._open)
+
+    def close_all(self) -> None:
+        """Ends every socket."""
+        for client in self._open.values():
+            client.end()
+
+    async def serve(
+        self, request: web.Request, welcome: Callable[[str], list[str | Progress]]
+    ) -> web.WebSocketResponse:
+        """Serves one socket until it closes.
+
+        Args:
+            request: Of `GET /ws?clientId=`; without an id the client is given one.
+            welcome: Returns the first messages for a client id.
+        """
+        socket = web.WebSocketResponse(compress=False, max_msg_size=1024 * 1024, timeout=_CLOSE_TIMEOUT_S)
+        await socket.prepare(request)
+        client_id = request.query.get("clientId") or uuid.uuid4().hex
+        client = _Client()
+        with self._registered(client_id, client):
+            for message in welcome(client_id):
+                client.put(message)
+            writing = asyncio.create_task(client.write(socket))
+            reading = asyncio.create_task(client.read(socket))
+            try:
+                await asyncio.wait((writing, reading), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await cancel_and_join(writing, reading)
+        await socket.close()
+        return socket
+
+    @contextmanager
+    def _registered(self, client_id: str, client: "_Client") -> Iterator[None]:
+        """While open, `client` is the one with that id; an older one ends."""
+        older = self._open.get(client_id)
+        if older is not None:
+            older.end()
+        self._open[client_id] = client
+        try:
+            yield
+        finally:
+            if self._open.get(client_id) is client:
+                del self._open[client_id]
+
+
+class _Client:
+    """One socket: what waits for it, and what it said of itself."""
+
+    def __init__(self) -> None:
+        self.features: Mapping[str, Any] = {}
+        self._outbox = Outbox()
+        self._ended = False
+        self._said_features = False
+
+    def put(self, message: str | bytes | Progress) -> None:
+        if self._ended:
+            return
+        try:
+            self._outbox.put(message)
+        except OutboxFullError:
+            self.end()
+
+    def end(self) -> None:
+        """Closes the socket when what waits has been sent."""
+        if not self._ended:
+            self._outbox.put("")
+            self._ended = True
+
+    async def write(self, socket: web.WebSocketResponse) -> None:
+        """Sends until the client has gone or has ended."""
+        try:
+            while True:
+                for message in await self._outbox.take():
+                    if message == "":
+                        return
+                    if isinstance(message, str):
+                        await socket.send_str(message)
+                    else:
+                        await socket.send_bytes(message)
+        except ConnectionError:
+            return  # it has gone
+
+    async def read(self, socket: web.WebSocketResponse) -> None:
+        """Reads until the client closes; the first message may name its features."""
+        async for message in socket:
+            features = None if self._said_features else _features_of(message)
+            self._said_features = True
+            if features is not None:
+                self.features = features
+                self.put(text_message("feature_flags", SERVER_FEATURES))
+
+
+def _features_of(message: WSMessage) -> Mapping[str, Any] | None:
+    import json
+
+    if message.type is not WSMsgType.TEXT:
+        return None
+    try:
+        said = json.loads(message.data)
+    except ValueError:
+        return None
+    if not isinstance(said, dict) or said.get("type") != "feature_flags":
+        return None
+    features = said.get("data")
+    return features if isinstance(features, dict) else None

@@ -1,0 +1,104 @@
+"""Pack routes: files of packs for the browser, and requests that packs serve themselves, in a host."""
+
+import asyncio
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+from aiohttp import hdrs, web
+
+from atelier_comfy.file_folders import FileNameError, inside
+from atelier_comfy.node_pool import NodePool
+from atelier_nodes.pool.catalogue import NodeCatalogue, PackRequest
+
+_FIELD = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
+# Of one connection, or about a body that is whole here.
+_OF_A_CONNECTION = frozenset(
+    ("connection", "content-length", "content-encoding", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
+)
+
+
+class PackRoutes:
+    """`/extensions`, and what no other route serves."""
+
+    def __init__(self, pool: NodePool, front_end: Path | None) -> None:
+        """Args:
+        pool: Knows the packs.
+        front_end: Folder of the front end, which has extensions of its own; None without one.
+        """
+        self._pool = pool
+        self._front_end = front_end
+
+    def routes(self) -> list[web.RouteDef]:
+        """To be added to the application."""
+        return [
+            web.get("/extensions", self.extensions),
+            web.get("/extensions/{pack}/{file:.+}", self.file),
+        ]
+
+    def rest(self) -> list[web.RouteDef]:
+        """To be added last: it matches every path."""
+        return [web.route("*", "/{path:.*}", self.forward)]
+
+    async def extensions(self, _request: web.Request) -> web.Response:
+        """Paths of the scripts that the front end loads."""
+        catalogue = await self._pool.catalogue()
+        return web.json_response(await asyncio.to_thread(self._scripts, catalogue))
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """A file of a pack, or of the front end's own extensions."""
+        pack = request.match_info["pack"]
+        catalogue = await self._pool.catalogue()
+        folder: Path | None = None
+        if pack in catalogue.web_folders:
+            folder = Path(catalogue.web_folders[pack])
+        elif self._front_end is not None:
+            folder = self._front_end / "extensions" / pack
+        if folder is None:
+            raise web.HTTPNotFound(text="there is no such pack")
+        try:
+            path = inside(folder, request.match_info["file"])
+        except FileNameError as error:
+            raise web.HTTPNotFound(text=str(error)) from None
+        if not await asyncio.to_thread(path.is_file):
+            raise web.HTTPNotFound(text="there is no such file")
+        return web.FileResponse(path, headers={hdrs.CACHE_CONTROL: "no-cache"})
+
+    async def forward(self, request: web.Request) -> web.StreamResponse:
+        """Passes a request on to the pack that has a route for it."""
+        path = request.path.removeprefix("/api") if request.path.startswith("/api/") else request.path
+        catalogue = await self._pool.catalogue()
+        if not any(
+            route.method in (request.method, "*") and _pattern(route.path).fullmatch(path) for route in catalogue.routes
+        ):
+            raise web.HTTPNotFound(text="there is nothing at this path")
+        answer = await self._pool.http(
+            PackRequest(
+                request.method, path, request.query_string, tuple(request.headers.items()), await request.read()
+            )
+        )
+        headers = [pair for pair in answer.headers if pair[0].lower() not in _OF_A_CONNECTION]
+        response = web.Response(status=answer.status, body=answer.body)
+        response.headers.popall(hdrs.CONTENT_TYPE, None)
+        for name, value in headers:
+            response.headers.add(name, value)
+        return response
+
+    def _scripts(self, catalogue: NodeCatalogue) -> list[str]:
+        folders = [(Path(folder), f"/extensions/{quote(pack)}") for pack, folder in catalogue.web_folders.items()]
+        if self._front_end is not None:
+            folders.insert(0, (self._front_end / "extensions", "/extensions"))
+        return [
+            f"{prefix}/{quote(path.relative_to(folder).as_posix())}"
+            for folder, prefix in folders
+            for path in sorted(folder.rglob("*.js"))
+        ]
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """A path as packs declare it, such as `/cats/{name}` or `/files/{path:.+}`."""
+    parts, end = [], 0
+    for field in _FIELD.finditer(path):
+        parts += [re.escape(path[end : field.start()]), f"(?:{field[2] or '[^{}/]+'})"]
+        end = field.end()
+    return re.compile("".join([*parts, re.escape(path[end:])]))

@@ -1,1 +1,0 @@
-"""`comfy_execution`: the graph engine, under the names that packs use."""
