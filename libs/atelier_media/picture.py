@@ -6,6 +6,7 @@ import io
 import struct
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from atelier_media.errors import PictureReadError
@@ -55,6 +56,11 @@ def read_picture(data: bytes) -> Frame:
 def fitted(picture: Frame, width_px: int, height_px: int) -> Frame:
     """Crops a picture (height, width, 3) around its centre to that aspect ratio and scales it to that size."""
     return np.array(ImageOps.fit(Image.fromarray(picture), (width_px, height_px), Image.Resampling.LANCZOS))
+
+
+def shades(picture: Frame) -> NDArray[np.uint8]:
+    """Returns the grey of a picture (height, width, 3): (height, width), uint8, 255 for white."""
+    return np.array(Image.fromarray(picture).convert("L"))
 
 
 def _upright(image: Image.Image) -> Image.Image:

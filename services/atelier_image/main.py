@@ -1,6 +1,6 @@
 """atelier-image: composition of the API process, and its entry point. It does not import torch."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc.aio
@@ -14,13 +14,15 @@ from atelier_artifacts.adapters.tables import artifact_tables
 from atelier_artifacts.api.job_files import JobFiles
 from atelier_artifacts.domain.garbage_collector import GarbageCollector
 from atelier_drawing.domain.drawings import Drawings
+from atelier_image.adapters.callers_assets import CallersStoredAssets
 from atelier_image.api.image_messages import content_paths, image_path
 from atelier_image.api.servicer import ImageServicer, ImageStreamServicer
 from atelier_image.domain.image import IMAGE
-from atelier_image.domain.parameters import resolve
+from atelier_image.domain.parameters import ImageParameters, resolve
 from atelier_image.settings import ImageSettings
 from atelier_jobs.api.job_endpoints import job_endpoints
 from atelier_jobs.api.job_servicer import add_job_services
+from atelier_jobs.domain.job import Job
 from atelier_jobs.events.bus_progress import BusProgress
 from atelier_jobs.events.factory import EventFactory
 from atelier_jobs.messaging.bus import Bus
@@ -86,7 +88,7 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
 
         claims = SqlClaimStore(database, cache.on_success)
         signals = BusWorkSignals(bus, IMAGE.name, database.wake_ups)
-        tokens = AuthJobTokens(auth)
+        tokens = AuthJobTokens(auth, _assets_of)
         workers = WorkerServicer(
             IMAGE.name, WORKER_SERVICE, claims, claims, signals, BusProgress(bus, events), tokens, bus
         )
@@ -94,7 +96,7 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
         model_workers = ModelWorkerServicer(IMAGE.name, WORKER_SERVICE, reports, model_events, bus)
 
         def register(server: grpc.aio.Server) -> None:
-            servicer = ImageServicer(jobs.api, drawings, files, jobs.streams, urls)
+            servicer = ImageServicer(jobs.api, drawings, files, jobs.streams, urls, CallersStoredAssets(storage))
             image_pb2_grpc.add_ImageServiceServicer_to_server(servicer, server)
             image_pb2_grpc.add_ImageStreamServiceServicer_to_server(ImageStreamServicer(jobs.streams), server)
             add_job_services(jobs.directory, urls, server)
@@ -121,6 +123,11 @@ async def serve(settings: ImageSettings, jwks: JwksSource) -> AsyncIterator[Runn
             )
         )
         yield await enter(run_server(settings, register=register, verifier=TokenVerifier(jwks), revoked=revoked))
+
+
+def _assets_of(job: Job) -> Sequence[str]:
+    """The assets that a drawing begins with: its worker reads them."""
+    return [each.asset_id for each in ImageParameters.from_bytes(job.spec).inputs.values()]
 
 
 def main() -> None:

@@ -43,11 +43,14 @@ class StorageAssets:
         with _named_errors():
             await self._service.DeleteJobAssets(request, timeout=_UPLOAD_DEADLINE_S)
 
+    async def get(self, asset_id: str) -> storage_pb2.Asset:
+        """Returns an asset of the caller. Raises NotFoundError and other errors of storage."""
+        with _named_errors():
+            return await self._caller.GetAsset(storage_pb2.GetAssetRequest(id=asset_id), timeout=_CALL_DEADLINE_S)
+
     async def content_type(self, asset_id: str) -> str:
         """Returns the content type of an asset of the caller. Raises NotFoundError and other errors of storage."""
-        with _named_errors():
-            asset = await self._caller.GetAsset(storage_pb2.GetAssetRequest(id=asset_id), timeout=_CALL_DEADLINE_S)
-        return asset.content_type
+        return (await self.get(asset_id)).content_type
 
     async def read(self, asset_id: str) -> bytes:
         """Returns the content of a small asset of the caller. Raises NotFoundError and other errors of storage."""
@@ -55,17 +58,25 @@ class StorageAssets:
         with _named_errors():
             return await _all_of(self._caller.GetAssetContent(request, timeout=_CALL_DEADLINE_S))
 
+    async def head(self, asset_id: str, length: int) -> bytes:
+        """Returns the first `length` bytes of an asset of the caller, or all of a shorter one. Raises like `read`."""
+        with _named_errors():
+            return await _all_of(
+                self.content(asset_id, [("range", f"bytes=0-{length - 1}")], timeout_s=_CALL_DEADLINE_S)
+            )
+
     def content(
-        self, asset_id: str, headers: Sequence[tuple[str, str]]
+        self, asset_id: str, headers: Sequence[tuple[str, str]], *, timeout_s: float | None = None
     ) -> grpc.aio.UnaryStreamCall[storage_pb2.GetAssetContentRequest, httpbody_pb2.HttpBody]:
         """Streams the content of an asset of the caller.
 
         Args:
             asset_id: The asset.
             headers: HTTP headers of the request (`range`, `if-none-match`, …).
+            timeout_s: Seconds after which the call ends; None for the caller's own patience.
         """
         request = storage_pb2.GetAssetContentRequest(id=asset_id)
-        return self._caller.GetAssetContent(request, metadata=tuple(headers))
+        return self._caller.GetAssetContent(request, metadata=tuple(headers), timeout=timeout_s)
 
 
 @asynccontextmanager

@@ -65,9 +65,9 @@ class LatentHeader:
         return len(text).to_bytes(8, "little") + text
 
 
-def is_safetensors(head: bytes) -> bool:
-    """Whether a file that begins with `head` looks like a safetensors file: a length, then a JSON object."""
-    return len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**40
+def may_be_latent(head: bytes) -> bool:
+    """Whether a file that begins with `head` looks like a latent file: the length of a header, and its JSON."""
+    return head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= MAX_HEADER_BYTES
 
 
 def read_latent_header(head: bytes, size_bytes: int) -> LatentHeader:

@@ -120,7 +120,7 @@ class Drawings(Generic[AskedT]):
         reports: Sequence[ModelReport] | None,
     ) -> Hit | None:
         """Finds an earlier result of the same request. Its files exist, as some job refers to them."""
-        if asked.seed is None:
+        if not asked.is_seeded:
             return None  # a new seed is in no cache
         engines = engine_versions(parameters.model, await self._reports.all() if reports is None else reports)
         if not engines:

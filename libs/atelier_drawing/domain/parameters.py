@@ -31,6 +31,11 @@ class AskedDrawing:
     scheduler: SchedulerName | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_seeded(self) -> bool:
+        """Whether the caller sent a seed."""
+        return self.seed is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawingParameters(Generic[RequestT_co]):
@@ -52,17 +57,21 @@ class DrawingParameters(Generic[RequestT_co]):
     def cost(self) -> float:
         """Work of the job, for fair shares between owners: 1 is one picture of 512 × 512 pixels in 20 steps."""
         request = self.request
-        return request.pictures * request.width_px * request.height_px * request.steps / _UNIT_COST
+        steps = max(1, request.drawn_steps)  # a picture that is only encoded or decoded is about one
+        return request.pictures * request.width_px * request.height_px * steps / _UNIT_COST
 
     def drawn(self) -> dict[str, Any]:
         """Returns everything that the files depend on, as flat JSON values: all except the labels."""
         own = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("request", "metadata")}
         return {**self.request.to_json(), **own}
 
+    def stored(self) -> dict[str, Any]:
+        """Returns everything as flat JSON values: what the files depend on, and the rest."""
+        return {**self.drawn(), "metadata": dict(self.metadata)}
+
     def to_bytes(self) -> bytes:
         """Encodes the parameters as JSON with sorted keys. The format must not change: old jobs are stored in it."""
-        values = {**self.drawn(), "metadata": dict(self.metadata)}
-        return json.dumps(values, sort_keys=True, ensure_ascii=False).encode()
+        return json.dumps(self.stored(), sort_keys=True, ensure_ascii=False).encode()
 
 
 def resolve_request(asked: AskedDrawing, card: ModelCard, defaults: RequestT, draw_seed: Callable[[], int]) -> RequestT:

@@ -1,14 +1,12 @@
-"""Images and parameters as messages of the contract, and back."""
-
-from typing import cast, get_args
+"""Images as messages of the contract."""
 
 from atelier.image.v1 import image_pb2
-from atelier.type.v1 import type_pb2
 from atelier_artifacts.api.job_files import file_fields
-from atelier_drawing.api.messages import read_parameters, token_count, write_parameters
+from atelier_drawing.api.messages import token_count
 from atelier_drawing.domain.result import result_from
-from atelier_image.domain.image import Picture
-from atelier_image.domain.parameters import AskedImage, FormatName, ImageParameters
+from atelier_image.api.parameter_messages import parameters_message
+from atelier_image.domain.image import ImageFile
+from atelier_image.domain.parameters import ImageParameters
 from atelier_jobs.api.messages import job_fields
 from atelier_jobs.domain.job import Job
 from atelier_jobs.wire.progress_messages import unpack_detail
@@ -20,27 +18,8 @@ def image_path(image_id: str) -> str:
 
 
 def content_paths(image_id: str, result: bytes) -> list[str]:
-    """Returns the paths of a finished image's pictures below the gateway."""
-    return [_content_path(image_id, output.index) for output in result_from(result, Picture).outputs]
-
-
-def asked_from(message: image_pb2.GenerationParameters) -> AskedImage:
-    """Reads the parameters as the caller sent them."""
-    asked = AskedImage(
-        prompt=message.prompt,
-        count=message.count if message.HasField("count") else None,
-        output_format=_format_name(message.output_format),
-    )
-    return read_parameters(message, asked)
-
-
-def parameters_message(parameters: ImageParameters) -> image_pb2.GenerationParameters:
-    """Writes resolved parameters; sent again, they ask for the same image."""
-    message = image_pb2.GenerationParameters(
-        count=parameters.request.count, output_format=type_pb2.PictureFormat.Value(parameters.output_format)
-    )
-    write_parameters(message, parameters)
-    return message
+    """Returns the paths of a finished image's outputs below the gateway."""
+    return [_content_path(image_id, output) for output in result_from(result, ImageFile).outputs]
 
 
 def progress_message(job: Job) -> image_pb2.ImageProgress:
@@ -52,7 +31,7 @@ def progress_message(job: Job) -> image_pb2.ImageProgress:
 
 def image_message(job: Job) -> image_pb2.Image:
     """Makes the record of an image from its job."""
-    result = result_from(job.result, Picture) if job.result is not None else None
+    result = result_from(job.result, ImageFile) if job.result is not None else None
     tokens = result.tokens if result else None
     path = image_path(job.id)
     image = image_pb2.Image(
@@ -67,15 +46,18 @@ def image_message(job: Job) -> image_pb2.Image:
         ),
     )
     for output in result.outputs if result else ():
-        content_url = _content_path(job.id, output.index)
-        image.outputs.add(**file_fields(output), index=output.index, seed=output.seed, content_url=content_url)
+        image.outputs.add(
+            **file_fields(output),
+            index=output.index,
+            seed=output.seed,
+            wide_seed=output.wide_seed,
+            kind=image_pb2.OutputKind.Value(output.kind),
+            content_url=_content_path(job.id, output),
+        )
     return image
 
 
-def _content_path(image_id: str, index: int) -> str:
-    return f"{image_path(image_id)}/content?index={index}"
-
-
-def _format_name(value: type_pb2.PictureFormat.ValueType) -> FormatName | None:
-    name = type_pb2.PictureFormat.Name(value)
-    return cast(FormatName, name) if name in get_args(FormatName) else None
+def _content_path(image_id: str, output: ImageFile) -> str:
+    if output.kind == "LATENT":
+        return f"/api/v1/assets/{output.asset_id}/content"
+    return f"{image_path(image_id)}/content?index={output.index}"

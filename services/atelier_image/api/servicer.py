@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
@@ -10,8 +11,10 @@ from atelier.events.v1 import events_pb2
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier_artifacts.api.job_files import JobFiles
 from atelier_drawing.domain.drawings import Drawings
-from atelier_image.api.image_messages import asked_from, image_message
+from atelier_image.api.image_messages import image_message
+from atelier_image.api.parameter_messages import asked_from
 from atelier_image.domain.image import picture_of
+from atelier_image.domain.inputs import CallersAssets, looked_up
 from atelier_image.domain.parameters import AskedImage
 from atelier_jobs.api.event_streams import EventStreams
 from atelier_jobs.api.job_api import Context, JobApi
@@ -25,20 +28,27 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
     """Owners see their own images only; for all others NOT_FOUND is returned."""
 
     def __init__(
-        self, jobs: JobApi, images: Drawings[AskedImage], files: JobFiles, streams: EventStreams, urls: UrlSigner
+        self,
+        jobs: JobApi,
+        images: Drawings[AskedImage],
+        files: JobFiles,
+        streams: EventStreams,
+        urls: UrlSigner,
+        assets: CallersAssets,
     ) -> None:
         self._jobs = jobs
         self._images = images
         self._files = files
         self._streams = streams
         self._urls = urls
+        self._assets = assets
 
     async def GenerateImage(self, request: image_pb2.GenerateImageRequest, context: Context) -> image_pb2.Image:
         """Accepts a prompt, and waits for the picture when the caller prefers that."""
         asked = asked_from(request.parameters)
 
         async def submit(owner: str, key: IdempotencyKey, placement: Placement) -> Submitted:
-            return await self._images.submit(owner, asked, key, placement)
+            return await self._images.submit(owner, await self._with_inputs(asked), key, placement)
 
         job = await self._jobs.submit(request, context, submit)
         return await self._urls.signed(request, image_message(job))
@@ -55,7 +65,7 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
 
     async def UpdateImage(self, request: image_pb2.UpdateImageRequest, context: Context) -> image_pb2.Image:
         """Gives an image new parameters."""
-        asked = asked_from(request.parameters)
+        asked = await self._with_inputs(asked_from(request.parameters))
         job = await self._images.update(current_principal().subject, request.id, asked)
         return image_message(await self._jobs.accepted(job, context))
 
@@ -87,6 +97,9 @@ class ImageServicer(image_pb2_grpc.ImageServiceServicer):
         async with aclosing(self._streams.messages(request, context)) as events:
             async for event in events:
                 yield event
+
+    async def _with_inputs(self, asked: AskedImage) -> AskedImage:
+        return replace(asked, inputs=await looked_up(self._assets, asked.inputs))
 
 
 class ImageStreamServicer(image_pb2_grpc.ImageStreamServiceServicer):

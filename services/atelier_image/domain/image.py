@@ -1,8 +1,9 @@
-"""Images: the kind of job, and the pictures of its result."""
+"""Images: the kind of job, and the files of its result."""
 
 from dataclasses import dataclass
 
 from atelier_artifacts.domain.stored_files import StoredFile
+from atelier_diffusion.policy.request import OutputKind
 from atelier_drawing.domain.result import result_from
 from atelier_jobs.domain.owner_jobs import Kind
 from atelier_service.errors import NotFoundError
@@ -11,16 +12,25 @@ IMAGE = Kind(name="image", not_found_reason="IMAGE_NOT_FOUND", not_ready_reason=
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture(StoredFile):
-    """One picture in storage. `seed` is its own: with `count` 1 it generates this picture alone."""
+class ImageFile(StoredFile):
+    """One picture in storage, or the latent of one.
+
+    Attributes:
+        index: Its place among the pictures, from 0; a latent has that of its picture.
+        seed: Its own: with `count` 1 it generates this picture alone. 0 beside a wide seed.
+        wide_seed: The same, for an image that was asked for with a wide seed.
+        kind: What it is.
+    """
 
     index: int
     seed: int
+    wide_seed: int | None = None
+    kind: OutputKind = "PICTURE"
 
 
-def picture_of(result: bytes, index: int) -> Picture:
+def picture_of(result: bytes, index: int) -> ImageFile:
     """Returns one picture of a result. Raises NotFoundError for an index past the end."""
-    pictures = result_from(result, Picture).outputs
+    pictures = [file for file in result_from(result, ImageFile).outputs if file.kind == "PICTURE"]
     if index >= len(pictures):
         text = f"the image has {len(pictures)} picture(s), counted from 0"
         raise NotFoundError("PICTURE_NOT_FOUND", text, metadata={"index": str(index)})

@@ -6,8 +6,8 @@ from atelier_jobs.wire.progress_messages import pack_detail
 
 
 def denoising(step: int, steps: int) -> Progress:
-    """`step` of `steps` are done, those of all pictures together."""
-    fraction = step / steps
+    """`step` of `steps` are done, those of all pictures together; there may be none to do."""
+    fraction = step / steps if steps else 0.0
     detail = image_pb2.ImageProgress(step=step, steps=steps, fraction=fraction)
     return Progress(
         stage="denoising", done=step, total=steps, unit="step", fraction=fraction, detail=pack_detail(detail)

@@ -60,11 +60,11 @@ class Limits:
 
 
 def not_a_picture(why: str) -> InvalidArgumentError:
-    """Returns the error of a file that is not a picture or video of a supported type; `why` is for the caller."""
+    """Returns the error of a file that is no picture, video or latent of a supported type; `why` is for the caller."""
     return InvalidArgumentError(
         "NOT_A_PICTURE",
         f"file: {why}",
-        fields=(FieldViolation("file", f"{why}; PNG, JPEG, WebP, GIF, MP4 and WebM are taken"),),
+        fields=(FieldViolation("file", f"{why}; PNG, JPEG, WebP, GIF, MP4, WebM and latents are taken"),),
     )
 
 

@@ -8,7 +8,7 @@ the limits that were checked here.
 from collections.abc import Callable
 from typing import BinaryIO
 
-from atelier_storage.domain.formats import gif, jpeg, mp4, png, webm, webp
+from atelier_storage.domain.formats import gif, jpeg, latent, mp4, png, webm, webp
 from atelier_storage.domain.limits import CorruptError, Extent, Limits, not_a_picture
 from atelier_storage.domain.sniff import ContentType, sniff
 
@@ -24,6 +24,7 @@ _EXTENTS: dict[ContentType, Callable[[BinaryIO, int], Extent]] = {
     ContentType.WEBP: webp.extent,
     ContentType.MP4: mp4.extent,
     ContentType.WEBM: webm.extent,
+    ContentType.LATENT: latent.extent,
 }
 
 

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from atelier_diffusion.encoding import latent_header
+
 # The number of first bytes that determine a type: every magic number lies within them.
 HEAD_BYTES = 4096
 
@@ -20,11 +22,15 @@ class ContentType(StrEnum):
     GIF = "image/gif"
     MP4 = "video/mp4"
     WEBM = "video/webm"
+    LATENT = latent_header.CONTENT_TYPE
 
     @property
     def extension(self) -> str:
         """The usual file name extension, with its dot."""
-        return ".jpg" if self is ContentType.JPEG else f".{self.value.split('/')[1]}"
+        return _EXTENSIONS.get(self) or f".{self.value.split('/')[1]}"
+
+
+_EXTENSIONS = {ContentType.JPEG: ".jpg", ContentType.LATENT: f".{latent_header.SUFFIX}"}
 
 
 def sniff(head: bytes) -> ContentType | None:
@@ -42,7 +48,7 @@ def sniff(head: bytes) -> ContentType | None:
     # DocType (EBML id 0x4282) distinguishes WebM from other Matroska files.
     if head.startswith(b"\x1aE\xdf\xa3") and b"\x42\x82\x84webm" in head[:64]:
         return ContentType.WEBM
-    return None
+    return ContentType.LATENT if latent_header.may_be_latent(head) else None
 
 
 def _is_mp4(head: bytes) -> bool:

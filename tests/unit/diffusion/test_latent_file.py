@@ -14,7 +14,7 @@ from atelier_diffusion.encoding.latent_header import (
     HEAD_BYTES,
     LatentFileError,
     LatentHeader,
-    is_safetensors,
+    may_be_latent,
     read_latent_header,
 )
 from atelier_diffusion.engine.results import Latent
@@ -129,10 +129,11 @@ def test_what_is_no_latent_file_is_refused(data: bytes) -> None:
         read_latent(data)
 
 
-def test_safetensors_files_are_told_from_pictures() -> None:
-    assert is_safetensors(FILE[:64])
-    assert not is_safetensors(b"\x89PNG\r\n\x1a\n{")
-    assert not is_safetensors(b"\x80\x04\x95\x10\x00\x00\x00\x00{")
+def test_a_latent_file_is_recognised_by_its_first_bytes() -> None:
+    assert may_be_latent(FILE[:64])
+    assert not may_be_latent(b"\x89PNG\r\n\x1a\n{")
+    assert not may_be_latent(b"\x80\x04\x95\x10\x00\x00\x00\x00{")
+    assert not may_be_latent((10**9).to_bytes(8, "little") + b"{")
 
 
 def test_a_family_is_known_by_its_autoencoder() -> None:

@@ -14,7 +14,7 @@ from atelier_diffusion.encoding.picture_file import read_parameters
 from atelier_diffusion.engine.results import Picture
 from atelier_diffusion.policy.request import ImageRequest
 from atelier_diffusion.remote.messages import StepDone
-from atelier_image.domain.image import Picture as Stored
+from atelier_image.domain.image import ImageFile as Stored
 from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_image.worker.image_generator import ImageGenerator
 from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault, Stopped, StopReason

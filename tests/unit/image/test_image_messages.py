@@ -3,18 +3,23 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_pb2
 from atelier_artifacts.domain.stored_files import Producer
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
 from atelier_drawing.domain.result import Result, result_from
-from atelier_image.api.image_messages import asked_from, content_paths, image_message, parameters_message
-from atelier_image.domain.image import Picture
+from atelier_image.api.image_messages import content_paths, image_message
+from atelier_image.api.parameter_messages import asked_from, parameters_message
+from atelier_image.domain.image import ImageFile, picture_of
+from atelier_image.domain.inputs import Input
 from atelier_image.domain.parameters import AskedImage, resolve
 from atelier_image.worker.image_progress import denoising
 from atelier_jobs.domain.job import Failure, Job
 from atelier_jobs.domain.progress import FINISHED, NOT_BEGUN
 from atelier_jobs.domain.states import State
+from atelier_service.errors import NotFoundError
 from tests.unit.models.cards import DEMO
 
 PARAMETERS = resolve(AskedImage(prompt="a cat", metadata={"a": "b"}), DEMO, lambda: 7)
@@ -28,7 +33,7 @@ RESULT = Result(
     model_revision="r1",
     source=Producer("0197", 1),
     outputs=(
-        Picture(
+        ImageFile(
             index=0, seed=7, asset_id="a0", content_type="image/png", width_px=256, height_px=128, size_bytes=9,
             sha256="00",
         ),
@@ -50,6 +55,40 @@ def test_unspecified_choices_are_absent() -> None:
 def test_the_echo_asks_for_the_same() -> None:
     echo = asked_from(parameters_message(PARAMETERS))
     assert resolve(echo, DEMO, lambda: 0) == PARAMETERS
+
+
+def test_the_echo_of_a_sampler_asks_for_the_same() -> None:
+    asked = AskedImage(
+        prompt="a cat", wide_seed=2**64 - 1, inputs={"init_image": Input("a1", "00"), "mask": Input("a2", "11")},
+        denoise=0.5, sigmas="KARRAS", outputs=("PICTURE", "LATENT"), add_noise=False,
+    )  # fmt: skip
+    parameters = resolve(asked, DEMO, lambda: 7)
+    message = parameters_message(parameters)
+    assert not message.HasField("seed")
+    echo = asked_from(message)
+    assert {name: each.asset_id for name, each in echo.inputs.items()} == {"init_image": "a1", "mask": "a2"}
+    assert resolve(replace(echo, inputs=asked.inputs), DEMO, lambda: 0) == parameters
+
+
+def test_a_latent_is_told_from_pictures_and_is_read_as_an_asset() -> None:
+    (picture,) = RESULT.outputs
+    latent = replace(picture, kind="LATENT", asset_id="a9", content_type="application/vnd.safetensors", wide_seed=2**63)
+    data = replace(RESULT, outputs=(latent, picture)).to_bytes()
+    image = image_message(replace(QUEUED, state=State.SUCCEEDED, result=data))
+    assert [output.kind for output in image.outputs] == [image_pb2.LATENT, image_pb2.PICTURE]
+    assert image.outputs[0].content_url == "/api/v1/assets/a9/content"
+    assert (image.outputs[0].wide_seed, image.outputs[1].HasField("wide_seed")) == (2**63, False)
+    assert picture_of(data, 0) == picture
+    with pytest.raises(NotFoundError):
+        picture_of(data, 1)
+
+
+def test_a_result_of_an_earlier_version_has_pictures_only() -> None:
+    earlier = json.loads(RESULT.to_bytes())
+    for output in earlier["outputs"]:
+        del output["kind"], output["wide_seed"]
+    made = replace(QUEUED, state=State.SUCCEEDED, result=json.dumps(earlier).encode())
+    assert image_message(made).outputs[0].kind == image_pb2.PICTURE
 
 
 def test_an_image_that_waits_has_times_and_paths_only_where_there_are_some() -> None:
@@ -85,7 +124,7 @@ def test_a_failed_image_tells_why() -> None:
 
 
 def test_a_result_is_kept_as_it_is() -> None:
-    assert result_from(RESULT.to_bytes(), Picture) == RESULT
+    assert result_from(RESULT.to_bytes(), ImageFile) == RESULT
 
 
 def test_an_image_says_how_much_of_its_prompts_was_read() -> None:

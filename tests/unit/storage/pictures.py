@@ -1,11 +1,14 @@
 """Pictures and videos to store, and files that only look like some."""
 
 import io
+import json
 import pickle
 import struct
 import zlib
 
 from PIL import Image
+
+from atelier_diffusion.encoding.latent_header import LatentHeader
 
 
 def png(width: int = 8, height: int = 6, colour: str = "red") -> bytes:
@@ -79,6 +82,25 @@ def webm(width: int = 64, height: int = 48) -> bytes:
     return head + _ebml(0x18538067, _ebml(0x1549A966, b"") + tracks + cluster)
 
 
+def latent(width: int = 64, height: int = 48, **tensor: object) -> bytes:
+    """A latent in cells of 8 pixels, of four numbers each; `tensor` changes what its header says."""
+    shape = (1, 4, height // 8, width // 8)
+    header = LatentHeader("sd15", 0.18215, width, height, shape)
+    numbers = bytes(4 * 4 * shape[2] * shape[3])
+    if not tensor:
+        return header.to_bytes() + numbers
+    said = json.loads(header.to_bytes()[8:])
+    said["samples"] |= tensor
+    text = json.dumps(said).encode()
+    return struct.pack("<Q", len(text)) + text + numbers
+
+
+def tensors(count: int) -> bytes:
+    """The beginning of a safetensors file of `count` tensors."""
+    entry = b'"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
+    return struct.pack("<Q", count * len(entry) + 2) + b"{" + entry * min(count, 1000)
+
+
 class _Harm:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return print, ("this ran",)
@@ -114,6 +136,13 @@ def no_pictures() -> dict[str, bytes]:
         "a truncated MP4": mp4()[:-10],
         "a truncated WebM": webm()[:-10],
         "a GIF of no frames": gif()[:13] + b"\x3b",
+        "a truncated latent": latent()[:-1],
+        "a latent and more": latent() + b"\0",
+        "a latent of half numbers": latent(dtype="F16"),
+        "a latent of another shape": latent(shape=[1, 4, 6, 9]),
+        "a latent of 10^9 channels": latent(shape=[1, 10**9, 6, 8]),
+        "a safetensors file of 10^9 tensors": tensors(10**9),
+        "a safetensors file of two tensors": tensors(2),
     }
 
 

@@ -66,15 +66,17 @@ class Asset(_message.Message):
     filename: _builtins.str
     """Name given by the uploader, without folders."""
     content_type: _builtins.str
-    """Sniffed, never believed: `image/png`, `image/jpeg`, `image/webp`, `image/gif`, `video/mp4`, `video/webm`."""
+    """Sniffed, never believed: `image/png`, `image/jpeg`, `image/webp`, `image/gif`, `video/mp4`, `video/webm`,
+    `application/vnd.safetensors`.
+    """
     size_bytes: _builtins.int
     """Size in bytes."""
     sha256: _builtins.str
     """SHA-256 of the content, hex; also its ETag."""
     width_px: _builtins.int
-    """Width in pixels."""
+    """Width in pixels; of a latent that of its picture."""
     height_px: _builtins.int
-    """Height in pixels."""
+    """Height in pixels; of a latent that of its picture."""
     source: Global___Asset.Source.ValueType
     """Where it comes from."""
     job_id: _builtins.str

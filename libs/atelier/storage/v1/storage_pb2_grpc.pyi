@@ -21,8 +21,8 @@ class StorageServiceStub:
     CreateAsset: _aio.StreamUnaryMultiCallable[_storage_pb2.CreateAssetRequest, _storage_pb2.Asset]
     """Stores a file, streamed. Over REST the body is the file and the other fields are query parameters; over gRPC the
     first message carries the fields and every message may carry a chunk of at most 1 MiB in `file.data`. Files are
-    `image/png`, `image/jpeg`, `image/webp`, `image/gif`, `video/mp4` and `video/webm`; any other content type, such as
-    `application/octet-stream`, does as well.
+    `image/png`, `image/jpeg`, `image/webp`, `image/gif`, `video/mp4`, `video/webm` and, for latents,
+    `application/vnd.safetensors`; any other content type, such as `application/octet-stream`, does as well.
     The content is sniffed, its size and pixels are checked before anything is decoded, and equal content of one owner
     is stored once.
     Errors: INVALID_ARGUMENT (no picture, too many pixels, empty), RESOURCE_EXHAUSTED (over the size limit; too many
@@ -38,8 +38,8 @@ class StorageServiceStub:
     Errors: NOT_FOUND.
     """
     GetAssetContent: _aio.UnaryStreamMultiCallable[_storage_pb2.GetAssetContentRequest, _httpbody_pb2.HttpBody]
-    """The bytes of an asset: `image/png`, `image/jpeg`, `image/webp`, `image/gif`, `video/mp4` or `video/webm`. Understands
-    `Range` (one range), `If-None-Match` and `If-Range`; answers with `ETag`.
+    """The bytes of an asset: `image/png`, `image/jpeg`, `image/webp`, `image/gif`, `video/mp4`, `video/webm` or
+    `application/vnd.safetensors`. Understands `Range` (one range), `If-None-Match` and `If-Range`; answers with `ETag`.
     Errors: NOT_FOUND, OUT_OF_RANGE (416), RESOURCE_EXHAUSTED (too many downloads at once), UNAVAILABLE.
     """
     DeleteAsset: _aio.UnaryUnaryMultiCallable[_storage_pb2.DeleteAssetRequest, _empty_pb2.Empty]
@@ -61,8 +61,8 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_storage_pb2.Asset]:
         """Stores a file, streamed. Over REST the body is the file and the other fields are query parameters; over gRPC the
         first message carries the fields and every message may carry a chunk of at most 1 MiB in `file.data`. Files are
-        `image/png`, `image/jpeg`, `image/webp`, `image/gif`, `video/mp4` and `video/webm`; any other content type, such as
-        `application/octet-stream`, does as well.
+        `image/png`, `image/jpeg`, `image/webp`, `image/gif`, `video/mp4`, `video/webm` and, for latents,
+        `application/vnd.safetensors`; any other content type, such as `application/octet-stream`, does as well.
         The content is sniffed, its size and pixels are checked before anything is decoded, and equal content of one owner
         is stored once.
         Errors: INVALID_ARGUMENT (no picture, too many pixels, empty), RESOURCE_EXHAUSTED (over the size limit; too many
@@ -96,8 +96,8 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _storage_pb2.GetAssetContentRequest,
         context: _aio.ServicerContext[_storage_pb2.GetAssetContentRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
     ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
-        """The bytes of an asset: `image/png`, `image/jpeg`, `image/webp`, `image/gif`, `video/mp4` or `video/webm`. Understands
-        `Range` (one range), `If-None-Match` and `If-Range`; answers with `ETag`.
+        """The bytes of an asset: `image/png`, `image/jpeg`, `image/webp`, `image/gif`, `video/mp4`, `video/webm` or
+        `application/vnd.safetensors`. Understands `Range` (one range), `If-None-Match` and `If-Range`; answers with `ETag`.
         Errors: NOT_FOUND, OUT_OF_RANGE (416), RESOURCE_EXHAUSTED (too many downloads at once), UNAVAILABLE.
         """
 
