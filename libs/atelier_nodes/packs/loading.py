@@ -13,6 +13,7 @@ from types import ModuleType
 
 from atelier_nodes.packs import model_folders, registry
 from atelier_nodes.packs.compat_path import add_compat_path
+from atelier_nodes.packs.environment import PackEnvironment
 from atelier_nodes.packs.extra_paths import apply_extra_paths
 from atelier_nodes.packs.import_failure import failure_line
 from atelier_nodes.packs.pack import Pack, PackFormError, find_packs
@@ -63,14 +64,15 @@ async def load_packs(
     refused = skipped or {}
     announce = on_import or _announced_to_nobody
     packs = list(find_packs(map(Path, places)))
-    notes = _run_prestartup_scripts([pack for pack in packs if pack.path not in refused], announce)
+    notes = {pack.path: _activate_environment(pack) for pack in packs if pack.path not in refused}
+    _run_prestartup_scripts([pack for pack in packs if pack.path not in refused], announce, notes)
     loaded = LoadedPacks()
     for pack in packs:
         if pack.path in refused:
             report = PackReport(pack.name, pack.path, error=refused[pack.path])
         else:
             announce(pack.path)
-            report = await _load(pack, loaded, notes.get(pack.path, ()))
+            report = await _load(pack, loaded, notes[pack.path])
         loaded.reports.append(report)
     return loaded
 
@@ -79,27 +81,43 @@ def _announced_to_nobody(_: Path) -> None:
     """Stands for a caller that does not ask which pack is imported."""
 
 
-def _run_prestartup_scripts(packs: Iterable[Pack], announce: Callable[[Path], None]) -> dict[Path, tuple[str, ...]]:
-    """Runs the scripts of all packs, before any pack is imported; returns the failures by the pack's path."""
-    failed: dict[Path, tuple[str, ...]] = {}
+def _activate_environment(pack: Pack) -> list[str]:
+    environment = PackEnvironment.of(pack)
+    try:
+        environment.activate()
+        missing = environment.missing()
+    except (OSError, ValueError) as error:
+        return [f"its requirements cannot be read: {error}"]
+    if not missing:
+        return []
+    return [f"requirements are not installed ({', '.join(missing)}): run `atelier nodes install {pack.path}`"]
+
+
+def _run_prestartup_scripts(
+    packs: Iterable[Pack], announce: Callable[[Path], None], notes: Mapping[Path, list[str]]
+) -> None:
+    """Runs the scripts of all packs, before any pack is imported."""
     for pack in packs:
         if script := pack.prestartup:
             announce(pack.path)
             try:
                 _import_file(f"{pack.module_name}_prestartup", script)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - any fault of a pack's code is its report
-                failed[pack.path] = (f"prestartup_script.py failed: {failure_line(error, pack)}",)
-    return failed
+                notes[pack.path].append(f"prestartup_script.py failed: {failure_line(error, pack)}")
 
 
-async def _load(pack: Pack, loaded: LoadedPacks, notes: tuple[str, ...]) -> PackReport:
+async def _load(pack: Pack, loaded: LoadedPacks, notes: list[str]) -> PackReport:
     started = time.monotonic()
     registry.add_pack(pack)
     try:
         found = await declared_nodes(_import_file(pack.module_name, pack.source), pack)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - any fault of a pack's code is its report
         return PackReport(
-            pack.name, pack.path, error=failure_line(error, pack), notes=notes, seconds=time.monotonic() - started
+            pack.name,
+            pack.path,
+            error=failure_line(error, pack),
+            notes=tuple(notes),
+            seconds=time.monotonic() - started,
         )
     registry.NODE_CLASSES.update(found.classes)
     registry.DISPLAY_NAMES.update(found.display_names)

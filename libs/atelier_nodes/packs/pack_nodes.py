@@ -1,12 +1,13 @@
 """The nodes that an imported pack declares: V1 by `NODE_CLASS_MAPPINGS`, V3 by `comfy_entrypoint`."""
 
 import inspect
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from atelier_graph.errors import NodeDeclarationError
+from atelier_graph.node_class import NodeClass
 from atelier_nodes.packs import registry
 from atelier_nodes.packs.import_failure import failure_line
 from atelier_nodes.packs.pack import Pack, PackFormError
@@ -75,7 +76,7 @@ def _add(found: NodesOfPack, pack: Pack, name: object, node_class: object, displ
         found.notes.append(f"{name!r} is no name of a node class")
     elif registry.is_builtin(name):
         found.notes.append(f"{name}: a node of this name ships; the pack's own is not used")
-    elif fault := _fault(node_class, pack):
+    elif fault := _fault(name, node_class):
         found.notes.append(f"{name}: {fault}")
     else:
         assert isinstance(node_class, type)
@@ -85,17 +86,16 @@ def _add(found: NodesOfPack, pack: Pack, name: object, node_class: object, displ
             found.display_names[name] = display_name
 
 
-def _fault(node_class: object, pack: Pack) -> str:
+def _fault(name: str, node_class: object) -> str:
     if not isinstance(node_class, type):
-        return f"it is {type(node_class).__name__}, not a class"
-    missing = [name for name in ("INPUT_TYPES", "RETURN_TYPES", "FUNCTION") if not hasattr(node_class, name)]
-    if missing:
-        return f"it has no {', '.join(missing)}"
+        return f"it is a {type(node_class).__name__}, not a class"
     try:
-        declared = node_class.INPUT_TYPES()  # type: ignore[attr-defined]
-    except Exception as error:  # noqa: BLE001 - code of the pack
-        return failure_line(error, pack)
-    return "" if isinstance(declared, Mapping) else "INPUT_TYPES returned no dict"
+        NodeClass.of(name, node_class)
+    except NodeDeclarationError as error:
+        return str(error).removeprefix(f"Node class {name!r}").lstrip(": ")
+    except Exception as error:  # noqa: BLE001 - attributes of a class may be code of the pack
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def _add_web_directories(module: ModuleType, pack: Pack, found: NodesOfPack) -> None:

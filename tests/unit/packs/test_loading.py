@@ -109,9 +109,9 @@ NODE_CLASS_MAPPINGS = {"Good": Good, "NoFunction": NoFunction, "Fails": Fails, "
     assert report.nodes == ("Good",)
     assert report.error == ""
     assert report.notes == (
-        "NoFunction: it has no FUNCTION",
-        "Fails: OSError: no such folder (mixed.py:23)",
-        "Text: it is str, not a class",
+        "NoFunction: FUNCTION is not the name of a method",
+        "Fails: INPUT_TYPES raised OSError: no such folder",
+        "Text: it is a str, not a class",
     )
 
 
