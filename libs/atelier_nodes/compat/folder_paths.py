@@ -123,7 +123,7 @@ def recursive_search(directory: str, excluded_dir_names: list[str] | None = None
     return files, changed
 
 
-def cached_filename_list_(folder_name: str) -> tuple[list[str], dict[str, float], float] | None:  # noqa: ARG001
+def cached_filename_list_(folder_name: str) -> tuple[list[str], dict[str, float], float] | None:
     """Returns None: lists of files are read anew each time."""
     return None
 

@@ -5,6 +5,8 @@ object of a class that inherits from it, raises an error that names the pack, th
 """
 
 import sys
+from abc import ABCMeta
+from functools import cache
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -15,7 +17,7 @@ class ModelInternalsError(NotImplementedError):
     """A node uses what touches a model's inside."""
 
 
-class ModelInternals(type):
+class ModelInternals(ABCMeta):
     """The type of placeholders: classes whose attributes are placeholders, and of which there are no objects."""
 
     missing_name: str
@@ -31,6 +33,7 @@ class ModelInternals(type):
         return placeholder(f"{cls.missing_name}.{name}")
 
 
+@cache
 def placeholder(name: str) -> ModelInternals:
     """Returns a placeholder.
 
@@ -46,8 +49,8 @@ def missing(name: str) -> ModelInternalsError:
     pack, node = _user(sys._getframe(1))
     user = f"Pack {pack!r}" if pack else "A node"
     return ModelInternalsError(
-        f"{user}{f', node {node},' if node else ''} uses {name}, which is missing: models run on the workers of the "
-        "mesh, and nodes cannot reach their inside"
+        f"{user}{f', node {node},' if node else ''} uses {name}, which is missing: nodes cannot reach inside "
+        "models, which run on the workers of the mesh, nor inside the executor"
     )
 
 

@@ -12,6 +12,9 @@ from atelier_nodes.packs.compat_path import add_compat_path
 from atelier_nodes.packs.folders import NodeFolders, use_folders
 from tests.unit.packs.pack_folder import PackFolder
 
+# Test modules import folder_paths and its kin at their top, before any fixture runs.
+add_compat_path()
+
 
 @pytest.fixture(autouse=True)
 def process(tmp_path: Path) -> Iterator[None]:
@@ -19,7 +22,6 @@ def process(tmp_path: Path) -> Iterator[None]:
     tables: list[dict[str, Any]] = [registry.NODE_CLASSES, registry.DISPLAY_NAMES, registry.WEB_DIRECTORIES]
     before = [dict(table) for table in tables]
     modules, path = set(sys.modules), list(sys.path)
-    add_compat_path()
     folders = NodeFolders.under(tmp_path / "base")
     use_folders(folders)
     model_folders.use_models(folders.models)

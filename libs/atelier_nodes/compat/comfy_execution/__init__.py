@@ -1,0 +1,1 @@
+"""`comfy_execution`: the graph engine, under the names that packs use."""
