@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from atelier_nodes.packs import model_folders
+
 FolderType = Literal["input", "output", "temp"]
 
 _ANNOTATION = re.compile(rf"^(?P<name>.*) ?\[(?P<type>{'|'.join(get_args(FolderType))})\]$", re.DOTALL)
@@ -85,9 +87,10 @@ _current: ContextVar[NodeFolders | None] = ContextVar("node_folders", default=No
 
 
 def use_folders(folders: NodeFolders) -> None:
-    """Sets the default folders of this process; a host does so once, before packs are loaded."""
+    """Sets the default folders of this process, those of models too; a host does so once, before packs are loaded."""
     global _default
     _default = folders
+    model_folders.use_models(folders.models)
 
 
 @contextmanager

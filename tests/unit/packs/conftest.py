@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from atelier_nodes.packs import model_folders, registry
+from atelier_nodes.packs import registry
 from atelier_nodes.packs.compat_path import add_compat_path
 from atelier_nodes.packs.folders import NodeFolders, use_folders
 from tests.unit.packs.pack_folder import PackFolder
@@ -22,9 +22,7 @@ def process(tmp_path: Path) -> Iterator[None]:
     tables: list[dict[str, Any]] = [registry.NODE_CLASSES, registry.DISPLAY_NAMES, registry.WEB_DIRECTORIES]
     before = [dict(table) for table in tables]
     modules, path = set(sys.modules), list(sys.path)
-    folders = NodeFolders.under(tmp_path / "base")
-    use_folders(folders)
-    model_folders.use_models(folders.models)
+    use_folders(NodeFolders.under(tmp_path / "base"))
     yield
     for table, content in zip(tables, before, strict=True):
         table.clear()

@@ -13,12 +13,13 @@ import psutil
 import torch
 
 from atelier_graph.context import current_node
-from atelier_graph.errors import RunInterruptedError as InterruptProcessingException
+from atelier_graph.errors import RunInterruptedError
 from atelier_nodes.packs.host_options import OPTIONS
 from atelier_nodes.packs.model_internals import missing, placeholder
 
 log = logging.getLogger(__name__)
 
+InterruptProcessingException = RunInterruptedError
 OOM_EXCEPTION: type[Exception] = torch.OutOfMemoryError
 XFORMERS_IS_AVAILABLE = False
 XFORMERS_ENABLED_VAE = False
