@@ -92,9 +92,8 @@ class MeshLatent(dict[str, Any]):
     def sources(self) -> tuple[LatentSource, ...]:
         """Where the elements of the batch come from; empty if the tensor is one of this process."""
         samples = dict.get(self, SAMPLES)
-        if samples is None or samples._version == self._version:
-            return self._sources
-        return ()
+        changed = bool(self._sources) and samples is not None and samples._version != self._version
+        return () if changed else self._sources
 
     async def load(self, mesh: NodeMesh) -> Tensor:
         """Returns `samples`, fetched through `mesh` unless it is here already."""
