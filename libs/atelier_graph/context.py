@@ -56,10 +56,10 @@ def current_node() -> CurrentNode | None:
 
 
 @contextmanager
-def entered(node: CurrentNode) -> Iterator[None]:
+def entered(node: CurrentNode) -> Iterator[CurrentNode]:
     """Makes `node` the current one."""
     token = _current.set(node)
     try:
-        yield
+        yield node
     finally:
         _current.reset(token)

@@ -1,6 +1,6 @@
 """Events of an execution, and their JSON."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Protocol
 
 Status = Literal["success", "error", "interrupted"]
@@ -226,8 +226,3 @@ class Observer(Protocol):
     def publish(self, event: GraphEvent) -> None:
         """Takes an event, without waiting. Progress may come from any thread, all else from the executor's."""
         ...
-
-
-def place_fields(place: NodePlace) -> dict[str, Any]:
-    """The place as the fields that events have."""
-    return asdict(place)

@@ -1,0 +1,105 @@
+"""Nodes as the executor sees them: constants, links, and what their class declares."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from atelier_graph.custom_validation import live_inputs_of
+from atelier_graph.errors import NodeInputError
+from atelier_graph.link import Link, link_of
+from atelier_graph.node_class import NodeClass
+from atelier_graph.node_classes import NodeClasses
+from atelier_graph.prompt import unwrapped
+
+
+@dataclass(frozen=True, slots=True)
+class RunNode:
+    """A node of an execution.
+
+    Attributes:
+        id: Its id; unique in the execution.
+        class_type: Its class.
+        names: The inputs that are passed to it, in the order of the graph.
+        python_class: The code.
+        node_class: The declaration, with live inputs.
+        constants: Inputs that are known before anything runs: literals, defaults of omitted optional inputs, and links
+            that are passed as such.
+        links: Inputs that are outputs of other nodes.
+        raw_links: Links among the constants.
+        lazy: Names of the links that are evaluated only when the node asks for them.
+        dropped: Literals for inputs that are not declared; they count in the cache key alone.
+    """
+
+    id: str
+    class_type: str
+    names: tuple[str, ...]
+    python_class: Any
+    node_class: NodeClass
+    constants: dict[str, Any]
+    links: dict[str, Link]
+    raw_links: tuple[Link, ...]
+    lazy: frozenset[str]
+    dropped: dict[str, Any]
+
+    @property
+    def upstream(self) -> set[str]:
+        """All nodes that it links to."""
+        return {link.node_id for link in (*self.links.values(), *self.raw_links)}
+
+    @property
+    def required_upstream(self) -> list[str]:
+        """The nodes that must finish before it is called first, in the order of its inputs."""
+        links = [link for name, link in self.links.items() if name not in self.lazy]
+        return list(dict.fromkeys(link.node_id for link in (*links, *self.raw_links)))
+
+    @property
+    def is_async(self) -> bool:
+        """Its function is a coroutine function."""
+        return inspect.iscoroutinefunction(getattr(self.python_class, self.python_class.FUNCTION))
+
+
+def read_node(node_id: str, node: Mapping[str, Any], classes: NodeClasses, *, literal: bool) -> RunNode:
+    """Reads a node of a graph.
+
+    Args:
+        node_id: Its id.
+        node: `class_type` and `inputs`.
+        classes: The classes that there are.
+        literal: The inputs are those of a prompt, where literals may be wrapped; expansions have Python objects.
+
+    Raises:
+        NodeInputError: There is no such class.
+        NodeDeclarationError: The class declares nothing usable.
+    """
+    class_type, inputs = node["class_type"], node["inputs"]
+    if class_type not in classes:
+        raise NodeInputError(f"Node class {class_type!r} of node {node_id!r} does not exist")
+    python_class, node_class = classes.python_classes[class_type], classes[class_type]
+    if literal:
+        inputs = {name: unwrapped(value) if link_of(value) is None else value for name, value in inputs.items()}
+    if node_class.dynamic:
+        node_class = node_class.with_live_inputs(live_inputs_of(python_class, inputs))
+    constants: dict[str, Any] = {}
+    links: dict[str, Link] = {}
+    raw: list[Link] = []
+    dropped: dict[str, Any] = {}
+    wrapped = node["inputs"]
+    for name, value in inputs.items():
+        spec = node_class.input(name)
+        link = link_of(wrapped[name])  # a wrapped list is no link, whatever it holds
+        if link is not None and spec is not None and spec.raw_link:
+            raw.append(link)
+            constants[name] = value
+        elif link is not None:
+            links[name] = link
+        elif spec is not None or node_class.accepts_all:
+            constants[name] = value
+        else:
+            dropped[name] = value
+    for spec in node_class.visible:
+        if spec.group == "optional" and spec.name not in inputs and "default" in spec.options:
+            constants[spec.name] = spec.options["default"]
+    lazy = frozenset(name for name in links if (spec := node_class.input(name)) is not None and spec.lazy)
+    passed = (*(name for name in inputs if name not in dropped), *(name for name in constants if name not in inputs))
+    return RunNode(node_id, class_type, passed, python_class, node_class, constants, links, tuple(raw), lazy, dropped)
