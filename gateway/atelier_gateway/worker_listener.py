@@ -45,7 +45,7 @@ def build_worker_listener(settings: GatewaySettings) -> Config:
             "name": "workers",
             "virtual_hosts": [{"name": "workers", "domains": ["*"], "routes": list(_routes(settings))}],
             # A signature is a credential too, and none that a worker has.
-            "request_headers_to_remove": ["x-atelier-signature"],
+            "request_headers_to_remove": ["x-atelier-signature", "x-atelier-head-of-stream"],
         },
         http_filters=[router],
         access_log=build_access_log(settings),

@@ -76,12 +76,38 @@ def with_signature(url: str, signature: str) -> str:
 @cache
 def route_of(method: str) -> SignedRoute | None:
     """The route of `/package.Service/Method`; None when no signed URL opens it."""
+    found = _find(method)
+    return None if found is None else next(iter(_routes(found)), None)
+
+
+def _find(method: str) -> MethodDescriptor | None:
     service, _, name = method.strip("/").rpartition("/")
     try:
-        found = descriptor_pool.Default().FindMethodByName(f"{service}.{name}")
+        return descriptor_pool.Default().FindMethodByName(f"{service}.{name}")
     except KeyError:
         return None
-    return next(iter(_routes(found)), None)
+
+
+def _path_fields(template: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\{(\w+)\}", template))
+
+
+@cache
+def record_of_stream(method: str, template: str) -> SignedRoute | None:
+    """The signed route of the stream at `template`, in terms of the GET of its record; see head.lua of the gateway.
+
+    Args:
+        method: `/package.Service/Method`.
+        template: Template of the stream's route.
+
+    Returns:
+        The route, whose resource is read from requests for the record; None when `method` returns another record.
+    """
+    record = "/api/v1/system/status" if template == "/api/v1/events" else template.removesuffix("/events")
+    found = _find(method)
+    if found is None or record == template or found.GetOptions().Extensions[annotations_pb2.http].get != record:
+        return None
+    return SignedRoute(template, message_factory.GetMessageClass(found.input_type), _path_fields(template))
 
 
 def _routes(method: MethodDescriptor) -> Iterator[SignedRoute]:
@@ -89,7 +115,7 @@ def _routes(method: MethodDescriptor) -> Iterator[SignedRoute]:
     rule = options.Extensions[access_pb2.access]
     template = options.Extensions[annotations_pb2.http].get
     if template and method.server_streaming and rule.scope == access_pb2.READ:
-        fields = (*re.findall(r"\{(\w+)\}", template), *rule.signed_fields)
+        fields = (*_path_fields(template), *rule.signed_fields)
         yield SignedRoute(template, message_factory.GetMessageClass(method.input_type), fields)
 
 

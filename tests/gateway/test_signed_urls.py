@@ -105,3 +105,24 @@ async def test_head_is_answered_like_get(gateway: Gateway, upstream: Upstream) -
     assert headed.headers["etag"] == got.headers["etag"]
     assert headed.headers["referrer-policy"] == "no-referrer"
     assert (await gateway.rest.head(f"{PATH}?sig=x.y.z")).status_code == 401
+
+
+@pytest.mark.parametrize("query", ["?sig={}", "?after_seq=3&sig={}"])
+async def test_head_of_a_stream_takes_its_signature_to_the_record(
+    gateway: Gateway, upstream: Upstream, query: str
+) -> None:
+    sig = signature(upstream.signer)
+
+    headed = await gateway.rest.head("/api/v1/images/1/events" + query.format(sig))
+
+    assert (headed.status_code, headed.headers["content-type"]) == (200, "application/x-ndjson")
+    seen = upstream.images.metadata
+    assert (seen["x-atelier-signature"], seen["x-atelier-head-of-stream"]) == (sig, "1")
+
+
+async def test_nobody_else_says_that_a_record_stands_for_a_stream(gateway: Gateway, upstream: Upstream) -> None:
+    sig, lie = signature(upstream.signer), {"x-atelier-head-of-stream": "1"}
+
+    for send in (gateway.rest.get, gateway.rest.head):
+        await send(f"/api/v1/images/1?sig={sig}", headers=lie)
+        assert "x-atelier-head-of-stream" not in upstream.images.metadata

@@ -36,6 +36,10 @@ local function move_signature(handle, headers)
   headers:remove("authorization")
   headers:remove("x-api-key")
   headers:replace("x-atelier-signature", signature)
+  -- HEAD of a stream has become GET of the record to which the stream belongs (head.lua): the service then accepts the
+  -- stream's signature for the record.
+  local head = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.head")
+  if head and head["stream"] ~= "" then headers:replace("x-atelier-head-of-stream", "1") end
   handle:streamInfo():dynamicMetadata():set("atelier.credentials", "signed", "1")
 end
 

@@ -8,13 +8,21 @@ local function record_of(path)
   return path:match("^(/api/v1/.+)/events$")
 end
 
+-- The query of a stream is not understood by its record; a signature is no part of the query (credentials.lua).
+local function signature_of(query)
+  for pair in query:gmatch("[^&]+") do
+    if pair:find("^sig=") then return "?" .. pair end
+  end
+  return ""
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
   if headers:get(":method") ~= "HEAD" then return end
-  local path = headers:get(":path"):match("^[^?]*")
+  local path, query = headers:get(":path"):match("^([^?]*)%??(.*)$")
   local record = record_of(path)
   if record then
-    headers:replace(":path", record)
+    headers:replace(":path", record .. signature_of(query))
   elseif path:find("/content$") then
     -- The response to one byte of a file contains the size of the whole file.
     headers:replace("range", "bytes=0-0")

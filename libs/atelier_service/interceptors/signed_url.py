@@ -6,7 +6,13 @@ from contextlib import asynccontextmanager
 from atelier_service.errors import PermissionDeniedError
 from atelier_service.identity import principal_or_none
 from atelier_service.interceptors.around import Around, Call
-from atelier_service.signed_routes import route_of
+from atelier_service.signed_routes import record_of_stream, route_of
+
+HEAD_OF_STREAM_HEADER = "x-atelier-head-of-stream"
+"""Set by the gateway where it requests a record in place of the HEAD of a stream, and drops the body of the response.
+
+What a client sends under this name is dropped there.
+"""
 
 
 class SignedUrlInterceptor(Around):
@@ -17,7 +23,8 @@ class SignedUrlInterceptor(Around):
         """Refuses a signature that was made for something else."""
         principal = principal_or_none()
         if principal is not None and principal.signed is not None:
-            route = route_of(call.method)
+            is_head = call.header(HEAD_OF_STREAM_HEADER) is not None
+            route = record_of_stream(call.method, principal.signed[0]) if is_head else route_of(call.method)
             if route is None or principal.signed != (route.template, route.resource(call.request)):
                 raise PermissionDeniedError("SIGNATURE_MISMATCH", "this signature was made for another URL")
         yield

@@ -104,6 +104,21 @@ async def test_it_opens_no_other_method(service: Service) -> None:
             assert await refusal(service.content(signed, id="1")) == "SIGNATURE_MISMATCH"
 
 
+async def test_head_of_a_stream_opens_the_record_of_this_stream_alone(service: Service) -> None:
+    head = (("x-atelier-head-of-stream", "1"),)
+    get, other = image_pb2.GetImageRequest(id="1"), image_pb2.GetImageRequest(id="2")
+    signed = service.signed("/api/v1/images/1/events")
+
+    assert await service.stub.GetImage(get, metadata=signed + head) == image_pb2.Image()
+    assert await refusal(service.stub.GetImage(other, metadata=signed + head)) == "SIGNATURE_MISMATCH"
+    assert await refusal(service.content(signed + head, id="1")) == "SIGNATURE_MISMATCH"
+    lists = service.stub.ListImages(image_pb2.ListImagesRequest(), metadata=signed + head)
+    assert await refusal(lists) == "SIGNATURE_MISMATCH"
+    for url in ("/api/v1/images/1/content", "/api/v1/videos/1/events", "/api/v1/events"):
+        call = service.stub.GetImage(get, metadata=service.signed(url) + head)
+        assert await refusal(call) == "SIGNATURE_MISMATCH"
+
+
 async def test_it_is_no_token_and_a_token_is_no_signature(service: Service) -> None:
     signed = service.signed("/api/v1/images/1/content")
     as_token = (("authorization", f"Bearer {signed[0][1]}"),)
