@@ -1,0 +1,1 @@
+"""`comfy_api`: the interface of V3 nodes, by version."""
