@@ -28,6 +28,11 @@ def text_of_node(node_id: str, text: str) -> bytes:
     return struct.pack(">II", _TEXT, len(name)) + name + text.encode()
 
 
+def numbered(kind: int, content: bytes) -> bytes:
+    """A message of any kind."""
+    return struct.pack(">I", kind) + content
+
+
 def is_png(picture: bytes) -> bool:
     """Whether the bytes are a PNG; previews are JPEGs otherwise."""
     return picture.startswith(b"\x89PNG")

@@ -16,8 +16,8 @@ _CLOSE_TIMEOUT_S = 5.0
 SERVER_FEATURES: dict[str, Any] = {"supports_preview_metadata": True, "supports_progress_text_metadata": True}
 
 
-def text_message(kind: str, data: Mapping[str, Any]) -> str:
-    """JSON of a message."""
+def text_message(kind: str, data: Any) -> str:
+    """JSON of a message; `data` is an object as a rule."""
     return compact({"type": kind, "data": data})
 
 

@@ -10,7 +10,7 @@ import structlog
 from atelier_comfy.backend import QueueListing
 from atelier_comfy.client_socket import Messages, text_message
 from atelier_comfy.job_listing import JobFilter, job_of_row, whole_job_of_row
-from atelier_comfy.node_pool import NodePool
+from atelier_comfy.node_pool import MeshOfPrompts, NodePool
 from atelier_comfy.outbox import Progress
 from atelier_comfy.prompt import Ended, Prompt, plain_number
 from atelier_comfy.prompt_run import PromptRun
@@ -19,7 +19,6 @@ from atelier_comfy.submission import PromptRefusedError, Submission
 from atelier_graph.errors import GraphError
 from atelier_graph.limits import GraphLimits
 from atelier_graph.prompt import parse_prompt
-from atelier_nodes.mesh import MeshCalls
 from atelier_nodes.pool.errors import HostLostError
 from atelier_nodes.protocol.execution import HostExecution
 from atelier_service.tasks import uninterrupted
@@ -36,7 +35,7 @@ _LOADING_LIMIT_S = 300.0
 class LocalBackend:
     """Queue, history and runs of the one user of this machine."""
 
-    def __init__(self, store: PromptStore, pool: NodePool, mesh: MeshCalls, messages: Messages) -> None:
+    def __init__(self, store: PromptStore, pool: NodePool, mesh: MeshOfPrompts, messages: Messages) -> None:
         self._store = store
         self._pool = pool
         self._mesh = mesh
@@ -99,7 +98,7 @@ class LocalBackend:
         """Ends what runs."""
         for running in list(self._running):
             if prompt_id is None or running == prompt_id:
-                self._pool.interrupt(running)
+                self._stop(running)
 
     async def cancel(self, prompt_id: str) -> bool | None:
         """Drops a prompt that waits or ends one that runs."""
@@ -107,7 +106,7 @@ class LocalBackend:
             await self._say_remaining()
             return True
         if prompt_id in self._running:
-            self._pool.interrupt(prompt_id)
+            self._stop(prompt_id)
             return True
         return None if await self._store.state_of(prompt_id) is None else False
 
@@ -172,16 +171,23 @@ class LocalBackend:
     async def _run_to_its_end(self, prompt: Prompt, run: PromptRun) -> Ended:
         if prompt.attempts > MOST_ATTEMPTS:
             return run.end_failed("ServerEndedError", f"the server ended {MOST_ATTEMPTS} times while this prompt ran")
+        if run.is_stopped:
+            return run.end_interrupted()
         execution = HostExecution(
             prompt.id, prompt.graph, tuple(prompt.outputs), {**prompt.extra_data, **prompt.sensitive}
         )
         try:
-            return run.end(await self._pool.run(execution, self._mesh, run.publish))
+            return run.end(await self._pool.run(execution, self._mesh.for_prompt(prompt.id), run.publish))
         except HostLostError as error:
             return run.end_lost(error)
         except Exception as error:
             logger.exception("a prompt failed outside of its nodes", prompt_id=prompt.id)
             return run.end_failed(type(error).__name__, "the server failed to run this prompt; its log says more")
+
+    def _stop(self, prompt_id: str) -> None:
+        """Ends a running prompt, also one that the pool does not have yet."""
+        self._running[prompt_id].is_stopped = True
+        self._pool.interrupt(prompt_id)
 
     async def _say_remaining(self) -> None:
         remaining = await self._store.remaining()

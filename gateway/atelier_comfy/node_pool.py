@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from atelier_graph.events import GraphEvent
-from atelier_nodes.mesh import MeshCalls
+from atelier_nodes.mesh import MeshCalls, ModelInfo
 from atelier_nodes.pool.catalogue import NodeCatalogue, PackRequest, PackResponse, ValidationAnswer
 from atelier_nodes.protocol.execution import HostExecution
 
@@ -28,6 +28,18 @@ class RunOutcome(Protocol):
         ...
 
 
+class MeshOfPrompts(Protocol):
+    """What serves the calls that nodes make to a mesh."""
+
+    def for_prompt(self, prompt_id: str) -> MeshCalls:
+        """Returns the calls of one prompt; run again, it gets the jobs that it had."""
+        ...
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """Returns the models. Raises MeshError when the mesh is unavailable."""
+        ...
+
+
 class NodePool(Protocol):
     """What this server asks of node hosts; each call waits until nodes are loaded."""
 
@@ -45,8 +57,8 @@ class NodePool(Protocol):
         """Runs a graph to its end. Raises HostLostError when its host ends."""
         ...
 
-    def interrupt(self, execution_id: str) -> None:
-        """Ends an execution soon, with the status `interrupted`; nothing happens when it does not run."""
+    def interrupt(self, execution_id: str) -> bool:
+        """Ends an execution soon, with the status `interrupted`; whether it runs."""
         ...
 
     async def free(self, *, unload_models: bool, free_memory: bool) -> None:

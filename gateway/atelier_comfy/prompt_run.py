@@ -45,6 +45,9 @@ class PromptRun:
         self._ended = False
         self._error: Mapping[str, Any] | None = None
 
+        self.is_stopped = False
+        """Somebody asked to end it."""
+
     def publish(self, event: GraphEvent) -> None:
         """Sends what a client is told of an event."""
         match event:
@@ -84,6 +87,11 @@ class PromptRun:
         elif result.status == "interrupted" and not self._ended:
             self._interrupt(self._executing or "", self._class_of(self._executing), [])
         return self._entry(result.status, result.outputs, result.meta)
+
+    def end_interrupted(self) -> Ended:
+        """The same for one that was interrupted before anything ran."""
+        self._interrupt("", "", [])
+        return self._entry("interrupted", {}, {})
 
     def end_lost(self, error: HostLostError) -> Ended:
         """The same for an execution whose host has ended."""
