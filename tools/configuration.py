@@ -27,6 +27,7 @@ from atelier_migrate.settings import MigrateSettings
 from atelier_service.settings import ServiceSettings, StreamSettings
 from atelier_storage.settings import StorageSettings
 from atelier_video.settings import VideoSettings, VideoWorkerSettings
+from atelier_workflow.settings import WorkflowSettings, WorkflowWorkerSettings
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 BEGIN = "<!-- begin: written by tools/configuration.py -->\n"
@@ -60,6 +61,8 @@ GROUPS = (
     Group("atelier-image-worker", ImageWorkerSettings, (DrawingWorkerSettings,)),
     Group("atelier-video", VideoSettings, (DrawingSettings, JobApiSettings)),
     Group("atelier-video-worker", VideoWorkerSettings, (DrawingWorkerSettings,)),
+    Group("atelier-workflow", WorkflowSettings, (JobApiSettings,)),
+    Group("atelier-workflow-worker", WorkflowWorkerSettings, (JobWorkerSettings,)),
 )
 
 

@@ -13,6 +13,9 @@ CLUSTER_OF = {
     "atelier.video.v1.VideoService": "video",
     "atelier.video.v1.VideoStreamService": "video",
     "atelier.video.v1.VideoModelService": "video",
+    "atelier.workflow.v1.WorkflowService": "workflow",
+    "atelier.workflow.v1.ExecutionService": "workflow",
+    "atelier.workflow.v1.ExecutionStreamService": "workflow",
     "atelier.models.v1.ModelService": "jobs",
     "atelier.jobs.v1.JobService": "jobs",
     "atelier.events.v1.JobEventService": "jobs",
@@ -21,7 +24,8 @@ CLUSTER_OF = {
     "atelier.events.v1.EventStreamService": "events",
     "atelier.events.v1.SystemService": "events",
 }
-"""The cluster of each service of the contracts. The cluster `jobs` has every service that stores jobs as a host."""
+"""The cluster of each service of the contracts. The cluster `jobs` has the services that draw
+as hosts: each of them serves the jobs and models of all services."""
 
 NOWHERE = "nowhere"
 """A cluster without hosts, for routes that are replaced when the request is transcoded."""
@@ -125,6 +129,7 @@ def build_clusters(settings: GatewaySettings) -> list[Config]:
         "storage": (settings.storage_address,),
         "image": (settings.image_address,),
         "video": (settings.video_address,),
+        "workflow": (settings.workflow_address,),
         "jobs": (settings.image_address, settings.video_address),
         "events": (settings.events_address,),
     }

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from google.api import annotations_pb2, http_pb2
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorSet
+
+from atelier.type.v1 import access_pb2
 
 _VERBS = ("get", "put", "post", "delete", "patch")
 _HTTP_BODY = ".google.api.HttpBody"
@@ -55,6 +57,8 @@ class Method:
     """True when the body of the REST request is a file."""
     gives_bytes: bool
     """True when the response is a file."""
+    takes_raw_json: bool = False
+    """True when the body holds a field of raw JSON, such as a graph: such bodies may be larger."""
 
     @property
     def path(self) -> str:
@@ -80,6 +84,10 @@ def _bindings(rule: http_pb2.HttpRule) -> Iterator[Binding]:
         yield from _bindings(additional)
 
 
+def _holds_raw_json(message: DescriptorProto) -> bool:
+    return any(field.options.Extensions[access_pb2.raw_json] for field in message.field)
+
+
 def read_methods(descriptor_set: Path) -> tuple[Method, ...]:
     """Reads the public RPCs: those with an HTTP annotation. All others are internal.
 
@@ -95,6 +103,12 @@ def read_methods(descriptor_set: Path) -> tuple[Method, ...]:
         for file in files.file
         for message in file.message_type
     }
+    raw = {
+        f".{file.package}.{message.name}"
+        for file in files.file
+        for message in file.message_type
+        if _holds_raw_json(message)
+    }
     found = []
     for file in files.file:
         for service in file.service:
@@ -102,6 +116,7 @@ def read_methods(descriptor_set: Path) -> tuple[Method, ...]:
                 bindings = tuple(_bindings(method.options.Extensions[annotations_pb2.http]))
                 if not bindings:
                     continue
+                bodies = {fields[method.input_type].get(binding.body, "") for binding in bindings}
                 takes_bytes = any(fields[method.input_type].get(binding.body) == _HTTP_BODY for binding in bindings)
                 found.append(
                     Method(
@@ -112,6 +127,7 @@ def read_methods(descriptor_set: Path) -> tuple[Method, ...]:
                         streams_out=method.server_streaming,
                         takes_bytes=takes_bytes,
                         gives_bytes=method.output_type == _HTTP_BODY and not is_framed(service.name),
+                        takes_raw_json=bool(bodies & raw),
                     )
                 )
     return tuple(found)

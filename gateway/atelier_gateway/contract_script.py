@@ -7,7 +7,8 @@ The scripts under envoy/contract are joined into one, after the table `CONTRACT`
 - `routes`: verb → a row for each route: path, its variables, request, field of the body or `*`, whether that is a file.
   A path with variables is a pattern that captures them.
 
-A kind is a scalar's (`uint32`, `string` …), or the full name of an enum or message.
+A kind is a scalar's (`uint32`, `string` …), `json` for a string that holds JSON, or the full name of an enum or
+message.
 """
 
 import re
@@ -18,6 +19,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 
+from atelier.type.v1 import access_pb2
 from atelier_gateway.contract import Binding, Method
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
@@ -82,6 +84,8 @@ class _Tables:
             rows.append([field.name, field.json_name, self._kind(held), is_list, key, _oneof(field)])
 
     def _kind(self, field: FieldDescriptor) -> str:
+        if field.GetOptions().Extensions[access_pb2.raw_json]:
+            return "json"
         if field.message_type is not None:
             # A well-known type has its own JSON form, which the script knows by name.
             if field.message_type.file.package != "google.protobuf" or field.message_type.name == "Empty":

@@ -8,8 +8,8 @@ from atelier_gateway.settings import GatewaySettings
 _METHODS = "GET, HEAD, POST, PUT, DELETE"
 _REQUEST_HEADERS = (
     "authorization", "content-type", "x-api-key", "x-grpc-web", "x-user-agent", "grpc-timeout", "traceparent",
-    "tracestate", "baggage", "x-request-id", "idempotency-key", "prefer", "range", "if-none-match", "if-range",
-    "last-event-id",
+    "tracestate", "baggage", "x-request-id", "idempotency-key", "prefer", "range", "if-match", "if-none-match",
+    "if-range", "last-event-id",
 )  # fmt: skip
 _EXPOSED_HEADERS = (
     "grpc-status", "grpc-message", "grpc-status-details-bin", "retry-after", "x-ratelimit-limit",

@@ -150,7 +150,9 @@ def transcoder(settings: GatewaySettings, methods: Iterable[Method]) -> Config:
         proto_descriptor=str(settings.descriptor_set),
         services=sorted({method.service for method in methods}),
         convert_grpc_status=True,
-        max_request_body_size=settings.max_json_bytes,
+        # Each quotation mark of a graph becomes two bytes (contract/json.lua). Smaller limits are those of the buffer
+        # filter, by route.
+        max_request_body_size=max(settings.max_json_bytes, 2 * settings.max_graph_bytes),
         max_response_body_size=settings.max_response_bytes,
         request_validation_options={
             "reject_unknown_method": True,

@@ -16,7 +16,7 @@ from atelier_gateway.pages import build_pages
 from atelier_gateway.settings import GatewaySettings
 
 _TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
-_WAITING = frozenset({"GenerateImage", "UpdateImage", "GenerateVideo"})
+_WAITING = frozenset({"GenerateImage", "UpdateImage", "GenerateVideo", "ExecuteWorkflow", "CreateExecution"})
 """RPCs that accept `Prefer: wait`."""
 _LARGEST_LENGTH = 1 << 62
 
@@ -162,6 +162,27 @@ def _streams(settings: GatewaySettings, methods: tuple[Method, ...], **filters: 
     ]
 
 
+def _bounded(max_bytes: int) -> Config:
+    """Returns the filters of a route whose requests have JSON bodies of at most `max_bytes`."""
+    kind = "extensions.filters.http.buffer.v3.BufferPerRoute"
+    return {"envoy.filters.http.buffer": typed(kind, buffer={"max_request_bytes": max_bytes})}
+
+
+def _graphs(settings: GatewaySettings, methods: tuple[Method, ...]) -> list[Config]:
+    """Returns the routes of requests with a graph, whose bodies may be larger than others."""
+    bounded = _bounded(settings.max_graph_bytes)
+    return [
+        _rest(
+            f"graph {binding.verb} {binding.template}",
+            {**_path_match(binding), "headers": [{"name": ":method", "string_match": {"exact": binding.verb}}]},
+            **bounded,
+        )
+        for method in methods
+        if method.takes_raw_json
+        for binding in method.bindings
+    ]
+
+
 def _rpc(settings: GatewaySettings, method: Method) -> Config:
     """Returns the route of one RPC, for gRPC, gRPC-Web and transcoded requests."""
     cluster = CLUSTER_OF[method.service]
@@ -218,11 +239,7 @@ def build_routes(settings: GatewaySettings, methods: tuple[Method, ...]) -> Conf
         settings: Limits, timeouts and CORS origins.
         methods: The public RPCs of the contract.
     """
-    bounded = {
-        "envoy.filters.http.buffer": typed(
-            "extensions.filters.http.buffer.v3.BufferPerRoute", buffer={"max_request_bytes": settings.max_json_bytes}
-        )
-    }
+    bounded = _bounded(settings.max_json_bytes)
     return {
         "name": "public",
         "max_direct_response_body_size_bytes": 4 << 20,
@@ -242,6 +259,7 @@ def build_routes(settings: GatewaySettings, methods: tuple[Method, ...]) -> Conf
                     *_uploads(settings, methods),
                     *(_rest(f"public {path}", {"path": path}, **_NO_CREDENTIALS) for path in _PUBLIC_REST),
                     *_streams(settings, methods, **bounded),
+                    *_graphs(settings, methods),
                     _rest("rest", {"prefix": "/api/"}, **bounded),
                     *(_rpc(settings, method) for method in methods),
                     # There must be a route for every request: ext_authz does not check a request without a route.

@@ -71,6 +71,7 @@ class GatewaySettings(BaseSettings):
     storage_address: Upstream = Field(description="host:port of atelier-storage")
     image_address: Upstream = Field(description="host:port of atelier-image")
     video_address: Upstream = Field(description="host:port of atelier-video")
+    workflow_address: Upstream = Field(description="host:port of atelier-workflow")
     events_address: Upstream = Field(description="host:port of atelier-events")
     websocket_address: Upstream = Field(description="host:port of atelier-events for WebSockets")
     otlp_endpoint: str = Field(
@@ -91,6 +92,9 @@ class GatewaySettings(BaseSettings):
         default=10_000, ge=1, description="watchers, downloads and uploads open at a time, per service"
     )
     max_json_bytes: int = Field(default=1 << 20, ge=1, description="bytes of the largest JSON body of a request")
+    max_graph_bytes: int = Field(
+        default=5 << 20, ge=1, description="bytes of the largest JSON body of a request with a graph"
+    )
     max_response_bytes: int = Field(
         default=16 << 20, ge=1, description="bytes of the largest JSON response, and of the largest part of a stream"
     )

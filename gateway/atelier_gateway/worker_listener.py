@@ -6,10 +6,14 @@ from atelier_gateway.observability import build_access_log, build_tracing
 from atelier_gateway.settings import GatewaySettings
 from atelier_service.metadata import KIND_HEADER
 
-KINDS = {"image": "image", "video": "video"}
+KINDS = {"image": "image", "video": "video", "workflow": "workflow"}
 """The cluster whose service serves the jobs of a kind."""
 
-_PLANE = ("atelier.jobs.v1.WorkerService", "atelier.models.v1.ModelWorkerService")
+_PLANE = (
+    "atelier.jobs.v1.WorkerService",
+    "atelier.models.v1.ModelWorkerService",
+    "atelier.workflow.v1.WorkflowWorkerService",
+)
 _ENDLESS = ("/atelier.jobs.v1.WorkerService/Connect", "/atelier.models.v1.ModelWorkerService/WatchModelCommands")
 _FILES = ("/atelier.storage.v1.StorageService/CreateAsset", "/atelier.storage.v1.StorageService/GetAssetContent")
 _TOKENS = ("/atelier.auth.v1.AuthService/CreateServiceToken", "/atelier.auth.v1.AuthService/GetJwks")

@@ -48,6 +48,10 @@ class Ports:
     image_metrics: int
     video_metrics: int
     events_metrics: int
+    workflow: int
+    workflow_metrics: int
+    workflow_worker: int
+    workflow_worker_metrics: int
     image_worker: int
     image_worker_metrics: int
     video_worker: int

@@ -83,6 +83,7 @@ def gateway_program(settings: MeshSettings, ports: Ports) -> Program:
         "STORAGE_ADDRESS": _address(ports.storage),
         "IMAGE_ADDRESS": _address(ports.image),
         "VIDEO_ADDRESS": _address(ports.video),
+        "WORKFLOW_ADDRESS": _address(ports.workflow),
         "EVENTS_ADDRESS": _address(ports.events),
         "WEBSOCKET_ADDRESS": _address(ports.websocket),
         "OTLP_ENDPOINT": settings.otlp_endpoint,
@@ -109,7 +110,7 @@ def migrate_program(settings: MeshSettings) -> Program:
         settings="atelier_migrate.settings:MigrateSettings",
         environment={
             f"ATELIER_{name.upper()}_DATABASE_URL": _database(settings.state_dir, name)
-            for name in ("auth", "storage", "image", "video")
+            for name in ("auth", "storage", "image", "video", "workflow")
         },
     )
 
@@ -139,16 +140,22 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
 
     models = os.pathsep.join(map(str, (settings.project_dir / "models" / "catalogue.yaml", state / "models.yaml")))
 
-    job_services = {"image": _address(ports.image), "video": _address(ports.video)}
+    job_services = {
+        "image": _address(ports.image),
+        "video": _address(ports.video),
+        "workflow": _address(ports.workflow),
+    }
+
+    def peers_of(kind: str) -> str:
+        return ",".join(f"{peer}={address}" for peer, address in job_services.items() if peer != kind)
 
     def maker(kind: str, api: _PortPair, first_worker: _PortPair, workers: int) -> list[Program]:
         """The API of one kind of job, and the workers, which need its address and a secret of their own."""
         settings_class = f"atelier_{kind}.settings:{kind.title()}"
-        peers = ",".join(f"{peer}={address}" for peer, address in job_services.items() if peer != kind)
         found = [
             program(
                 f"atelier-{kind}", f"{settings_class}Settings", api,
-                ATELIER_DATABASE_URL=_database(state, kind), ATELIER_MODELS=models, ATELIER_JOB_PEERS=peers,
+                ATELIER_DATABASE_URL=_database(state, kind), ATELIER_MODELS=models, ATELIER_JOB_PEERS=peers_of(kind),
             )
         ]  # fmt: skip
         of_workers = {
@@ -189,6 +196,10 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
         *maker(
             "video", (ports.video, ports.video_metrics), (ports.video_worker, ports.video_worker_metrics),
             settings.video_workers,
+        ),
+        program(
+            "atelier-workflow", "atelier_workflow.settings:WorkflowSettings", (ports.workflow, ports.workflow_metrics),
+            ATELIER_DATABASE_URL=_database(state, "workflow"), ATELIER_JOB_PEERS=peers_of("workflow"),
         ),
     ]  # fmt: skip
 

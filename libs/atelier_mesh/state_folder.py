@@ -90,6 +90,7 @@ class Secrets:
     s3_secret_key: str
     image_worker_secret: str = ""
     video_worker_secret: str = ""
+    workflow_worker_secret: str = ""
 
     @property
     def worker_secrets(self) -> dict[str, str]:
@@ -97,6 +98,7 @@ class Secrets:
         return {
             "atelier-image-worker": self.image_worker_secret,
             "atelier-video-worker": self.video_worker_secret,
+            "atelier-workflow-worker": self.workflow_worker_secret,
         }
 
     @classmethod
@@ -118,7 +120,12 @@ class Secrets:
             found = cls(f"atl_{_random(12, _LOWER)}_{_random(43)}", _random(43), _random(20), _random(40))
         if all(found.worker_secrets.values()):
             return found
-        created = replace(found, image_worker_secret=_random(43), video_worker_secret=_random(43))
+        created = replace(
+            found,
+            image_worker_secret=found.image_worker_secret or _random(43),
+            video_worker_secret=found.video_worker_secret or _random(43),
+            workflow_worker_secret=found.workflow_worker_secret or _random(43),
+        )
         written = path.with_name(f".{path.name}.new")  # what is there is replaced as a whole
         written.unlink(missing_ok=True)
         _write_private(written, json.dumps(asdict(created)), os.O_EXCL)

@@ -25,6 +25,8 @@ class Access:
     """A download that has begun may finish when its credential ends."""
     job_token: bool
     """The token of a job may call it."""
+    parent_token: bool
+    """The token of a job that has jobs of its own may call it, for those."""
     streams: bool
     """True when the response is a stream."""
     answer: str
@@ -37,7 +39,7 @@ class Access:
 
     def check(self, principal: "Principal") -> None:
         """Raises PermissionDeniedError when the caller's credential does not permit the method."""
-        if principal.job is not None and not self.job_token:
+        if principal.job is not None and not (self.job_token or (self.parent_token and principal.job.is_parent)):
             raise PermissionDeniedError("JOB_TOKEN", "the token of a job opens the files of that job alone")
         if self.caller == access_pb2.SERVICE:
             if not (principal.is_service or principal.actor):
@@ -59,7 +61,7 @@ def access_of(method: str) -> Access:
     found = _method(method)
     rule = access_pb2.AccessRule() if found is None else found.GetOptions().Extensions[access_pb2.access]
     streams, answer = (False, "") if found is None else (found.server_streaming, found.output_type.full_name)
-    return _access(rule.scope, rule.caller, rule.may_finish, rule.job_token, streams, answer)
+    return _access(rule.scope, rule.caller, rule.may_finish, rule.job_token, rule.parent_token, streams, answer)
 
 
 @cache
@@ -68,11 +70,12 @@ def _access(
     caller: access_pb2.Caller.ValueType,
     may_finish: bool,
     job_token: bool,
+    parent_token: bool,
     streams: bool,
     answer: str,
 ) -> Access:
     name = access_pb2.Scope.Name(scope).lower() if scope else ""
-    return Access(name, caller, may_finish, job_token, streams, answer)
+    return Access(name, caller, may_finish, job_token, parent_token, streams, answer)
 
 
 def _method(method: str) -> MethodDescriptor | None:

@@ -18,8 +18,6 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 TokenSource = Callable[[], Awaitable[str]]
 
 _OPTIONS = [
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     # A service that comes back is found again within a second, and not after gRPC's two minutes.
@@ -84,16 +82,23 @@ class _StreamUnary(_Outgoing, grpc.aio.StreamUnaryClientInterceptor):
         return await self._call(continuation, client_call_details, request_iterator)
 
 
-def open_channel(address: str, *, token: TokenSource | None = None) -> grpc.aio.Channel:
+def open_channel(
+    address: str, *, token: TokenSource | None = None, max_message_bytes: int = MAX_MESSAGE_BYTES
+) -> grpc.aio.Channel:
     """A channel to `address` (host:port); the caller closes it.
 
     Calls carry the current trace, and the token that `token` returns: by default that of the caller being served.
+    Messages of more than `max_message_bytes` are refused.
     """
     source = token or _callers_token
     peer = peer_attributes(address)
     return grpc.aio.insecure_channel(
         address,
-        options=_OPTIONS,
+        options=[
+            *_OPTIONS,
+            ("grpc.max_receive_message_length", max_message_bytes),
+            ("grpc.max_send_message_length", max_message_bytes),
+        ],
         interceptors=[
             _UnaryUnary(peer, source),
             _UnaryStream(peer, source),

@@ -36,11 +36,18 @@ class JobGrant:
     """Of the claim: an attempt that is fenced off stores nothing under the epoch of the next one."""
     asset_ids: frozenset[str]
     """Assets of the owner that the job's spec names."""
+    is_parent: bool = False
+    """True when the job has jobs of its own: the token makes, watches and stops those, and reads the owner's assets."""
 
     @property
     def key_prefix(self) -> str:
         """How every write-once key of this claim begins."""
         return f"{self.kind}/{self.job_id}/{self.epoch}/"
+
+    @property
+    def shared_key_prefix(self) -> str:
+        """How write-once keys begin that all claims of a parent share, so that its jobs get the same inputs again."""
+        return f"{self.kind}/{self.job_id}/shared/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +209,13 @@ class TokenVerifier:
 def _job_grant(claim: Mapping[str, Any] | None) -> JobGrant | None:
     if claim is None:
         return None
-    return JobGrant(str(claim["kind"]), str(claim["id"]), int(claim["epoch"]), frozenset(map(str, claim["assets"])))
+    return JobGrant(
+        kind=str(claim["kind"]),
+        job_id=str(claim["id"]),
+        epoch=int(claim["epoch"]),
+        asset_ids=frozenset(map(str, claim["assets"])),
+        is_parent=bool(claim.get("parent", False)),
+    )
 
 
 def _key_id(token: str) -> str:

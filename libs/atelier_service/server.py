@@ -24,10 +24,7 @@ from atelier_service.settings import ServiceSettings
 
 _log = structlog.get_logger(__name__)
 
-SERVER_OPTIONS = [
-    # The runtime's own limit: what lies between is refused by DecodingInterceptor, with a reason.
-    ("grpc.max_receive_message_length", 2 * MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+_OPTIONS = [
     # Metadata between the two limits is refused by chance. The gateway lets 16 KiB through (headers.lua), sends the
     # path of a REST call a second time, and adds a token.
     ("grpc.max_metadata_size", 64 * 1024),
@@ -37,6 +34,19 @@ SERVER_OPTIONS = [
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
 ]
+
+
+def server_options(max_message_bytes: int) -> list[tuple[str, int]]:
+    """The options of a server whose messages have at most so many bytes."""
+    return [
+        *_OPTIONS,
+        # The runtime's own limit: what lies between is refused by DecodingInterceptor, with a reason.
+        ("grpc.max_receive_message_length", 2 * max_message_bytes),
+        ("grpc.max_send_message_length", max_message_bytes),
+    ]
+
+
+SERVER_OPTIONS = server_options(MAX_MESSAGE_BYTES)
 
 
 class RunningServer:
@@ -56,23 +66,25 @@ async def run_server(
     verifier: TokenVerifier,
     public: Collection[str] = (),
     revoked: RevokedKeys | None = None,
+    max_message_bytes: int = MAX_MESSAGE_BYTES,
 ) -> AsyncIterator[RunningServer]:
     """Serves what `register` adds while the context is open, and says SERVING.
 
     At the end it says NOT_SERVING, waits `drain_s` for whoever routes to notice, and stops with `shutdown_grace_s` for
     calls that run. `public` names the methods of foreign contracts that need no token. Services that users call pass
-    `revoked`, and let it listen to `auth`. Raises OSError when the port is taken.
+    `revoked`, and let it listen to `auth`. Messages of more than `max_message_bytes` are refused. Raises OSError when
+    the port is taken.
     """
     known = revoked or RevokedKeys()
     server = grpc.aio.server(
-        options=SERVER_OPTIONS,
+        options=server_options(max_message_bytes),
         interceptors=[
             TracingInterceptor(),  # outermost: the span sees the status that the caller sees
             MetricsInterceptor(),  # likewise
             FailuresInterceptor(),  # maps what everything below raises
             IdentityInterceptor(verifier, known, public),  # no handler is called without a principal and the scope
             CredentialEndInterceptor(known),  # what a credential opened ends with it
-            DecodingInterceptor(),  # bytes that are no request are an error like every other
+            DecodingInterceptor(max_message_bytes),  # bytes that are no request are an error like every other
             SignedUrlInterceptor(),  # a signed URL opens what it was made for
             ValidationInterceptor(),  # the handler sees only what the contract allows
             EncodedInterceptor(),  # around no call: it changes how responses are encoded

@@ -39,11 +39,11 @@ class AuthSettings(ServiceSettings):
         description="JSON object: service name to its own secret, which then replaces the shared one",
     )
     job_services: tuple[str, ...] = Field(
-        default=("atelier-image", "atelier-video"),
+        default=("atelier-image", "atelier-video", "atelier-workflow"),
         description="JSON list: names of the services that serve jobs, which alone get tokens on behalf of users",
     )
     worker_services: tuple[str, ...] = Field(
-        default=("atelier-image-worker", "atelier-video-worker"),
+        default=("atelier-image-worker", "atelier-video-worker", "atelier-workflow-worker"),
         description="JSON list: names of the workers, whose token opens what is for workers and nothing else; give each"
         " a secret of its own in service_secrets",
     )

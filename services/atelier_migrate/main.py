@@ -11,6 +11,7 @@ import atelier_auth.adapters.tables
 import atelier_image.schemas
 import atelier_storage.adapters.tables
 import atelier_video.schemas
+import atelier_workflow.schemas
 from atelier_migrate.settings import MigrateSettings
 from atelier_service.configuration import EXIT_STATUS, ConfigurationError, read
 from atelier_service.migrations.schema import Schema
@@ -21,6 +22,7 @@ DATABASES: Mapping[str, Sequence[Schema]] = {
     "storage": atelier_storage.adapters.tables.SCHEMAS,
     "image": atelier_image.schemas.SCHEMAS,
     "video": atelier_video.schemas.SCHEMAS,
+    "workflow": atelier_workflow.schemas.SCHEMAS,
 }
 """The schemas of each service's database, by the service's name."""
 

@@ -28,6 +28,7 @@ class MigrateSettings(BaseSettings):
     storage_database_url: str = _url("storage")
     image_database_url: str = _url("image")
     video_database_url: str = _url("video")
+    workflow_database_url: str = _url("workflow")
 
     def check(self) -> list[str]:
         """Reads the URLs. Returns what is worth a warning, which is nothing. Raises ConfigurationError."""

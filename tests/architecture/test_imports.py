@@ -20,6 +20,7 @@ LEAN = (
     "atelier_image.worker_main",
     "atelier_video.main",
     "atelier_video.worker_main",
+    "atelier_workflow.main",
     "atelier_events.main",
     "atelier_gateway.main",
     "atelier_mesh.main",

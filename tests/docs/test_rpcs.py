@@ -14,6 +14,7 @@ from atelier.models.v1 import model_service_pb2, model_worker_service_pb2
 from atelier.storage.v1 import storage_pb2
 from atelier.type.v1 import access_pb2
 from atelier.video.v1 import video_pb2
+from atelier.workflow.v1 import execution_pb2, workflow_pb2, workflow_worker_service_pb2
 from atelier_gateway.contract import read_methods
 from atelier_service.access import access_of
 from tests.docs.page import ROOT, Page
@@ -28,6 +29,9 @@ LOADED = (
     storage_pb2,
     video_pb2,
     worker_service_pb2,
+    execution_pb2,
+    workflow_pb2,
+    workflow_worker_service_pb2,
 )  # their descriptors, that is
 CALLERS = {
     access_pb2.ANYBODY: "none",

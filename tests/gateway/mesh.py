@@ -156,6 +156,7 @@ def settings_for(upstream: Upstream, folder: Path) -> GatewaySettings:
     return GatewaySettings(
         access_log=folder / "access.jsonl",
         auth_address=address, storage_address=address, image_address=address, video_address=address,
+        workflow_address=address,
         events_address=address, websocket_address=f"127.0.0.1:{upstream.websocket_port}",
         listen=f"127.0.0.1:{free_port()}", internal_listen=f"127.0.0.1:{free_port()}", admin_port=free_port(),
     )  # fmt: skip

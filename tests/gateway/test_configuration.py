@@ -14,7 +14,8 @@ from atelier_gateway.settings import GatewaySettings
 
 SETTINGS = GatewaySettings(
     auth_address="127.0.0.1:1", storage_address="127.0.0.1:2", image_address="127.0.0.1:3",
-    video_address="127.0.0.1:6", events_address="127.0.0.1:4", websocket_address="127.0.0.1:5",
+    video_address="127.0.0.1:6", workflow_address="127.0.0.1:7",
+    events_address="127.0.0.1:4", websocket_address="127.0.0.1:5",
 )  # fmt: skip
 
 

@@ -33,7 +33,8 @@ async def gateway_of(mesh: ImageMesh, port: int, folder: Path) -> AsyncIterator[
     nowhere = f"127.0.0.1:{free_port()}"
     settings = GatewaySettings(
         access_log=folder / "access.jsonl", auth_address=mesh.auth.address, storage_address=mesh.storage_address,
-        image_address=mesh.api_address, video_address=nowhere, events_address=nowhere, websocket_address=nowhere,
+        image_address=mesh.api_address, video_address=nowhere, workflow_address=nowhere,
+        events_address=nowhere, websocket_address=nowhere,
         listen=f"127.0.0.1:{free_port()}", internal_listen=f"127.0.0.1:{free_port()}", admin_port=free_port(),
         worker_listen=f"127.0.0.1:{port}", drain_s=0.1,
     )  # fmt: skip

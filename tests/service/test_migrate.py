@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ("auth", "storage", "image", "video")
+NAMES = ("auth", "storage", "image", "video", "workflow")
 
 
 def ended(program: str, *arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -51,7 +51,7 @@ def test_a_database_that_there_is_not_is_named_with_those_that_there_are(tmp_pat
     done = ended("atelier_migrate", "sound", environment=urls(tmp_path))
 
     assert done.returncode == 2
-    assert "there is no database sound; there are auth, storage, image, video" in done.stderr
+    assert "there is no database sound; there are auth, storage, image, video, workflow" in done.stderr
 
 
 def test_a_database_that_is_unavailable_is_said_in_one_line_without_its_password(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ end
 -- Read by a service or by a filter: the request is refused when gRPC cannot carry the value.
 local READ = set([[
   :authority :method :path :scheme accept authorization content-type grpc-encoding grpc-timeout idempotency-key
-  if-none-match if-range last-event-id prefer range x-api-key
+  if-match if-none-match if-range last-event-id prefer range x-api-key
 ]])
 
 -- Without effect on the response: dropped when gRPC cannot carry the value.

@@ -8,6 +8,7 @@ import grpc.aio
 from google.api import httpbody_pb2
 
 from atelier.events.v1 import events_pb2
+from atelier_jobs.api.parent_token import check_child
 from atelier_jobs.domain.owner_jobs import OwnerJobs
 from atelier_jobs.events.shared_event import Framing
 from atelier_jobs.events.watch import Watching
@@ -43,7 +44,7 @@ class EventStreams:
         """
         owner = current_principal().subject
         with self._slots.take(owner):
-            await self._jobs.get(owner, request.id)
+            check_child(await self._jobs.get(owner, request.id))
             await context.send_initial_metadata(())  # opens the stream before the first event
             async with aclosing(self._watching.events(owner, request.id, _after_seq(request))) as events:
                 async for event in events:
@@ -55,6 +56,7 @@ class EventStreams:
         framing, last = Framing.of(request_header(context, "accept")), last_event_id(context)
         with self._slots.take(owner):
             job = await self._jobs.get(owner, request.id)
+            check_child(job)
             after_seq = _after_seq(request) if last is None else int(last)
             if last is not None and int(last) >= job.seq and job.state.terminal:
                 await set_http(context, 204)  # after 200 an EventSource would reconnect forever

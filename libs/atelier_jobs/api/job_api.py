@@ -10,6 +10,7 @@ from prometheus_client import Counter
 
 from atelier.jobs.v1 import job_pb2
 from atelier_jobs.api.job_directory import JobDirectory
+from atelier_jobs.api.parent_token import check_child, check_parent_id
 from atelier_jobs.api.request_headers import idempotency_key, wait_preference_s
 from atelier_jobs.domain.claim_order import Priority
 from atelier_jobs.domain.job import Job
@@ -91,6 +92,7 @@ class JobApi:
 
         submitted = await self._jobs.once(owner, key, placed)
         job = submitted.job
+        check_child(job)
         origin = "repeat" if submitted.repeated else "cache" if job.cached else "worker"
         _ACCEPTED.labels(job.kind, origin).inc()
         return await self.accepted(job, context)
@@ -100,7 +102,7 @@ class JobApi:
         if priority is Priority.HIGH and not _may_hurry(current_principal()):
             text = "priority: HIGH is for administrators and services of the mesh"
             raise PermissionDeniedError("PRIORITY_RESERVED", text)
-        if request.parent_id:
+        if not check_parent_id(request.parent_id) and request.parent_id:
             await self._directory.check_parent(request.parent_id, context)
         return Placement(priority=priority, parent_id=request.parent_id)
 
@@ -121,7 +123,9 @@ class JobApi:
 
     async def get(self, job_id: str) -> Job:
         """Returns a job of the caller. Raises NotFoundError."""
-        return await self._jobs.get(current_principal().subject, job_id)
+        job = await self._jobs.get(current_principal().subject, job_id)
+        check_child(job)
+        return job
 
     async def result_so_far(self, job: Job) -> bytes | None:
         """See OwnerJobs.result_so_far."""
@@ -148,6 +152,7 @@ class JobApi:
 
     async def cancel(self, job_id: str) -> Job:
         """Requests that a job of the caller stops. Raises NotFoundError."""
+        await self.get(job_id)
         return await self._jobs.cancel(current_principal().subject, job_id)
 
     async def delete(self, job_id: str) -> None:

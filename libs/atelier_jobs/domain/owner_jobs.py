@@ -18,14 +18,21 @@ class Kind:
     """A kind of job.
 
     Attributes:
-        name: Name of the kind, which is also the noun for one job of it: `image`.
+        name: Name of the kind, which is also the noun for one job of it unless `noun` is given: `image`.
         not_found_reason: Reason of the error for a job that does not exist; see docs/contracts.md.
         not_ready_reason: Reason of the error for a job without a result.
+        noun: The noun for one job of the kind in messages and metadata; empty: the name.
     """
 
     name: str
     not_found_reason: str
     not_ready_reason: str
+    noun: str = ""
+
+    @property
+    def one(self) -> str:
+        """The noun for one job of the kind."""
+        return self.noun or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +197,7 @@ class OwnerJobs:
         """
         job = await self.get(owner, job_id)
         if job.state is not State.SUCCEEDED or job.result is None:
-            text = f"the {self._kind.name} is {job.state.name}: it has content once it is SUCCEEDED"
+            text = f"the {self._kind.one} is {job.state.name}: it has content once it is SUCCEEDED"
             raise FailedPreconditionError(self._kind.not_ready_reason, text, metadata={"state": job.state.name})
         return job.result
 
@@ -204,5 +211,5 @@ class OwnerJobs:
             yield
         except NotFoundError as error:
             kind = self._kind
-            metadata = {f"{kind.name}_id": job_id}
-            raise NotFoundError(kind.not_found_reason, f"there is no such {kind.name}", metadata=metadata) from error
+            metadata = {f"{kind.one}_id": job_id}
+            raise NotFoundError(kind.not_found_reason, f"there is no such {kind.one}", metadata=metadata) from error

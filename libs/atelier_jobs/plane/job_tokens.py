@@ -24,15 +24,23 @@ def no_assets(_job: Job) -> Sequence[str]:
 class AuthJobTokens:
     """A JobTokens that calls auth."""
 
-    def __init__(self, auth: grpc.aio.Channel, assets_of: Callable[[Job], Sequence[str]] = no_assets) -> None:
+    def __init__(
+        self,
+        auth: grpc.aio.Channel,
+        assets_of: Callable[[Job], Sequence[str]] = no_assets,
+        *,
+        are_parents: bool = False,
+    ) -> None:
         """Creates the adapter.
 
         Args:
             auth: A channel to auth, with the token of the service that serves the jobs.
             assets_of: Returns the ids of the owner's assets that the spec of a job names, which its worker may read.
+            are_parents: The jobs have jobs of their own, which their workers submit, watch and cancel.
         """
         self._stub = auth_pb2_grpc.AuthServiceStub(auth)
         self._assets_of = assets_of
+        self._are_parents = are_parents
 
     async def mint(self, job: Job, *, worker: str, lease_s: float) -> str:
         """See JobTokens.mint."""
@@ -44,6 +52,7 @@ class AuthJobTokens:
             epoch=job.epoch,
             asset_ids=self._assets_of(job),
             expires_in_s=min(_LONGEST_S, math.ceil(lease_s)),
+            is_parent=self._are_parents,
         )
         try:
             response = await self._stub.CreateJobToken(request, timeout=_DEADLINE_S)

@@ -18,11 +18,11 @@ from atelier_service.wire import find_invalid_text
 _Decode = Callable[[bytes], Any]
 
 
-def _checked(decode: _Decode, data: bytes) -> Any:
+def _checked(decode: _Decode, data: bytes, max_bytes: int) -> Any:
     """The message. Raises InvalidArgumentError for bytes that are none and for text that no database takes,
     ResourceExhaustedError for too many bytes."""
-    if len(data) > MAX_MESSAGE_BYTES:
-        limit = str(MAX_MESSAGE_BYTES)
+    if len(data) > max_bytes:
+        limit = str(max_bytes)
         text = f"the message has {len(data)} bytes; at most {limit} are allowed"
         raise ResourceExhaustedError("MESSAGE_TOO_LARGE", text, metadata={"max_message_bytes": limit})
     message, broken = None, None
@@ -40,13 +40,16 @@ def _checked(decode: _Decode, data: bytes) -> Any:
     return message
 
 
-async def _messages(decode: _Decode, pieces: AsyncIterator[bytes]) -> AsyncGenerator[Any, None]:
+async def _messages(decode: _Decode, pieces: AsyncIterator[bytes], max_bytes: int) -> AsyncGenerator[Any, None]:
     async for data in pieces:
-        yield _checked(decode, data)
+        yield _checked(decode, data, max_bytes)
 
 
 class DecodingInterceptor(grpc.aio.ServerInterceptor):
     """Stands below whatever shall see the call before its request is believed to be one."""
+
+    def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
+        self._max_bytes = max_message_bytes
 
     async def intercept_service(
         self,
@@ -58,10 +61,11 @@ class DecodingInterceptor(grpc.aio.ServerInterceptor):
         if handler is None or handler.request_deserializer is None:
             return handler
         decode = handler.request_deserializer
-        behavior = behavior_of(handler)
+        behavior, max_bytes = behavior_of(handler), self._max_bytes
 
         async def decoded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            message = _messages(decode, request) if handler.request_streaming else _checked(decode, request)
+            read = _messages if handler.request_streaming else _checked
+            message = read(decode, request, max_bytes)
             return await behavior(message, context)
 
         return handler_like(

@@ -135,7 +135,11 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
     ) -> auth_pb2.CreateJobTokenResponse:
         """A token that opens the files of one job for its worker."""
         job = JobClaim(
-            kind=request.kind, job_id=request.job_id, epoch=request.epoch, asset_ids=tuple(request.asset_ids)
+            kind=request.kind,
+            job_id=request.job_id,
+            epoch=request.epoch,
+            asset_ids=tuple(request.asset_ids),
+            is_parent=request.is_parent,
         )
         token = await self._mesh.for_job(
             request.user_id,

@@ -23,10 +23,13 @@ class JobClaim:
     epoch: int
     asset_ids: Sequence[str] = ()
     """Assets of the owner that the job reads."""
+    is_parent: bool = False
+    """True when the job has jobs of its own, which the token makes, watches and stops."""
 
     def to_json(self) -> dict[str, object]:
         """The value of the claim `job`."""
-        return {"kind": self.kind, "id": self.job_id, "epoch": self.epoch, "assets": list(self.asset_ids)}
+        claim = {"kind": self.kind, "id": self.job_id, "epoch": self.epoch, "assets": list(self.asset_ids)}
+        return claim | {"parent": True} if self.is_parent else claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,9 +158,10 @@ class StorageServicer(storage_pb2_grpc.StorageServiceServicer):
 
 
 def _opens(principal: Principal, asset: Asset) -> bool:
-    """Whether the caller's credential opens this asset of its subject: the token of a job opens those of the job."""
+    """Whether the credential opens this asset of its subject: the token of a job opens those of the job, that of
+    a parent all."""
     grant = principal.job
-    return grant is None or asset.id in grant.asset_ids or asset.origin.job_id == grant.job_id
+    return grant is None or grant.is_parent or asset.id in grant.asset_ids or asset.origin.job_id == grant.job_id
 
 
 def _position(page_token: str) -> tuple[int, str]:

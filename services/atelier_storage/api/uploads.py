@@ -70,6 +70,6 @@ def _check_job(request: storage_pb2.CreateAssetRequest, principal: Principal) ->
             text = "only the worker of a job may set job_id, epoch and write_once_key"
             raise PermissionDeniedError("SERVICES_ONLY", text)
     elif (request.job_id, request.epoch) != (grant.job_id, grant.epoch) or not request.write_once_key.startswith(
-        grant.key_prefix
+        (grant.key_prefix, grant.shared_key_prefix) if grant.is_parent else grant.key_prefix
     ):
         raise PermissionDeniedError("JOB_TOKEN", "the token of a job stores files of that job and epoch alone")

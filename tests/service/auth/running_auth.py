@@ -23,6 +23,7 @@ from atelier_service.migrations.upgrade import upgrade
 
 SHARED_SECRET = "the secret of the whole mesh"
 WORKER_SECRET = "the secret of the worker alone"
+_WORKERS = ("atelier-image-worker", "atelier-video-worker", "atelier-workflow-worker")
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -89,9 +90,9 @@ def auth_settings(folder: Path, dev_key: str, database_url: str = "") -> AuthSet
         database_url=database_url or f"sqlite:///{folder / 'auth.db'}",
         bootstrap_api_key=SecretStr(dev_key),
         service_secret=SecretStr(SHARED_SECRET),
-        service_secrets={name: SecretStr(WORKER_SECRET) for name in ("atelier-image-worker", "atelier-video-worker")},
-        job_services=("atelier-image", "atelier-video"),
-        worker_services=("atelier-image-worker", "atelier-video-worker"),
+        service_secrets={name: SecretStr(WORKER_SECRET) for name in _WORKERS},
+        job_services=("atelier-image", "atelier-video", "atelier-workflow"),
+        worker_services=_WORKERS,
         last_use_collect_s=0.05,
     )
 

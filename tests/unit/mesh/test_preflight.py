@@ -22,7 +22,7 @@ SECRET = "c" * 43
 def programs(tmp_path: Path) -> list[Program]:
     """Our own processes, on a state folder without a catalogue of the user's."""
     settings, ports = MeshSettings(state_dir=tmp_path), Ports.following(8080)
-    services = service_programs(settings, ports, Secrets(KEY, SECRET, "access", "secret", SECRET, SECRET))
+    services = service_programs(settings, ports, Secrets(KEY, SECRET, "access", "secret", SECRET, SECRET, SECRET))
     return [*services, gateway_program(settings, ports)]
 
 

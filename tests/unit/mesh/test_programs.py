@@ -12,7 +12,7 @@ from atelier_mesh.settings import MeshSettings
 from atelier_mesh.state_folder import Secrets
 
 PORTS = Ports.following(8080)
-SECRETS = Secrets("key", "shared", "s3-key", "s3-secret", "of image workers", "of video workers")
+SECRETS = Secrets("key", "shared", "s3-key", "s3-secret", "of image workers", "of video workers", "of workflow workers")
 
 
 def programs(folder: Path, **settings: int) -> dict[str, Program]:
@@ -32,7 +32,7 @@ def test_no_port_is_taken_twice(tmp_path: Path, workers: tuple[int, int]) -> Non
     made = programs(tmp_path, image_workers=workers[0], video_workers=workers[1])
 
     workers_ports = [port for program in made.values() if "worker" in program.name for port in ports(program)]
-    first = {PORTS.image_worker, PORTS.image_worker_metrics, PORTS.video_worker, PORTS.video_worker_metrics}
+    first = {port for name, port in asdict(PORTS).items() if name.removesuffix("_metrics").endswith("_worker")}
     others = set(asdict(PORTS).values()) - first
     assert len(set(workers_ports)) == 2 * sum(workers)
     assert not others & set(workers_ports)

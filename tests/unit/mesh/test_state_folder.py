@@ -64,6 +64,6 @@ def test_secrets_of_an_earlier_version_stay_and_get_what_they_lack(tmp_path: Pat
     path.write_text(json.dumps(earlier))
     secrets = Secrets.load_or_create(path)
     assert earlier.items() <= asdict(secrets).items()
-    assert len({"shared", *secrets.worker_secrets.values()}) == 3
+    assert len({"shared", *secrets.worker_secrets.values()}) == 4
     assert Secrets.load_or_create(path) == secrets
     assert path.stat().st_mode & 0o777 == 0o600

@@ -23,6 +23,7 @@ local function kind_of(c) return c == 123 and "an object" or c == 91 and "a list
 -- One value of a kind, neither list nor map; null stands for nothing where `may_be_null`.
 local function single(i, kind, may_be_null)
   local c = byte(text, i)
+  if kind == "json" and not (may_be_null and c == 110) then return raw_json(i, c) end
   local shape = kind_of(c)
   if FIELDS[kind] then
     if c == 123 then return message(i, kind) end
@@ -66,8 +67,9 @@ function value(i, field, may_be_null)
   return last
 end
 
+-- Returns the body to be sent on where it differs.
 local function check_body(body, route)
-  text, depth, values = body, 0, 0
+  text, depth, values, raw = body, 0, 0, {}
   if sub(body, 1, 3) == "\239\187\191" then refuse("the body is not JSON: it begins with a byte order mark", true) end
   local c, i = skip(1)
   if not c then
@@ -85,4 +87,5 @@ local function check_body(body, route)
   end
   c, i = skip(i)
   if c then expected("the end", i) end
+  return raw[1] and with_raw_quoted() or nil
 end

@@ -186,6 +186,55 @@ end
 
 local function twice() refuse("it is there twice") end
 
+-- What of the body is replaced by a string that holds its text, from its first byte to its last, in order.
+local raw = {}
+
+-- JSON that the service reads itself: numbers keep all of their digits. A string is its text already; of an object or a
+-- list the end is found here, and what is inside is left to the service.
+local function raw_json(i, c)
+  if c ~= 123 and c ~= 91 then
+    local last, what = scalar_end(c, i)
+    if what ~= "string" then raw[#raw + 1] = { i, last - 1 } end
+    return last
+  end
+  local first, level = i, 0
+  while true do
+    if c == 34 then
+      i = string_end(i)
+    else
+      if c == 123 or c == 91 then
+        level = level + 1
+      elseif c == 125 or c == 93 then
+        level = level - 1
+      elseif not c then
+        expected("the end of an object or a list", i)
+      elseif c > 126 then
+        broken("a byte that is not JSON", i)
+      end
+      i = i + 1
+      if level == 0 then break end
+    end
+    c = byte(text, i)
+  end
+  raw[#raw + 1] = { first, i - 1 }
+  return i
+end
+
+local QUOTED = { ['"'] = '\\"', ["\\"] = "\\\\" }
+for code = 0, 31 do QUOTED[string.char(code)] = string.format("\\u%04x", code) end
+
+-- The body with strings in place of raw JSON.
+local function with_raw_quoted()
+  local parts, at = {}, 1
+  for _, range in ipairs(raw) do
+    parts[#parts + 1] = sub(text, at, range[1] - 1)
+    parts[#parts + 1] = '"' .. sub(text, range[1], range[2]):gsub('["\\%c]', QUOTED) .. '"'
+    at = range[2] + 1
+  end
+  parts[#parts + 1] = sub(text, at)
+  return table.concat(parts)
+end
+
 -- Any JSON: of Struct, Value, ListValue and Any.
 local function any(i)
   local c = byte(text, i)

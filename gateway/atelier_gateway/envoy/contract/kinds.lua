@@ -19,7 +19,7 @@ local WANTED = {
   int64 = "a whole number of 64 bits", uint64 = "a whole number of 64 bits, 0 or more", double = "a number",
   float = "a number", bool = "true or false", string = "a string", bytes = "base64", object = "an object",
   array = "a list", timestamp = "a time such as 2026-01-31T12:00:00Z", duration = "a duration such as 1.5s",
-  null = "null",
+  null = "null", json = "JSON",
 }
 
 local ALIASES = { sint32 = "int32", sfixed32 = "int32", fixed32 = "uint32", sint64 = "int64", sfixed64 = "int64",

@@ -23,11 +23,12 @@ local function find_route(verb, target)
   end
 end
 
--- nil, or what is wrong: the field, which may be empty, and a tab before the problem. rest.lua makes an answer of it.
+-- What is wrong, or nil: the field, which may be empty, and a tab before the problem. rest.lua makes an answer of it.
+-- Then what the check returns.
 local function problem_of(check, ...)
   local fine, wrong = pcall(check, ...)
-  text = ""
-  if fine then return nil end
+  text, raw = "", {}
+  if fine then return nil, wrong end
   if type(wrong) ~= "table" then error(wrong, 0) end
   return wrong.field .. "\t" .. wrong.problem
 end
@@ -47,7 +48,11 @@ function envoy_on_request(handle)
   if not wrong and not route.bytes then
     local buffer = handle:body()
     local length = buffer and buffer:length() or 0
-    if length > 0 then wrong = problem_of(check_body, buffer:getBytes(0, length), route) end
+    if length > 0 then
+      local changed
+      wrong, changed = problem_of(check_body, buffer:getBytes(0, length), route)
+      if changed then buffer:setBytes(changed) end
+    end
   end
   if wrong then handle:respond({ [":status"] = "400" }, wrong) end
 end

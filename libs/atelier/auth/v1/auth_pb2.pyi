@@ -596,6 +596,7 @@ class CreateJobTokenRequest(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     ASSET_IDS_FIELD_NUMBER: _builtins.int
     EXPIRES_IN_S_FIELD_NUMBER: _builtins.int
+    IS_PARENT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The job's owner."""
     worker: _builtins.str
@@ -608,6 +609,10 @@ class CreateJobTokenRequest(_message.Message):
     """The epoch of the claim, under which the worker stores files."""
     expires_in_s: _builtins.int
     """Seconds until the lease ends, and the token with it."""
+    is_parent: _builtins.bool
+    """True for a job that has jobs of its own, such as an execution of a workflow: the token also makes, watches and stops
+    jobs whose parent it is, and reads the owner's assets.
+    """
     @_builtins.property
     def asset_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Assets of the owner that the job reads, besides its own."""
@@ -622,10 +627,11 @@ class CreateJobTokenRequest(_message.Message):
         epoch: _builtins.int = ...,
         asset_ids: _abc.Iterable[_builtins.str] | None = ...,
         expires_in_s: _builtins.int = ...,
+        is_parent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_ids", b"asset_ids", "epoch", b"epoch", "expires_in_s", b"expires_in_s", "job_id", b"job_id", "kind", b"kind", "user_id", b"user_id", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_ids", b"asset_ids", "epoch", b"epoch", "expires_in_s", b"expires_in_s", "is_parent", b"is_parent", "job_id", b"job_id", "kind", b"kind", "user_id", b"user_id", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

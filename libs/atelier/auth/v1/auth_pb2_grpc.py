@@ -181,7 +181,7 @@ class AuthServiceServicer:
 
     def CreateJobToken(self, request, context):
         """Internal. A token with which a worker reads and stores the files of one job, under one claim of it, and nothing
-        else. Not reachable through the gateway.
+        else but, with `is_parent`, what that says. Not reachable through the gateway.
         Errors: PERMISSION_DENIED (the caller is no service that serves jobs), NOT_FOUND (no such user).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

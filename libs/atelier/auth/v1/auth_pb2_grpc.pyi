@@ -67,7 +67,7 @@ class AuthServiceStub:
     """
     CreateJobToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateJobTokenRequest, _auth_pb2.CreateJobTokenResponse]
     """Internal. A token with which a worker reads and stores the files of one job, under one claim of it, and nothing
-    else. Not reachable through the gateway.
+    else but, with `is_parent`, what that says. Not reachable through the gateway.
     Errors: PERMISSION_DENIED (the caller is no service that serves jobs), NOT_FOUND (no such user).
     """
 
@@ -183,7 +183,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_auth_pb2.CreateJobTokenRequest, _abc.Awaitable[_auth_pb2.CreateJobTokenResponse]],
     ) -> _abc.Awaitable[_auth_pb2.CreateJobTokenResponse]:
         """Internal. A token with which a worker reads and stores the files of one job, under one claim of it, and nothing
-        else. Not reachable through the gateway.
+        else but, with `is_parent`, what that says. Not reachable through the gateway.
         Errors: PERMISSION_DENIED (the caller is no service that serves jobs), NOT_FOUND (no such user).
         """
 

@@ -25,17 +25,17 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61telier/type/v1/access.proto\x12\x0f\x61telier.type.v1\x1a google/protobuf/descriptor.proto\"\x9a\x01\n\nAccessRule\x12%\n\x05scope\x18\x01 \x01(\x0e\x32\x16.atelier.type.v1.Scope\x12\'\n\x06\x63\x61ller\x18\x02 \x01(\x0e\x32\x17.atelier.type.v1.Caller\x12\x12\n\nmay_finish\x18\x03 \x01(\x08\x12\x15\n\rsigned_fields\x18\x04 \x03(\t\x12\x11\n\tjob_token\x18\x05 \x01(\x08*I\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x08\n\x04READ\x10\x01\x12\n\n\x06SUBMIT\x10\x02\x12\x08\n\x04KEYS\x10\x03\x12\t\n\x05\x41\x44MIN\x10\x04*T\n\x06\x43\x61ller\x12\x16\n\x12\x43\x41LLER_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x41NYBODY\x10\x01\x12\x0c\n\x08\x41NY_USER\x10\x02\x12\x0b\n\x07SERVICE\x10\x03\x12\n\n\x06WORKER\x10\x04:M\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0b\x32\x1b.atelier.type.v1.AccessRule:1\n\x08signable\x12\x1d.google.protobuf.FieldOptions\x18\xba\x8e\x03 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61telier/type/v1/access.proto\x12\x0f\x61telier.type.v1\x1a google/protobuf/descriptor.proto\"\xb0\x01\n\nAccessRule\x12%\n\x05scope\x18\x01 \x01(\x0e\x32\x16.atelier.type.v1.Scope\x12\'\n\x06\x63\x61ller\x18\x02 \x01(\x0e\x32\x17.atelier.type.v1.Caller\x12\x12\n\nmay_finish\x18\x03 \x01(\x08\x12\x15\n\rsigned_fields\x18\x04 \x03(\t\x12\x11\n\tjob_token\x18\x05 \x01(\x08\x12\x14\n\x0cparent_token\x18\x06 \x01(\x08*I\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x08\n\x04READ\x10\x01\x12\n\n\x06SUBMIT\x10\x02\x12\x08\n\x04KEYS\x10\x03\x12\t\n\x05\x41\x44MIN\x10\x04*T\n\x06\x43\x61ller\x12\x16\n\x12\x43\x41LLER_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x41NYBODY\x10\x01\x12\x0c\n\x08\x41NY_USER\x10\x02\x12\x0b\n\x07SERVICE\x10\x03\x12\n\n\x06WORKER\x10\x04:M\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0b\x32\x1b.atelier.type.v1.AccessRule:1\n\x08signable\x12\x1d.google.protobuf.FieldOptions\x18\xba\x8e\x03 \x01(\x08:1\n\x08raw_json\x12\x1d.google.protobuf.FieldOptions\x18\xbb\x8e\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'atelier.type.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SCOPE']._serialized_start=240
-  _globals['_SCOPE']._serialized_end=313
-  _globals['_CALLER']._serialized_start=315
-  _globals['_CALLER']._serialized_end=399
+  _globals['_SCOPE']._serialized_start=262
+  _globals['_SCOPE']._serialized_end=335
+  _globals['_CALLER']._serialized_start=337
+  _globals['_CALLER']._serialized_end=421
   _globals['_ACCESSRULE']._serialized_start=84
-  _globals['_ACCESSRULE']._serialized_end=238
+  _globals['_ACCESSRULE']._serialized_end=260
 # @@protoc_insertion_point(module_scope)

@@ -96,6 +96,7 @@ class AccessRule(_message.Message):
     MAY_FINISH_FIELD_NUMBER: _builtins.int
     SIGNED_FIELDS_FIELD_NUMBER: _builtins.int
     JOB_TOKEN_FIELD_NUMBER: _builtins.int
+    PARENT_TOKEN_FIELD_NUMBER: _builtins.int
     scope: Global___Scope.ValueType
     """The scope that the credential must have."""
     caller: Global___Caller.ValueType
@@ -105,6 +106,10 @@ class AccessRule(_message.Message):
     job_token: _builtins.bool
     """True where the token of a job (`CreateJobToken`) may call it too, as far as that one job needs it. Such a token is
     refused everywhere else.
+    """
+    parent_token: _builtins.bool
+    """True where the token of a job that has children, such as an execution of a workflow, may call it too: for jobs whose
+    parent is that one, and for no others.
     """
     @_builtins.property
     def signed_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -120,10 +125,11 @@ class AccessRule(_message.Message):
         may_finish: _builtins.bool = ...,
         signed_fields: _abc.Iterable[_builtins.str] | None = ...,
         job_token: _builtins.bool = ...,
+        parent_token: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "job_token", b"job_token", "may_finish", b"may_finish", "scope", b"scope", "signed_fields", b"signed_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "job_token", b"job_token", "may_finish", b"may_finish", "parent_token", b"parent_token", "scope", b"scope", "signed_fields", b"signed_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -131,7 +137,12 @@ Global___AccessRule: _TypeAlias = AccessRule  # noqa: Y015
 
 ACCESS_FIELD_NUMBER: _builtins.int
 SIGNABLE_FIELD_NUMBER: _builtins.int
+RAW_JSON_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___AccessRule]
 """The rule, checked by one interceptor in every service."""
 signable: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """True for a URL of a record that comes signed when signed URLs are asked for."""
+raw_json: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
+"""True for a string that holds JSON. In a JSON body it may also be an object or a list, whose text reaches the service
+unchanged: numbers keep all of their digits.
+"""

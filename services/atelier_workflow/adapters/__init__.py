@@ -1,0 +1,1 @@
+"""Workflows, graphs of executions and node catalogues in SQL."""

@@ -1,0 +1,1 @@
+"""The servicers of workflows, executions and workers."""
