@@ -32,7 +32,8 @@ def resolve(inputs: Sequence[TypedInput], given: Mapping[str, Any], graph: Graph
         graph: The graph, which has the values of inputs that are neither given nor have a default.
 
     Raises:
-        InvalidArgumentError: INVALID_EXECUTION_INPUTS: an unknown name, a missing value, or one of another type or out of bounds.
+        InvalidArgumentError: INVALID_EXECUTION_INPUTS: an unknown name, a missing value, or one of another type or
+            out of bounds.
     """
     known = {typed.name: typed for typed in inputs}
     faults = [FieldViolation(f"inputs.{name}", "is no input of this workflow") for name in given if name not in known]

@@ -12,6 +12,7 @@ from tests.service.workflow.small_nodes import SEED, graph, text
 from tests.service.workflow.workflow_mesh import Caller, WorkflowMesh, report_nodes
 
 INT = workflow_pb2.INT
+GONE: tuple[str, str, list[str]] = ("NOT_FOUND", "WORKFLOW_NOT_FOUND", [])
 
 
 def seed_input(**fields: Any) -> workflow_pb2.WorkflowInput:
@@ -30,7 +31,7 @@ async def refused(call: Any) -> tuple[str, str, list[str]]:
 async def test_a_graph_is_stored_and_read_digit_for_digit(ada: Caller) -> None:
     stored = await ada.create(graph=text(graph(SEED)), inputs=[seed_input()])
 
-    read = await ada.get(stored.id)
+    read = await ada.workflow(stored.id)
     assert json.loads(read.definition.graph)["1"]["inputs"]["value"] == SEED
     assert (read.version, read.latest_version, read.node_count) == (1, 1, 3)
     assert read.definition.inputs[0].name == "seed"
@@ -39,22 +40,22 @@ async def test_a_graph_is_stored_and_read_digit_for_digit(ada: Caller) -> None:
 
 async def test_every_change_is_a_version_and_old_ones_stay(ada: Caller) -> None:
     stored = await ada.create(graph=text(graph(1)))
-    changed = await ada.update(stored.id, graph=text(graph(2)))
+    changed = await ada.change(stored.id, graph=text(graph(2)))
 
     assert (changed.version, changed.etag) == (2, '"2"')
-    first = await ada.get(stored.id, 1)
+    first = await ada.workflow(stored.id, 1)
     assert json.loads(first.definition.graph)["1"]["inputs"]["value"] == 1
     assert first.latest_version == 2
-    assert await refused(ada.get(stored.id, 3)) == ("NOT_FOUND", "WORKFLOW_NOT_FOUND", [])
+    assert await refused(ada.workflow(stored.id, 3)) == GONE
 
 
 async def test_a_lost_update_is_refused(ada: Caller) -> None:
     stored = await ada.create(graph=text(graph(1)))
-    await ada.update(stored.id, stored.etag, graph=text(graph(2)))
+    await ada.change(stored.id, stored.etag, graph=text(graph(2)))
 
-    late = ada.update(stored.id, stored.etag, graph=text(graph(3)))
+    late = ada.change(stored.id, stored.etag, graph=text(graph(3)))
     assert await refused(late) == ("FAILED_PRECONDITION", "VERSION_CONFLICT", [])
-    assert (await ada.get(stored.id)).version == 2
+    assert (await ada.workflow(stored.id)).version == 2
 
 
 async def test_each_fault_names_node_and_input(ada: Caller) -> None:
@@ -109,11 +110,10 @@ async def test_others_see_nothing_of_a_workflow(mesh: WorkflowMesh, ada: Caller)
     eve: Caller = await mesh.owner("eve")
     stored = await ada.create(graph=text(graph()))
 
-    gone = ("NOT_FOUND", "WORKFLOW_NOT_FOUND", [])
-    assert await refused(eve.get(stored.id)) == gone
-    assert await refused(eve.update(stored.id, graph=text(graph()))) == gone
+    assert await refused(eve.workflow(stored.id)) == GONE
+    assert await refused(eve.change(stored.id, graph=text(graph()))) == GONE
     delete = workflow_pb2.DeleteWorkflowRequest(id=stored.id)
-    assert await refused(eve.workflows.DeleteWorkflow(delete, metadata=eve.metadata)) == gone
+    assert await refused(eve.workflows.DeleteWorkflow(delete, metadata=eve.metadata)) == GONE
     page = await eve.workflows.ListWorkflows(workflow_pb2.ListWorkflowsRequest(), metadata=eve.metadata)
     assert not page.workflows
 
@@ -132,10 +132,10 @@ async def test_pages_have_no_graphs_and_miss_nothing(ada: Caller) -> None:
 
 async def test_a_deleted_workflow_is_gone_with_its_versions(ada: Caller) -> None:
     stored = await ada.create(graph=text(graph()))
-    await ada.update(stored.id, graph=text(graph(2)))
+    await ada.change(stored.id, graph=text(graph(2)))
     await ada.workflows.DeleteWorkflow(workflow_pb2.DeleteWorkflowRequest(id=stored.id), metadata=ada.metadata)
 
-    assert await refused(ada.get(stored.id, 1)) == ("NOT_FOUND", "WORKFLOW_NOT_FOUND", [])
+    assert await refused(ada.workflow(stored.id, 1)) == GONE
 
 
 async def test_a_published_version_is_everybodys_template(mesh: WorkflowMesh, ada: Caller) -> None:
@@ -143,23 +143,22 @@ async def test_a_published_version_is_everybodys_template(mesh: WorkflowMesh, ad
     stored = await admin.create(name="sum", graph=text(graph(1)), inputs=[seed_input()])
     publish = workflow_pb2.PublishWorkflowRequest(id=stored.id)
     await admin.workflows.PublishWorkflow(publish, metadata=admin.metadata)
-    await admin.update(stored.id, graph=text(graph(2)))
+    await admin.change(stored.id, graph=text(graph(2)))
 
     listed = await ada.workflows.ListWorkflowTemplates(
         workflow_pb2.ListWorkflowTemplatesRequest(), metadata=ada.metadata
     )
     assert stored.id in [template.id for template in listed.workflows]
-    assert (await ada.get(stored.id)).version == 1
-    assert await refused(ada.get(stored.id, 2)) == ("NOT_FOUND", "WORKFLOW_NOT_FOUND", [])
+    assert (await ada.workflow(stored.id)).version == 1
+    assert await refused(ada.workflow(stored.id, 2)) == GONE
     own = await ada.create(name="mine", template_id=stored.id)
     assert (own.definition.name, own.definition.graph) == ("mine", text(graph(1)))
     assert own.definition.inputs[0].name == "seed"
-    gone = ("NOT_FOUND", "WORKFLOW_NOT_FOUND", [])
-    assert await refused(ada.update(stored.id, graph=text(graph(3)))) == gone
+    assert await refused(ada.change(stored.id, graph=text(graph(3)))) == GONE
     await admin.workflows.PublishWorkflow(
         workflow_pb2.PublishWorkflowRequest(id=stored.id, withdraw=True), metadata=admin.metadata
     )
-    assert await refused(ada.get(stored.id)) == gone
+    assert await refused(ada.workflow(stored.id)) == GONE
 
 
 async def test_only_administrators_publish(ada: Caller) -> None:
