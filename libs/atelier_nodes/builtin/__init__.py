@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from atelier_nodes.builtin import (
+    animations,
     checkpoints,
     conditioning,
     image_files,
@@ -10,11 +11,13 @@ from atelier_nodes.builtin import (
     image_transforms,
     latents,
     masks,
+    one_node,
     primitives,
     regular_expressions,
     samplers,
     strings,
     vae,
+    videos,
 )
 from atelier_nodes.builtin.display_names import DISPLAY_NAMES
 
@@ -30,6 +33,9 @@ _MODULES = (
     image_transforms,
     image_filters,
     masks,
+    videos,
+    animations,
+    one_node,
     primitives,
     strings,
     regular_expressions,

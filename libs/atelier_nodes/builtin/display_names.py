@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 DISPLAY_NAMES: dict[str, str] = {
+    "AtelierPictureToClip": "Picture To Clip (Atelier)",
+    "AtelierTextToClip": "Text To Clip (Atelier)",
+    "AtelierTextToImage": "Text To Image (Atelier)",
     "CLIPSetLastLayer": "CLIP Set Last Layer",
     "CLIPTextEncode": "CLIP Text Encode (Prompt)",
     "CaseConverter": "Text Case",
@@ -11,10 +14,12 @@ DISPLAY_NAMES: dict[str, str] = {
     "ConditioningCombine": "Conditioning (Combine)",
     "ConditioningConcat": "Conditioning (Concat)",
     "ConditioningZeroOut": "Conditioning Zero Out",
+    "CreateVideo": "Create Video",
     "EmptyImage": "Empty Image",
     "EmptyLatentImage": "Empty Latent Image",
     "FeatherMask": "Feather Mask",
     "GetImageSize": "Get Image Size",
+    "GetVideoComponents": "Get Video Components",
     "GrowMask": "Grow Mask",
     "ImageBatch": "Batch Images",
     "ImageBlend": "Blend Images",
@@ -35,6 +40,7 @@ DISPLAY_NAMES: dict[str, str] = {
     "LatentUpscaleBy": "Upscale Latent By",
     "LoadImage": "Load Image",
     "LoadImageMask": "Load Image (as Mask)",
+    "LoadVideo": "Load Video",
     "LoraLoader": "Load LoRA",
     "LoraLoaderModelOnly": "Load LoRA (Model Only)",
     "MaskToImage": "Convert Mask To Image",
@@ -52,6 +58,7 @@ DISPLAY_NAMES: dict[str, str] = {
     "RepeatImageBatch": "Repeat Image Batch",
     "RepeatLatentBatch": "Repeat Latent Batch",
     "SaveImage": "Save Image",
+    "SaveVideo": "Save Video",
     "SetLatentNoiseMask": "Set Latent Noise Mask",
     "SolidMask": "Solid Mask",
     "StringCompare": "Text Compare",

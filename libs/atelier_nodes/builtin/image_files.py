@@ -36,7 +36,7 @@ class LoadImage:
 
     @classmethod
     def IS_CHANGED(cls, image: str | None, **_: Any) -> str:
-        return _digest(image)
+        return content_digest(image)
 
     def load_image(self, image: str) -> tuple[Tensor, Tensor]:
         return read_image(annotated_file(image))
@@ -64,7 +64,7 @@ class LoadImageMask:
 
     @classmethod
     def IS_CHANGED(cls, image: str | None, **_: Any) -> str:
-        return _digest(image)
+        return content_digest(image)
 
     def load_image(self, image: str, channel: str) -> tuple[Tensor]:
         return (read_channel(annotated_file(image), channel),)
@@ -145,6 +145,14 @@ class PreviewImage(SaveImage):
 NODES: tuple[type, ...] = (LoadImage, LoadImageMask, SaveImage, PreviewImage)
 
 
+def content_digest(name: str | None) -> str:
+    """A digest of the file that a graph names, which changes with its content; empty for a name that a link brings."""
+    if name is None:
+        return ""
+    with annotated_file(name).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _input_pictures() -> list[str]:
     folder = node_folders().input
     if not folder.is_dir():
@@ -162,10 +170,3 @@ def _exists(image: str | None) -> bool | str:
     except (FolderEscapeError, ValueError, TypeError):
         found = False
     return found or f"Invalid image file: {image}"
-
-
-def _digest(image: str | None) -> str:
-    if image is None:
-        return ""
-    with annotated_file(image).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

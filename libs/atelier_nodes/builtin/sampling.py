@@ -117,22 +117,27 @@ def job_parameters(sampling: Sampling, beginnings: Sequence[Beginning], outputs:
     jobs: list[dict[str, Any]] = []
     for group in _groups(beginnings):
         first = group[0]
-        seed = (sampling.seed + first.seed_offset) % SEED_RANGE
-        # The seeds of a job count on from its first one, within the range of its field.
-        field = "seed" if seed + len(group) <= NARROW_SEED_RANGE else "wide_seed"
         jobs.append(
             {
                 **base,
                 **dict(first.assets),
                 "width_px": first.width_px,
                 "height_px": first.height_px,
-                # JSON of protobuf writes 64-bit integers as strings.
-                field: seed if field == "seed" else str(seed),
-                "count": len(group),
+                **seeded(sampling.seed + first.seed_offset, len(group)),
                 "outputs": list(outputs),
             }
         )
     return jobs
+
+
+def seeded(seed: int, count: int) -> dict[str, Any]:
+    """The parameters that say the seeds of a job: from `seed` on, modulo 2^64."""
+    seed %= SEED_RANGE
+    # The pictures of a job count on within the range of the field.
+    if seed + count <= NARROW_SEED_RANGE:
+        return {"seed": seed, "count": count}
+    # JSON of protobuf writes 64-bit integers as strings.
+    return {"wide_seed": str(seed), "count": count}
 
 
 def _groups(beginnings: Sequence[Beginning]) -> list[list[Beginning]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,7 @@ from PIL import Image
 from tests.unit.nodes.pictures import gradient
 
 from atelier_nodes.builtin.image_files import LoadImage, LoadImageMask, PreviewImage, SaveImage
-from atelier_nodes.packs.folders import FolderEscapeError, NodeFolders, execution_folders
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> Iterator[NodeFolders]:
-    own = NodeFolders.under(tmp_path)
-    for folder in (own.input, own.output, own.temp):
-        folder.mkdir()
-    with execution_folders(own):
-        yield own
+from atelier_nodes.packs.folders import FolderEscapeError, NodeFolders
 
 
 def saved(result: dict[str, Any], folders: NodeFolders) -> list[Path]:
