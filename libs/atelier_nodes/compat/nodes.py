@@ -3,6 +3,7 @@
 from typing import Any
 
 from atelier_nodes.builtin import NODE_CLASSES, samplers
+from atelier_nodes.builtin.sampler_names import refused_names
 from atelier_nodes.builtin.sampling import Sampling
 from atelier_nodes.packs.model_internals import placeholder
 from atelier_nodes.packs.registry import DISPLAY_NAMES as NODE_DISPLAY_NAME_MAPPINGS
@@ -99,7 +100,10 @@ def common_ksampler(
 
     Raises:
         MeshError: a job was refused or failed.
+        ValueError: the mesh has no sampler or scheduler of this name.
     """
+    if refusal := refused_names(sampler_name, scheduler):
+        raise ValueError(refusal)
     sampling = Sampling(
         model,
         seed,

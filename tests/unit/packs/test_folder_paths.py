@@ -10,9 +10,7 @@ from atelier_nodes.packs.folders import FolderEscapeError, NodeFolders, executio
 
 @pytest.fixture
 def output() -> Path:
-    folder = node_folders().output
-    folder.mkdir(parents=True)
-    return folder
+    return node_folders().output
 
 
 def counter(prefix: str) -> int:

@@ -1,64 +1,13 @@
-"""`comfy.samplers`: names of samplers and schedulers. Sampling itself is a job of the mesh."""
+"""`comfy.samplers`: names of the mesh's samplers and schedulers. Sampling itself is a job of the mesh."""
 
 from typing import Any, ClassVar, NoReturn
 
+from atelier_nodes.builtin.sampler_names import SAMPLERS, SCHEDULERS
 from atelier_nodes.packs.model_internals import missing, placeholder
 
-KSAMPLER_NAMES = [
-    "euler",
-    "euler_cfg_pp",
-    "euler_ancestral",
-    "euler_ancestral_cfg_pp",
-    "heun",
-    "heunpp2",
-    "exp_heun_2_x0",
-    "exp_heun_2_x0_sde",
-    "dpm_2",
-    "dpm_2_ancestral",
-    "lms",
-    "dpm_fast",
-    "dpm_adaptive",
-    "dpmpp_2s_ancestral",
-    "dpmpp_2s_ancestral_cfg_pp",
-    "dpmpp_sde",
-    "dpmpp_sde_gpu",
-    "dpmpp_2m",
-    "dpmpp_2m_cfg_pp",
-    "dpmpp_2m_sde",
-    "dpmpp_2m_sde_gpu",
-    "dpmpp_2m_sde_heun",
-    "dpmpp_2m_sde_heun_gpu",
-    "dpmpp_3m_sde",
-    "dpmpp_3m_sde_gpu",
-    "ddpm",
-    "lcm",
-    "ipndm",
-    "ipndm_v",
-    "deis",
-    "res_multistep",
-    "res_multistep_cfg_pp",
-    "res_multistep_ancestral",
-    "res_multistep_ancestral_cfg_pp",
-    "gradient_estimation",
-    "gradient_estimation_cfg_pp",
-    "er_sde",
-    "seeds_2",
-    "seeds_3",
-    "sa_solver",
-    "sa_solver_pece",
-]
-SAMPLER_NAMES = [*KSAMPLER_NAMES, "ddim", "uni_pc", "uni_pc_bh2"]
-SCHEDULER_NAMES = [
-    "simple",
-    "sgm_uniform",
-    "karras",
-    "exponential",
-    "ddim_uniform",
-    "beta",
-    "normal",
-    "linear_quadratic",
-    "kl_optimal",
-]
+SAMPLER_NAMES = list(SAMPLERS)
+SCHEDULER_NAMES = list(SCHEDULERS)
+KSAMPLER_NAMES = [name for name in SAMPLER_NAMES if name not in ("ddim", "uni_pc", "uni_pc_bh2")]
 SCHEDULER_HANDLERS = {name: placeholder(f"comfy.samplers.SCHEDULER_HANDLERS[{name!r}]") for name in SCHEDULER_NAMES}
 
 Sampler = placeholder("comfy.samplers.Sampler")
