@@ -51,7 +51,8 @@ class Denoiser(Protocol[StateT_contra]):
     """
 
     def step(self, states: Sequence[StateT_contra]) -> None:
-        """Takes one denoising step for each of the states, in one run of the network.
+        """Runs the network once for the states; each goes on by one denoising step, or by half of one where its
+        scheduler runs the network twice a step.
 
         Args:
             states: States of one size, each with steps left to do.
@@ -159,7 +160,10 @@ def denoised(loop: Denoiser[StateT], states: list[StateT], on_step: OnStep) -> I
     while states:
         state = states.pop(0)
         while state.step < state.steps:
+            before = state.step
             loop.step([state])
+            if state.step == before:
+                continue
             done += 1
             report_step(on_step, StepReport(done, steps, state.index, partial(loop.preview, state)))
         yield state

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from atelier_diffusion.policy.noise_schedule import SchedulerFamily, schedulers_of
 from atelier_diffusion.policy.request import SchedulerName
 
-# Families of schedulers that parametrise noise in the same way: within one, schedulers are interchangeable.
-#   betas  the noise schedule of Stable Diffusion: a table of betas
-#   edm    that of Karras et al. (2022), with inputs and outputs scaled by its own rule (Playground 2.5)
-#   lcm    latent consistency models, distilled for few steps
-#   own    any other: only a pipeline's own call draws with it
-SchedulerFamily = Literal["betas", "edm", "lcm", "own"]
-
-# Classes of diffusers that implement one of our names.
+# Classes of diffusers whose name is the default of the models that ship with them. Those that got a name later are not
+# here: such a model's default would change.
 _NAMES: dict[str, SchedulerName] = {
     "DDIMScheduler": "DDIM",
     "CogVideoXDDIMScheduler": "DDIM",
@@ -37,12 +32,7 @@ _BETAS = {
 _EDM = {"EDMEulerScheduler", "EDMDPMSolverMultistepScheduler"}
 
 # The schedulers that any model with Stable Diffusion's noise schedule can be drawn with.
-BETAS_SCHEDULERS: tuple[SchedulerName, ...] = ("DDIM", "EULER", "EULER_ANCESTRAL", "DPMPP_2M")
-_OF_FAMILY: dict[SchedulerFamily, tuple[SchedulerName, ...]] = {
-    "betas": BETAS_SCHEDULERS,
-    "edm": ("EULER", "DPMPP_2M"),
-    "lcm": ("LCM",),
-}
+BETAS_SCHEDULERS: tuple[SchedulerName, ...] = schedulers_of("betas")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +62,4 @@ class SchedulerChoice:
             family = "edm"
         elif name == "LCMScheduler":
             family = "lcm"
-        return cls(family, own, _OF_FAMILY.get(family) or ((own,) if own else ()))
+        return cls(family, own, schedulers_of(family) or ((own,) if own else ()))

@@ -20,8 +20,8 @@ from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.model_card import PreviewMethod
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, count_tokens
 from atelier_diffusion.policy.request import DrawingRequest
+from atelier_diffusion.torch_backend.denoising_schedule import DenoisingSchedule
 from atelier_diffusion.torch_backend.device import Device
-from atelier_diffusion.torch_backend.noise_schedulers import new_scheduler, predicted_original
 
 PREVIEW_SIDE_PX = 128
 
@@ -47,26 +47,55 @@ class Conditioning:
         return len(self.embeddings)
 
 
+@dataclass(frozen=True, slots=True)
+class Redrawn:
+    """The part of a picture that is redrawn, where a mask says so.
+
+    Attributes:
+        mask: (1, 1, height, width), float32, of the latents' size: 1 is redrawn, 0 stays.
+        original: The latents of what stays.
+        noise: The noise that is added to them at each level; None for none.
+    """
+
+    mask: torch.Tensor
+    original: torch.Tensor
+    noise: torch.Tensor | None
+
+    def over(self, latents: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
+        """Latents where the mask is 1, and `original` where it is 0."""
+        return self.mask * latents + (1 - self.mask) * original
+
+
 @dataclass(slots=True)
 class LatentState:
     """A picture or a clip between its first and its last step. Implements `DenoisingState`.
 
     Attributes:
         latents: (frames, channels, height, width), float32; a picture has one frame.
-        scheduler: Its own: it holds a step index.
+        schedule: Its own: it holds a step index.
         generator: Of the noise that stochastic schedulers add.
         original: The finished latents as predicted by the last step; None before the first.
+        redrawn: What a mask leaves to be redrawn; None without a mask.
     """
 
     index: int
     seed: int
-    steps: int
     latents: torch.Tensor
     conditioning: Conditioning
-    scheduler: Any
+    schedule: DenoisingSchedule
     generator: torch.Generator
-    step: int = 0
     original: torch.Tensor | None = None
+    redrawn: Redrawn | None = None
+
+    @property
+    def steps(self) -> int:
+        """Steps in all."""
+        return self.schedule.steps
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.schedule.step
 
 
 class LatentLoop(ABC):
@@ -136,24 +165,31 @@ class LatentLoop(ABC):
     def _start(
         self, request: DrawingRequest, index: int, seed: int, frames: int, conditioning: Conditioning
     ) -> LatentState:
+        schedule = DenoisingSchedule(request, self._scheduler, seed)
+        generator, noise = self._noise(request, seed, frames)
+        return LatentState(index, seed, schedule.begun_from_noise(noise), conditioning, schedule, generator)
+
+    def _noise(self, request: DrawingRequest, seed: int, frames: int) -> tuple[torch.Generator, torch.Tensor]:
+        """Draws noise of the size of the latents: (frames, channels, height, width).
+
+        Returns:
+            The generator, for what is drawn later, and the noise.
+        """
         # On the CPU, so that a seed means the same on every device. Frames come after channels here, as diffusers'
         # pipelines draw their noise.
         generator = torch.Generator("cpu").manual_seed(seed)
         factor = self._pipe.vae_scale_factor
         shape = (self._pipe.unet.config.in_channels, frames, request.height_px // factor, request.width_px // factor)
         noise = torch.randn(shape, generator=generator, dtype=torch.float32).transpose(0, 1).contiguous()
-        scheduler = new_scheduler(request.scheduler, self._scheduler, request.steps)
-        latents = noise.to(self._device.torch_device) * scheduler.init_noise_sigma
-        return LatentState(index, seed, len(scheduler.timesteps), latents, conditioning, scheduler, generator)
+        return generator, noise.to(self._device.torch_device)
 
     def _step(self, states: Sequence[LatentState]) -> None:
         samples, timesteps = [], []
         for state in states:
-            timestep = state.scheduler.timesteps[state.step]
-            sample = state.scheduler.scale_model_input(state.latents, timestep)
+            sample = state.schedule.network_input(state.latents)
             rows = state.conditioning.rows
             samples.append(sample.expand(rows, *sample.shape))
-            timesteps.append(timestep.float().expand(rows))
+            timesteps.append(state.schedule.timestep.float().expand(rows))
         predictions = self._predict(
             torch.cat(samples).to(self._dtype),
             torch.cat(timesteps).to(self._device.torch_device, non_blocking=True),
@@ -166,18 +202,18 @@ class LatentLoop(ABC):
             row += rows
 
     def _advance(self, state: LatentState, predicted: torch.Tensor) -> None:
-        """Takes one state through one step; `predicted` has its one or two rows (negative prompt first)."""
+        """Applies one run of the network to one state; `predicted` has its one or two rows (negative prompt first)."""
         if state.conditioning.rows == 2:
             negative, positive = predicted
             guided = negative + state.conditioning.guidance_scale * (positive - negative)
         else:
             (guided,) = predicted
-        output = state.scheduler.step(
-            guided, state.scheduler.timesteps[state.step], state.latents, generator=state.generator
-        )
-        state.latents = output.prev_sample
-        state.original = predicted_original(state.scheduler, output)
-        state.step += 1
+        latents, original = state.schedule.advance(guided, state.latents, state.generator)
+        redrawn = state.redrawn
+        if redrawn is not None and not state.schedule.is_between_runs:
+            latents = redrawn.over(latents, state.schedule.noised(redrawn.original, redrawn.noise))
+            original = redrawn.over(original, redrawn.original)
+        state.latents, state.original = latents, original
 
     def _finished(self, latents: torch.Tensor) -> Frames:
         """Decodes latents (frames, channels, height, width).

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
+import diffusers
+import numpy as np
 import torch
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
-from diffusers.schedulers.scheduling_edm_dpmsolver_multistep import EDMDPMSolverMultistepScheduler
-from diffusers.schedulers.scheduling_edm_euler import EDMEulerScheduler
-from diffusers.schedulers.scheduling_euler_ancestral_discrete import EulerAncestralDiscreteScheduler
-from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
-from diffusers.schedulers.scheduling_lcm import LCMScheduler
+from diffusers.schedulers.scheduling_utils import SchedulerMixin
 
 from atelier_diffusion.policy.errors import EngineError
-from atelier_diffusion.policy.request import SchedulerName
-from atelier_diffusion.policy.scheduler_choice import SchedulerChoice, SchedulerFamily
+from atelier_diffusion.policy.noise_schedule import KINDS, SchedulerKind, Spacing, refused_sigmas
+from atelier_diffusion.policy.request import SchedulerName, SigmasName
+from atelier_diffusion.policy.scheduler_choice import SchedulerChoice
 
-_DPMPP_2M = {"algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint", "thresholding": False}
-
-# The noise schedule (betas or sigmas, prediction type, spacing, zero terminal SNR) is the model's. Set here is what a
-# scheduler's own default would get wrong for a latent model.
-_CLASSES: dict[tuple[SchedulerFamily, SchedulerName], tuple[Any, dict[str, Any]]] = {
-    # Its default clips the latent to [-1, 1], which only pixel models want.
-    ("betas", "DDIM"): (DDIMScheduler, {"clip_sample": False, "thresholding": False}),
-    ("betas", "EULER"): (EulerDiscreteScheduler, {"use_karras_sigmas": False, "timestep_type": "discrete"}),
-    ("betas", "EULER_ANCESTRAL"): (EulerAncestralDiscreteScheduler, {}),
-    ("betas", "DPMPP_2M"): (DPMSolverMultistepScheduler, _DPMPP_2M),
-    ("edm", "EULER"): (EDMEulerScheduler, {}),
-    ("edm", "DPMPP_2M"): (EDMDPMSolverMultistepScheduler, _DPMPP_2M),
-    ("lcm", "LCM"): (LCMScheduler, {"clip_sample": False, "thresholding": False}),
-}
+# Bounds of the sigmas of models with zero terminal SNR, whose first one is infinite: noise enough in either case.
+_MOST_SIGMA = 160.0
+_MOST_SIGMA_SPACED = 40.0
 
 
-def new_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
+def new_scheduler(name: SchedulerName, own: Any, steps: int, sigmas: SigmasName | None = None) -> Any:
     """Makes a scheduler with its timesteps set, for one picture: it holds a step index, so it is never shared.
 
     Timesteps and sigmas stay on the CPU: on a GPU, reading them in each step would wait for the device.
@@ -41,19 +28,47 @@ def new_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
     Args:
         name: The scheduler.
         own: The model's own scheduler.
-        steps: Denoising steps.
+        steps: Denoising steps of the whole schedule.
+        sigmas: The spacing of the noise levels; None means the model's own.
 
     Raises:
         EngineError: INVALID_REQUEST, the model cannot be drawn with it, or not in so many steps.
     """
-    scheduler = _new(name, own)
+    kind = kind_of(name, own)
+    spacing = _spacing(name, own, sigmas)
+    scheduler = _new(kind, own, spacing)
+    most = scheduler.config.get("original_inference_steps")  # those that LCM was distilled from
+    most = most or scheduler.config.num_train_timesteps
+    if steps > most:
+        raise EngineError("INVALID_REQUEST", f"{name} cannot draw this model in {steps} steps, but in at most {most}")
     try:
-        scheduler.set_timesteps(steps, device="cpu")
+        if spacing.timesteps:
+            scheduler.set_timesteps(device="cpu", timesteps=_timesteps(spacing, scheduler, steps))
+        else:
+            scheduler.set_timesteps(steps, device="cpu")
     except ValueError as error:
-        most = scheduler.config.get("original_inference_steps")  # those that LCM was distilled from
-        why = f"in at most {most}" if most else f"otherwise: {error}"
-        raise EngineError("INVALID_REQUEST", f"{name} cannot draw this model in {steps} steps, but {why}") from error
+        raise EngineError("INVALID_REQUEST", f"{name} cannot draw this model in {steps} steps: {error}") from error
+    if spacing.is_borrowed:
+        lender = new_scheduler("EULER", own, steps, sigmas)
+        scheduler.sigmas, scheduler.timesteps = lender.sigmas, lender.timesteps
     return scheduler
+
+
+def kind_of(name: SchedulerName, own: Any) -> SchedulerKind:
+    """The class of diffusers that draws a model with the scheduler of that name.
+
+    Args:
+        name: The scheduler.
+        own: The model's own scheduler.
+
+    Raises:
+        EngineError: INVALID_REQUEST, the model cannot be drawn with it.
+    """
+    choice = choice_of(own)
+    found = KINDS.get((choice.family, name))
+    if found is None:
+        raise EngineError("INVALID_REQUEST", f"the model draws with {' or '.join(choice.names)} only, not with {name}")
+    return found
 
 
 def pipeline_scheduler(name: SchedulerName | None, own: Any) -> Any:
@@ -66,21 +81,12 @@ def pipeline_scheduler(name: SchedulerName | None, own: Any) -> Any:
     Raises:
         EngineError: INVALID_REQUEST, the model cannot be drawn with it.
     """
-    return type(own).from_config(own.config) if name is None else _new(name, own)
+    return type(own).from_config(own.config) if name is None else _new(kind_of(name, own), own, Spacing())
 
 
 def choice_of(own: Any) -> SchedulerChoice:
     """Which schedulers can replace a loaded model's own one."""
     return SchedulerChoice.read({**own.config, "_class_name": type(own).__name__})
-
-
-def _new(name: SchedulerName, own: Any) -> Any:
-    choice = choice_of(own)
-    found = _CLASSES.get((choice.family, name))
-    if found is None:
-        raise EngineError("INVALID_REQUEST", f"the model draws with {' or '.join(choice.names)} only, not with {name}")
-    scheduler_class, overrides = found
-    return scheduler_class.from_config(dict(own.config), **overrides)
 
 
 def predicted_original(scheduler: Any, output: Any) -> torch.Tensor:
@@ -89,6 +95,50 @@ def predicted_original(scheduler: Any, output: Any) -> torch.Tensor:
         original: torch.Tensor | None = getattr(output, name, None)
         if original is not None:
             return original
-    # DPM-Solver++ stores its predictions of the original as history instead of returning them.
+    # DPM-Solver++ and UniPC store their predictions of the original as history instead of returning them.
     latents: torch.Tensor = scheduler.model_outputs[-1]
     return latents
+
+
+def _spacing(name: SchedulerName, own: Any, sigmas: SigmasName | None) -> Spacing:
+    if sigmas is None:
+        return Spacing()
+    family = choice_of(own).family
+    refused = refused_sigmas(name, sigmas, family)
+    if refused:
+        raise EngineError("INVALID_REQUEST", refused)
+    return KINDS[family, name].spacings[sigmas]
+
+
+def _new(kind: SchedulerKind, own: Any, spacing: Spacing) -> Any:
+    scheduler_class: type[SchedulerMixin] = getattr(diffusers, kind.class_name)  # imported at its first use
+    options = {**kind.options, **spacing.options}
+    if own.config.get("rescale_betas_zero_snr"):
+        options |= _bounded(scheduler_class, own, spacing)
+    made: Any = scheduler_class
+    return made.from_config(dict(own.config), **options)
+
+
+def _bounded(scheduler_class: Any, own: Any, spacing: Spacing) -> dict[str, Any]:
+    """Betas of a zero-terminal-SNR model whose largest sigma is bounded.
+
+    They are for schedulers of diffusers that cannot rescale betas themselves, and for levels that are spaced by sigma:
+    those would be wasted on the way from infinity.
+    """
+    parameters = signature(scheduler_class.__init__).parameters
+    if "trained_betas" not in parameters:
+        return {}
+    if not spacing.by_sigma and "rescale_betas_zero_snr" in parameters:
+        return {}
+    most = _MOST_SIGMA_SPACED if spacing.by_sigma else _MOST_SIGMA
+    least = 1 / (1 + most**2)
+    alphas = torch.as_tensor(own.alphas_cumprod, dtype=torch.float64)
+    alphas = alphas + (1 - alphas) * least  # not clamped: sigmas must go on rising for timesteps to be found by them
+    betas = 1 - alphas / torch.cat([torch.ones(1, dtype=torch.float64), alphas[:-1]])
+    return {"trained_betas": betas.tolist(), "rescale_betas_zero_snr": False}
+
+
+def _timesteps(spacing: Spacing, scheduler: Any, steps: int) -> list[int]:
+    first = scheduler.config.num_train_timesteps - 1
+    evenly = np.linspace(first, 0, steps) if spacing.timesteps == "to_last" else np.linspace(first, 0, steps + 1)[:-1]
+    return [int(timestep) for timestep in evenly.round()]
