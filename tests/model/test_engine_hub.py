@@ -113,7 +113,7 @@ def test_a_model_is_downloaded_drawn_with_and_found_again_without_the_hub(
     (picture,) = first.generate(REQUEST)
     assert (picture.model_revision, first.status("m").revision) == (COMMIT, COMMIT)
     own = demo_catalogue.default
-    assert first.status("m").facts == FileFacts("DDIM", BETAS_SCHEDULERS, own.prompt_max_tokens)
+    assert first.status("m").facts == FileFacts("DDIM", BETAS_SCHEDULERS, own.prompt_max_tokens, own.latents)
     fetched = " ".join(hub.fetched)
     assert "unet/diffusion_pytorch_model.safetensors" in fetched
     assert not any(unwanted in fetched for unwanted in (".bin", "fp16", "setup.py"))

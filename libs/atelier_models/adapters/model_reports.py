@@ -1,11 +1,14 @@
 """Reports of workers in SQL: readable also while the broker is unavailable."""
 
+import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from atelier_diffusion.policy.latent_format import LatentFormat
 from atelier_diffusion.policy.model_card import FileFacts
 from atelier_jobs.sql.clock import now_us
 from atelier_jobs.sql.database import JobDatabase
@@ -45,7 +48,12 @@ class SqlModelReports:
                 memory_bytes=row.memory_bytes,
                 reason=row.reason,
                 message=row.message,
-                facts=FileFacts(row.own_scheduler or None, tuple(row.schedulers.split()), row.prompt_max_tokens),
+                facts=FileFacts(
+                    row.own_scheduler or None,
+                    tuple(row.schedulers.split()),
+                    row.prompt_max_tokens,
+                    LatentFormat(**json.loads(row.latents)) if row.latents else None,
+                ),
                 update_us=row.update_us,
                 alive=bool(row.alive),
             )
@@ -76,6 +84,7 @@ class SqlModelReports:
                     "own_scheduler": report.facts.own_scheduler or "",
                     "schedulers": " ".join(report.facts.schedulers),
                     "prompt_max_tokens": report.facts.prompt_max_tokens,
+                    "latents": json.dumps(asdict(report.facts.latents)) if report.facts.latents else "",
                     "update_us": now_us(),
                 }
                 await _upsert(connection, self._states, values, "worker_id", "model_id")

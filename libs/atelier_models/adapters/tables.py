@@ -45,6 +45,8 @@ def model_tables(kind: str) -> ModelTables:
         Column("own_scheduler", String(32), nullable=False, server_default=""),
         Column("schedulers", String(256), nullable=False, server_default=""),
         Column("prompt_max_tokens", Integer, nullable=False, server_default="0"),
+        # The format of the model's latents as JSON; empty while it is unknown.
+        Column("latents", String(256), nullable=False, server_default=""),
         Column("update_us", BigInteger, nullable=False),
         PrimaryKeyConstraint("worker_id", "model_id"),
     )

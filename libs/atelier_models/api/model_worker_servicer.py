@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 
 from atelier.models.v1 import model_worker_service_pb2, model_worker_service_pb2_grpc
 from atelier.type.v1 import type_pb2
+from atelier_diffusion.policy.latent_format import LatentFormat
 from atelier_diffusion.policy.model_card import FileFacts
 from atelier_diffusion.policy.request import SchedulerName
 from atelier_jobs.messaging import subjects
@@ -99,8 +100,13 @@ def _report_from(worker_id: str, message: model_worker_service_pb2.ModelReport) 
             _scheduler(message.own_scheduler) if message.own_scheduler else None,
             tuple(map(_scheduler, message.schedulers)),
             message.prompt_max_tokens,
+            _latents(message.latents) if message.HasField("latents") else None,
         ),
     )
+
+
+def _latents(message: type_pb2.LatentFormat) -> LatentFormat:
+    return LatentFormat(message.family, message.channels, message.cell_px, message.scale)
 
 
 def _scheduler(value: type_pb2.Scheduler.ValueType) -> SchedulerName:

@@ -1,6 +1,7 @@
 """Models of this process's own kind: a ModelSource over the catalogue and the workers' reports."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from atelier.models.v1 import model_service_pb2
 from atelier.type.v1 import type_pb2
@@ -52,5 +53,7 @@ def model_message(model: ModelView) -> model_service_pb2.Model:
     else:
         defaults.count = 1
         defaults.output_format = type_pb2.PNG
+        if card.latents is not None:
+            message.latents.CopyFrom(type_pb2.LatentFormat(**asdict(card.latents)))
     message.defaults.CopyFrom(defaults)
     return message

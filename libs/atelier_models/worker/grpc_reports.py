@@ -1,6 +1,7 @@
 """Reports and commands over gRPC: adapters for a worker, which has no database and no broker."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from atelier.models.v1 import model_worker_service_pb2
@@ -65,6 +66,7 @@ def _message(report: ModelReport) -> model_worker_service_pb2.ModelReport:
         own_scheduler=_scheduler(report.facts.own_scheduler),
         schedulers=map(_scheduler, report.facts.schedulers),
         prompt_max_tokens=report.facts.prompt_max_tokens,
+        latents=type_pb2.LatentFormat(**asdict(report.facts.latents)) if report.facts.latents else None,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from atelier_diffusion.policy.latent_format import LatentFormat
 from atelier_diffusion.policy.model_card import NO_FACTS, FileFacts
 from atelier_jobs.sql.schema import SCHEMA
 from atelier_jobs.sql.service_database import open_database
@@ -44,7 +45,7 @@ async def test_what_is_said_is_told(reports: SqlModelReports) -> None:
 
 
 async def test_what_the_files_of_a_model_say_is_told(reports: SqlModelReports) -> None:
-    facts = FileFacts("EULER", ("EULER", "DPMPP_2M"), 77)
+    facts = FileFacts("EULER", ("EULER", "DPMPP_2M"), 77, LatentFormat("sd15", 4, 8, 0.18215))
     await reports.store("w1", [replace(READY, facts=facts), FAILED])
     said = await told(reports)
     assert (said["demo"].facts, said["big"].facts) == (facts, NO_FACTS)

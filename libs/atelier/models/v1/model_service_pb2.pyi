@@ -41,6 +41,7 @@ class Model(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     MAX_FRAMES_FIELD_NUMBER: _builtins.int
     TAKES_FIRST_FRAME_FIELD_NUMBER: _builtins.int
+    LATENTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
     display_name: _builtins.str
@@ -75,6 +76,10 @@ class Model(_message.Message):
     def defaults(self) -> Global___ModelDefaults:
         """What is filled in when a request leaves it out."""
 
+    @_builtins.property
+    def latents(self) -> _type_pb2.LatentFormat:
+        """The format of its latents, which are to be had of models for pictures; absent while that is not known."""
+
     def __init__(
         self,
         *,
@@ -92,10 +97,11 @@ class Model(_message.Message):
         kind: _builtins.str = ...,
         max_frames: _builtins.int | None = ...,
         takes_first_frame: _builtins.bool | None = ...,
+        latents: _type_pb2.LatentFormat | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_frames", b"_max_frames", "_takes_first_frame", b"_takes_first_frame", "defaults", b"defaults", "error", b"error", "max_frames", b"max_frames", "takes_first_frame", b"takes_first_frame"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_frames", b"_max_frames", "_takes_first_frame", b"_takes_first_frame", "defaults", b"defaults", "error", b"error", "latents", b"latents", "max_frames", b"max_frames", "takes_first_frame", b"takes_first_frame"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_frames", b"_max_frames", "_takes_first_frame", b"_takes_first_frame", "defaults", b"defaults", "display_name", b"display_name", "error", b"error", "id", b"id", "is_default", b"is_default", "kind", b"kind", "max_frames", b"max_frames", "max_size_px", b"max_size_px", "memory_bytes", b"memory_bytes", "prompt_max_tokens", b"prompt_max_tokens", "revision", b"revision", "size_multiple_px", b"size_multiple_px", "state", b"state", "takes_first_frame", b"takes_first_frame"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_frames", b"_max_frames", "_takes_first_frame", b"_takes_first_frame", "defaults", b"defaults", "display_name", b"display_name", "error", b"error", "id", b"id", "is_default", b"is_default", "kind", b"kind", "latents", b"latents", "max_frames", b"max_frames", "max_size_px", b"max_size_px", "memory_bytes", b"memory_bytes", "prompt_max_tokens", b"prompt_max_tokens", "revision", b"revision", "size_multiple_px", b"size_multiple_px", "state", b"state", "takes_first_frame", b"takes_first_frame"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_frames: _TypeAlias = _typing.Literal["max_frames"]  # noqa: Y015
     _WhichOneofArgType__max_frames: _TypeAlias = _typing.Literal["_max_frames", b"_max_frames"]  # noqa: Y015

@@ -26,7 +26,7 @@ from atelier.type.v1 import access_pb2 as atelier_dot_type_dot_v1_dot_access__pb
 from atelier.type.v1 import type_pb2 as atelier_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,atelier/models/v1/model_worker_service.proto\x12\x11\x61telier.models.v1\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1a\x61telier/type/v1/type.proto\"\x83\x01\n\x13ReportModelsRequest\x12\x31\n\tworker_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._-]{1,128}$\x12\x39\n\x06models\x18\x02 \x03(\x0b\x32\x1e.atelier.models.v1.ModelReportB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\"\x9f\x03\n\x0bModelReport\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x36\n\x05state\x18\x02 \x01(\x0e\x32\x1b.atelier.type.v1.ModelStateB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1a\n\x08revision\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1d\n\x0b\x66ingerprint\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\x17\n\x06reason\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x19\n\x08\x65vent_id\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12;\n\rown_scheduler\x18\t \x01(\x0e\x32\x1a.atelier.type.v1.SchedulerB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x41\n\nschedulers\x18\n \x03(\x0e\x32\x1a.atelier.type.v1.SchedulerB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07\x82\x01\x04\x10\x01 \x00\x12$\n\x11prompt_max_tokens\x18\x0b \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=\"\x16\n\x14ReportModelsResponse\"C\n\x0eSignOffRequest\x12\x31\n\tworker_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._-]{1,128}$\"\x11\n\x0fSignOffResponse\"N\n\x19WatchModelCommandsRequest\x12\x31\n\tworker_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._-]{1,128}$\"C\n\x0cModelCommand\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0c\n\x04load\x18\x02 \x01(\x08\x12\x13\n\x0btraceparent\x18\x03 \x01(\t2\xc6\x02\n\x12ModelWorkerService\x12g\n\x0cReportModels\x12&.atelier.models.v1.ReportModelsRequest\x1a\'.atelier.models.v1.ReportModelsResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12X\n\x07SignOff\x12!.atelier.models.v1.SignOffRequest\x1a\".atelier.models.v1.SignOffResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12m\n\x12WatchModelCommands\x12,.atelier.models.v1.WatchModelCommandsRequest\x1a\x1f.atelier.models.v1.ModelCommand\"\x06\xca\xf3\x18\x02\x10\x04\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,atelier/models/v1/model_worker_service.proto\x12\x11\x61telier.models.v1\x1a\x1c\x61telier/type/v1/access.proto\x1a\x1a\x61telier/type/v1/type.proto\"\x83\x01\n\x13ReportModelsRequest\x12\x31\n\tworker_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._-]{1,128}$\x12\x39\n\x06models\x18\x02 \x03(\x0b\x32\x1e.atelier.models.v1.ModelReportB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\"\xcf\x03\n\x0bModelReport\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x36\n\x05state\x18\x02 \x01(\x0e\x32\x1b.atelier.type.v1.ModelStateB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1a\n\x08revision\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1d\n\x0b\x66ingerprint\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\x17\n\x06reason\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x19\n\x08\x65vent_id\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12;\n\rown_scheduler\x18\t \x01(\x0e\x32\x1a.atelier.type.v1.SchedulerB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x41\n\nschedulers\x18\n \x03(\x0e\x32\x1a.atelier.type.v1.SchedulerB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07\x82\x01\x04\x10\x01 \x00\x12$\n\x11prompt_max_tokens\x18\x0b \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=\x12.\n\x07latents\x18\x0c \x01(\x0b\x32\x1d.atelier.type.v1.LatentFormat\"\x16\n\x14ReportModelsResponse\"C\n\x0eSignOffRequest\x12\x31\n\tworker_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._-]{1,128}$\"\x11\n\x0fSignOffResponse\"N\n\x19WatchModelCommandsRequest\x12\x31\n\tworker_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._-]{1,128}$\"C\n\x0cModelCommand\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0c\n\x04load\x18\x02 \x01(\x08\x12\x13\n\x0btraceparent\x18\x03 \x01(\t2\xc6\x02\n\x12ModelWorkerService\x12g\n\x0cReportModels\x12&.atelier.models.v1.ReportModelsRequest\x1a\'.atelier.models.v1.ReportModelsResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12X\n\x07SignOff\x12!.atelier.models.v1.SignOffRequest\x1a\".atelier.models.v1.SignOffResponse\"\x06\xca\xf3\x18\x02\x10\x04\x12m\n\x12WatchModelCommands\x12,.atelier.models.v1.WatchModelCommandsRequest\x1a\x1f.atelier.models.v1.ModelCommand\"\x06\xca\xf3\x18\x02\x10\x04\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -68,17 +68,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORTMODELSREQUEST']._serialized_start=126
   _globals['_REPORTMODELSREQUEST']._serialized_end=257
   _globals['_MODELREPORT']._serialized_start=260
-  _globals['_MODELREPORT']._serialized_end=675
-  _globals['_REPORTMODELSRESPONSE']._serialized_start=677
-  _globals['_REPORTMODELSRESPONSE']._serialized_end=699
-  _globals['_SIGNOFFREQUEST']._serialized_start=701
-  _globals['_SIGNOFFREQUEST']._serialized_end=768
-  _globals['_SIGNOFFRESPONSE']._serialized_start=770
-  _globals['_SIGNOFFRESPONSE']._serialized_end=787
-  _globals['_WATCHMODELCOMMANDSREQUEST']._serialized_start=789
-  _globals['_WATCHMODELCOMMANDSREQUEST']._serialized_end=867
-  _globals['_MODELCOMMAND']._serialized_start=869
-  _globals['_MODELCOMMAND']._serialized_end=936
-  _globals['_MODELWORKERSERVICE']._serialized_start=939
-  _globals['_MODELWORKERSERVICE']._serialized_end=1265
+  _globals['_MODELREPORT']._serialized_end=723
+  _globals['_REPORTMODELSRESPONSE']._serialized_start=725
+  _globals['_REPORTMODELSRESPONSE']._serialized_end=747
+  _globals['_SIGNOFFREQUEST']._serialized_start=749
+  _globals['_SIGNOFFREQUEST']._serialized_end=816
+  _globals['_SIGNOFFRESPONSE']._serialized_start=818
+  _globals['_SIGNOFFRESPONSE']._serialized_end=835
+  _globals['_WATCHMODELCOMMANDSREQUEST']._serialized_start=837
+  _globals['_WATCHMODELCOMMANDSREQUEST']._serialized_end=915
+  _globals['_MODELCOMMAND']._serialized_start=917
+  _globals['_MODELCOMMAND']._serialized_end=984
+  _globals['_MODELWORKERSERVICE']._serialized_start=987
+  _globals['_MODELWORKERSERVICE']._serialized_end=1313
 # @@protoc_insertion_point(module_scope)

@@ -64,6 +64,7 @@ class ModelReport(_message.Message):
     OWN_SCHEDULER_FIELD_NUMBER: _builtins.int
     SCHEDULERS_FIELD_NUMBER: _builtins.int
     PROMPT_MAX_TOKENS_FIELD_NUMBER: _builtins.int
+    LATENTS_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """Which model."""
     state: _type_pb2.ModelState.ValueType
@@ -88,6 +89,10 @@ class ModelReport(_message.Message):
     def schedulers(self) -> _containers.RepeatedScalarFieldContainer[_type_pb2.Scheduler.ValueType]:
         """The schedulers that the model can be drawn with; none while that is unknown."""
 
+    @_builtins.property
+    def latents(self) -> _type_pb2.LatentFormat:
+        """The format of the model's latents; absent while that is unknown."""
+
     def __init__(
         self,
         *,
@@ -102,10 +107,11 @@ class ModelReport(_message.Message):
         own_scheduler: _type_pb2.Scheduler.ValueType = ...,
         schedulers: _abc.Iterable[_type_pb2.Scheduler.ValueType] | None = ...,
         prompt_max_tokens: _builtins.int = ...,
+        latents: _type_pb2.LatentFormat | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["latents", b"latents"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "fingerprint", b"fingerprint", "memory_bytes", b"memory_bytes", "message", b"message", "model_id", b"model_id", "own_scheduler", b"own_scheduler", "prompt_max_tokens", b"prompt_max_tokens", "reason", b"reason", "revision", b"revision", "schedulers", b"schedulers", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "fingerprint", b"fingerprint", "latents", b"latents", "memory_bytes", b"memory_bytes", "message", b"message", "model_id", b"model_id", "own_scheduler", b"own_scheduler", "prompt_max_tokens", b"prompt_max_tokens", "reason", b"reason", "revision", b"revision", "schedulers", b"schedulers", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,19 +24,23 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61telier/type/v1/type.proto\x12\x0f\x61telier.type.v1\">\n\nTokenCount\x12\x0e\n\x06tokens\x18\x01 \x01(\r\x12\r\n\x05limit\x18\x02 \x01(\r\x12\x11\n\ttruncated\x18\x03 \x01(\x08*\xce\x01\n\tScheduler\x12\x19\n\x15SCHEDULER_UNSPECIFIED\x10\x00\x12\x08\n\x04\x44\x44IM\x10\x01\x12\t\n\x05\x45ULER\x10\x02\x12\x13\n\x0f\x45ULER_ANCESTRAL\x10\x03\x12\x0c\n\x08\x44PMPP_2M\x10\x04\x12\x07\n\x03LCM\x10\x05\x12\x08\n\x04HEUN\x10\x06\x12\r\n\tDPMPP_SDE\x10\x07\x12\x10\n\x0c\x44PMPP_2M_SDE\x10\x08\x12\t\n\x05UNIPC\x10\t\x12\x08\n\x04\x44\x44PM\x10\n\x12\x07\n\x03LMS\x10\x0b\x12\x08\n\x04\x44PM2\x10\x0c\x12\x12\n\x0e\x44PM2_ANCESTRAL\x10\r*L\n\rPictureFormat\x12\x1e\n\x1aPICTURE_FORMAT_UNSPECIFIED\x10\x00\x12\x07\n\x03PNG\x10\x01\x12\x08\n\x04WEBP\x10\x02\x12\x08\n\x04JPEG\x10\x03*[\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x0c\n\x08UNLOADED\x10\x01\x12\x0b\n\x07LOADING\x10\x02\x12\t\n\x05READY\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61telier/type/v1/type.proto\x12\x0f\x61telier.type.v1\">\n\nTokenCount\x12\x0e\n\x06tokens\x18\x01 \x01(\r\x12\r\n\x05limit\x18\x02 \x01(\r\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"Y\n\x0cLatentFormat\x12\x17\n\x06\x66\x61mily\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x10\n\x08\x63hannels\x18\x02 \x01(\r\x12\x0f\n\x07\x63\x65ll_px\x18\x03 \x01(\r\x12\r\n\x05scale\x18\x04 \x01(\x01*\xce\x01\n\tScheduler\x12\x19\n\x15SCHEDULER_UNSPECIFIED\x10\x00\x12\x08\n\x04\x44\x44IM\x10\x01\x12\t\n\x05\x45ULER\x10\x02\x12\x13\n\x0f\x45ULER_ANCESTRAL\x10\x03\x12\x0c\n\x08\x44PMPP_2M\x10\x04\x12\x07\n\x03LCM\x10\x05\x12\x08\n\x04HEUN\x10\x06\x12\r\n\tDPMPP_SDE\x10\x07\x12\x10\n\x0c\x44PMPP_2M_SDE\x10\x08\x12\t\n\x05UNIPC\x10\t\x12\x08\n\x04\x44\x44PM\x10\n\x12\x07\n\x03LMS\x10\x0b\x12\x08\n\x04\x44PM2\x10\x0c\x12\x12\n\x0e\x44PM2_ANCESTRAL\x10\r*L\n\rPictureFormat\x12\x1e\n\x1aPICTURE_FORMAT_UNSPECIFIED\x10\x00\x12\x07\n\x03PNG\x10\x01\x12\x08\n\x04WEBP\x10\x02\x12\x08\n\x04JPEG\x10\x03*[\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x0c\n\x08UNLOADED\x10\x01\x12\x0b\n\x07LOADING\x10\x02\x12\t\n\x05READY\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'atelier.type.v1.type_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SCHEDULER']._serialized_start=112
-  _globals['_SCHEDULER']._serialized_end=318
-  _globals['_PICTUREFORMAT']._serialized_start=320
-  _globals['_PICTUREFORMAT']._serialized_end=396
-  _globals['_MODELSTATE']._serialized_start=398
-  _globals['_MODELSTATE']._serialized_end=489
+  _globals['_LATENTFORMAT'].fields_by_name['family']._loaded_options = None
+  _globals['_LATENTFORMAT'].fields_by_name['family']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_SCHEDULER']._serialized_start=203
+  _globals['_SCHEDULER']._serialized_end=409
+  _globals['_PICTUREFORMAT']._serialized_start=411
+  _globals['_PICTUREFORMAT']._serialized_end=487
+  _globals['_MODELSTATE']._serialized_start=489
+  _globals['_MODELSTATE']._serialized_end=580
   _globals['_TOKENCOUNT']._serialized_start=47
   _globals['_TOKENCOUNT']._serialized_end=109
+  _globals['_LATENTFORMAT']._serialized_start=111
+  _globals['_LATENTFORMAT']._serialized_end=200
 # @@protoc_insertion_point(module_scope)

@@ -174,3 +174,37 @@ class TokenCount(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TokenCount: _TypeAlias = TokenCount  # noqa: Y015
+
+@_typing.final
+class LatentFormat(_message.Message):
+    """The latents of a model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FAMILY_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    CELL_PX_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    family: _builtins.str
+    """Latents of models of one family are interchangeable."""
+    channels: _builtins.int
+    """Numbers of each cell."""
+    cell_px: _builtins.int
+    """Width and height of a cell in pixels."""
+    scale: _builtins.float
+    """What the autoencoder's latents are multiplied by for the denoiser."""
+    def __init__(
+        self,
+        *,
+        family: _builtins.str = ...,
+        channels: _builtins.int = ...,
+        cell_px: _builtins.int = ...,
+        scale: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell_px", b"cell_px", "channels", b"channels", "family", b"family", "scale", b"scale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LatentFormat: _TypeAlias = LatentFormat  # noqa: Y015
