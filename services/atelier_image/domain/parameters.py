@@ -9,7 +9,7 @@ from atelier_diffusion.policy.model_card import ModelCard
 from atelier_diffusion.policy.request import OUTPUT_KINDS, ImageRequest, OutputKind, SigmasName
 from atelier_drawing.domain.parameters import AskedDrawing, DrawingParameters, given, resolve_request
 from atelier_image.domain.inputs import INPUT_NAMES, Input, InputName
-from atelier_image.domain.sampling import Steps, check_inputs, check_latent, check_seeds, check_steps
+from atelier_image.domain.sampling import Steps, check_inputs, check_latent, check_seeds, check_sigmas, check_steps
 
 FormatName = Literal["PNG", "WEBP", "JPEG"]
 
@@ -90,6 +90,8 @@ def resolve(asked: AskedImage, card: ModelCard, draw_seed: Callable[[], int]) ->
     defaults = replace(card.defaults.image_request(), count=given(asked.count, 1))
     narrow = asked if asked.wide_seed is None else replace(asked, seed=0)
     request = resolve_request(narrow, card, defaults, draw_seed)
+    if asked.sigmas is not None:
+        check_sigmas(asked.sigmas, request.scheduler, card)
     steps = Steps(
         count=request.steps,
         denoise=given(asked.denoise, 1.0),

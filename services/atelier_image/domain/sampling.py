@@ -4,7 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from atelier_diffusion.policy.model_card import ModelCard
-from atelier_diffusion.policy.request import MAX_SCHEDULE_STEPS, ImageRequest
+from atelier_diffusion.policy.noise_schedule import family_of, refused_sigmas
+from atelier_diffusion.policy.request import MAX_SCHEDULE_STEPS, ImageRequest, SchedulerName, SigmasName
 from atelier_image.domain.inputs import Input, InputName
 from atelier_service.errors import InvalidArgumentError
 
@@ -61,6 +62,16 @@ def check_steps(steps: Steps, *, has_input: bool) -> None:
         raise _wrong_steps("denoise", "is instead of start_step and end_step: send it or them")
     if int(steps.count / steps.denoise) > MAX_SCHEDULE_STEPS:
         raise _wrong_steps("denoise", f"must be such that steps / denoise is at most {MAX_SCHEDULE_STEPS}")
+
+
+def check_sigmas(sigmas: SigmasName, scheduler: SchedulerName, card: ModelCard) -> None:
+    """Raises InvalidArgumentError for noise levels that the scheduler cannot take.
+
+    A model whose files no worker has yet is not checked here, but when it draws.
+    """
+    refused = refused_sigmas(scheduler, sigmas, family_of(card.schedulers)) if card.schedulers else ""
+    if refused:
+        raise InvalidArgumentError.of_field("sigmas", refused, reason="INVALID_SIGMAS")
 
 
 def check_latent(latent: Input, request: ImageRequest, card: ModelCard) -> None:

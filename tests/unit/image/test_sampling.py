@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from atelier_diffusion.policy.request import SIGMAS, SchedulerName, SigmasName
+from atelier_diffusion.policy.scheduler_choice import BETAS_SCHEDULERS
 from atelier_drawing.domain.result import cache_key
 from atelier_image.domain.inputs import Input, InputName
 from atelier_image.domain.parameters import AskedImage, ImageParameters, resolve
@@ -85,6 +87,25 @@ def test_what_does_not_go_together_is_refused_with_its_field(
     with pytest.raises(InvalidArgumentError) as refused:
         resolved(**values)
     assert (refused.value.fields[0].field, refused.value.reason) == (field, reason)
+
+
+@pytest.mark.parametrize(
+    ("schedulers", "scheduler", "sigmas"),
+    [(BETAS_SCHEDULERS, "DDIM", "KARRAS"), (("LCM",), "LCM", "BETA"), (("EULER",), "EULER", "KARRAS")],
+)
+def test_sigmas_that_the_scheduler_cannot_take_are_refused_with_what_it_takes(
+    schedulers: tuple[SchedulerName, ...], scheduler: SchedulerName, sigmas: SigmasName
+) -> None:
+    card = replace(CARD, schedulers=schedulers)
+    with pytest.raises(InvalidArgumentError, match=f"{scheduler} draws with .* only, not with {sigmas}") as refused:
+        resolve(asked(scheduler=scheduler, sigmas=sigmas), card, lambda: 7)
+    assert (refused.value.fields[0].field, refused.value.reason) == ("sigmas", "INVALID_SIGMAS")
+
+
+def test_every_sigmas_go_with_some_scheduler() -> None:
+    card = replace(CARD, schedulers=BETAS_SCHEDULERS)
+    for sigmas in SIGMAS:
+        assert resolve(asked(scheduler="DPMPP_2M", sigmas=sigmas), card, lambda: 7).request.sigmas == sigmas
 
 
 @pytest.mark.parametrize(
