@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
-from contextvars import copy_context
+from collections.abc import ItemsView, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, TypeAlias
@@ -17,6 +14,7 @@ from torch import Tensor
 
 from atelier_diffusion.policy.latent_format import LatentFormat
 from atelier_nodes.builtin.node_mesh import NodeMesh
+from atelier_nodes.packs.synchronous_nodes import wait_for
 
 SAMPLES = "samples"
 
@@ -159,7 +157,7 @@ class MeshLatent(dict[str, Any]):
     def _load_now(self) -> None:
         if SAMPLES in self and dict.get(self, SAMPLES) is None:
             mesh = NodeMesh.current()
-            _wait(lambda: self.load(mesh))
+            wait_for(lambda: self.load(mesh))
 
 
 async def _fetched(source: LatentSource, mesh: NodeMesh) -> tuple[NDArray[np.float32], LatentFormat]:
@@ -190,20 +188,3 @@ def unchanged_parameters(model: str, width_px: int, height_px: int) -> dict[str,
         "count": 1,
         "output_format": "PNG",
     }
-
-
-def _wait(load: Callable[[], Any]) -> None:
-    """Runs a coroutine to its end from a node that is no coroutine: in a thread, for this one has a running loop."""
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            asyncio.run(load())
-        except BaseException as failure:  # noqa: BLE001 - raised again in the thread that waits
-            failures.append(failure)
-
-    thread = threading.Thread(target=copy_context().run, args=(run,), name="mesh-latent")
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from atelier_graph.context import Report
+from atelier_graph.errors import RunInterruptedError
 from atelier_nodes.mesh import MeshProgress, OnMeshProgress
 
 
@@ -32,6 +35,8 @@ class ProgressSum:
             done = sum(part.step for part in self._parts)
             steps = max(self._steps, sum(part.steps for part in self._parts))
             if steps:
-                self._report(done, steps, preview=progress.preview or None)
+                # An interrupt ends the node where it waits, by cancelling it: not here, where the mesh is the caller.
+                with suppress(RunInterruptedError):
+                    self._report(done, steps, preview=progress.preview or None)
 
         return on_progress

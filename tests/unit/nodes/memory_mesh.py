@@ -50,6 +50,7 @@ class MemoryMesh:
         clips: Clip calls that were made.
         clip: Content of the clip that every clip call returns.
         running: The largest number of image calls that ran at the same time.
+        together: Image calls end only when so many run at the same time.
     """
 
     assets: dict[str, bytes] = field(default_factory=dict)
@@ -57,8 +58,12 @@ class MemoryMesh:
     clips: list[dict[str, Any]] = field(default_factory=list)
     clip: bytes = b""
     running: int = 0
+    together: int = 1
     _running: int = 0
     _answers: dict[str, ImageAnswer] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._barrier = asyncio.Barrier(self.together)
 
     async def generate_image(self, call: ImageCall, on_progress: OnMeshProgress) -> ImageAnswer:
         parameters = _checked(call.parameters, GenerationParameters())
@@ -71,6 +76,8 @@ class MemoryMesh:
         for step in range(1, parameters["steps"] + 1):
             await asyncio.sleep(0)
             on_progress(MeshProgress(step, parameters["steps"], b"preview" if step == 1 else b""))
+        async with asyncio.timeout(10):
+            await self._barrier.wait()
         self._running -= 1
         outputs = parameters.get("outputs", ["PICTURE"])
         cells = [self._drawn(parameters, index) for index in range(parameters.get("count", 1))]
