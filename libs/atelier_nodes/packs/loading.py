@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from atelier_nodes.packs import model_folders, registry
-from atelier_nodes.packs.compat_path import add_compat_path
+from atelier_nodes.packs.compat_path import import_compat
 from atelier_nodes.packs.environment import PackEnvironment
 from atelier_nodes.packs.extra_paths import apply_extra_paths
 from atelier_nodes.packs.import_failure import failure_line
@@ -56,7 +56,7 @@ async def load_packs(
     Raises:
         ExtraPathsError: an extra paths file cannot be read.
     """
-    add_compat_path()
+    import_compat()
     for file in extra_paths:
         apply_extra_paths(file)
     places = list(dict.fromkeys([*map(str, folders), *model_folders.folders_of("custom_nodes")]))

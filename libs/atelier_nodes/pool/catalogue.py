@@ -13,8 +13,9 @@ class PackEntry:
         name: Its name.
         path: Its folder or file.
         nodes: The names of its node classes.
-        error: Why it, or a part of it, was not loaded; empty when all was.
+        error: Why it was not loaded; empty when it was.
         seconds: How long loading took.
+        notes: What is missing although it was loaded, such as single node classes; a line each.
     """
 
     name: str
@@ -22,6 +23,7 @@ class PackEntry:
     nodes: tuple[str, ...]
     error: str
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,3 +217,13 @@ async def test_a_file_can_be_named_instead_of_a_folder(packs: PackFolder) -> Non
     packs.write("other.py", pack("Other"))
     one = packs.write("one.py", pack("One"))
     assert list((await load_packs([one])).classes) == ["One"]
+
+
+async def test_a_pack_with_modules_of_the_same_names_does_not_replace_those_for_others(packs: PackFolder) -> None:
+    packs.write(
+        "a/__init__.py", "import os, sys\nsys.path.insert(0, os.path.dirname(__file__))\nimport nodes\n" + pack("A")
+    )
+    packs.write("a/nodes.py", "MAX_RESOLUTION = 1\n")
+    packs.write("b.py", "from nodes import MAX_RESOLUTION\n" + pack("B"))
+    await loaded(packs)
+    assert sys.modules[f"{packs.path}/b"].MAX_RESOLUTION == 16384

@@ -33,6 +33,8 @@ NAMES = {
     "comfy.sd": "load_checkpoint_guess_config",
     "comfy.k_diffusion.sampling": "sample_euler",
     "comfy.sample": "prepare_noise",
+    "protocol": "BinaryEventTypes",
+    "comfyui_version": "__version__",
 }
 
 
