@@ -6,11 +6,15 @@ their messages are given to the host, which passes them on.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from aiohttp import web
+
+from atelier_graph.context import current_node
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +52,28 @@ class PromptQueue:
         return len(self.currently_running)
 
 
+_client: ContextVar[str | None] = ContextVar("client_of_execution", default=None)
+
+
+@contextmanager
+def execution_client(client_id: str | None) -> Iterator[None]:
+    """Makes a client that of the current context, as long as the block runs; an execution's, for its nodes."""
+    token = _client.set(client_id)
+    try:
+        yield
+    finally:
+        _client.reset(token)
+
+
 class PromptServer:
     """One object for each host, which packs find as `PromptServer.instance`.
 
     Attributes:
         routes: where packs add their routes, by `@routes.get(path)` and its kin.
         app: the application that routes are served by.
-        client_id: the client that submitted the graph that runs, if any.
-        last_node_id: the node that runs.
-        last_prompt_id: the execution that runs.
+        prompt_queue: what packs read of the queue.
+        on_prompt_handlers: functions that may change the body of `POST /prompt`.
+        messages: where messages to clients go; the host sets it.
     """
 
     instance: ClassVar["PromptServer"]
@@ -64,15 +81,29 @@ class PromptServer:
     def __init__(self) -> None:
         self.routes = web.RouteTableDef()
         self.app = web.Application(client_max_size=1 << 30)
-        self.client_id: str | None = None
-        self.last_node_id: str | None = None
-        self.last_prompt_id: str | None = None
         self.supports: list[str] = ["custom_nodes_from_web"]
         self.prompt_queue = PromptQueue()
         self.number = 0
         self.on_prompt_handlers: list[OnPrompt] = []
         self.messages: ClientMessages = NoClients()
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def client_id(self) -> str | None:
+        """The client that submitted the graph that runs, or None."""
+        return _client.get()
+
+    @property
+    def last_node_id(self) -> str | None:
+        """The node that runs, or None outside of nodes."""
+        node = current_node()
+        return node.node_id if node else None
+
+    @property
+    def last_prompt_id(self) -> str | None:
+        """The execution that runs, or None outside of nodes."""
+        node = current_node()
+        return node.prompt_id if node else None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
