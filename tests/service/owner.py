@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Generic, TypeVar
 
 import grpc.aio
+from google.api.httpbody_pb2 import HttpBody
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -101,6 +102,16 @@ class Owner(Generic[MadeT]):
         chunks = [body async for body in call]
         sent = dict(await call.initial_metadata())
         return b"".join(body.data for body in chunks), {**sent, "type": chunks[0].content_type}
+
+    async def upload(self, data: bytes, content_type: str) -> str:
+        """An asset of the caller's own; its id."""
+        request = storage_pb2.CreateAssetRequest(file=HttpBody(content_type=content_type, data=data))
+        return str((await self.assets.CreateAsset(iter([request]), metadata=self.metadata)).id)
+
+    async def asset(self, asset_id: str) -> bytes:
+        """The bytes of an asset of the caller."""
+        request = storage_pb2.GetAssetContentRequest(id=asset_id)
+        return b"".join([body.data async for body in self.assets.GetAssetContent(request, metadata=self.metadata)])
 
     async def asset_ids(self) -> set[str]:
         """Every file that this caller has in storage."""

@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import grpc.aio
-from google.api.httpbody_pb2 import HttpBody
 
-from atelier.storage.v1 import storage_pb2
 from atelier.video.v1 import video_pb2, video_pb2_grpc
 from atelier_video.main import serve as serve_video
 from atelier_video.schemas import SCHEMAS
@@ -76,11 +74,6 @@ class Owner(owner.Owner[video_pb2.Video]):
         frames = await eventually(some, timeout_s=60, what="frames")
         assert frames is not None
         return frames
-
-    async def upload(self, data: bytes, content_type: str) -> str:
-        """An asset of the caller's own; its id."""
-        request = storage_pb2.CreateAssetRequest(file=HttpBody(content_type=content_type, data=data))
-        return str((await self.assets.CreateAsset(iter([request]), metadata=self.metadata)).id)
 
 
 VideoMesh = DrawingMesh[Owner]
