@@ -6,9 +6,7 @@ their messages are given to the host, which passes them on.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -52,25 +50,14 @@ class PromptQueue:
         return len(self.currently_running)
 
 
-_client: ContextVar[str | None] = ContextVar("client_of_execution", default=None)
-
-
-@contextmanager
-def execution_client(client_id: str | None) -> Iterator[None]:
-    """Makes a client that of the current context, as long as the block runs; an execution's, for its nodes."""
-    token = _client.set(client_id)
-    try:
-        yield
-    finally:
-        _client.reset(token)
-
-
 class PromptServer:
     """One object for each host, which packs find as `PromptServer.instance`.
 
     Attributes:
         routes: where packs add their routes, by `@routes.get(path)` and its kin.
         app: the application that routes are served by.
+        client_id: the client that submitted the graph with nodes of packs that runs; there is one at a time.
+        last_prompt_id: that graph's execution.
         prompt_queue: what packs read of the queue.
         on_prompt_handlers: functions that may change the body of `POST /prompt`.
         messages: where messages to clients go; the host sets it.
@@ -81,6 +68,8 @@ class PromptServer:
     def __init__(self) -> None:
         self.routes = web.RouteTableDef()
         self.app = web.Application(client_max_size=1 << 30)
+        self.client_id: str | None = None
+        self.last_prompt_id: str | None = None
         self.supports: list[str] = ["custom_nodes_from_web"]
         self.prompt_queue = PromptQueue()
         self.number = 0
@@ -89,21 +78,10 @@ class PromptServer:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
-    def client_id(self) -> str | None:
-        """The client that submitted the graph that runs, or None."""
-        return _client.get()
-
-    @property
     def last_node_id(self) -> str | None:
         """The node that runs, or None outside of nodes."""
         node = current_node()
         return node.node_id if node else None
-
-    @property
-    def last_prompt_id(self) -> str | None:
-        """The execution that runs, or None outside of nodes."""
-        node = current_node()
-        return node.prompt_id if node else None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from atelier_graph.context import CurrentNode, entered
-from atelier_nodes.packs.prompt_server import BinaryEventTypes, NoClients, PromptServer, execution_client
+from atelier_nodes.packs.prompt_server import BinaryEventTypes, NoClients, PromptServer
 
 
 class Sent:
@@ -20,11 +20,11 @@ def report(*_: Any, **__: Any) -> None:
     """Takes progress that no test reads."""
 
 
-def test_the_client_the_node_and_the_execution_are_those_that_run() -> None:
+def test_the_node_that_runs_is_known() -> None:
     server = PromptServer()
-    with execution_client("client"), entered(CurrentNode("execution", "7", 0, report, lambda: None)):
-        assert (server.client_id, server.last_node_id, server.last_prompt_id) == ("client", "7", "execution")
-    assert (server.client_id, server.last_node_id, server.last_prompt_id) == (None, None, None)
+    with entered(CurrentNode("execution", "7", 0, report, lambda: None)):
+        assert server.last_node_id == "7"
+    assert server.last_node_id is None
 
 
 async def test_messages_go_to_a_client_or_to_all() -> None:
@@ -38,8 +38,8 @@ async def test_messages_go_to_a_client_or_to_all() -> None:
 def test_text_on_a_node_goes_to_the_client_of_the_execution_as_a_binary_message() -> None:
     server, sent = PromptServer(), Sent()
     server.messages = sent
-    with execution_client("client"):
-        server.send_progress_text("half done", "12")
+    server.client_id = "client"
+    server.send_progress_text("half done", "12")
     assert sent.messages == [(BinaryEventTypes.TEXT, b"\x00\x00\x00\x0212half done", "client")]
 
 
