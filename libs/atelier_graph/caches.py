@@ -181,6 +181,10 @@ class RamPressureCache:
             self._entries.clear()
             self._used.clear()
 
+    def entries(self) -> list[CacheEntry]:
+        """What is stored now."""
+        return list(self._entries.values())
+
     def _touch(self, key: CacheKey) -> None:
         if key in self._entries:
             self._used[key] = (self._generation, time.monotonic())
