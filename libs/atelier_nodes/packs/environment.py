@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from atelier_nodes.packs.pack import Pack
 
@@ -61,6 +62,13 @@ class PackEnvironment:
         """Whether the packages of the present `requirements.txt` were installed for this version of Python."""
         marker = self.path / _MARKER
         return marker.is_file() and json.loads(marker.read_text("utf-8")) == self._content()
+
+    def packages(self) -> dict[str, str]:
+        """Returns the versions of what is installed there, by canonical name."""
+        if not self.is_installed():
+            return {}
+        found = metadata.distributions(path=[str(self.site_packages)])
+        return {canonicalize_name(each.name): each.version for each in found if each.name}
 
     def mark_installed(self) -> None:
         """Notes that everything is installed; an installation that was cut off leaves no such note."""

@@ -64,8 +64,9 @@ async def load_packs(
     refused = skipped or {}
     announce = on_import or _announced_to_nobody
     packs = list(find_packs(map(Path, places)))
-    notes = {pack.path: _activate_environment(pack) for pack in packs if pack.path not in refused}
-    _run_prestartup_scripts([pack for pack in packs if pack.path not in refused], announce, notes)
+    tried = [pack for pack in packs if pack.path not in refused]
+    notes = _activate_environments(tried)
+    _run_prestartup_scripts(tried, announce, notes)
     loaded = LoadedPacks()
     for pack in packs:
         if pack.path in refused:
@@ -81,16 +82,31 @@ def _announced_to_nobody(_: Path) -> None:
     """Stands for a caller that does not ask which pack is imported."""
 
 
-def _activate_environment(pack: Pack) -> list[str]:
-    environment = PackEnvironment.of(pack)
-    try:
-        environment.activate()
-        missing = environment.missing()
-    except (OSError, ValueError) as error:
-        return [f"its requirements cannot be read: {error}"]
-    if not missing:
-        return []
-    return [f"requirements are not installed ({', '.join(missing)}): run `atelier nodes install {pack.path}`"]
+def _activate_environments(packs: Iterable[Pack]) -> dict[Path, list[str]]:
+    """Puts the packages of all packs on the import path; returns what is missing or in conflict, by the pack's path."""
+    notes: dict[Path, list[str]] = {}
+    first: dict[str, tuple[str, str]] = {}
+    for pack in packs:
+        environment = PackEnvironment.of(pack)
+        try:
+            notes[pack.path] = _requirements_notes(environment, first)
+            environment.activate()
+        except (OSError, ValueError) as error:
+            notes[pack.path] = [f"its requirements cannot be read: {error}"]
+    return notes
+
+
+def _requirements_notes(environment: PackEnvironment, first: dict[str, tuple[str, str]]) -> list[str]:
+    """Returns the notes of one pack, and adds its packages to `first`: version and pack by the package's name."""
+    notes: list[str] = []
+    if missing := environment.missing():
+        install = f"run `atelier nodes install {environment.pack.path}`"
+        notes.append(f"requirements are not installed ({', '.join(missing)}): {install}")
+    for name, version in environment.packages().items():
+        found, owner = first.setdefault(name, (version, environment.pack.name))
+        if found != version:
+            notes.append(f"it brings {name} {version}, but gets {found} of pack {owner!r}, which is loaded before it")
+    return notes
 
 
 def _run_prestartup_scripts(

@@ -14,23 +14,27 @@ from atelier_nodes.packs.pack import Pack
 from tests.unit.packs.pack_folder import PackFolder, pack
 
 
-@pytest.fixture
-def wheel(tmp_path: Path) -> Path:
-    """A package that is in no registry."""
-    path = tmp_path / "made_for_a_pack-1.0-py3-none-any.whl"
+def make_wheel(folder: Path, version: str = "1.0") -> Path:
+    """Makes a package that is in no registry."""
+    path = folder / f"made_for_a_pack-{version}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as file:
-        file.writestr("made_for_a_pack.py", "VALUE = 7\n")
-        info = "made_for_a_pack-1.0.dist-info"
-        file.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: made-for-a-pack\nVersion: 1.0\n")
+        file.writestr("made_for_a_pack.py", f"VALUE = {version!r}\n")
+        info = f"made_for_a_pack-{version}.dist-info"
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: made-for-a-pack\nVersion: {version}\n")
         file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         file.writestr(f"{info}/RECORD", "")
     return path
 
 
-def write_pack(packs: PackFolder, requirements: str) -> Pack:
-    packs.write("needs/__init__.py", "from made_for_a_pack import VALUE\n" + pack("Needs"))
-    packs.write("needs/requirements.txt", requirements)
-    return Pack.at(packs.path / "needs")
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    return make_wheel(tmp_path)
+
+
+def write_pack(packs: PackFolder, requirements: str, name: str = "needs") -> Pack:
+    packs.write(f"{name}/__init__.py", "from made_for_a_pack import VALUE\n" + pack("Needs"))
+    packs.write(f"{name}/requirements.txt", requirements)
+    return Pack.at(packs.path / name)
 
 
 async def test_without_them_the_report_says_what_to_run(packs: PackFolder) -> None:
@@ -61,6 +65,17 @@ async def test_installed_requirements_are_found_after_the_host_s_own(packs: Pack
     assert (report.nodes, report.error, report.notes) == (("Needs",), "", ())
     assert sys.path.index(str(environment.site_packages)) > sys.path.index(sysconfig.get_path("purelib"))
     assert not (environment.site_packages / "numpy").exists()
+    del sys.modules["made_for_a_pack"]
+
+
+async def test_of_two_versions_of_a_package_the_first_pack_s_is_used_and_the_second_pack_says_so(
+    packs: PackFolder, tmp_path: Path
+) -> None:
+    for name, version in (("a", "1.0"), ("b", "2.0")):
+        install_requirements(write_pack(packs, f"{make_wheel(tmp_path, version)}\n", name))
+    first, second = (await load_packs([packs.path])).reports
+    assert (first.error, first.notes) == ("", ())
+    assert second.notes == ("it brings made-for-a-pack 2.0, but gets 1.0 of pack 'a', which is loaded before it",)
     del sys.modules["made_for_a_pack"]
 
 
