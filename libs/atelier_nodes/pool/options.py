@@ -14,14 +14,17 @@ class PoolOptions:
     """The options of a pool.
 
     Attributes:
-        folders: Folders of executions that bring none. Those of executions that do must lie below `root`.
-        root: The folder below which hosts may write, when their files are confined; None for `folders` alone.
+        folders: Folders of executions that bring none. Those of executions that bring some must lie below `root`.
+        root: A further folder below which hosts may write when their files are confined: that of the executions'
+            own folders.
+        base: The folder of models and of users' settings, for packs that ask; None for the parent of the outputs.
         hosts: The most hosts at a time, at least 1. One is started at once, others when a graph needs one.
         cache: `classic`, `lru:N`, `none`, or `ram` with optional thresholds in GB, `ram:ACTIVE:INACTIVE`.
         pack_folders: Folders of packs, or single `.py` files.
         extra_model_paths: Files of extra model paths.
         network: Hosts may use the network: the trusted mode of one person. Without it they have none.
-        confine_files: Hosts write below `root` alone and read only what they need, where the kernel offers Landlock.
+        confine_files: Hosts write to their folders alone and read only what they need, where the kernel offers
+            Landlock.
         memory_bytes: The most memory of one host with its children, in bytes; None for no bound.
         graphs_per_host: The most graphs of built-in nodes that run at a time in one host.
         environment: Names of environment variables that hosts get besides the few that every program needs.
@@ -35,6 +38,7 @@ class PoolOptions:
 
     folders: Folders
     root: Path | None = None
+    base: Path | None = None
     hosts: int = 1
     cache: str = "ram"
     pack_folders: tuple[Path, ...] = ()

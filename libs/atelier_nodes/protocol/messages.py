@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from atelier_graph.events import Status
 from atelier_nodes.protocol.isolation import HostIsolation, IsolationWish
 
 Json = Any
@@ -38,6 +39,7 @@ class OpenHost:
 
     Attributes:
         folders: The folders of graphs that bring none.
+        base: The folder of models and of users' settings.
         pack_folders: Folders of packs, or single `.py` files.
         extra_model_paths: Files of extra model paths.
         skipped_packs: Why packs are not loaded, by path: they ended a host before.
@@ -49,6 +51,7 @@ class OpenHost:
     """
 
     folders: FolderPaths
+    base: str
     pack_folders: tuple[str, ...]
     extra_model_paths: tuple[str, ...]
     skipped_packs: Mapping[str, str]
@@ -61,14 +64,19 @@ class OpenHost:
 
 @dataclass(frozen=True, slots=True)
 class RunGraph:
-    """Runs a graph; see `HostExecution`. `GraphHappened` and one `GraphEnded` follow."""
+    """Runs a graph; see `HostExecution`. `GraphHappened` and one `GraphEnded` follow.
+
+    Attributes:
+        exclusive: No other graph runs in the host meanwhile.
+    """
 
     execution: str
     prompt: Mapping[str, Json]
     outputs: tuple[str, ...]
     extra_data: Mapping[str, Json]
-    folders: FolderPaths
+    folders: FolderPaths | None
     scope: str
+    exclusive: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +211,19 @@ class GraphHappened:
 
 
 @dataclass(frozen=True, slots=True)
-class HostHappened:
-    """A message of a pack that belongs to no execution, for all clients or one."""
+class PackMessage:
+    """A message of a pack to clients, sent through its prompt server.
 
-    event: Mapping[str, Json]
+    Attributes:
+        event: The type of a text message, or the number of a binary one.
+        value: The JSON of a text message.
+        client_id: The client that it is for; None for all.
+        data: The content of a binary message.
+    """
+
+    event: str | int
+    value: Json
+    client_id: str | None
     data: bytes = b""
 
 
@@ -219,7 +236,7 @@ class GraphEnded:
     """
 
     execution: str
-    status: str
+    status: Status
     outputs: Mapping[str, Json]
     meta: Mapping[str, Json]
     error: Mapping[str, Json] | None
@@ -252,7 +269,7 @@ ToHost = (
     | MeshProgressed | MeshReturned | MeshFailed
 )  # fmt: skip
 FromHost = (
-    PackBegun | HostLoaded | Replied | Refused | GraphHappened | HostHappened | GraphEnded | MeshAsked | MeshAbandoned
+    PackBegun | HostLoaded | Replied | Refused | GraphHappened | PackMessage | GraphEnded | MeshAsked | MeshAbandoned
 )
 
 TO_HOST: dict[str, type[ToHost]] = {kind.__name__: kind for kind in ToHost.__args__}

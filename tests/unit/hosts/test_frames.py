@@ -17,9 +17,8 @@ def decoded(frame: bytes, kinds: dict[str, type]) -> object:
 
 
 def test_a_message_arrives_as_it_was_sent() -> None:
-    sent = RunGraph(
-        "x", {"1": {"class_type": "A", "inputs": {"seed": 2**64 - 1}}}, ("1",), {}, Paths("i", "o", "t"), "owner"
-    )
+    prompt = {"1": {"class_type": "A", "inputs": {"seed": 2**64 - 1}}}
+    sent = RunGraph("x", prompt, ("1",), {}, Paths("i", "o", "t"), "owner", exclusive=True)
     assert decoded(to_frame(sent), TO_HOST) == sent
 
 

@@ -1,0 +1,45 @@
+"""The host process: it runs graphs for the pool that started it, and ends with it, however that ends.
+
+python -m atelier_nodes.host FD PARENT
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+
+from atelier_nodes.host.guardian import die_with_parent
+from atelier_nodes.host.isolation import isolate
+from atelier_nodes.host.wire import Wire, WireClosedError
+from atelier_nodes.protocol.messages import OpenHost
+
+
+def main() -> None:
+    """Entry point."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the pool handles them, and ends its hosts
+    die_with_parent()
+    if os.getppid() != int(sys.argv[2]):
+        return  # the pool ended before
+    fd = int(sys.argv[1])
+    connection = socket.socket(fileno=fd)
+    connection.set_inheritable(False)
+    wire = Wire(connection)
+    try:
+        opening = wire.receive()
+    except WireClosedError:
+        return
+    assert isinstance(opening, OpenHost)
+    began = time.monotonic()
+    isolation = isolate(opening.isolation, fd)
+    os.register_at_fork(after_in_child=lambda: os.close(fd))
+    wire.adopt()
+    from atelier_nodes.host.session import serve  # imports torch: only now there may be more than one thread
+
+    asyncio.run(serve(wire, opening, isolation, began))
+
+
+if __name__ == "__main__":
+    main()

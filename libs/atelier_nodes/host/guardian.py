@@ -1,0 +1,82 @@
+"""The guardian: the process above a host that ends whatever the host leaves behind.
+
+    pool → guardian → (first process of a namespace of its own) → host → what nodes start
+
+Where the kernel allows it the host has a namespace of processes: when its first process ends, the kernel ends all
+others. Where it does not, the guardian adopts orphans and kills them when the host has ended.
+"""
+
+import contextlib
+import os
+import signal
+from types import FrameType
+from typing import NoReturn
+
+import psutil
+
+from atelier_nodes.host.linux import IS_LINUX, PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
+
+
+def die_with_parent() -> None:
+    """The kernel kills the calling process when its parent ends, however that ends."""
+    if IS_LINUX:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def fork_under_guardian(*fds: int, namespace: bool) -> None:
+    """Forks; returns in the child, while the parent becomes the child's guardian and never returns.
+
+    Args:
+        fds: File descriptors that the child alone holds from now on.
+        namespace: The kernel ends all descendants, since the child, or this process, is the first of a namespace.
+    """
+    if IS_LINUX and not namespace:
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+    child = os.fork()
+    if child:
+        for fd in fds:
+            os.close(fd)
+        _guard(child, namespace=namespace)
+    die_with_parent()
+
+
+def _guard(child: int, *, namespace: bool) -> NoReturn:
+    """Waits until `child` has ended, kills what it left behind, and ends as it did."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        _kill_all()
+        os._exit(128 + signal.SIGKILL)
+
+    if IS_LINUX and not namespace:
+        signal.signal(signal.SIGTERM, end)
+        # Not SIGKILL: what the host started would outlive a guardian that is killed.
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    while True:
+        pid, status = os.waitpid(-1, 0)
+        if pid == child:
+            break
+    if not namespace:
+        _kill_all()
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _kill_all() -> None:
+    """Kills all that descend from this process, until there are none: what is killed may be starting others."""
+    me = psutil.Process()
+    while children := [child for child in me.children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]:
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, 0)
+
+
+def processes_of_host() -> set[int]:
+    """Returns the process ids of what runs beside this host under the same guardian: what nodes started."""
+    running: set[int] = set()
+    for process in psutil.Process(os.getppid()).children(recursive=True) if os.getppid() else ():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+                running.add(process.pid)
+    return running

@@ -1,0 +1,99 @@
+"""Isolation: what a host takes from itself before it loads nodes."""
+
+import os
+import resource
+import site
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from atelier_nodes.host.guardian import die_with_parent, fork_under_guardian
+from atelier_nodes.host.landlock import landlock_version, restrict_thread
+from atelier_nodes.host.linux import CLONE_NEWNET, CLONE_NEWPID
+from atelier_nodes.host.namespaces import enter, mount_proc, namespace_flags
+from atelier_nodes.protocol.isolation import HostIsolation, IsolationLine, IsolationWish
+
+_SYSTEM = (
+    "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/proc", "/sys/devices", "/sys/fs/cgroup", "/sys/module",
+    "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
+    "/etc/nsswitch.conf", "/etc/passwd", "/etc/group", "/etc/hosts", "/etc/resolv.conf", "/etc/host.conf",
+    "/etc/ssl/certs", "/etc/fonts", "/etc/alternatives",
+)  # fmt: skip
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_ACCELERATORS = ("nvidia*", "dri", "kfd")
+
+
+def isolate(wish: IsolationWish, *fds: int) -> HostIsolation:
+    """Isolates this process, which must have one thread, and puts it under a guardian.
+
+    What the kernel does not offer is left out and reported.
+
+    Args:
+        wish: What to take.
+        fds: File descriptors that this process holds, and its guardian does not.
+
+    Returns:
+        What holds now, line by line.
+    """
+    lines = [
+        IsolationLine("environment", True, f"{len(os.environ)} variables, none with credentials"),
+        *_enter_namespaces(wish, *fds),
+        *_bound_resources(wish),
+        *_confine_files(wish),
+    ]
+    return HostIsolation(tuple(lines))
+
+
+def _enter_namespaces(wish: IsolationWish, *fds: int) -> Iterator[IsolationLine]:
+    flags = namespace_flags(network=wish.network)
+    if flags:
+        enter(flags)
+    has_processes = bool(flags & CLONE_NEWPID)
+    fork_under_guardian(*fds, namespace=has_processes)
+    if has_processes:
+        mount_proc()
+        # A first process is exempt from signals and adopts orphans, which nodes would not expect.
+        fork_under_guardian(*fds, namespace=True)
+        yield IsolationLine("processes", True, "a namespace of processes ends with the host")
+    else:
+        yield IsolationLine("processes", True, "a guardian kills what a node leaves behind, but for a hostile one")
+    if not wish.network:
+        holds = bool(flags & CLONE_NEWNET)
+        yield IsolationLine("network", holds, "a network namespace without a device" if holds else _NO_NAMESPACES)
+
+
+_NO_NAMESPACES = "the kernel lets this user make no namespaces: put the worker into a container without a network"
+
+
+def _bound_resources(wish: IsolationWish) -> Iterator[IsolationLine]:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if wish.memory_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (wish.memory_bytes, wish.memory_bytes))
+        yield IsolationLine("memory", True, f"data segments of a process: {wish.memory_bytes >> 20} MiB")
+    if wish.max_processes is not None:
+        own_users = "user" in os.readlink("/proc/self/ns/user") if Path("/proc/self/ns/user").exists() else False
+        if own_users:
+            resource.setrlimit(resource.RLIMIT_NPROC, (wish.max_processes, wish.max_processes))
+        yield IsolationLine("process count", own_users, f"{wish.max_processes}")
+
+
+def _confine_files(wish: IsolationWish) -> Iterator[IsolationLine]:
+    if not wish.confine_files:
+        return
+    version = landlock_version()
+    if not version:
+        yield IsolationLine("files", False, "the kernel has no Landlock: nodes write wherever the worker's user may")
+        return
+    readable = [*map(Path, _SYSTEM), *_python(), *map(Path, wish.readable)]
+    devices = [*map(Path, _DEVICES), *(path for pattern in _ACCELERATORS for path in Path("/dev").glob(pattern))]
+    restrict_thread(readable, [*devices, *map(Path, wish.writable)], network=wish.network)
+    yield IsolationLine("files", True, f"Landlock {version}: writes below {', '.join(wish.writable)} alone")
+
+
+def _python() -> set[Path]:
+    """Where Python and its packages are."""
+    folders = [sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path, *site.getsitepackages()]
+    return {Path(folder).resolve() for folder in folders if folder and Path(folder).exists()}
+
+
+__all__ = ["die_with_parent", "isolate"]

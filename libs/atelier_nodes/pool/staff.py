@@ -1,0 +1,274 @@
+"""The staff of a pool: its hosts, started, chosen, replaced and ended."""
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable
+
+import psutil
+import structlog
+
+from atelier_nodes.mesh import ModelInfo
+from atelier_nodes.pool.errors import HostLostError
+from atelier_nodes.pool.host import Host
+from atelier_nodes.pool.host_process import HostProcess
+from atelier_nodes.pool.options import PoolOptions
+from atelier_nodes.protocol.execution import Folders
+from atelier_nodes.protocol.isolation import HostIsolation, IsolationWish
+from atelier_nodes.protocol.messages import FolderPaths, ModelEntry, OpenHost, PackMessage, SetModels
+
+_log = structlog.get_logger(__name__)
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0
+_WATCH_EVERY_S = 0.25
+_PING_EVERY_S = 10.0
+_PING_LIMIT_S = 10.0
+_MOST_PROCESSES = 256
+# Starts without a host in between, after which those who wait are told why.
+_FAILURES = 3
+
+
+class Staff:
+    """Holds between one and `PoolOptions.hosts` hosts.
+
+    One is started at once. Another one is started whenever no host is idle, so that the next graph, or the one after a
+    host that had to be killed, waits for no start.
+    """
+
+    def __init__(self, options: PoolOptions, on_message: Callable[[PackMessage], None]) -> None:
+        self._options = options
+        self._on_message = on_message
+        self._models = tuple(options.models)
+        self._hosts: list[Host] = []
+        self._starting = 0
+        self._waiting = 0
+        self._turn = asyncio.Lock()
+        self._waiters: list[asyncio.Future[None]] = []
+        self._skipped: dict[str, str] = {}
+        self._failures = 0
+        self._pause_until = 0.0
+        self._fault: HostLostError | None = None
+        self._lifetimes: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self.isolation = HostIsolation()
+        self.pack_nodes: frozenset[str] = frozenset()
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """The hosts that live."""
+        return tuple(self._hosts)
+
+    async def run(self) -> None:
+        """Keeps the staff until it is cancelled; then ends all hosts."""
+        watch = asyncio.create_task(self._watch())
+        try:
+            while True:
+                self._start_what_is_missing()
+                await self._change(self._pause_s())
+        finally:
+            self._closing = True
+            watch.cancel()
+            for host in self._hosts:
+                host.kill()
+            await asyncio.gather(watch, *self._lifetimes, return_exceptions=True)
+
+    async def take(self, choose: Callable[[tuple[Host, ...]], Host | None]) -> Host:
+        """Waits until `choose` returns a host of those that live. Those who wait are served in their order.
+
+        Raises:
+            HostLostError: No host can be started: HOST_NOT_STARTED.
+        """
+        self._waiting += 1
+        self._start_what_is_missing()
+        try:
+            async with self._turn:
+                host = await self.find(choose)
+        finally:
+            self._waiting -= 1
+        self._start_what_is_missing()  # a spare one
+        return host
+
+    async def find(self, choose: Callable[[tuple[Host, ...]], Host | None]) -> Host:
+        """As `take`, for those who occupy nothing: they do not wait for others who wait."""
+        while (host := choose(self.hosts)) is None:
+            if self._fault is not None and not self._hosts:
+                raise self._fault
+            self._start_what_is_missing()
+            await self._change(None)
+        return host
+
+    def notify(self) -> None:
+        """Something changed that those who wait for a host, or the staff itself, should look at."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
+
+    async def _change(self, limit_s: float | None) -> None:
+        """Waits for `notify`, no longer than `limit_s`."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await asyncio.wait({waiter}, timeout=limit_s)
+
+    def set_models(self, models: tuple[ModelInfo, ...]) -> None:
+        """Replaces the models of the mesh, in all hosts and in those to come."""
+        self._models = models
+        for host in self._hosts:
+            host.send(SetModels(_entries(models)))
+
+    def _pause_s(self) -> float | None:
+        """How long until a start is tried again; None when none is due."""
+        pause = self._pause_until - time.monotonic()
+        return max(pause, 0.01) if pause > 0 else None
+
+    def _start_what_is_missing(self) -> None:
+        """Starts a host for each who waits and a spare one, as long as there may be more."""
+        living = [host for host in self._hosts if not host.retired and host.loaded is not None]
+        idle = sum(host.idle for host in living)
+        missing = self._waiting + 1 - idle - self._starting
+        allowed = self._options.hosts - len(living) - self._starting
+        if self._pause_s() is not None:
+            return
+        for _ in range(min(missing, allowed)):
+            self._starting += 1
+            task = asyncio.create_task(self._live())
+            self._lifetimes.add(task)
+            task.add_done_callback(self._lifetimes.discard)
+
+    async def _live(self) -> None:
+        """One host, from its start to its end."""
+        try:
+            process = await HostProcess.start(
+                confined=self._options.confine_files, environment=self._options.environment
+            )
+        except OSError as error:
+            self._starting -= 1
+            self._failed(HostLostError("HOST_NOT_STARTED", f"a host cannot be started: {error.strerror}"))
+            return
+        host = Host(process, self._on_message)
+        self._hosts.append(host)
+        try:
+            try:
+                await host.open(self._opening(process), self._options.load_limit_s)
+            finally:
+                self._starting -= 1
+            self._opened(host)
+            await host.lost.wait()
+        except HostLostError as error:
+            self._not_opened(host, error)
+        finally:
+            host.kill()
+            await host.end()
+            self._hosts.remove(host)
+            if not self._closing:
+                self.notify()
+
+    def _opened(self, host: Host) -> None:
+        assert host.loaded is not None
+        self._failures, self._fault = 0, None
+        if self.isolation != host.loaded.isolation:
+            self.isolation = host.loaded.isolation
+            for line in self.isolation.missing:
+                _log.warning("a protection of node hosts does not hold", protection=line.name, why=line.detail)
+        self.pack_nodes = frozenset(host.loaded.pack_nodes)
+        _log.info("a node host is ready", host=host.pid, seconds=round(host.loaded.seconds, 2))
+        self.notify()
+
+    def _not_opened(self, host: Host, error: HostLostError) -> None:
+        if self._closing:
+            return
+        if host.loading_pack and host.loading_pack not in self._skipped:
+            self._skipped[host.loading_pack] = f"it ended the process that loaded it: {error.message}"
+            _log.error("a pack ended its host and is passed over", pack=host.loading_pack, how=error.message)
+            return
+        said = f": {host.last_line}" if host.last_line else ""
+        self._failed(HostLostError(error.reason, f"{error.message}{said}"))
+
+    def _failed(self, error: HostLostError) -> None:
+        self._failures += 1
+        self._pause_until = time.monotonic() + min(_FIRST_PAUSE_S * 2**self._failures, _LONGEST_PAUSE_S)
+        _log.error("a node host did not start", why=error.message, failures=self._failures)
+        if self._failures >= _FAILURES:
+            self._fault = error
+        self.notify()
+
+    def _opening(self, process: HostProcess) -> OpenHost:
+        options = self._options
+        folders = options.folders
+        writable = {folders.output, folders.temp, *([options.root] if options.root else [])}
+        readable = (folders.input, *options.pack_folders, *options.extra_model_paths)
+        return OpenHost(
+            folders=folder_paths(folders),
+            base=str(options.base or folders.output.parent),
+            pack_folders=tuple(map(str, options.pack_folders)),
+            extra_model_paths=tuple(map(str, options.extra_model_paths)),
+            skipped_packs=self._skipped,
+            cache=options.cache,
+            models=_entries(self._models),
+            limits=options.limits,
+            isolation=IsolationWish(
+                network=options.network,
+                confine_files=options.confine_files,
+                readable=tuple(map(str, readable)),
+                writable=(str(process.folder), *sorted(map(str, writable))),
+                memory_bytes=options.memory_bytes,
+                max_processes=None if options.network else _MOST_PROCESSES,
+            ),
+            options=options.options,
+        )
+
+    async def _watch(self) -> None:
+        """Ends hosts that take too much memory, that do not respond, and that are idle beyond the first."""
+        pinged = time.monotonic()
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            if self._options.memory_bytes is not None:
+                await self._end_greedy(self._options.memory_bytes)
+            await self._end_idle()
+            if time.monotonic() - pinged > _PING_EVERY_S:
+                pinged = time.monotonic()
+                await asyncio.gather(*(self._ping(host) for host in self.hosts if host.idle))
+
+    async def _end_greedy(self, limit: int) -> None:
+        for host in self.hosts:
+            if len(host.running) > 0 and await asyncio.to_thread(_exceeds, host.pid, limit):
+                _log.error("a node host takes too much memory and is ended", host=host.pid)
+                host.kill("MEMORY_LIMIT")
+
+    async def _ping(self, host: Host) -> None:
+        if not await host.responds(_PING_LIMIT_S) and not host.lost.is_set() and not host.running:
+            _log.error("a node host does not respond and is replaced", host=host.pid)
+            host.kill()
+
+    async def _end_idle(self) -> None:
+        """Ends the idle host that ran a graph least recently, when another one is idle and has been for long."""
+        idle = sorted((host for host in self._hosts if host.idle), key=lambda host: host.used_at)
+        if len(idle) > 1 and time.monotonic() - max(host.used_at for host in self._hosts) > self._options.idle_s:
+            idle[0].kill()
+
+
+def folder_paths(folders: Folders) -> FolderPaths:
+    """Returns folders as they travel."""
+    return FolderPaths(str(folders.input), str(folders.output), str(folders.temp))
+
+
+def _entries(models: tuple[ModelInfo, ...]) -> tuple[ModelEntry, ...]:
+    return tuple(ModelEntry(**dataclasses.asdict(model)) for model in models)
+
+
+def _exceeds(pid: int, limit: int) -> bool:
+    """Whether a guardian's descendants occupy more than `limit` bytes, pages that they share counted once."""
+    resident = shared_out = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        processes = psutil.Process(pid).children(recursive=True)
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                resident += process.memory_info().rss
+        if resident <= limit:
+            return False
+        # Takes longer, and only matters when there are several.
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                shared_out += process.memory_full_info().pss
+    return shared_out > limit
