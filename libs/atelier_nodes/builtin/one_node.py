@@ -13,7 +13,14 @@ from atelier_nodes.builtin.declarations import Declaration, InputTypes, choice, 
 from atelier_nodes.builtin.node_mesh import NodeMesh
 from atelier_nodes.builtin.pixels import to_bytes
 from atelier_nodes.builtin.prompt_syntax import NOTHING
-from atelier_nodes.builtin.sampler_names import SAMPLERS, SCHEDULER_OF, SCHEDULERS, SIGMAS_OF
+from atelier_nodes.builtin.sampler_names import (
+    SAMPLERS,
+    SCHEDULER_OF,
+    SCHEDULERS,
+    SIGMAS_OF,
+    refused_names,
+    sampler_parameters,
+)
 from atelier_nodes.builtin.sampling import MAX_COUNT, NARROW_SEED_RANGE, seeded
 from atelier_nodes.builtin.video_values import VideoFromFile, VideoValue
 
@@ -49,6 +56,11 @@ class AtelierTextToImage:
             },
         }
 
+    @classmethod
+    def VALIDATE_INPUTS(cls, sampler_name: str | None = None, scheduler: str | None = None) -> bool | str:
+        names = [None if name == OF_THE_MODEL else name for name in (sampler_name, scheduler)]
+        return refused_names(*names) or True
+
     async def draw(
         self,
         model: str,
@@ -65,10 +77,7 @@ class AtelierTextToImage:
     ) -> tuple[Tensor]:
         mesh = NodeMesh.current()
         asked = _asked(model, prompt, negative_prompt, width, height, steps, guidance_scale)
-        if sampler_name != OF_THE_MODEL:
-            asked["scheduler"] = SCHEDULER_OF[sampler_name]
-        if scheduler != OF_THE_MODEL:
-            asked["sigmas"] = SIGMAS_OF[scheduler]
+        asked |= _sampler(sampler_name, scheduler)
         jobs = [
             {**asked, **seeded(seed + first, min(MAX_COUNT, batch_size - first)), "output_format": "PNG"}
             for first in range(0, batch_size, MAX_COUNT)
@@ -112,6 +121,14 @@ class AtelierPictureToClip:
 
 
 NODES: tuple[type, ...] = (AtelierTextToImage, AtelierTextToClip, AtelierPictureToClip)
+
+
+def _sampler(sampler_name: str, scheduler: str) -> dict[str, str]:
+    if scheduler == OF_THE_MODEL:
+        return {} if sampler_name == OF_THE_MODEL else {"scheduler": SCHEDULER_OF[sampler_name]}
+    if sampler_name == OF_THE_MODEL:
+        return {"sigmas": SIGMAS_OF[scheduler]}
+    return sampler_parameters(sampler_name, scheduler)
 
 
 def _drawing() -> dict[str, Declaration]:

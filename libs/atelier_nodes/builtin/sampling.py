@@ -8,7 +8,7 @@ from typing import Any
 
 from atelier_nodes.builtin.mesh_values import ClipValue, Conditioning, EncodedText, ModelValue, require_kind
 from atelier_nodes.builtin.prompt_syntax import NOTHING
-from atelier_nodes.builtin.sampler_names import SCHEDULER_OF, SIGMAS_OF
+from atelier_nodes.builtin.sampler_names import sampler_parameters
 
 SEED_RANGE = 1 << 64
 # Seeds up to here are `seed` in the contract, larger ones `wide_seed`.
@@ -69,8 +69,7 @@ class Sampling:
             "negative_prompt": _text(self.negative, self.model, "negative").strip() if guided else "",
             "guidance_scale": self.cfg,
             "steps": self.steps,
-            "scheduler": SCHEDULER_OF[self.sampler_name],
-            "sigmas": SIGMAS_OF[self.scheduler],
+            **sampler_parameters(self.sampler_name, self.scheduler),
             "output_format": "PNG",
         }
         if self.denoise < 1:

@@ -41,7 +41,7 @@ class VAEDecodeTiled:
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "decode"
-    CATEGORY = "_for_testing"
+    CATEGORY = "latent"
 
     @classmethod
     def INPUT_TYPES(cls) -> InputTypes:

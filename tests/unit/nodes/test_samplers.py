@@ -298,7 +298,20 @@ def test_escaped_parentheses_are_text() -> None:
 def test_names_without_a_counterpart_are_refused_with_what_there_is() -> None:
     assert KSampler.VALIDATE_INPUTS("euler", "karras") is True
     assert "no sampler 'dpm_fast'; it has euler" in str(KSampler.VALIDATE_INPUTS("dpm_fast", "karras"))
+    assert "ddpm goes with the scheduler normal, " in str(KSampler.VALIDATE_INPUTS("ddpm", "karras"))
+    assert "lcm goes with the scheduler sgm_uniform, not" in str(KSampler.VALIDATE_INPUTS("lcm", "normal"))
+    assert KSampler.VALIDATE_INPUTS("lcm", "sgm_uniform") is True
+    assert KSampler.VALIDATE_INPUTS("ddpm", None) is True
     assert "no scheduler 'kl_optimal'" in str(KSamplerAdvanced.VALIDATE_INPUTS("euler", "kl_optimal"))
+
+
+async def test_ddim_is_drawn_by_the_method_that_takes_its_noise_levels(mesh: MemoryMesh) -> None:
+    await sampled(empty(), sampler_name="ddim", scheduler="ddim_uniform")
+    await sampled(empty(), sampler_name="ddim", scheduler="karras")
+    assert [(call["scheduler"], call["sigmas"]) for call in mesh.calls] == [
+        ("DDIM", "DDIM_UNIFORM"),
+        ("EULER", "KARRAS"),
+    ]
 
 
 async def test_models_are_offered_and_found_by_name_or_file(mesh: MemoryMesh) -> None:
