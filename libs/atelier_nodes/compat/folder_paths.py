@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from atelier_nodes.mesh import known_models
 from atelier_nodes.packs import model_folders
 from atelier_nodes.packs.folders import (
     FolderEscapeError,
@@ -79,12 +80,16 @@ def add_model_folder_path(folder_name: str, full_folder_path: str, is_default: b
 
 
 def get_filename_list(folder_name: str) -> list[str]:
-    """Returns the names of a category's files, sorted.
+    """Returns the names of a category's files, sorted; of checkpoints the mesh's models first, the default first.
 
     Raises:
         KeyError: there is no such category.
     """
-    return model_folders.files_of(folder_name)
+    files = model_folders.files_of(folder_name)
+    if map_legacy(folder_name) != "checkpoints":
+        return files
+    models = [model.id for model in known_models() if model.kind == "image"]
+    return [*models, *(file for file in files if file not in models)]
 
 
 def get_full_path(folder_name: str, filename: str) -> str | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import folder_paths
+from atelier_nodes.mesh import ModelInfo, known_models, set_known_models
 from atelier_nodes.packs.folders import FolderEscapeError, NodeFolders, execution_folders, node_folders
 
 
@@ -99,3 +100,12 @@ def test_former_names_of_categories_are_known() -> None:
 def test_files_are_told_apart_by_their_content_types() -> None:
     files = ["a.png", "b.webp", "c.mp4", "d.wav", "e.glb", "f.txt"]
     assert folder_paths.filter_files_content_types(files, ["image", "model"]) == ["a.png", "b.webp", "e.glb"]
+
+
+def test_checkpoints_are_the_mesh_s_models_and_files(tmp_path: Path) -> None:
+    (tmp_path / "own.safetensors").touch()
+    folder_paths.add_model_folder_path("checkpoints", str(tmp_path))
+    before = known_models()
+    set_known_models([ModelInfo("shapes", "image"), ModelInfo("film", "video")])
+    assert folder_paths.get_filename_list("checkpoints") == ["shapes", "own.safetensors"]
+    set_known_models(before)
