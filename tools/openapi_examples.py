@@ -8,6 +8,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
+_ASSET_ID = "01a22378-e495-7e5c-94ad-4ee3a8510539"
 _QUEUED = {"state": "QUEUED", "progress": {}, "outputs": [], "attempt": 0, "seq": 1, "model_revision": ""}
 """What is different in the record of a job that has just been accepted."""
 _RED_CIRCLE = {"prompt": "a red circle on a blue background"}
@@ -23,7 +24,11 @@ _BLUE_TRIANGLE = {
     "seed": 7, "scheduler": "DDIM", "container": "WEBM", "metadata": {"project": "readme"},
 }  # fmt: skip
 REQUESTS: dict[str, dict[str, Any]] = {
-    "GenerateImage": {"shortest": {"value": _RED_CIRCLE}, "reproducible": {"value": _GREEN_SQUARE}},
+    "GenerateImage": {
+        "shortest": {"value": _RED_CIRCLE},
+        "reproducible": {"value": _GREEN_SQUARE},
+        "from a picture": {"value": {**_RED_CIRCLE, "init_image_asset_id": _ASSET_ID, "denoise": 0.6, "seed": 1}},
+    },
     "UpdateImage": {"parameters": {"value": _GREEN_SQUARE}},
     "GenerateVideo": {"shortest": {"value": _RED_BALL}, "reproducible": {"value": _BLUE_TRIANGLE}},
     "CreateApiKey": {"key": {"value": {"display_name": "laptop", "expires_in_s": 2592000}}},
@@ -32,7 +37,6 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 _IMAGE_ID = "01a2237c-1d84-7eb8-8a51-d5c1aabdd7ab"
 _VIDEO_ID = "01a2237c-1f60-79ec-bdd0-bbe85abc1d4a"
-_ASSET_ID = "01a22378-e495-7e5c-94ad-4ee3a8510539"
 _TRACE_ID = "43ccc9c22ae240e19f1f155d30df7a55"
 _SHA256 = "2c3aa35768ba5007e50fb5f77138effb6f5bd55fb7dea32661c7df2dc659256e"
 _TIMES = {
@@ -52,13 +56,14 @@ _IMAGE = {
     "id": _IMAGE_ID, "state": "SUCCEEDED", "revision": 1,
     "parameters": {
         **_RED_CIRCLE, "model": "demo-image", "width_px": 256, "height_px": 256, "steps": 12, "guidance_scale": 2.5,
-        "seed": 1, "scheduler": "DDIM", "count": 1, "output_format": "PNG",
+        "seed": 1, "scheduler": "DDIM", "count": 1, "output_format": "PNG", "denoise": 1, "start_step": 0,
+        "end_step": 12, "add_noise": True, "keep_noise": True, "outputs": ["PICTURE"],
     },
     "model_revision": "2136f1571ced1423",
     "progress": {"step": 12, "steps": 12, "fraction": 1},
     "outputs": [{
-        "seed": 1, "asset_id": _ASSET_ID, "content_type": "image/png", "width_px": 256, "height_px": 256,
-        "size_bytes": "34081", "sha256": _SHA256, "content_url": f"{_IMAGE_PATH}/content?index=0",
+        "seed": 1, "kind": "PICTURE", "asset_id": _ASSET_ID, "content_type": "image/png", "width_px": 256,
+        "height_px": 256, "size_bytes": "34081", "sha256": _SHA256, "content_url": f"{_IMAGE_PATH}/content?index=0",
     }],
     "attempt": 1, "seq": 3, "trace_id": _TRACE_ID, **_TIMES,
     "links": _links(_IMAGE_PATH, "events", "content", "cancel"),
@@ -96,6 +101,7 @@ _MODEL = {
         "model": "demo-image", "width_px": 256, "height_px": 256, "steps": 12, "guidance_scale": 2.5,
         "scheduler": "DDIM", "count": 1, "output_format": "PNG",
     },
+    "latents": {"family": "kl-12x16-1", "channels": 12, "cell_px": 16, "scale": 1},
 }  # fmt: skip
 _VIDEO_MODEL = {
     **_MODEL_FIELDS, "id": "demo-video", "display_name": "Atelier demo video", "revision": "4eb9d8c26241cd67",

@@ -19,7 +19,15 @@ SOFTWARE = "Atelier"
 _CHUNK = "atelier"
 PREVIEW_SIDE_PX = 128
 
-_SAMPLERS = {"DDIM": "DDIM", "EULER": "Euler", "EULER_ANCESTRAL": "Euler a", "DPMPP_2M": "DPM++ 2M", "LCM": "LCM"}
+# The web UI's names.
+_SAMPLERS = {
+    "EULER": "Euler", "EULER_ANCESTRAL": "Euler a", "DPMPP_2M": "DPM++ 2M", "DPMPP_SDE": "DPM++ SDE",
+    "DPMPP_2M_SDE": "DPM++ 2M SDE", "HEUN": "Heun", "UNIPC": "UniPC", "DPM2_ANCESTRAL": "DPM2 a",
+}  # fmt: skip
+_SCHEDULES = {
+    "NORMAL": "Normal", "KARRAS": "Karras", "EXPONENTIAL": "Exponential", "SGM_UNIFORM": "SGM Uniform",
+    "SIMPLE": "Simple", "DDIM_UNIFORM": "DDIM", "BETA": "Beta",
+}  # fmt: skip
 
 _SOFTWARE_TAG, _DESCRIPTION_TAG = 0x0131, 0x010E
 _USER_COMMENT_TAG, _EXIF_IFD = 0x9286, 0x8769
@@ -102,14 +110,16 @@ def webui_text(parameters: Mapping[str, Any], software: str) -> str:
     """
     size = f"{parameters['width_px']}x{parameters['height_px']}" if "width_px" in parameters else None
     scale = parameters.get("guidance_scale")
-    sampler = parameters.get("scheduler")
+    sampler, sigmas = parameters.get("scheduler"), parameters.get("sigmas")
     fields = {
         "Steps": parameters.get("steps"),
         "Sampler": _SAMPLERS.get(str(sampler), sampler),
+        "Schedule type": _SCHEDULES.get(str(sigmas), sigmas),
         "CFG scale": None if scale is None else f"{scale:g}",
-        "Seed": parameters.get("seed"),
+        "Seed": parameters.get("wide_seed", parameters.get("seed")),
         "Size": size,
         "Model": parameters.get("model"),
+        "Denoising strength": parameters.get("denoise"),
         "Version": software,
     }
     lines = [str(parameters.get("prompt", ""))]

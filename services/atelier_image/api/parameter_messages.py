@@ -42,7 +42,7 @@ def parameters_message(parameters: ImageParameters) -> image_pb2.GenerationParam
         add_noise=request.add_noise,
         keep_noise=request.keep_noise,
         outputs=[image_pb2.OutputKind.Value(kind) for kind in request.outputs],
-        sigmas=image_pb2.Sigmas.Value(request.sigmas or "SIGMAS_UNSPECIFIED"),
+        sigmas=image_pb2.Sigmas.Value(request.sigmas) if request.sigmas else None,
         wide_seed=request.wide_seed,
     )
     for name, each in parameters.inputs.items():

@@ -12,6 +12,7 @@ from atelier_diffusion.encoding.picture_file import (
     encode_picture,
     preview_jpeg,
     read_parameters,
+    webui_text,
 )
 from atelier_diffusion.engine.results import Pixels
 
@@ -91,3 +92,15 @@ def test_a_picture_of_somebody_else_has_no_parameters() -> None:
 def test_a_preview_is_a_jpeg_of_128_pixels(size: tuple[int, int], expected: tuple[int, int]) -> None:
     with Image.open(io.BytesIO(preview_jpeg(gradient(*size)))) as image:
         assert (image.format, image.size) == ("JPEG", expected)
+
+
+def test_the_text_for_other_programs_names_what_a_sampler_took() -> None:
+    text = webui_text(
+        {"prompt": "a cat", "steps": 12, "scheduler": "DPMPP_2M_SDE", "sigmas": "KARRAS", "wide_seed": 2**63, "seed": 0,
+         "denoise": 0.6},
+        "Atelier",
+    )  # fmt: skip
+    assert text.splitlines()[-1] == (
+        "Steps: 12, Sampler: DPM++ 2M SDE, Schedule type: Karras, Seed: 9223372036854775808, Denoising strength: 0.6, "
+        "Version: Atelier"
+    )

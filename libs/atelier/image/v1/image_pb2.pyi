@@ -240,12 +240,12 @@ class GenerationParameters(_message.Message):
         add_noise: _builtins.bool | None = ...,
         keep_noise: _builtins.bool | None = ...,
         outputs: _abc.Iterable[Global___OutputKind.ValueType] | None = ...,
-        sigmas: Global___Sigmas.ValueType = ...,
+        sigmas: Global___Sigmas.ValueType | None = ...,
         wide_seed: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_add_noise", b"_add_noise", "_count", b"_count", "_denoise", b"_denoise", "_end_step", b"_end_step", "_guidance_scale", b"_guidance_scale", "_height_px", b"_height_px", "_keep_noise", b"_keep_noise", "_seed", b"_seed", "_start_step", b"_start_step", "_steps", b"_steps", "_wide_seed", b"_wide_seed", "_width_px", b"_width_px", "add_noise", b"add_noise", "count", b"count", "denoise", b"denoise", "end_step", b"end_step", "guidance_scale", b"guidance_scale", "height_px", b"height_px", "keep_noise", b"keep_noise", "seed", b"seed", "start_step", b"start_step", "steps", b"steps", "wide_seed", b"wide_seed", "width_px", b"width_px"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_add_noise", b"_add_noise", "_count", b"_count", "_denoise", b"_denoise", "_end_step", b"_end_step", "_guidance_scale", b"_guidance_scale", "_height_px", b"_height_px", "_keep_noise", b"_keep_noise", "_seed", b"_seed", "_sigmas", b"_sigmas", "_start_step", b"_start_step", "_steps", b"_steps", "_wide_seed", b"_wide_seed", "_width_px", b"_width_px", "add_noise", b"add_noise", "count", b"count", "denoise", b"denoise", "end_step", b"end_step", "guidance_scale", b"guidance_scale", "height_px", b"height_px", "keep_noise", b"keep_noise", "seed", b"seed", "sigmas", b"sigmas", "start_step", b"start_step", "steps", b"steps", "wide_seed", b"wide_seed", "width_px", b"width_px"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_add_noise", b"_add_noise", "_count", b"_count", "_denoise", b"_denoise", "_end_step", b"_end_step", "_guidance_scale", b"_guidance_scale", "_height_px", b"_height_px", "_keep_noise", b"_keep_noise", "_seed", b"_seed", "_start_step", b"_start_step", "_steps", b"_steps", "_wide_seed", b"_wide_seed", "_width_px", b"_width_px", "add_noise", b"add_noise", "count", b"count", "denoise", b"denoise", "end_step", b"end_step", "guidance_scale", b"guidance_scale", "height_px", b"height_px", "init_image_asset_id", b"init_image_asset_id", "init_latent_asset_id", b"init_latent_asset_id", "keep_noise", b"keep_noise", "mask_asset_id", b"mask_asset_id", "metadata", b"metadata", "model", b"model", "negative_prompt", b"negative_prompt", "output_format", b"output_format", "outputs", b"outputs", "prompt", b"prompt", "scheduler", b"scheduler", "seed", b"seed", "sigmas", b"sigmas", "start_step", b"start_step", "steps", b"steps", "wide_seed", b"wide_seed", "width_px", b"width_px"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_add_noise", b"_add_noise", "_count", b"_count", "_denoise", b"_denoise", "_end_step", b"_end_step", "_guidance_scale", b"_guidance_scale", "_height_px", b"_height_px", "_keep_noise", b"_keep_noise", "_seed", b"_seed", "_sigmas", b"_sigmas", "_start_step", b"_start_step", "_steps", b"_steps", "_wide_seed", b"_wide_seed", "_width_px", b"_width_px", "add_noise", b"add_noise", "count", b"count", "denoise", b"denoise", "end_step", b"end_step", "guidance_scale", b"guidance_scale", "height_px", b"height_px", "init_image_asset_id", b"init_image_asset_id", "init_latent_asset_id", b"init_latent_asset_id", "keep_noise", b"keep_noise", "mask_asset_id", b"mask_asset_id", "metadata", b"metadata", "model", b"model", "negative_prompt", b"negative_prompt", "output_format", b"output_format", "outputs", b"outputs", "prompt", b"prompt", "scheduler", b"scheduler", "seed", b"seed", "sigmas", b"sigmas", "start_step", b"start_step", "steps", b"steps", "wide_seed", b"wide_seed", "width_px", b"width_px"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__add_noise: _TypeAlias = _typing.Literal["add_noise"]  # noqa: Y015
     _WhichOneofArgType__add_noise: _TypeAlias = _typing.Literal["_add_noise", b"_add_noise"]  # noqa: Y015
@@ -263,6 +263,8 @@ class GenerationParameters(_message.Message):
     _WhichOneofArgType__keep_noise: _TypeAlias = _typing.Literal["_keep_noise", b"_keep_noise"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__sigmas: _TypeAlias = _typing.Literal["sigmas"]  # noqa: Y015
+    _WhichOneofArgType__sigmas: _TypeAlias = _typing.Literal["_sigmas", b"_sigmas"]  # noqa: Y015
     _WhichOneofReturnType__start_step: _TypeAlias = _typing.Literal["start_step"]  # noqa: Y015
     _WhichOneofArgType__start_step: _TypeAlias = _typing.Literal["_start_step", b"_start_step"]  # noqa: Y015
     _WhichOneofReturnType__steps: _TypeAlias = _typing.Literal["steps"]  # noqa: Y015
@@ -287,6 +289,8 @@ class GenerationParameters(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__keep_noise) -> _WhichOneofReturnType__keep_noise | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sigmas) -> _WhichOneofReturnType__sigmas | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__start_step) -> _WhichOneofReturnType__start_step | None: ...
     @_typing.overload
