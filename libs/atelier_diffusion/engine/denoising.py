@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
-from atelier_diffusion.engine.results import Pixels
+from atelier_diffusion.engine.results import Latent, Pixels
 from atelier_diffusion.policy.errors import CanceledError
 from atelier_diffusion.policy.prompt_tokens import PromptTokens
 from atelier_diffusion.policy.request import ImageRequest
@@ -87,10 +87,13 @@ class DenoisingLoop(Denoiser[StateT], Protocol[StateT]):
     """A loaded model that draws pictures."""
 
     def prepare(self, request: ImageRequest) -> list[StateT]:
-        """Encodes the prompt and draws the noise.
+        """Encodes the prompt and what the request begins with, and draws the noise.
 
         Returns:
             One state for each picture of the request, with no step done.
+
+        Raises:
+            EngineError: INVALID_REQUEST, the model cannot be drawn with the scheduler, the sigmas or the latent.
         """
         ...
 
@@ -103,6 +106,14 @@ class DenoisingLoop(Denoiser[StateT], Protocol[StateT]):
 
         Raises:
             EngineError: NUMERICAL_FAILURE, the latents overflowed.
+        """
+        ...
+
+    def latent(self, state: StateT) -> Latent:
+        """The latent of a state whose steps are all done.
+
+        Raises:
+            EngineError: NUMERICAL_FAILURE, the latents overflowed; INVALID_REQUEST, their format is not known.
         """
         ...
 

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
+
 from atelier_diffusion.catalogue.catalogue import Catalogue
 from atelier_diffusion.engine.denoising import DenoisingLoop, OnStep, denoised
 from atelier_diffusion.engine.hardware import MemoryReading
 from atelier_diffusion.engine.model_cache import ModelCache
 from atelier_diffusion.engine.model_store import LoadedModel, ModelStatus
-from atelier_diffusion.engine.results import Picture
+from atelier_diffusion.engine.results import Picture, Pixels
 from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.model_card import DtypeName, ModelCard
 from atelier_diffusion.policy.request import ImageRequest
@@ -162,9 +164,26 @@ class ImageEngine(Engine[DenoisingLoop[Any]]):
         with self._using(card) as (loop, revision):
             tokens = loop.count_tokens(request)
             return [
-                Picture(state.index, state.seed, loop.decode(state), card.id, revision, tokens)
+                Picture(
+                    state.index,
+                    state.seed,
+                    _shown(request, loop.decode(state)) if "PICTURE" in request.outputs else None,
+                    card.id,
+                    revision,
+                    tokens,
+                    loop.latent(state) if "LATENT" in request.outputs else None,
+                )
                 for state in denoised(loop, loop.prepare(request), on_step)
             ]
 
     def _draw_defaults(self, card: ModelCard) -> None:
         self.generate(replace(card.defaults.image_request(), steps=1), card.id)
+
+
+def _shown(request: ImageRequest, drawn: Pixels) -> Pixels:
+    """The picture: what is drawn where the mask is white, and what the request began with where it is black."""
+    if request.mask is None or request.init_picture is None:
+        return drawn
+    share = request.mask[..., None].astype(np.float32) / 255
+    mixed: Pixels = np.rint(share * drawn + (1 - share) * request.init_picture).astype(np.uint8)
+    return mixed

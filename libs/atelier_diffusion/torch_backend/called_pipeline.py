@@ -20,8 +20,9 @@ from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.pipeline_facts import PipelineFacts
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, count_tokens
 from atelier_diffusion.policy.request import VideoRequest
+from atelier_diffusion.torch_backend.autoencoder import overflowed
 from atelier_diffusion.torch_backend.device import Device
-from atelier_diffusion.torch_backend.latent_loop import held_bytes, overflowed
+from atelier_diffusion.torch_backend.latent_loop import held_bytes
 from atelier_diffusion.torch_backend.noise_schedulers import pipeline_scheduler
 from atelier_diffusion.torch_backend.pipeline_reader import quiet
 

@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch.nn import functional
 
-from atelier_diffusion.engine.results import Pixels
+from atelier_diffusion.engine.results import Latent, Pixels
 from atelier_diffusion.policy.request import DrawingRequest, ImageRequest
-from atelier_diffusion.torch_backend.latent_loop import LatentLoop, LatentState, joined, only
+from atelier_diffusion.torch_backend.autoencoder import overflowed
+from atelier_diffusion.torch_backend.denoising_schedule import DenoisingSchedule
+from atelier_diffusion.torch_backend.latent_loop import (
+    NO_CONDITIONING,
+    Conditioning,
+    LatentLoop,
+    LatentState,
+    Redrawn,
+    joined,
+    only,
+)
 
 
 class DiffusersLoop(LatentLoop):
@@ -21,11 +34,57 @@ class DiffusersLoop(LatentLoop):
 
     @torch.inference_mode()
     def decode(self, state: LatentState) -> Pixels:
-        return only(self._finished(state.latents))
+        return only(self._finished(state.exported))
+
+    @torch.inference_mode()
+    def latent(self, state: LatentState) -> Latent:
+        latents = state.exported
+        if not bool(torch.isfinite(latents).all()):
+            raise overflowed()
+        return self._autoencoder.to_stored(latents)
 
     def _prepare(self, request: ImageRequest) -> list[LatentState]:
-        conditioning = self._encode(request)
-        return [self._start(request, k, seed, 1, conditioning) for k, seed in enumerate(request.seeds)]
+        conditioning = self._encode(request) if request.drawn_steps else NO_CONDITIONING
+        initial = self._initial(request)
+        mask = None if request.mask is None or initial is None else self._mask(request.mask, initial)
+        return [
+            self._begin(request, k, seed, conditioning, initial, mask) for k, seed in enumerate(request.seeds)
+        ]  # fmt: skip
+
+    def _initial(self, request: ImageRequest) -> torch.Tensor | None:
+        """The latents that the request begins with: (1, channels, height, width); None where it has none."""
+        if request.init_picture is not None:
+            return self._autoencoder.encode(request.init_picture)
+        if request.init_latent is not None:
+            return self._autoencoder.from_stored(request.init_latent, request.width_px, request.height_px)
+        return None
+
+    def _begin(
+        self,
+        request: ImageRequest,
+        index: int,
+        seed: int,
+        conditioning: Conditioning,
+        initial: torch.Tensor | None,
+        mask: torch.Tensor | None,
+    ) -> LatentState:
+        """The state of one picture before its first step."""
+        if initial is None and request.add_noise and request.drawn_steps:
+            return self._start(request, index, seed, 1, conditioning)
+        schedule = DenoisingSchedule(request, self._scheduler, seed)
+        generator, drawn = self._noise(request, seed, 1)
+        original = torch.zeros_like(drawn) if initial is None else initial
+        noise = drawn if request.add_noise and request.drawn_steps else None
+        state = LatentState(index, seed, schedule.noised(original, noise), conditioning, schedule, generator)
+        if mask is not None:
+            state.redrawn = Redrawn(mask, original, noise)
+        return state
+
+    def _mask(self, mask: NDArray[np.uint8], latents: torch.Tensor) -> torch.Tensor:
+        """A mask of pixels as one of latents: a cell is redrawn as far as its most redrawn pixel."""
+        pixels = torch.from_numpy(np.ascontiguousarray(mask)).to(latents.device).float()[None, None] / 255
+        height, width = latents.shape[-2:]
+        return functional.adaptive_max_pool2d(pixels, (height, width))
 
     def _predict(self, samples: torch.Tensor, timesteps: torch.Tensor, states: Sequence[LatentState]) -> torch.Tensor:
         prediction: torch.Tensor = self._pipe.unet(

@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn import functional
 
 from atelier_diffusion.engine.results import Frames, Pixels
-from atelier_diffusion.policy.errors import EngineError
 from atelier_diffusion.policy.model_card import PreviewMethod
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, count_tokens
 from atelier_diffusion.policy.request import DrawingRequest
+from atelier_diffusion.torch_backend.autoencoder import Autoencoder, overflowed, to_frames
 from atelier_diffusion.torch_backend.denoising_schedule import DenoisingSchedule
 from atelier_diffusion.torch_backend.device import Device
 
@@ -45,6 +44,10 @@ class Conditioning:
     def rows(self) -> int:
         """Rows of the network's batch: 2 with guidance, else 1."""
         return len(self.embeddings)
+
+
+NO_CONDITIONING = Conditioning(torch.empty(0), {}, 1.0)
+"""Of pictures that are not denoised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,11 @@ class LatentState:
         """Steps done."""
         return self.schedule.step
 
+    @property
+    def exported(self) -> torch.Tensor:
+        """The latents in the form in which models exchange them: x + sigma n where noise is left in them."""
+        return self.schedule.exported(self.latents)
+
 
 class LatentLoop(ABC):
     """Denoises with one loaded pipeline. Implements `Denoiser[LatentState]`."""
@@ -108,6 +116,7 @@ class LatentLoop(ABC):
         self._dtype: torch.dtype = pipe.unet.dtype
         self._scheduler = pipe.scheduler
         self._memory_bytes = held_bytes(pipe)
+        self._autoencoder = Autoencoder(pipe.vae)
 
     @property
     def memory_bytes(self) -> int:
@@ -115,6 +124,7 @@ class LatentLoop(ABC):
 
     def close(self) -> None:
         self._pipe = None
+        del self._autoencoder
         self._device.release()
 
     def count_tokens(self, request: DrawingRequest) -> PromptTokens | None:
@@ -223,36 +233,17 @@ class LatentLoop(ABC):
         """
         if not bool(torch.isfinite(latents).all()):
             raise overflowed()
-        return self._device.guarded(lambda: self._decoded(latents))
+        return self._device.guarded(lambda: self._autoencoder.decode(latents))
 
     def _small(self, original: torch.Tensor) -> Pixels:
         if self._preview == "pixel_shuffle":
             if not bool(torch.isfinite(original).all()):
                 raise overflowed()
-            return only(_to_frames(functional.pixel_shuffle(original, 2)))
+            return only(to_frames(functional.pixel_shuffle(original, 2)))
         height, width = original.shape[-2:]
         shrink = max(1.0, max(height, width) * self._pipe.vae_scale_factor / PREVIEW_SIDE_PX)
         size = (max(1, int(height / shrink)), max(1, int(width / shrink)))
-        return only(self._decoded(functional.interpolate(original, size=size, mode="area")))
-
-    def _decoded(self, latents: torch.Tensor) -> Frames:
-        vae = self._pipe.vae
-        mean, deviation = vae.config.get("latents_mean"), vae.config.get("latents_std")
-        if mean is not None and deviation is not None:
-            shape = (1, -1, 1, 1)
-            spread = latents.new_tensor(deviation).view(shape) / vae.config.scaling_factor
-            latents = latents * spread + latents.new_tensor(mean).view(shape)
-        else:
-            latents = latents / vae.config.scaling_factor
-        decoded = vae.decode(latents.to(vae.dtype), return_dict=False)[0]
-        if not bool(torch.isfinite(decoded).all()):
-            raise overflowed()
-        return _to_frames(decoded)
-
-
-def overflowed() -> EngineError:
-    """The error for values that are not finite, which would be decoded as black frames."""
-    return EngineError("NUMERICAL_FAILURE", "the numbers overflowed; another scheduler or precision may help")
+        return only(self._autoencoder.decode(functional.interpolate(original, size=size, mode="area")))
 
 
 def held_bytes(pipe: Any) -> int:
@@ -273,10 +264,3 @@ def only(frames: Frames) -> Pixels:
     (picture,) = frames
     pixels: Pixels = picture
     return pixels
-
-
-def _to_frames(images: torch.Tensor) -> Frames:
-    """(N, 3, H, W) in [-1, 1] → (N, H, W, 3) uint8."""
-    scaled = (images.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).mul(255).round()
-    frames: Frames = scaled.to(torch.uint8).cpu().numpy()
-    return np.ascontiguousarray(frames)

@@ -13,8 +13,9 @@ from atelier_diffusion.engine.denoising import DenoisingLoop, StepReport
 from atelier_diffusion.engine.engine import ImageEngine
 from atelier_diffusion.engine.hardware import MemoryReading
 from atelier_diffusion.engine.model_cache import ModelCache
-from atelier_diffusion.engine.results import Pixels
+from atelier_diffusion.engine.results import Latent, Pixels
 from atelier_diffusion.policy.errors import CanceledError, EngineError
+from atelier_diffusion.policy.latent_format import LatentFormat
 from atelier_diffusion.policy.model_card import NO_FACTS, DtypeName, FileFacts, ModelCard, ModelDefaults
 from atelier_diffusion.policy.model_source import ModelSource
 from atelier_diffusion.policy.prompt_tokens import PromptTokens, TokenCount
@@ -42,7 +43,7 @@ class Loop:
     is_closed: bool = False
 
     def prepare(self, request: ImageRequest) -> list[State]:
-        return [State(k, seed, request.steps) for k, seed in enumerate(request.seeds)]
+        return [State(k, seed, request.drawn_steps) for k, seed in enumerate(request.seeds)]
 
     def count_tokens(self, request: ImageRequest) -> PromptTokens:
         return PromptTokens(TokenCount(len(request.prompt), 5), None)
@@ -56,6 +57,9 @@ class Loop:
 
     def decode(self, state: State) -> Pixels:
         return np.full((4, 4, 3), state.seed, np.uint8)
+
+    def latent(self, state: State) -> Latent:
+        return Latent(np.full((1, 4, 8, 8), state.seed, np.float32), LatentFormat("sd15", 4, 8, 0.18215))
 
     def preview(self, state: State) -> Pixels:
         self.previews += 1
