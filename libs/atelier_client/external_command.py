@@ -77,9 +77,9 @@ EXTERNAL_COMMANDS = (
     ),
     ExternalCommand(
         "nodes",
-        "atelier_nodes.packs",
+        "atelier_nodes.command",
         "nodes",
         ("aiohttp", "torch", "yaml"),
-        "Lists packs of nodes, what they hold, and why others did not load.",
+        "Lists packs of nodes, and why some did not load; installs their requirements.",
     ),
 )

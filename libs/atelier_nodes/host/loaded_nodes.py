@@ -78,11 +78,11 @@ async def load_nodes(
 
 
 def _entry(report: PackReport) -> dict[str, Any]:
-    error = "; ".join(line for line in (report.error, *report.notes) if line)
     return {
         "name": report.name,
         "path": str(report.path),
         "nodes": list(report.nodes),
-        "error": error,
+        "error": report.error,
         "seconds": report.seconds,
+        "notes": list(report.notes),
     }

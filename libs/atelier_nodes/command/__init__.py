@@ -1,0 +1,1 @@
+"""The `atelier nodes` command: lists packs as a host loads them, and installs their requirements."""
