@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -19,6 +19,7 @@ from atelier_comfy.submission import PromptRefusedError, Submission
 from atelier_graph.errors import GraphError
 from atelier_graph.limits import GraphLimits
 from atelier_graph.prompt import parse_prompt
+from atelier_nodes.pool.catalogue import ValidationAnswer
 from atelier_nodes.pool.errors import HostLostError
 from atelier_nodes.protocol.execution import HostExecution
 from atelier_service.tasks import uninterrupted
@@ -64,11 +65,13 @@ class LocalBackend:
         try:
             graph = parse_prompt(submission.graph, GraphLimits()).to_json()
             async with asyncio.timeout(_LOADING_LIMIT_S):
-                validation = await self._pool.validate(graph, submission.targets)
+                validation = await self._validate(graph, submission.targets)
         except GraphError as error:
             raise PromptRefusedError(error.body) from error
         except TimeoutError:
             raise PromptRefusedError.of("nodes_loading", "Nodes are still being loaded", status=503) from None
+        except HostLostError as error:
+            raise PromptRefusedError.of("nodes_unavailable", error.message, status=503) from error
         if validation.error is not None:
             raise PromptRefusedError({"error": validation.error, "node_errors": validation.node_errors})
         now_ms = _now_ms()
@@ -183,6 +186,13 @@ class LocalBackend:
         except Exception as error:
             logger.exception("a prompt failed outside of its nodes", prompt_id=prompt.id)
             return run.end_failed(type(error).__name__, "the server failed to run this prompt; its log says more")
+
+    async def _validate(self, graph: Mapping[str, Any], targets: Sequence[str] | None) -> ValidationAnswer:
+        """Validates, once more where the host that did so was lost: to a node of another prompt, as a rule."""
+        try:
+            return await self._pool.validate(graph, targets)
+        except HostLostError:
+            return await self._pool.validate(graph, targets)
 
     def _stop(self, prompt_id: str) -> None:
         """Ends a running prompt, also one that the pool does not have yet."""

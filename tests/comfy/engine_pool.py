@@ -12,7 +12,7 @@ from atelier_graph.node_class import NodeClass
 from atelier_graph.node_objects import NodeObjects
 from atelier_graph.prompt import parse_prompt
 from atelier_graph.validation import validate
-from atelier_nodes.mesh import MeshCalls
+from atelier_nodes.mesh import MeshCalls, use_mesh
 from atelier_nodes.pool.catalogue import NodeCatalogue, PackRequest, PackResponse, PackRoute, ValidationAnswer
 from atelier_nodes.protocol.execution import HostExecution
 
@@ -55,16 +55,17 @@ class EnginePool:
         runner = GraphRunner(self._classes, ClassicCache(), NodeObjects(), limits)
         self._running[execution.id] = runner
         try:
-            return await asyncio.to_thread(
-                asyncio.run,
-                runner.run(
-                    parse_prompt(execution.prompt, limits),
-                    execution.outputs,
-                    Posting(),
-                    prompt_id=execution.id,
-                    extra_data=execution.extra_data,
-                ),
-            )
+            with use_mesh(mesh):  # the thread has this context
+                return await asyncio.to_thread(
+                    asyncio.run,
+                    runner.run(
+                        parse_prompt(execution.prompt, limits),
+                        execution.outputs,
+                        Posting(),
+                        prompt_id=execution.id,
+                        extra_data=execution.extra_data,
+                    ),
+                )
         finally:
             del self._running[execution.id]
 
