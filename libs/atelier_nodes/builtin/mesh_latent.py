@@ -78,13 +78,21 @@ class MeshLatent(dict[str, Any]):
         """Creates a latent that is not fetched.
 
         Args:
-            sources: At least one; all of one size.
+            sources: One for each element, all of one size; none if `samples` is assigned next.
             others: Other entries, such as `noise_mask`.
         """
         super().__init__({SAMPLES: None, **(others or {})})
         self._sources: tuple[LatentSource, ...] = tuple(sources)
         self._version: int | None = None
         self.format: LatentFormat | None = None
+
+    @classmethod
+    def of_tensor(cls, samples: Tensor, latent_format: LatentFormat) -> Self:
+        """A latent of this process whose format is known."""
+        latent = cls(())
+        latent[SAMPLES] = samples
+        latent.format = latent_format
+        return latent
 
     @property
     def sources(self) -> tuple[LatentSource, ...]:
