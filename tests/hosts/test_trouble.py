@@ -96,6 +96,16 @@ async def test_a_node_that_returns_twice_returns_once(bench: Bench) -> None:
     assert await goes_on(bench)
 
 
+async def test_a_fork_bomb_meets_a_limit_and_ends(bench: Bench) -> None:
+    outcome = await bench.run(node("ForkBomb"))
+    if outcome.lost is None:
+        assert 0 < int(outcome.text()[0]) < 64 + 4 * (os.cpu_count() or 1)
+    else:
+        assert (outcome.lost.reason, outcome.lost.node_id) == ("PROCESS_LIMIT", "1")
+    await eventually(lambda: all(len(descendants(host.pid)) <= 2 for host in bench.pool.hosts))
+    assert await goes_on(bench)
+
+
 @pytest.mark.parametrize("how", ["", "at once"])
 async def test_a_node_that_fills_memory_fails_with_the_node_named(bench: Bench, how: str) -> None:
     outcome = await bench.run(node("FillMemory", how))

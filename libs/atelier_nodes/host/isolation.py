@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from atelier_nodes.host.guardian import die_with_parent, fork_under_guardian
+from atelier_nodes.host.guardian import fork_under_guardian
 from atelier_nodes.host.landlock import landlock_version, restrict_thread
-from atelier_nodes.host.linux import CLONE_NEWNET, CLONE_NEWPID
+from atelier_nodes.host.linux import CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER
 from atelier_nodes.host.namespaces import enter, mount_proc, namespace_flags
 from atelier_nodes.protocol.isolation import HostIsolation, IsolationLine, IsolationWish
 
@@ -35,17 +35,17 @@ def isolate(wish: IsolationWish, *fds: int) -> HostIsolation:
     Returns:
         What holds now, line by line.
     """
+    flags = namespace_flags(network=wish.network)
     lines = [
         IsolationLine("environment", True, f"{len(os.environ)} variables, none with credentials"),
-        *_enter_namespaces(wish, *fds),
-        *_bound_resources(wish),
+        *_enter_namespaces(wish, flags, *fds),
+        *_bound_resources(wish, has_users=bool(flags & CLONE_NEWUSER)),
         *_confine_files(wish),
     ]
     return HostIsolation(tuple(lines))
 
 
-def _enter_namespaces(wish: IsolationWish, *fds: int) -> Iterator[IsolationLine]:
-    flags = namespace_flags(network=wish.network)
+def _enter_namespaces(wish: IsolationWish, flags: int, *fds: int) -> Iterator[IsolationLine]:
     if flags:
         enter(flags)
     has_processes = bool(flags & CLONE_NEWPID)
@@ -65,16 +65,18 @@ def _enter_namespaces(wish: IsolationWish, *fds: int) -> Iterator[IsolationLine]
 _NO_NAMESPACES = "the kernel lets this user make no namespaces: put the worker into a container without a network"
 
 
-def _bound_resources(wish: IsolationWish) -> Iterator[IsolationLine]:
+def _bound_resources(wish: IsolationWish, *, has_users: bool) -> Iterator[IsolationLine]:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if wish.memory_bytes is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (wish.memory_bytes, wish.memory_bytes))
         yield IsolationLine("memory", True, f"data segments of a process: {wish.memory_bytes >> 20} MiB")
     if wish.max_processes is not None:
-        own_users = "user" in os.readlink("/proc/self/ns/user") if Path("/proc/self/ns/user").exists() else False
-        if own_users:
+        # The kernel counts those of a user, in a namespace of users alone those of the host; and root's never.
+        is_bound = has_users and os.geteuid() != 0
+        if is_bound:
             resource.setrlimit(resource.RLIMIT_NPROC, (wish.max_processes, wish.max_processes))
-        yield IsolationLine("process count", own_users, f"{wish.max_processes}")
+        detail = f"{wish.max_processes} processes and threads" if is_bound else "watched by the pool alone"
+        yield IsolationLine("process count", True, detail)
 
 
 def _confine_files(wish: IsolationWish) -> Iterator[IsolationLine]:
@@ -94,6 +96,3 @@ def _python() -> set[Path]:
     """Where Python and its packages are."""
     folders = [sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path, *site.getsitepackages()]
     return {Path(folder).resolve() for folder in folders if folder and Path(folder).exists()}
-
-
-__all__ = ["die_with_parent", "isolate"]

@@ -5,7 +5,7 @@ class HostLostError(Exception):
     """The host of an execution died, or was ended because it did not stop.
 
     Attributes:
-        reason: HOST_LOST (it ended by itself), MEMORY_LIMIT, TIME_LIMIT, or HOST_NOT_STARTED.
+        reason: HOST_LOST (it ended by itself), MEMORY_LIMIT, PROCESS_LIMIT, TIME_LIMIT, or HOST_NOT_STARTED.
         message: For a person: how the host ended, and the node.
         node_id: The node that ran; empty when none did.
         node_type: Its class.

@@ -1,18 +1,18 @@
 """The staff of a pool: its hosts, started, chosen, replaced and ended."""
 
 import asyncio
-import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Callable
 
-import psutil
 import structlog
 
 from atelier_nodes.mesh import ModelInfo
 from atelier_nodes.pool.errors import HostLostError
 from atelier_nodes.pool.host import Host
 from atelier_nodes.pool.host_process import HostProcess
+from atelier_nodes.pool.host_usage import excess_of
 from atelier_nodes.pool.options import PoolOptions
 from atelier_nodes.protocol.execution import Folders
 from atelier_nodes.protocol.isolation import HostIsolation, IsolationWish
@@ -24,7 +24,9 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 30.0
 _WATCH_EVERY_S = 0.25
 _PING_EVERY_S = 10.0
 _PING_LIMIT_S = 10.0
-_MOST_PROCESSES = 256
+_MOST_PROCESSES = 64
+# Of threads, libraries start some for each core.
+_MOST_TASKS = _MOST_PROCESSES + 4 * (os.cpu_count() or 1)
 # Starts without a host in between, after which those who wait are told why.
 _FAILURES = 3
 
@@ -213,7 +215,7 @@ class Staff:
                 readable=tuple(map(str, readable)),
                 writable=(str(process.folder), *sorted(map(str, writable))),
                 memory_bytes=options.memory_bytes,
-                max_processes=None if options.network else _MOST_PROCESSES,
+                max_processes=None if options.network else _MOST_TASKS,
             ),
             options=options.options,
         )
@@ -223,18 +225,19 @@ class Staff:
         pinged = time.monotonic()
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
-            if self._options.memory_bytes is not None:
-                await self._end_greedy(self._options.memory_bytes)
+            await asyncio.gather(*(self._end_greedy(host) for host in self.hosts if len(host.running) > 0))
             await self._end_idle()
             if time.monotonic() - pinged > _PING_EVERY_S:
                 pinged = time.monotonic()
                 await asyncio.gather(*(self._ping(host) for host in self.hosts if host.idle))
 
-    async def _end_greedy(self, limit: int) -> None:
-        for host in self.hosts:
-            if len(host.running) > 0 and await asyncio.to_thread(_exceeds, host.pid, limit):
-                _log.error("a node host takes too much memory and is ended", host=host.pid)
-                host.kill("MEMORY_LIMIT")
+    async def _end_greedy(self, host: Host) -> None:
+        options = self._options
+        most = None if options.network else _MOST_PROCESSES
+        excess = await asyncio.to_thread(excess_of, host.pid, memory_bytes=options.memory_bytes, processes=most)
+        if excess is not None:
+            _log.error("a node host takes too much and is ended", host=host.pid, limit=excess)
+            host.kill(excess)
 
     async def _ping(self, host: Host) -> None:
         if not await host.responds(_PING_LIMIT_S) and not host.lost.is_set() and not host.running:
@@ -255,20 +258,3 @@ def folder_paths(folders: Folders) -> FolderPaths:
 
 def _entries(models: tuple[ModelInfo, ...]) -> tuple[ModelEntry, ...]:
     return tuple(ModelEntry(**dataclasses.asdict(model)) for model in models)
-
-
-def _exceeds(pid: int, limit: int) -> bool:
-    """Whether a guardian's descendants occupy more than `limit` bytes, pages that they share counted once."""
-    resident = shared_out = 0
-    with contextlib.suppress(psutil.NoSuchProcess):
-        processes = psutil.Process(pid).children(recursive=True)
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                resident += process.memory_info().rss
-        if resident <= limit:
-            return False
-        # Takes longer, and only matters when there are several.
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                shared_out += process.memory_full_info().pss
-    return shared_out > limit
