@@ -20,6 +20,8 @@ from tests.mesh.running_mesh import RunningMesh
 from tests.mesh.seed import new_seed
 from tests.mesh.story import events_of, payload
 from tests.support.wait import eventually
+from tests.unit.image.demo_latents import demo_latent
+from tests.unit.storage import pictures
 
 PROMPT = {"prompt": "a red circle on a blue background", "steps": 1}
 
@@ -49,6 +51,45 @@ def test_what_is_anothers_is_like_what_never_was(attacker: httpx2.Client, victim
             checked += 1
     assert checked > 10
     assert content(victim, victim.get(image["links"]["self"]).json())
+
+
+@attack(
+    "a caller", "somebody else's assets as what an image begins with", "404, to the letter like an id that never was"
+)
+def test_anothers_asset_is_no_input(attacker: httpx2.Client, victim: httpx2.Client) -> None:
+    image = generate(victim, seed=new_seed(), steps=2)
+    hers = image["outputs"][0]["asset_id"]
+    for field in ("init_image_asset_id", "init_latent_asset_id", "mask_asset_id"):
+        answers = [
+            attacker.post("/api/v1/images/generate", json={**PROMPT, field: given})
+            for given in (hers, hers[:-4] + "0000")
+        ]
+        assert [a.status_code for a in answers] == [404, 404], [a.text for a in answers]
+        assert reason(answers[0]) == reason(answers[1]) == "ASSET_NOT_FOUND"
+        assert answers[0].json()["message"] == answers[1].json()["message"]
+    assert content(victim, image)
+
+
+@attack(
+    "a caller", "latents that are none, have a header of gigabytes or hold no numbers",
+    "refused before they are stored, or the image is FAILED; others' are drawn",
+)  # fmt: skip
+def test_hostile_latents_harm_nobody(attacker: httpx2.Client, victim: httpx2.Client) -> None:
+    binary = {"Content-Type": "application/octet-stream"}
+    for body in (
+        pictures.tensors(10**9), pictures.latent(dtype="F16"), pictures.latent(shape=[1, 10**9, 6, 8]),
+        pictures.latent()[:-1], (2**63).to_bytes(8, "little") + b"{", b"\x80\x04\x95pickle" * 100,
+    ):  # fmt: skip
+        answer = attacker.post("/api/v1/assets", content=body, headers=binary)
+        assert answer.status_code == 400, (body[:20], answer.text)
+        assert reason(answer) == "NOT_A_PICTURE"
+    for value in (float("nan"), float("inf"), 3e38):
+        stored = attacker.post("/api/v1/assets", content=demo_latent(256, 256, value=value), headers=binary).json()
+        asked = {**PROMPT, "steps": 2, "start_step": 1, "init_latent_asset_id": stored["id"]}
+        answer = attacker.post("/api/v1/images/generate", json=asked, headers={"Prefer": "wait=60"})
+        assert answer.json()["state"] in ("SUCCEEDED", "FAILED"), answer.text
+    drawn = generate(victim, seed=new_seed(), steps=2)
+    assert (drawn["state"], drawn["attempt"]) == ("SUCCEEDED", 1)
 
 
 @attack("a caller", "random and hostile JSON", "400 with one reason and a trace id; never 500")
