@@ -1,12 +1,20 @@
 """Settings of atelier-workflow and of atelier-workflow-worker."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from atelier_diffusion.catalogue.catalogue_file import read_catalogue
+from atelier_diffusion.policy.errors import CatalogueError
+from atelier_diffusion.policy.model_card import ModelCard, ModelKind
 from atelier_jobs.settings import JobApiSettings, JobWorkerSettings, database_url, job_peers, plane_address
+from atelier_service.configuration import ConfigurationError
 
 _STORAGE = "127.0.0.1:8102"
+_KINDS: tuple[ModelKind, ...] = ("image", "video")
 
 
 class WorkflowSettings(JobApiSettings):
@@ -32,6 +40,15 @@ class WorkflowWorkerSettings(JobWorkerSettings):
     storage_address: str = Field(default="", description="host:port of atelier-storage; empty: plane_address")
     image_address: str = Field(default="", description="host:port of atelier-image; empty: plane_address")
     video_address: str = Field(default="", description="host:port of atelier-video; empty: plane_address")
+    models: str = Field(
+        default=os.pathsep.join(("models/catalogue.yaml", "var/models.yaml")),
+        pattern=f"^[^{os.pathsep}]+({os.pathsep}[^{os.pathsep}]+)?$",
+        description="the catalogues of the services that draw: nodes offer their models",
+    )
+    models_root: Path | None = Field(
+        default=None,
+        description="folder that relative model folders are taken from; unset: above the shipped catalogue's",
+    )
     slots: int = Field(default=8, ge=1, le=64, description="executions held at once; most of them wait for other jobs")
     hosts: int = Field(default=2, ge=1, le=64, description="host processes that run graphs")
     host_memory_bytes: int = Field(
@@ -60,3 +77,31 @@ class WorkflowWorkerSettings(JobWorkerSettings):
         description="seconds that a worker tries to store what an execution made, while storage is unavailable, before"
         " the execution is released",
     )
+
+    def cards(self) -> Sequence[ModelCard]:
+        """Reads the models of all kinds, of each kind the default first. Raises ConfigurationError."""
+        shipped, *own = map(Path, self.models.split(os.pathsep))
+        if not shipped.exists():
+            raise ConfigurationError(f"ATELIER_MODELS={self.models}: there is no file {shipped.absolute()}")
+        root = self.models_root or shipped.resolve().parent.parent
+        found: list[ModelCard] = []
+        try:
+            for kind in _KINDS:
+                cards = read_catalogue(shipped, own[0] if own else None, root=root, kind=kind).cards
+                found += sorted(cards, key=lambda card: not card.is_default)
+        except CatalogueError as error:
+            raise ConfigurationError(str(error)) from error
+        return found
+
+    def check(self) -> list[str]:
+        """Reads the catalogues."""
+        self.cards()
+        return super().check()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _services_are_those_of_the_plane(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Addresses of services that are left out are those of the plane: the gateway's listener for workers."""
+        plane = values.get("plane_address", cls.model_fields["plane_address"].default)
+        others = {"image_address": plane, "video_address": plane}
+        return others | {name: value for name, value in values.items() if value or name not in others}

@@ -21,6 +21,7 @@ LEAN = (
     "atelier_video.main",
     "atelier_video.worker_main",
     "atelier_workflow.main",
+    "atelier_workflow.worker_main",
     "atelier_events.main",
     "atelier_gateway.main",
     "atelier_mesh.main",

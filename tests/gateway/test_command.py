@@ -19,7 +19,7 @@ from tests.support.wait import eventually
 PROGRAM = Path(sys.executable).parent / "atelier-gateway"
 ADDRESSES = {
     f"ATELIER_GATEWAY_{service}_ADDRESS": f"{service.lower()}.example:50051"
-    for service in ("AUTH", "STORAGE", "IMAGE", "VIDEO", "EVENTS", "WEBSOCKET")
+    for service in ("AUTH", "STORAGE", "IMAGE", "VIDEO", "WORKFLOW", "EVENTS", "WEBSOCKET")
 }
 
 

@@ -83,7 +83,6 @@ class AssetFiles:
             JobFault: Storage refuses the file.
             Stopped: A stop was requested.
         """
-        attempt.check()
         upload = Upload(
             job_id=job.id,
             epoch=attempt.epoch,
@@ -92,6 +91,11 @@ class AssetFiles:
             content_type=content_type,
             content=content,
         )
+        return await self.upload(job, attempt, upload)
+
+    async def upload(self, job: Job, attempt: Attempt, upload: Upload) -> storage_pb2.Asset:
+        """Stores one file under a key of the caller's own, and returns its asset. Raises like `store`."""
+        attempt.check()
         with _STORE.labels(job.kind).time():
             return await self._call_with_retries(job, attempt, lambda: self.storage.store(upload, attempt.token))
 

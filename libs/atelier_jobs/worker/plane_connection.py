@@ -10,7 +10,7 @@ import grpc.aio
 from atelier.jobs.v1 import worker_service_pb2_grpc
 from atelier_jobs.worker.grpc_claims import GrpcClaimStore
 from atelier_jobs.worker.plane_stream import PlaneStream
-from atelier_service.channel import TokenSource, open_channel
+from atelier_service.channel import MAX_MESSAGE_BYTES, TokenSource, open_channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,9 @@ class PlaneConnection:
 
 
 @asynccontextmanager
-async def open_plane(address: str, *, kind: str, worker_id: str, token: TokenSource) -> AsyncIterator[PlaneConnection]:
+async def open_plane(
+    address: str, *, kind: str, worker_id: str, token: TokenSource, max_message_bytes: int = MAX_MESSAGE_BYTES
+) -> AsyncIterator[PlaneConnection]:
     """Opens the connection; nothing is sent before it is used.
 
     Args:
@@ -37,8 +39,9 @@ async def open_plane(address: str, *, kind: str, worker_id: str, token: TokenSou
         kind: The kind of jobs.
         worker_id: Id of the worker, unique in the mesh.
         token: Returns the worker's own access token.
+        max_message_bytes: Messages of more bytes are refused.
     """
-    async with open_channel(address, token=token) as channel:
+    async with open_channel(address, token=token, max_message_bytes=max_message_bytes) as channel:
         stub: Any = worker_service_pb2_grpc.WorkerServiceStub(channel)
         yield PlaneConnection(
             GrpcClaimStore(stub, kind), PlaneStream(stub, kind=kind, worker_id=worker_id), channel
