@@ -17,7 +17,7 @@ from atelier_graph.validation import validate
 from atelier_nodes.mesh import MeshCalls, use_mesh
 from atelier_nodes.pool.catalogue import NodeCatalogue, ValidationAnswer
 from atelier_nodes.pool.options import PoolOptions
-from atelier_nodes.protocol import Folders, HostExecution
+from atelier_nodes.protocol import HostExecution
 from tests.service.workflow.small_nodes import described
 
 
@@ -26,7 +26,6 @@ class InProcessPool:
 
     def __init__(self, nodes: dict[str, type]) -> None:
         self._nodes = nodes
-        self.folders: dict[str, Folders | None] = {}
 
     async def catalogue(self) -> NodeCatalogue:
         return NodeCatalogue(described(self._nodes))
@@ -45,14 +44,15 @@ class InProcessPool:
             def publish(self, event: GraphEvent) -> None:
                 on_event(event)
 
-        self.folders[execution.id] = execution.folders
+        assert execution.folders is not None
+        places = {"input": str(execution.folders.input), "output": str(execution.folders.output)}
         runner = GraphRunner(self._nodes, NoCache(), NodeObjects(), GraphLimits())
         prompt = parse_prompt(dict(execution.prompt), GraphLimits())
         with use_mesh(mesh):
             running = asyncio.create_task(
                 runner.run(
                     prompt, execution.outputs, Publishing(), prompt_id=execution.id,
-                    extra_data={"folders": execution.folders},
+                    extra_data={"extra_pnginfo": places},
                 )
             )  # fmt: skip
         try:
