@@ -201,6 +201,14 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
             "atelier-workflow", "atelier_workflow.settings:WorkflowSettings", (ports.workflow, ports.workflow_metrics),
             ATELIER_DATABASE_URL=_database(state, "workflow"), ATELIER_JOB_PEERS=peers_of("workflow"),
         ),
+        program(
+            "atelier-workflow-worker", "atelier_workflow.settings:WorkflowWorkerSettings",
+            (ports.workflow_worker, ports.workflow_worker_metrics), _FIRST,
+            ATELIER_PLANE_ADDRESS=_address(ports.workflow), ATELIER_IMAGE_ADDRESS=_address(ports.image),
+            ATELIER_VIDEO_ADDRESS=_address(ports.video), ATELIER_MODELS=models, ATELIER_JOB_GRACE_S="2",
+            ATELIER_SERVICE_SECRET=secrets.worker_secrets["atelier-workflow-worker"],
+            ATELIER_WORK_DIR=str((state / "workflows").resolve()),
+        ),
     ]  # fmt: skip
 
 

@@ -165,9 +165,7 @@ class GraphHandler:
         except HostLostError as error:
             if error.node_id:
                 progress.fail(error.node_id, error.node_type, error.reason, error.message)
-            if error.reason == "HOST_NOT_STARTED":
-                raise InfrastructureFault(error.message) from error
-            raise JobFault(error.reason, error.message, retryable=error.reason == "HOST_LOST") from error
+            raise _fault(error) from error
         finally:
             storing.cancel()
             await asyncio.gather(storing, return_exceptions=True)
@@ -180,7 +178,7 @@ class GraphHandler:
         try:
             answer = await attempt.unless_stopped(self._pool.validate(prompt, spec.targets))
         except HostLostError as error:
-            raise JobFault(error.reason, error.message) from error
+            raise _fault(error) from error
         for node_id, entry in answer.node_errors.items():
             inputs = prompt.get(node_id, {}).get("inputs", {})
             for fault in entry["errors"]:
@@ -192,6 +190,18 @@ class GraphHandler:
                 raise JobFault("INVALID_GRAPH", f"{text}{details}"[:2000], retryable=False)
         if answer.error is not None and not answer.node_errors:
             raise JobFault("INVALID_GRAPH", str(answer.error.get("message"))[:2000], retryable=False)
+
+
+def _fault(error: HostLostError) -> JobFault | InfrastructureFault:
+    match error.reason:
+        case "HOST_NOT_STARTED":
+            return InfrastructureFault(error.message)
+        case "MEMORY_LIMIT":
+            return JobFault("MEMORY_LIMIT", error.message, retryable=False)
+        case "TIME_LIMIT":
+            return JobFault("TIME_LIMIT", error.message, retryable=False)
+        case _:
+            return JobFault("HOST_LOST", error.message)
 
 
 async def _awaited(work: Awaitable[str]) -> str:

@@ -34,7 +34,7 @@ def test_no_port_is_taken_twice(tmp_path: Path, workers: tuple[int, int]) -> Non
     workers_ports = [port for program in made.values() if "worker" in program.name for port in ports(program)]
     first = {port for name, port in asdict(PORTS).items() if name.removesuffix("_metrics").endswith("_worker")}
     others = set(asdict(PORTS).values()) - first
-    assert len(set(workers_ports)) == 2 * sum(workers)
+    assert len(set(workers_ports)) == 2 * (sum(workers) + 1)  # and the one of workflows
     assert not others & set(workers_ports)
 
 
