@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 
-from atelier_nodes.pool.host_pool import open_pool
-
 from atelier_artifacts.adapters.storage import JobStorage
 from atelier_artifacts.worker.asset_files import AssetFiles
 from atelier_diffusion.policy.model_card import ModelCard
@@ -15,6 +13,7 @@ from atelier_jobs.worker.attempt import Attempt
 from atelier_jobs.worker.plane_connection import open_plane
 from atelier_jobs.worker.worker import Capacity, Worker, WorkerOptions
 from atelier_nodes.mesh import ModelInfo
+from atelier_nodes.pool.host_pool import open_pool
 from atelier_nodes.pool.options import PoolOptions
 from atelier_service import process
 from atelier_service.channel import open_channel
