@@ -1,4 +1,4 @@
-"""What nodes ask of the mesh are jobs of the execution: made once, watched, cancelled with it, out of reach of others."""
+"""What nodes ask of the mesh are jobs of the execution: made once, watched, cancelled with it, closed to others."""
 
 import asyncio
 from collections.abc import AsyncIterator
