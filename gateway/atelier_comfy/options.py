@@ -1,10 +1,11 @@
 """Command line of `atelier comfy`: ComfyUI's flags that mean something here, and a few of our own."""
 
 import argparse
+import hashlib
 import ipaddress
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 DEFAULT_PORT = 8188
@@ -89,8 +90,7 @@ def read_options(arguments: Sequence[str], environment: dict[str, str]) -> Serve
     if known.hosts < 1:
         raise OptionsError("--hosts is at least 1")
     base = known.base_directory or _BASE
-    user = known.user_directory or base / "user"
-    return ServerOptions(
+    options = ServerOptions(
         listen=listen,
         port=known.port,
         open_to_all=bool(beyond),
@@ -99,8 +99,8 @@ def read_options(arguments: Sequence[str], environment: dict[str, str]) -> Serve
         output=(known.output_directory or base / "output").absolute(),
         # ComfyUI adds a folder of its own to the one that is named.
         temp=(known.temp_directory / "temp" if known.temp_directory else base / "temp").absolute(),
-        user=user.absolute(),
-        state=(known.state_directory or user / f"prompts-{known.port}").absolute(),
+        user=(known.user_directory or base / "user").absolute(),
+        state=known.state_directory.absolute() if known.state_directory else Path(),
         extra_paths=tuple(path.absolute() for paths in known.extra_model_paths_config for path in paths),
         custom_nodes=not known.disable_all_custom_nodes,
         cache=_cache(known),
@@ -113,6 +113,18 @@ def read_options(arguments: Sequence[str], environment: dict[str, str]) -> Serve
         mesh_url=known.mesh or "",
         mesh_key=known.key or environment.get("ATELIER_API_KEY", ""),
     )
+    return options if known.state_directory else replace(options, state=_default_state(options))
+
+
+def _default_state(options: ServerOptions) -> Path:
+    """A folder for each port and each set of flags that say how prompts run and where their files are.
+
+    What is in it means something to a server that is started the same way again: an entry of the history names files of
+    the output folder, and a prompt that waits names files of the input folder and nodes of packs.
+    """
+    ways = (options.input, options.output, options.temp, options.extra_paths, options.custom_nodes, options.cache)
+    digest = hashlib.sha256(repr(ways).encode()).hexdigest()[:8]
+    return options.user / f"prompts-{options.port}-{digest}"
 
 
 def is_loopback(address: str) -> bool:

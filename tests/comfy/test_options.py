@@ -60,7 +60,16 @@ def test_folders_lie_in_the_base_folder_unless_they_are_named(tmp_path: Path) ->
     options = read_options(["--base-directory", str(tmp_path), "--output-directory", "elsewhere"], {})
     assert options.input == tmp_path / "input"
     assert options.output == Path.cwd() / "elsewhere"
-    assert options.state == tmp_path / "user" / "prompts-8188"
+    assert options.state.parent == tmp_path / "user"
+
+
+def test_a_server_that_is_started_the_same_way_again_has_the_same_state(tmp_path: Path) -> None:
+    base = ["--base-directory", str(tmp_path)]
+    state = read_options(base, {}).state
+    assert read_options([*base, "--front-end-root", "x", "--hosts", "2", "--lowvram"], {}).state == state
+    for other in (["--port", "1"], ["--output-directory", "x"], ["--cache-none"], ["--disable-all-custom-nodes"]):
+        assert read_options([*base, *other], {}).state != state
+    assert read_options([*base, "--port", "1", "--state-directory", str(state)], {}).state == state
 
 
 def test_the_key_comes_from_the_environment_or_the_flag() -> None:

@@ -29,6 +29,13 @@ def test_the_words_after_the_command_reach_the_program_as_they_are_and_its_exit_
     assert (done.stdout, done.returncode) == ("['--help', '--port', '7', 'x y']\n", 5), done.stderr
 
 
+def test_a_file_in_the_working_directory_does_not_take_the_place_of_a_module(tmp_path: Path) -> None:
+    (tmp_path / "argparse.py").write_text("raise SystemExit('the wrong argparse')")
+    done = subprocess.run([*COMMAND, "comfy", "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "--extra-model-paths-config" in done.stdout
+
+
 def test_a_command_that_is_not_installed_names_the_extra() -> None:
     command = ExternalCommand("paint", "json", "brushes", ("no_such_module_here",), "")
     with pytest.raises(ValueError, match=r"atelier paint needs no_such_module_here.*'atelier-mesh\[brushes\]'"):
