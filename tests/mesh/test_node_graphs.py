@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -37,8 +38,8 @@ async def graphs(client: AsyncClient, tmp_path: Path) -> AsyncIterator[GraphRun]
     set_known_models(())
 
 
-def drawn(prompt: str, *, seed: int | None = None, **sampler: object) -> Graph:
-    settings = {"steps": 12, "cfg": 2.5, "sampler_name": "ddim", "scheduler": "ddim_uniform", **sampler}
+def drawn(prompt: str, *, seed: int | None = None, **sampler: Any) -> Graph:
+    settings: dict[str, Any] = {"steps": 12, "cfg": 2.5, "sampler_name": "ddim", "scheduler": "ddim_uniform", **sampler}
     return default_graph("demo-image", prompt, seed=new_seed() if seed is None else seed, **settings)
 
 
