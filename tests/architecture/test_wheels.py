@@ -55,8 +55,15 @@ def test_the_gateway_ships_the_files_that_envoy_reads(mesh: Path) -> None:
     assert {path.relative_to(shipped) for path in shipped.rglob("*") if path.is_file()} == ours
 
 
+def test_the_modules_that_packs_import_are_shipped(mesh: Path) -> None:
+    compat = ROOT / "libs" / "atelier_nodes" / "compat"
+    ours = {path.relative_to(compat) for path in compat.rglob("*.py")}
+    shipped = mesh / "atelier_nodes" / "compat"
+    assert {path.relative_to(shipped) for path in shipped.rglob("*.py")} == ours
+
+
 def test_the_gateway_renders_from_an_installation(mesh: Path) -> None:
-    services = ("AUTH", "STORAGE", "IMAGE", "VIDEO", "EVENTS", "WEBSOCKET")
+    services = ("AUTH", "STORAGE", "IMAGE", "VIDEO", "WORKFLOW", "EVENTS", "WEBSOCKET")
     addresses = {f"ATELIER_GATEWAY_{service}_ADDRESS": "127.0.0.1:1" for service in services}
     done = subprocess.run(
         [sys.executable, "-m", "atelier_gateway.main", "render"],
