@@ -51,8 +51,8 @@ async def bench(tmp_path_factory: pytest.TempPathFactory, messages: list[PackMes
     root = tmp_path_factory.mktemp("pool")
     (root / "serving.py").write_text(SERVING)
     options = options_in(
-        root, hosts=4, cache="classic", network=True, confine_files=False, pack_folders=(PACK, root / "serving.py"),
-        models=[ModelInfo("first", "image")],
+        root, hosts=4, warm_hosts=4, cache="classic", network=True, confine_files=False,
+        pack_folders=(PACK, root / "serving.py"), models=[ModelInfo("first", "image")],
     )  # fmt: skip
     async with open_pool(options, messages.append) as pool:
         await pool.catalogue()
@@ -246,3 +246,9 @@ async def test_folders_of_an_execution_are_its_own(tmp_path: Path) -> None:
     async with open_pool(options_in(tmp_path / "default", root=tmp_path / "root")) as pool:
         outcome = await Bench(pool).run(node("Write", "a.txt"), folders=own)
         assert outcome.text() == [str(own.output / "a.txt")]
+
+
+async def test_hosts_are_loaded_ahead(tmp_path: Path) -> None:
+    async with open_pool(options_in(tmp_path, hosts=3, warm_hosts=2, idle_s=0)) as pool:
+        await pool.catalogue()
+        await eventually(lambda: pool.host_count == 2, timeout_s=30)

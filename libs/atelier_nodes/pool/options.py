@@ -19,6 +19,7 @@ class PoolOptions:
             own folders.
         base: The folder of models and of users' settings, for packs that ask; None for the parent of the outputs.
         hosts: The most hosts at a time, at least 1. One is started at once, others when a graph needs one.
+        warm_hosts: How many hosts are loaded ahead, also when nothing runs: one at once, the others after it.
         cache: `classic`, `lru:N`, `none`, or `ram` with optional thresholds in GB, `ram:ACTIVE:INACTIVE`.
         pack_folders: Folders of packs, or single `.py` files.
         extra_model_paths: Files of extra model paths.
@@ -33,13 +34,14 @@ class PoolOptions:
         options: Settings that packs read, such as `cpu`.
         load_limit_s: The longest time for a host to load its nodes, in seconds.
         interrupt_grace_s: How long a node has to end by itself after an interrupt or a time limit, in seconds.
-        idle_s: Hosts beyond the first end after so many seconds without work.
+        idle_s: Hosts beyond those loaded ahead end after so many seconds without work.
     """
 
     folders: Folders
     root: Path | None = None
     base: Path | None = None
     hosts: int = 1
+    warm_hosts: int = 1
     cache: str = "ram"
     pack_folders: tuple[Path, ...] = ()
     extra_model_paths: tuple[Path, ...] = ()

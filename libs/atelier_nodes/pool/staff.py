@@ -125,10 +125,12 @@ class Staff:
         return max(pause, 0.01) if pause > 0 else None
 
     def _start_what_is_missing(self) -> None:
-        """Starts a host for each who waits and a spare one, as long as there may be more."""
+        """Starts a host for each who waits and a spare one, and those that are loaded ahead, up to the most."""
         living = [host for host in self._hosts if not host.retired and host.loaded is not None]
         idle = sum(host.idle for host in living)
         missing = self._waiting + 1 - idle - self._starting
+        if living:  # the first one loads alone: it is waited for
+            missing = max(missing, self._options.warm_hosts - len(living) - self._starting)
         allowed = self._options.hosts - len(living) - self._starting
         if self._pause_s() is not None:
             return
@@ -247,7 +249,11 @@ class Staff:
     async def _end_idle(self) -> None:
         """Ends the idle host that ran a graph least recently, when another one is idle and has been for long."""
         idle = sorted((host for host in self._hosts if host.idle), key=lambda host: host.used_at)
-        if len(idle) > 1 and time.monotonic() - max(host.used_at for host in self._hosts) > self._options.idle_s:
+        if (
+            len(idle) > 1
+            and len(self._hosts) > self._options.warm_hosts
+            and time.monotonic() - max(host.used_at for host in self._hosts) > self._options.idle_s
+        ):
             idle[0].kill()
 
 
