@@ -90,14 +90,14 @@ class NodeClass:
         declared, function = _declared_inputs(name, python_class), getattr(python_class, "FUNCTION", None)
         if not isinstance(function, str) or not callable(getattr(python_class, function, None)):
             raise NodeDeclarationError(f"Node class {name!r}: FUNCTION is not the name of a method")
-        returns = _sequence(name, python_class, "RETURN_TYPES", required=True)
+        returns = _sequence(name, python_class, "RETURN_TYPES")
         flags = _sequence(name, python_class, "OUTPUT_IS_LIST")
         is_list = tuple(bool(flags[slot]) if slot < len(flags) else False for slot in range(len(returns)))
         return cls(
             name=name,
             display_name=display_name or name,
             **_with_inputs(name, declared),
-            returns=tuple(type_ if isinstance(type_, str | list) else list(type_) for type_ in returns),
+            returns=tuple(type_ if isinstance(type_, str) else plain(type_) for type_ in returns),
             return_names=tuple(str(label) for label in _sequence(name, python_class, "RETURN_NAMES")),
             output_is_list=is_list,
             is_output=getattr(python_class, "OUTPUT_NODE", False) is True,
@@ -271,10 +271,13 @@ def _with_inputs(name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
     return {"inputs": tuple(specs), "_by_name": in_order, "_open_groups": tuple(open_groups)}
 
 
-def _sequence(name: str, python_class: type, attribute: str, *, required: bool = False) -> tuple[Any, ...]:
+def _sequence(name: str, python_class: type, attribute: str) -> tuple[Any, ...]:
+    """A tuple of an attribute; one value in parentheses without a comma is meant as a tuple of it."""
     value = getattr(python_class, attribute, None)
-    if value is None and not required:
+    if value is None:
         return ()
+    if isinstance(value, str | bool):
+        return (value,)
     if not isinstance(value, list | tuple):
         raise NodeDeclarationError(f"Node class {name!r}: {attribute} is not a tuple")
     return tuple(value)

@@ -133,7 +133,8 @@ class Run:
         cached = {node_id: entry for node_id in nodes if (entry := self._cache.get(self._keys.of(node_id)))}
         self._observer.publish(NodesCached(list(cached)))
         for node_id, entry in cached.items():
-            if entry.ui is not None and self._node(node_id).node_class.has_intermediate_output:
+            node_class = self._node(node_id).node_class
+            if entry.ui is not None and node_class.has_intermediate_output and not node_class.is_output:
                 self._publish_ui(node_id, entry.ui)
 
     async def _guarded(self, node_id: str, step: Callable[[], Any]) -> None:
