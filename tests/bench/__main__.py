@@ -17,6 +17,7 @@ from tests.bench.clip import LONG_MODEL_YAML
 from tests.bench.clip_memory import measure_clip_memory
 from tests.bench.eight_callers import measure_eight_callers
 from tests.bench.encoding import measure_encoding
+from tests.bench.graph_engine import measure_graph_engine
 from tests.bench.job_plane import measure_job_plane
 from tests.bench.memory import measure_memory
 from tests.bench.overhead import measure_clip_overhead, measure_overhead
@@ -84,8 +85,9 @@ def measure(folder: Path, length: Length) -> list[Row]:
     plane += _told([asyncio.run(measure_submitting(rounds=length.rounds, seconds=length.submit_s))])
     plane += _told([asyncio.run(measure_wake_up(folder, jobs=length.plane_jobs))])
     plane += _told([asyncio.run(measure_fairness(folder))])
+    graphs = _told(asyncio.run(measure_graph_engine(rounds=length.rounds)))
     drawing = [*overhead, *peers, *waiting, *encoding, *cache]
-    return [*drawing, *submits, *beside, *watched, *start, *memory, *clip_memory, *plane]
+    return [*drawing, *submits, *beside, *watched, *start, *memory, *clip_memory, *plane, *graphs]
 
 
 def _told(rows: list[Row]) -> list[Row]:
