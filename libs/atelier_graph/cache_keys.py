@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from atelier_graph.blocker import ExecutionBlocker
@@ -29,31 +29,24 @@ class CacheKeys:
     def __init__(self, node: Callable[[str], RunNode | None]) -> None:
         """Keys of the nodes that `node` returns; it returns None where there is no such node, or no class of it."""
         self._node = node
-        self._digests: dict[str, bytes] = {}
-        self._scopes: dict[str, str] = {}
+        self._keys: dict[str, CacheKey] = {}
 
     def of(self, node_id: str) -> CacheKey:
         """The key of a node that was added."""
-        return CacheKey(self._digests[node_id], self._scopes.get(node_id, ""))
-
-    def knows(self, node_id: str) -> bool:
-        """True if the node was added."""
-        return node_id in self._digests
+        return self._keys[node_id]
 
     async def add(self, node_ids: Iterable[str], *, scope: str = "") -> None:
         """Makes the keys of nodes, for which it calls their IS_CHANGED."""
         cyclic: set[str] = set()
-        new = list(node_ids)
-        self._scopes |= dict.fromkeys(new, scope)
-        for node_id in post_order(new, self._upstream, lambda path, _: cyclic.add(path[-1])):
-            if node_id not in self._digests:
-                node = self._node(node_id)
-                unique = node is None or node_id in cyclic
-                self._digests[node_id] = _never_equal() if unique or node is None else await self._digest(node)
+        for node_id in post_order(node_ids, self._upstream, lambda path, _: cyclic.add(path[-1])):
+            if node_id not in self._keys:
+                node = None if node_id in cyclic else self._node(node_id)
+                digest = _never_equal() if node is None else await self._digest(node)
+                self._keys[node_id] = CacheKey(digest, scope)
 
-    def _upstream(self, node_id: str) -> list[str]:
-        node = None if node_id in self._digests else self._node(node_id)
-        return [] if node is None else [*node.upstream]
+    def _upstream(self, node_id: str) -> Collection[str]:
+        node = None if node_id in self._keys else self._node(node_id)
+        return () if node is None else node.upstream
 
     async def _digest(self, node: RunNode) -> bytes:
         names_itself = node.node_class.not_idempotent or any(str(s.type) == "UNIQUE_ID" for s in node.node_class.hidden)
@@ -65,9 +58,9 @@ class CacheKeys:
         except _Incomparable:
             return _never_equal()
         for name, link in sorted(node.links.items()):
-            _write(parts, [name, self._digests[link.node_id], link.slot], 0)
+            _write(parts, [name, self._keys[link.node_id].digest, link.slot], 0)
         for link in node.raw_links:
-            _write(parts, [self._digests[link.node_id], link.slot], 0)
+            _write(parts, [self._keys[link.node_id].digest, link.slot], 0)
         return hashlib.blake2b("".join(parts).encode("utf-8", "surrogatepass"), digest_size=20).digest()
 
 

@@ -79,7 +79,7 @@ class GraphRunner:
         with self._lock:
             if self._interruption is not None:
                 raise RuntimeError("This runner is executing another prompt")
-            self._interruption = interruption = Interruption()
+            self._interruption = interruption = Interruption(self._limits.seconds)
         run = Run(
             prompt,
             NodeClasses(self._classes),
@@ -106,7 +106,7 @@ class GraphRunner:
             with self._lock:
                 self._interruption = None
         observer.publish(RunEnded(status))
-        return RunResult(status, run.outputs, run.meta, error)
+        return RunResult(status, run.reports.outputs, run.reports.meta, error)
 
     def interrupt(self) -> None:
         """Interrupts the execution that is running, if any: at its next call of a node or progress update. From any

@@ -1,37 +1,53 @@
-"""Interrupts: how another thread ends an execution."""
+"""What ends an execution from outside: an interrupt, or its time limit."""
 
 import asyncio
 import threading
 import time
 
+from atelier_graph.errors import GraphLimitError, RunInterruptedError
+
 
 class Interruption:
-    """The wish to end an execution, and what wakes its executor while it waits for asynchronous nodes."""
+    """The wish to end an execution and its time limit, and what wakes its executor from a wait.
 
-    def __init__(self) -> None:
+    Args:
+        seconds: The time that the execution may take from now on; None for no limit.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._deadline = None if seconds is None else time.monotonic() + seconds
         self._flag = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._awake = asyncio.Event()
-
-    @property
-    def is_set(self) -> bool:
-        """True once the execution is to end."""
-        return self._flag.is_set()
 
     def set(self) -> None:
         """Ends the execution at its next call of a node or progress update. From any thread, while its loop runs."""
         self._flag.set()
         self._loop.call_soon_threadsafe(self._awake.set)
 
+    def check(self) -> None:
+        """From any thread.
+
+        Raises:
+            RunInterruptedError: The execution is interrupted.
+            GraphLimitError: Its time is over.
+        """
+        if self._flag.is_set():
+            raise RunInterruptedError
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise GraphLimitError(f"The execution takes longer than {self._seconds} s")
+
     def wake(self) -> None:
         """Ends `wait`. From the executor's thread."""
         self._awake.set()
 
-    async def wait(self, deadline: float | None) -> None:
-        """Waits for `set` or `wake`, at most until a time of `time.monotonic()`."""
+    async def wait(self) -> None:
+        """Waits for `set`, `wake` or the end of the time, of which `check` then says which it was."""
         try:
-            async with asyncio.timeout(None if deadline is None else max(deadline - time.monotonic(), 0)):
+            async with asyncio.timeout(None if self._deadline is None else max(self._deadline - time.monotonic(), 0)):
                 await self._awake.wait()
         except TimeoutError:
-            return  # the executor looks at the time
+            pass
         self._awake.clear()
+        self.check()

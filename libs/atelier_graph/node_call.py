@@ -10,6 +10,7 @@ from typing import Any
 from atelier_graph.blocker import ExecutionBlocker
 from atelier_graph.context import CurrentNode, entered
 from atelier_graph.custom_validation import nested_inputs
+from atelier_graph.errors import NodeReturnError
 from atelier_graph.list_mapping import slices_of
 from atelier_graph.run_node import RunNode
 
@@ -17,7 +18,7 @@ Values = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Raised:
+class _Raised:
     """What an asynchronous function raised.
 
     A task must not raise it itself: the event loop would stop at a SystemExit.
@@ -64,7 +65,7 @@ class NodeCalls:
 
         Returns:
             What each call returned. Of an asynchronous function that is not done after one turn of the event loop the
-            task, which returns the result or `Raised`; those of several elements run at the same time.
+            task; those of several elements run at the same time.
         """
         function = getattr(self.instance, self.node.python_class.FUNCTION)
         results: list[Any] = []
@@ -92,10 +93,21 @@ class NodeCalls:
         return next((each for each in found if isinstance(each, ExecutionBlocker)), None)
 
 
+def result_of(result: Any) -> Any:
+    """What a call returned, of those that `NodeCalls.results` returns; raises what it raised."""
+    if isinstance(result, asyncio.Task):
+        if result.cancelled():
+            raise NodeReturnError("The node's asynchronous function was cancelled")
+        result = result.result()
+    if isinstance(result, _Raised):
+        raise result.error
+    return result
+
+
 async def _outcome(awaitable: Awaitable[Any]) -> Any:
     try:
         return await awaitable
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # noqa: BLE001 - it is raised again where the node is resumed
-        return Raised(error)
+        return _Raised(error)

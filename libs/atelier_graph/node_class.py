@@ -53,6 +53,7 @@ class NodeClass:
         not_idempotent: Two nodes of equal inputs do not share a result.
         has_intermediate_output: Its `ui` is published again when the node is in the cache.
         accepts_all: Literals for inputs that are not declared are passed too.
+        is_async: Its function is a coroutine function.
         dynamic: Its inputs depend on the values that a prompt gives; `LIVE_INPUT_TYPES` declares them.
         checks: What it validates itself, or None.
         extra: Other entries of /object_info, for clients alone.
@@ -69,6 +70,7 @@ class NodeClass:
     not_idempotent: bool = False
     has_intermediate_output: bool = False
     accepts_all: bool = False
+    is_async: bool = False
     dynamic: bool = False
     category: str = ""
     description: str = ""
@@ -105,6 +107,7 @@ class NodeClass:
             not_idempotent=bool(getattr(python_class, "NOT_IDEMPOTENT", False)),
             has_intermediate_output=bool(getattr(python_class, "HAS_INTERMEDIATE_OUTPUT", False)),
             accepts_all=bool(getattr(python_class, "ACCEPT_ALL_INPUTS", False)),
+            is_async=inspect.iscoroutinefunction(getattr(python_class, function)),
             dynamic=hasattr(python_class, "LIVE_INPUT_TYPES"),
             category=str(getattr(python_class, "CATEGORY", "sd")),
             description=str(getattr(python_class, "DESCRIPTION", "")),

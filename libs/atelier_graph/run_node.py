@@ -1,12 +1,12 @@
 """Nodes as the executor sees them: constants, links, and what their class declares."""
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from atelier_graph.custom_validation import live_inputs_of
-from atelier_graph.errors import NodeInputError
+from atelier_graph.dynamic_prompt import DynamicPrompt
+from atelier_graph.errors import NodeDeclarationError, NodeInputError
 from atelier_graph.link import Link, link_of
 from atelier_graph.node_class import NodeClass
 from atelier_graph.node_classes import NodeClasses
@@ -27,6 +27,7 @@ class RunNode:
             that are passed as such.
         links: Inputs that are outputs of other nodes.
         raw_links: Links among the constants.
+        upstream: All nodes that it links to.
         lazy: Names of the links that are evaluated only when the node asks for them.
         dropped: Literals for inputs that are not declared; they count in the cache key alone.
     """
@@ -39,24 +40,15 @@ class RunNode:
     constants: dict[str, Any]
     links: dict[str, Link]
     raw_links: tuple[Link, ...]
+    upstream: frozenset[str]
     lazy: frozenset[str]
     dropped: dict[str, Any]
-
-    @property
-    def upstream(self) -> set[str]:
-        """All nodes that it links to."""
-        return {link.node_id for link in (*self.links.values(), *self.raw_links)}
 
     @property
     def required_upstream(self) -> list[str]:
         """The nodes that must finish before it is called first, in the order of its inputs."""
         links = [link for name, link in self.links.items() if name not in self.lazy]
         return list(dict.fromkeys(link.node_id for link in (*links, *self.raw_links)))
-
-    @property
-    def is_async(self) -> bool:
-        """Its function is a coroutine function."""
-        return inspect.iscoroutinefunction(getattr(self.python_class, self.python_class.FUNCTION))
 
 
 def read_node(node_id: str, node: Mapping[str, Any], classes: NodeClasses, *, literal: bool) -> RunNode:
@@ -102,4 +94,46 @@ def read_node(node_id: str, node: Mapping[str, Any], classes: NodeClasses, *, li
             constants[spec.name] = spec.options["default"]
     lazy = frozenset(name for name in links if (spec := node_class.input(name)) is not None and spec.lazy)
     passed = (*(name for name in inputs if name not in dropped), *(name for name in constants if name not in inputs))
-    return RunNode(node_id, class_type, passed, python_class, node_class, constants, links, tuple(raw), lazy, dropped)
+    return RunNode(
+        id=node_id,
+        class_type=class_type,
+        names=passed,
+        python_class=python_class,
+        node_class=node_class,
+        constants=constants,
+        links=links,
+        raw_links=tuple(raw),
+        upstream=frozenset(link.node_id for link in (*links.values(), *raw)),
+        lazy=lazy,
+        dropped=dropped,
+    )
+
+
+class RunNodes:
+    """The nodes of an execution, each read once."""
+
+    def __init__(self, dynamic: DynamicPrompt, classes: NodeClasses) -> None:
+        self._dynamic = dynamic
+        self._classes = classes
+        self._read: dict[str, RunNode] = {}
+
+    def of(self, node_id: str) -> RunNode:
+        """The node of that id.
+
+        Raises:
+            NodeInputError: There is no such class.
+            NodeDeclarationError: The class declares nothing usable.
+        """
+        node = self._read.get(node_id)
+        if node is None:
+            literal = not self._dynamic.is_ephemeral(node_id)
+            node = read_node(node_id, self._dynamic.get_node(node_id), self._classes, literal=literal)
+            self._read[node_id] = node
+        return node
+
+    def find(self, node_id: str) -> RunNode | None:
+        """The node of that id, or None if there is none, or none that can run."""
+        try:
+            return self.of(node_id) if self._dynamic.has_node(node_id) else None
+        except (NodeDeclarationError, NodeInputError):
+            return None  # it is reported when the node is to run

@@ -112,8 +112,10 @@ def _needed_only(ran: Ran, naive: NaiveEvaluator, *, once: bool) -> None:
 
 
 def _in_order(ran: Ran, graph: Graph) -> None:
-    """A node finishes after those it links to and that are called at all in this execution."""
-    finished = {event.node: place for place, event in enumerate(ran.record.of(NodeFinished))}
+    """A node finishes first after those that it links to, if these are called at all in this execution."""
+    finished: dict[str, int] = {}
+    for place, event in enumerate(ran.record.of(NodeFinished)):
+        finished.setdefault(event.node, place)
     for node_id, (_, inputs) in graph.items():
         for value in inputs.values():
             if isinstance(value, list) and node_id in finished and value[0] in finished and inputs.get("on") is None:
