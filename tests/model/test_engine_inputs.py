@@ -24,6 +24,8 @@ NOTHING_DRAWN: dict[str, Any] = {"start_step": 0, "end_step": 0, "add_noise": Fa
 PICTURE: Pixels = np.random.default_rng(0).integers(0, 256, (96, 64, 3), np.uint8)
 LEFT = np.zeros((96, 64), np.uint8)
 LEFT[:, :32] = 255
+for array in (PICTURE, LEFT):  # as arrays over the bytes of a file are
+    array.setflags(write=False)
 
 Latents = NDArray[np.float32]
 
@@ -82,7 +84,7 @@ def by_diffusers(pipe: Any, request: ImageRequest, initial: Latents, mask: Pixel
     if mask is not None:
         shape = {"width": request.width_px, "height": request.height_px}
         masked = {
-            "mask_image": torch.from_numpy(mask)[None, None].float() / 255,
+            "mask_image": torch.tensor(mask)[None, None].float() / 255,
             "masked_image_latents": image,
             **shape,
         }

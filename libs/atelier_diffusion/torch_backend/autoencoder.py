@@ -34,7 +34,7 @@ class Autoencoder:
         Raises:
             EngineError: NUMERICAL_FAILURE.
         """
-        image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
+        image = torch.tensor(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]  # a copy: arrays may be read-only
         image = image.to(device=self._vae.device, dtype=self._vae.dtype) / 127.5 - 1
         latents: torch.Tensor = self._vae.encode(image).latent_dist.mode().float()
         if not bool(torch.isfinite(latents).all()):

@@ -82,7 +82,7 @@ class DiffusersLoop(LatentLoop):
 
     def _mask(self, mask: NDArray[np.uint8], latents: torch.Tensor) -> torch.Tensor:
         """A mask of pixels as one of latents: a cell is redrawn as far as its most redrawn pixel."""
-        pixels = torch.from_numpy(np.ascontiguousarray(mask)).to(latents.device).float()[None, None] / 255
+        pixels = torch.tensor(np.ascontiguousarray(mask)).to(latents.device).float()[None, None] / 255
         height, width = latents.shape[-2:]
         return functional.adaptive_max_pool2d(pixels, (height, width))
 

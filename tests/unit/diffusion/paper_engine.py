@@ -12,8 +12,9 @@ import numpy as np
 from atelier_diffusion.engine.denoising import StepReport
 from atelier_diffusion.engine.hardware import MemoryReading
 from atelier_diffusion.engine.model_store import ModelState, ModelStatus
-from atelier_diffusion.engine.results import Picture
+from atelier_diffusion.engine.results import Latent, Picture
 from atelier_diffusion.policy.errors import CanceledError, EngineError
+from atelier_diffusion.policy.latent_format import LatentFormat
 from atelier_diffusion.policy.request import ImageRequest
 
 
@@ -45,7 +46,10 @@ class Paper:
 
 
 class PaperEngine(Paper):
-    """What a prompt says happens: `crash`, `bug`, `refuse`; everything else is drawn, a step a millisecond."""
+    """What a prompt says happens: `crash`, `bug`, `refuse`; everything else is drawn, a step a millisecond.
+
+    A picture or a latent to begin with is what is drawn, except where the mask is white.
+    """
 
     def __init__(self, listener: Callable[[ModelStatus], None], steps_made: Path | None) -> None:
         super().__init__(listener)
@@ -59,6 +63,8 @@ class PaperEngine(Paper):
         if request.prompt == "refuse":
             raise EngineError("INVALID_SIZE", "too large")
         pixels = np.full((request.height_px, request.width_px, 3), 7, np.uint8)
+        if request.init_picture is not None and request.mask is not None:
+            pixels = np.where(request.mask[..., None] == 255, pixels, request.init_picture)
         for step in range(request.steps + 1):
             if step:
                 time.sleep(0.001)
@@ -66,7 +72,9 @@ class PaperEngine(Paper):
                     self._steps_made.write_text(str(step))
             if not on_step(StepReport(step, request.steps, 0, (lambda: pixels) if step else None)):
                 raise CanceledError
-        return [Picture(0, request.seed, pixels, model_id, "r1")]
+        samples = request.init_latent if "LATENT" in request.outputs else None
+        latent = None if samples is None else Latent(samples, LatentFormat("sd15", 4, 8, 0.18215))
+        return [Picture(0, request.seeds[0], pixels, model_id, "r1", latent=latent)]
 
 
 def open_paper_engine(

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from opentelemetry import trace
@@ -44,6 +45,22 @@ async def test_a_picture_comes_over_with_all_its_steps(engine: RemoteEngine) -> 
     assert [(step.step, step.steps) for step in steps] == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert all(before.ended_ns <= after.began_ns <= after.ended_ns for before, after in itertools.pairwise(steps))
     assert seconds >= 0.003
+
+
+async def test_pictures_masks_and_latents_go_over_and_come_back_unchanged(engine: RemoteEngine) -> None:
+    noise = np.random.default_rng(0)
+    picture = noise.integers(0, 256, (96, 64, 3), np.uint8)
+    mask = np.zeros((96, 64), np.uint8)
+    mask[:, :32] = 255
+    (masked,), _ = await engine.generate(replace(REQUEST, init_picture=picture, mask=mask))
+    assert np.array_equal(masked.pixels[:, 32:], picture[:, 32:])
+    assert int(masked.pixels[0, 0, 0]) == 7
+    samples = noise.standard_normal((1, 4, 12, 8)).astype(np.float32)
+    asked = replace(REQUEST, init_latent=samples, outputs=("LATENT",), seed=0, wide_seed=2**64 - 1)
+    (passed,), _ = await engine.generate(asked)
+    assert passed.latent is not None
+    assert np.array_equal(passed.latent.samples, samples)
+    assert passed.seed == 2**64 - 1
 
 
 async def test_what_it_is_and_has_is_known_once_it_is_open(engine: RemoteEngine) -> None:
