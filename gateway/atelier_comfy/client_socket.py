@@ -13,7 +13,7 @@ from atelier_comfy.prompt import compact
 from atelier_service.tasks import cancel_and_join
 
 _CLOSE_TIMEOUT_S = 5.0
-SERVER_FEATURES: dict[str, Any] = {"supports_preview_metadata": True, "supports_progress_text_metadata": True}
+SERVER_FEATURES: dict[str, Any] = {"supports_preview_metadata": True}
 
 
 def text_message(kind: str, data: Any) -> str:
