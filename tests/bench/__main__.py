@@ -20,6 +20,7 @@ from tests.bench.encoding import measure_encoding
 from tests.bench.graph_engine import measure_graph_engine
 from tests.bench.job_plane import measure_job_plane
 from tests.bench.memory import measure_memory
+from tests.bench.node_hosts import measure_node_hosts
 from tests.bench.overhead import measure_clip_overhead, measure_overhead
 from tests.bench.rows import Row, table
 from tests.bench.side_by_side import measure_side_by_side
@@ -86,6 +87,7 @@ def measure(folder: Path, length: Length) -> list[Row]:
     plane += _told([asyncio.run(measure_wake_up(folder, jobs=length.plane_jobs))])
     plane += _told([asyncio.run(measure_fairness(folder))])
     graphs = _told(asyncio.run(measure_graph_engine(rounds=length.rounds)))
+    graphs += _told(asyncio.run(measure_node_hosts(folder, rounds=length.rounds)))
     drawing = [*overhead, *peers, *waiting, *encoding, *cache]
     return [*drawing, *submits, *beside, *watched, *start, *memory, *clip_memory, *plane, *graphs]
 
