@@ -20,6 +20,7 @@ from atelier_diffusion.engine.video_engine import VideoEngine
 from atelier_diffusion.policy.errors import CanceledError, EngineError, ModelLoadError
 from atelier_diffusion.policy.model_card import ModelCard, ModelDefaults
 from atelier_diffusion.policy.model_source import ModelSource
+from atelier_diffusion.policy.noise_schedule import schedulers_of
 from atelier_diffusion.policy.request import SchedulerName, VideoRequest
 from atelier_diffusion.torch_backend.local_engine import open_video_engine
 
@@ -133,6 +134,22 @@ def test_every_step_is_told_and_none_has_a_preview(videos: VideoEngine, family: 
 
     drawn(videos, family, hear)
     assert told == [(step, 3, None) for step in range(4)]
+
+
+@pytest.mark.parametrize("scheduler", schedulers_of("betas"))
+def test_every_scheduler_counts_its_steps_and_gives_a_seed_the_same_clip(
+    videos: VideoEngine, scheduler: SchedulerName
+) -> None:
+    told: list[int] = []
+
+    def hear(report: StepReport) -> bool:
+        told.append(report.step)
+        return True
+
+    clip = drawn(videos, "animate-diff", hear, scheduler=scheduler)
+    assert told == [0, 1, 2, 3]
+    assert np.array_equal(drawn(videos, "animate-diff", scheduler=scheduler), clip)
+    assert not np.array_equal(drawn(videos, "animate-diff", scheduler=scheduler, seed=4), clip)
 
 
 @pytest.mark.parametrize("family", CALLED)

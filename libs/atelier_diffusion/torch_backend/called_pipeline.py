@@ -67,15 +67,17 @@ class CalledPipeline:
         def stepped(_pipe: Any, _index: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             nonlocal done
             done += 1
+            runs = getattr(self._pipe.scheduler, "order", 1)  # of the network in one step
             if "latents" in tensors and not bool(torch.isfinite(tensors["latents"]).all()):
                 raise overflowed()
-            # Some pipelines take more steps than requested.
-            report_step(on_step, StepReport(min(done, request.steps), request.steps, 0, None))
+            if (done - 1) % runs == 0:
+                # Some pipelines take more steps than requested.
+                report_step(on_step, StepReport(min(-(-done // runs), request.steps), request.steps, 0, None))
             return tensors
 
         report_step(on_step, StepReport(0, request.steps, 0, None))
         own = None if request.scheduler == self.facts.own_scheduler else request.scheduler
-        self._pipe.scheduler = pipeline_scheduler(own, self._scheduler)
+        self._pipe.scheduler = pipeline_scheduler(own, self._scheduler, request.seed)
         try:
             with quiet():
                 output = self._pipe(**self._arguments(request), callback_on_step_end=stepped)

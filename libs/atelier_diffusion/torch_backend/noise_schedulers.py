@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from inspect import signature
 from typing import Any
 
@@ -71,17 +72,23 @@ def kind_of(name: SchedulerName, own: Any) -> SchedulerKind:
     return found
 
 
-def pipeline_scheduler(name: SchedulerName | None, own: Any) -> Any:
+def pipeline_scheduler(name: SchedulerName | None, own: Any, seed: int) -> Any:
     """Makes a scheduler for a pipeline that sets the timesteps itself.
 
     Args:
         name: The scheduler; None means one like the pipeline's own.
         own: The pipeline's own scheduler.
+        seed: Seed of noise that a scheduler draws from a Brownian tree and not from the pipeline's generator.
 
     Raises:
         EngineError: INVALID_REQUEST, the model cannot be drawn with it.
     """
-    return type(own).from_config(own.config) if name is None else _new(kind_of(name, own), own, Spacing())
+    made: Any = type(own).from_config(own.config) if name is None else _new(kind_of(name, own), own, Spacing())
+    if hasattr(made, "noise_sampler_seed"):
+        made.noise_sampler_seed = seed
+        # The tree rounds its bounds, and says so in plain text where a sigma is just outside.
+        warnings.filterwarnings("ignore", "Should have t[ab]", UserWarning)
+    return made
 
 
 def choice_of(own: Any) -> SchedulerChoice:
