@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Generic, TypeVar
 
 from atelier_diffusion.policy.model_card import ModelCard
+from atelier_diffusion.policy.noise_schedule import evaluations_of
 from atelier_diffusion.policy.request import SEED_RANGE, DrawingRequest, SchedulerName
 from atelier_service.errors import FieldViolation, InvalidArgumentError
 
@@ -57,8 +58,8 @@ class DrawingParameters(Generic[RequestT_co]):
     def cost(self) -> float:
         """Work of the job, for fair shares between owners: 1 is one picture of 512 × 512 pixels in 20 steps."""
         request = self.request
-        steps = max(1, request.drawn_steps)  # a picture that is only encoded or decoded is about one
-        return request.pictures * request.width_px * request.height_px * steps / _UNIT_COST
+        runs = max(1, request.drawn_steps * evaluations_of(request.scheduler))  # only encoded or decoded: about one
+        return request.pictures * request.width_px * request.height_px * runs / _UNIT_COST
 
     def drawn(self) -> dict[str, Any]:
         """Returns everything that the files depend on, as flat JSON values: all except the labels."""

@@ -162,3 +162,7 @@ def test_what_has_an_effect_is_in_the_cache_key(values: dict[str, object]) -> No
 def test_the_cost_counts_the_steps_that_are_done() -> None:
     assert resolved(end_step=5).cost == resolved().cost / 4
     assert resolved(inputs={"init_image": PICTURE}, end_step=0).cost == resolved().cost / 20
+
+
+def test_the_cost_counts_the_runs_of_the_network() -> None:
+    assert resolved(scheduler="HEUN").cost == 2 * resolved(scheduler="EULER").cost
