@@ -87,14 +87,9 @@ _current: ContextVar[NodeFolders | None] = ContextVar("node_folders", default=No
 
 
 def use_folders(folders: NodeFolders) -> None:
-    """Sets the default folders of this process, those of models too; a host does so once, before packs are loaded.
-
-    The folders of files are made where they are missing: packs list them while they are imported.
-    """
+    """Sets the default folders of this process, those of models too; a host does so once, before packs are loaded."""
     global _default
     _default = folders
-    for folder in (folders.input, folders.output, folders.temp):
-        folder.mkdir(parents=True, exist_ok=True)
     model_folders.use_models(folders.models)
 
 

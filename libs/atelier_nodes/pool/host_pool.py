@@ -48,6 +48,9 @@ async def open_pool(
         options: What hosts are.
         on_message: Receives messages that packs send to clients through their prompt server.
     """
+    # Before any host is confined to them. Packs list them while they are imported.
+    for folder in (options.folders.input, options.folders.output, options.folders.temp):
+        folder.mkdir(parents=True, exist_ok=True)
     staff = Staff(options, on_message)
     pool = HostPool(staff, options)
     running = asyncio.create_task(staff.run())

@@ -14,6 +14,7 @@ from atelier_nodes.pool.host import Host
 from atelier_nodes.pool.host_process import HostProcess
 from atelier_nodes.pool.host_usage import excess_of
 from atelier_nodes.pool.options import PoolOptions
+from atelier_nodes.pool.readable_places import readable_places
 from atelier_nodes.protocol.execution import Folders
 from atelier_nodes.protocol.isolation import HostIsolation, IsolationWish
 from atelier_nodes.protocol.messages import FolderPaths, ModelEntry, OpenHost, PackMessage, SetModels
@@ -201,10 +202,10 @@ class Staff:
         options = self._options
         folders = options.folders
         writable = {folders.output, folders.temp, *([options.root] if options.root else [])}
-        readable = (folders.input, *options.pack_folders, *options.extra_model_paths)
+        base = options.base or folders.output.parent
         return OpenHost(
             folders=folder_paths(folders),
-            base=str(options.base or folders.output.parent),
+            base=str(base),
             pack_folders=tuple(map(str, options.pack_folders)),
             extra_model_paths=tuple(map(str, options.extra_model_paths)),
             skipped_packs=self._skipped,
@@ -214,7 +215,7 @@ class Staff:
             isolation=IsolationWish(
                 network=options.network,
                 confine_files=options.confine_files,
-                readable=tuple(map(str, readable)),
+                readable=tuple(map(str, readable_places(options, base))),
                 writable=(str(process.folder), *sorted(map(str, writable))),
                 memory_bytes=options.memory_bytes,
                 max_processes=None if options.network else _MOST_TASKS,

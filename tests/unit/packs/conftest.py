@@ -22,7 +22,10 @@ def process(tmp_path: Path) -> Iterator[None]:
     tables: list[dict[str, Any]] = [registry.NODE_CLASSES, registry.DISPLAY_NAMES, registry.WEB_DIRECTORIES]
     before = [dict(table) for table in tables]
     modules, path = set(sys.modules), list(sys.path)
-    use_folders(NodeFolders.under(tmp_path / "base"))
+    folders = NodeFolders.under(tmp_path / "base")
+    for folder in (folders.input, folders.output, folders.temp):
+        folder.mkdir(parents=True)
+    use_folders(folders)
     yield
     for table, content in zip(tables, before, strict=True):
         table.clear()

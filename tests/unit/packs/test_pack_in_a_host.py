@@ -116,5 +116,42 @@ async def test_what_is_missing_is_named_in_the_failure_of_the_node(opened: Opene
     )
 
 
+async def test_a_confined_host_reads_the_packs_and_models_that_an_extra_paths_file_names(tmp_path: Path) -> None:
+    elsewhere = PackFolder(tmp_path / "elsewhere")
+    elsewhere.write("packs/lists.py", LISTS)
+    elsewhere.write("weights/x.safetensors", "weights")
+    file = PackFolder(tmp_path / "settings").write(
+        "paths.yaml", f"here:\n    base_path: {elsewhere.path}\n    custom_nodes: packs\n    loras: weights\n"
+    )
+    options = PoolOptions(folders=folders(tmp_path / "host"), extra_model_paths=(file,))
+    async with open_pool(options) as pool:
+        catalogue = await pool.catalogue()
+    assert [(pack.name, pack.nodes, pack.error) for pack in catalogue.packs] == [("lists", ("Lists",), "")]
+    assert catalogue.classes["Lists"]["input"]["required"]["lora"][0] == ["x.safetensors: weights"]
+
+
+LISTS = """
+import folder_paths
+
+def content(name):
+    with open(folder_paths.get_full_path("loras", name)) as file:
+        return f"{name}: {file.read()}"
+
+class Lists:
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"lora": ([content(name) for name in folder_paths.get_filename_list("loras")],)}}
+
+    RETURN_TYPES = ()
+    FUNCTION = "run"
+
+    def run(self, lora):
+        return ()
+
+
+NODE_CLASS_MAPPINGS = {"Lists": Lists}
+"""
+
+
 def _unread(_: GraphEvent) -> None:
     """Takes events that no test reads."""
