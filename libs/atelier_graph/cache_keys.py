@@ -49,7 +49,9 @@ class CacheKeys:
         return () if node is None else node.upstream
 
     async def _digest(self, node: RunNode) -> bytes:
-        names_itself = node.node_class.not_idempotent or any(str(s.type) == "UNIQUE_ID" for s in node.node_class.hidden)
+        names_itself = node.node_class.not_idempotent or any(
+            each.type == "UNIQUE_ID" for each in node.node_class.hidden
+        )
         parts: list[str] = []
         try:
             _write(parts, [node.class_type, node.id if names_itself else None, await _is_changed(node)], 0)

@@ -28,7 +28,7 @@ def hidden_values(
     """
     values: dict[str, Any] = {}
     for spec in node_class.hidden:
-        kind = str(spec.type)
+        kind = spec.type
         if kind == "UNIQUE_ID":
             values[spec.name] = node_id
         elif kind == "PROMPT":

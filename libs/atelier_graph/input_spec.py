@@ -54,7 +54,7 @@ def spec_of(name: str, group: Group, declared: object) -> InputSpec:
         ValueError: It is neither.
     """
     if isinstance(declared, str):
-        return InputSpec(name, group, declared, {})
+        return InputSpec(name, group, plain(declared) if group == "hidden" else declared, {})
     if not isinstance(declared, list | tuple) or not declared:
         raise ValueError(f"Input {name!r} is declared as {declared!r}: expected (type, options)")
     type_ = declared[0]

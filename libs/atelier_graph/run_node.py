@@ -51,35 +51,32 @@ class RunNode:
         return list(dict.fromkeys(link.node_id for link in (*links, *self.raw_links)))
 
 
-def read_node(node_id: str, node: Mapping[str, Any], classes: NodeClasses, *, literal: bool) -> RunNode:
+def read_node(node_id: str, node: Mapping[str, Any], classes: NodeClasses) -> RunNode:
     """Reads a node of a graph.
 
     Args:
         node_id: Its id.
         node: `class_type` and `inputs`.
         classes: The classes that there are.
-        literal: The inputs are those of a prompt, where literals may be wrapped; expansions have Python objects.
 
     Raises:
         NodeInputError: There is no such class.
         NodeDeclarationError: The class declares nothing usable.
     """
-    class_type, inputs = node["class_type"], node["inputs"]
+    class_type, sent = node["class_type"], node["inputs"]
     if class_type not in classes:
         raise NodeInputError(f"Node class {class_type!r} of node {node_id!r} does not exist")
     python_class, node_class = classes.python_classes[class_type], classes[class_type]
-    if literal:
-        inputs = {name: unwrapped(value) if link_of(value) is None else value for name, value in inputs.items()}
+    inputs = {name: unwrapped(value) for name, value in sent.items()}
     if node_class.dynamic:
         node_class = node_class.with_live_inputs(live_inputs_of(python_class, inputs))
     constants: dict[str, Any] = {}
     links: dict[str, Link] = {}
     raw: list[Link] = []
     dropped: dict[str, Any] = {}
-    wrapped = node["inputs"]
     for name, value in inputs.items():
         spec = node_class.input(name)
-        link = link_of(wrapped[name])  # a wrapped list is no link, whatever it holds
+        link = link_of(sent[name])  # a wrapped list is no link, whatever it holds
         if link is not None and spec is not None and spec.raw_link:
             raw.append(link)
             constants[name] = value
@@ -126,8 +123,7 @@ class RunNodes:
         """
         node = self._read.get(node_id)
         if node is None:
-            literal = not self._dynamic.is_ephemeral(node_id)
-            node = read_node(node_id, self._dynamic.get_node(node_id), self._classes, literal=literal)
+            node = read_node(node_id, self._dynamic.get_node(node_id), self._classes)
             self._read[node_id] = node
         return node
 

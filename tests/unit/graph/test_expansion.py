@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from atelier_graph.blocker import ExecutionBlocker
+from atelier_graph.dynamic_prompt import DynamicPrompt
 from atelier_graph.events import NodeExecuted, NodeStarted
 from atelier_graph.graph_builder import GraphBuilder
 from atelier_graph.limits import GraphLimits
+from atelier_graph.link import is_link
 from tests.unit.graph.graphs import ANY, Bench, Graph, node_class, run
 
 
@@ -241,3 +243,89 @@ async def test_lazy_inputs_inside_an_expansion_are_asked_for() -> None:
     )
     expands = _expanding(lambda graph, v: (graph.node("Lazy", v=v, w=graph.node("Value", v="late").out(0)).out(0),))
     assert (await run(TWICE, {"Expands": expands, "Lazy": lazy})).seen == {"look": ["late"]}
+
+
+RAW: dict[str, Any] = {"flow": ("FLOW", {"rawLink": True})}
+
+
+class LoopEnd:
+    """Repeats the nodes between it and the beginning of its loop, as loops of packs do: by an expansion that holds
+    copies of them, the last of which is this node itself."""
+
+    RETURN_TYPES = ("*", "*")
+    FUNCTION = "end"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        hidden = {"dynprompt": "DYNPROMPT", "unique_id": "UNIQUE_ID"}
+        return {"required": {**RAW, "left": ("INT", {}), "value": ANY, "seen": ANY}, "hidden": hidden}
+
+    def end(self, flow: list[Any], left: int, value: Any, seen: Any, dynprompt: DynamicPrompt, unique_id: str) -> Any:
+        if left <= 0:
+            return (value, seen)
+        begin = flow[0]
+        inside = self._inside(begin, unique_id, dynprompt)
+        graph = GraphBuilder()
+        for node_id in inside:
+            copy = graph.node(dynprompt.class_of(node_id), "again" if node_id == unique_id else node_id)
+            copy.set_override_display_id(node_id)
+        for node_id in inside:
+            copy = self._copy(graph, node_id, unique_id)
+            for name, given in dynprompt.get_node(node_id)["inputs"].items():
+                linked = self._copy(graph, given[0], unique_id) if is_link(given) else None
+                copy.set_input(name, given if linked is None else linked.out(given[1]))
+        first = self._copy(graph, begin, unique_id)
+        for name, given in (("left", left), ("value", value), ("seen", seen)):
+            first.set_input(name, given)
+        again = self._copy(graph, unique_id, unique_id)
+        return {"result": (again.out(0), again.out(1)), "expand": graph.finalize()}
+
+    @staticmethod
+    def _copy(graph: GraphBuilder, node_id: str, own_id: str) -> Any:
+        return graph.lookup_node("again" if node_id == own_id else node_id)
+
+    @staticmethod
+    def _inside(begin: str, end: str, dynprompt: DynamicPrompt) -> list[str]:
+        found, stack = {begin: None, end: None}, [end]
+        while stack:
+            for given in dynprompt.get_node(stack.pop())["inputs"].values():
+                if is_link(given) and given[0] not in found and _leads_to(given[0], begin, dynprompt):
+                    found[given[0]] = None
+                    stack.append(given[0])
+        return list(found)
+
+
+def _leads_to(node_id: str, target: str, dynprompt: DynamicPrompt) -> bool:
+    links = [given[0] for given in dynprompt.get_node(node_id)["inputs"].values() if is_link(given)]
+    return target in links or any(_leads_to(each, target, dynprompt) for each in links)
+
+
+async def test_a_loop_copies_the_nodes_inside_it_and_leaves_those_outside() -> None:
+    begin = node_class(
+        lambda left, value, seen: ("flow", left - 1, value, seen),
+        required={"left": ("INT", {}), "value": ANY, "seen": ANY},
+        returns=("FLOW", "INT", "*", "*"),
+    )
+    outside_calls = []
+
+    def call_outside(v: int) -> tuple[int]:
+        outside_calls.append(v)
+        return (v,)
+
+    adds = node_class(lambda a, b: (a + b,), required={"a": ANY, "b": ANY})
+    classes = {"Begin": begin, "End": LoopEnd, "Outside": node_class(call_outside, required={"v": ANY}), "Adds": adds}
+    graph: Graph = {
+        "begin": ("Begin", {"left": 4, "value": 0, "seen": {"__value__": ["start", 0]}}),
+        "outside": ("Outside", {"v": 10}),
+        "adds": ("Adds", {"a": ["begin", 2], "b": ["outside", 0]}),
+        "notes": ("Adds", {"a": ["begin", 3], "b": {"__value__": ["x", 7]}}),
+        "end": ("End", {"flow": ["begin", 0], "left": ["begin", 1], "value": ["adds", 0], "seen": ["notes", 0]}),
+        "total": ("Look", {"v": ["end", 0]}),
+        "noted": ("Look", {"v": ["end", 1]}),
+    }
+    ran = await run(graph, classes)
+    assert ran.seen == {"total": [40], "noted": [["start", 0] + ["x", 7] * 4]}
+    assert outside_calls == [10]
+    copies = [event for event in ran.record.of(NodeStarted) if event.display_node == "adds"]
+    assert len(copies) == 4
+    assert {event.real for event in copies} == {"adds", "end"}
