@@ -58,7 +58,7 @@ def _user(frame: FrameType | None) -> tuple[str, str]:
     """Returns the pack whose code runs, and the node class that the outermost of its objects is of."""
     pack = node = ""
     while frame is not None:
-        if found := registry.pack_of(frame.f_globals.get("__name__", "")):
+        if found := registry.pack_of(frame.f_code.co_filename):
             pack = pack or found.name
             node = _node_class(frame) or node
         frame = frame.f_back

@@ -80,7 +80,11 @@ def _add(found: NodesOfPack, pack: Pack, name: object, node_class: object, displ
         found.notes.append(f"{name}: {fault}")
     else:
         assert isinstance(node_class, type)
-        setattr(node_class, "RELATIVE_PYTHON_MODULE", pack.python_module)  # noqa: B010 - what the front end reads
+        if earlier := registry.NODE_CLASSES.get(name):
+            origin = getattr(earlier, "RELATIVE_PYTHON_MODULE", "another module")
+            found.notes.append(f"{name}: it replaces the node of this name of {origin}")
+        if not node_class.__module__.startswith("atelier_nodes."):  # a node that ships may get one more name
+            setattr(node_class, "RELATIVE_PYTHON_MODULE", pack.python_module)  # noqa: B010 - what the front end reads
         found.classes[name] = node_class
         if display_name:
             found.display_names[name] = display_name

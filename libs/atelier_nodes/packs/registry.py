@@ -1,4 +1,4 @@
-"""The registry of a host: its node classes by name, and which pack each module belongs to.
+"""The registry of a host: its node classes by name, and which pack a file of code belongs to.
 
 It is data of the process, as packs expect: `nodes.NODE_CLASS_MAPPINGS` is `NODE_CLASSES`, and a pack may change it.
 """
@@ -17,7 +17,7 @@ DISPLAY_NAMES: dict[str, str] = {}
 WEB_DIRECTORIES: dict[str, Path] = {}
 """Folders of scripts and styles of packs, by the name under `/extensions/`."""
 
-_packs: dict[str, Pack] = {}
+_packs: list[Pack] = []
 _builtin: set[str] = set()
 
 
@@ -35,13 +35,9 @@ def is_builtin(name: str) -> bool:
 
 def add_pack(pack: Pack) -> None:
     """Remembers a pack, so that its code is recognised."""
-    _packs[pack.module_name] = pack
+    _packs.append(pack)
 
 
-def pack_of(module: str) -> Pack | None:
-    """Returns the pack that a module belongs to, by its name in `sys.modules`."""
-    while module:
-        if pack := _packs.get(module):
-            return pack
-        module = module.rpartition(".")[0]
-    return None
+def pack_of(file: str) -> Pack | None:
+    """Returns the pack that a file of code belongs to."""
+    return next((pack for pack in _packs if Path(file).is_relative_to(pack.path)), None)

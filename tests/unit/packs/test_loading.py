@@ -126,6 +126,21 @@ async def test_a_node_that_ships_is_not_replaced(packs: PackFolder) -> None:
     assert registry.NODE_CLASSES["Shipped"] is Shipped
 
 
+async def test_of_two_nodes_of_one_name_the_later_is_used_and_said_to_replace_the_other(packs: PackFolder) -> None:
+    packs.write("a.py", pack("Same"))
+    packs.write("b.py", pack("Same"))
+    result = await loaded(packs)
+    assert result.classes["Same"].__module__ == f"{packs.path}/b"
+    assert result.reports[1].notes == ("Same: it replaces the node of this name of custom_nodes.a",)
+
+
+async def test_a_node_that_ships_may_get_one_more_name(packs: PackFolder) -> None:
+    packs.write("alias.py", "from nodes import ImageInvert\nNODE_CLASS_MAPPINGS = {'Negative': ImageInvert}\n")
+    (report,) = (await loaded(packs)).reports
+    assert report.nodes == ("Negative",)
+    assert not hasattr(registry.NODE_CLASSES["Negative"], "RELATIVE_PYTHON_MODULE")
+
+
 async def test_packs_see_the_nodes_of_earlier_packs(packs: PackFolder) -> None:
     packs.write("a.py", pack("A"))
     packs.write("b.py", "import nodes\nFOUND = 'A' in nodes.NODE_CLASS_MAPPINGS\n" + pack("B"))

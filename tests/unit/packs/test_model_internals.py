@@ -69,3 +69,16 @@ async def test_an_import_that_uses_internals_fails_with_the_same_words(packs: Pa
     (report,) = (await load_packs([packs.path])).reports
     assert report.error.startswith("ModelInternalsError: Pack 'early' uses comfy.sd.CLIP, which is missing")
     assert report.error.endswith("(early.py:2)")
+
+
+async def test_the_pack_is_recognised_by_its_files_also_of_modules_that_it_imports_by_a_path_of_its_own(
+    packs: PackFolder,
+) -> None:
+    packs.write(
+        "own-path/__init__.py",
+        "import os, sys\nsys.path.insert(0, os.path.dirname(__file__))\nfrom loader_of_own_path import *\n",
+    )
+    packs.write("own-path/loader_of_own_path.py", USES)
+    node_class = (await load_packs([packs.path])).classes["Loads (test)"]
+    with pytest.raises(NotImplementedError, match=r"Pack 'own-path', node Loads \(test\), uses"):
+        getattr(node_class(), "run")()  # noqa: B009 - a class of a pack has no type
