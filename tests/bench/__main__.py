@@ -15,6 +15,7 @@ from tests.bench.cache_hit import measure_cache_hit
 from tests.bench.claiming import measure_claims, measure_fairness, measure_wake_up
 from tests.bench.clip import LONG_MODEL_YAML
 from tests.bench.clip_memory import measure_clip_memory
+from tests.bench.drawn_graph import measure_drawn_graph
 from tests.bench.eight_callers import measure_eight_callers
 from tests.bench.encoding import measure_encoding
 from tests.bench.graph_engine import measure_graph_engine
@@ -76,6 +77,7 @@ def measure(folder: Path, length: Length) -> list[Row]:
         key = mesh.key_of("bench")
         peers = _told(measure_eight_callers(mesh, key, rounds=length.rounds, pictures=length.pictures))
         cache = _told([measure_cache_hit(mesh, key, rounds=length.rounds)])
+        drawn_graph = _told([measure_drawn_graph(mesh, key, rounds=length.rounds)])
         beside = _told([measure_side_by_side(mesh, key, rounds=length.rounds)])
         watched = _told(measure_watched(mesh, key, rounds=length.rounds))
         memory = _told(measure_memory(mesh))
@@ -88,7 +90,7 @@ def measure(folder: Path, length: Length) -> list[Row]:
     plane += _told([asyncio.run(measure_fairness(folder))])
     graphs = _told(asyncio.run(measure_graph_engine(rounds=length.rounds)))
     graphs += _told(asyncio.run(measure_node_hosts(folder, rounds=length.rounds)))
-    drawing = [*overhead, *peers, *waiting, *encoding, *cache]
+    drawing = [*overhead, *peers, *waiting, *encoding, *cache, *drawn_graph]
     return [*drawing, *submits, *beside, *watched, *start, *memory, *clip_memory, *plane, *graphs]
 
 
