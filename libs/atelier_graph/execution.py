@@ -93,8 +93,8 @@ class GraphRunner:
         )
         status: Status = "success"
         error = None
-        observer.publish(RunStarted())
         try:
+            observer.publish(RunStarted())
             await run.execute(outputs)
         except RunStopped as stopped:
             error = stopped.failure

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,6 +12,7 @@ from atelier_graph.json_value import displayed_list
 
 _FRAMES = 50
 _MESSAGE = 10_000
+_INPUTS = 100
 _ENGINE = str(Path(__file__).parent)
 
 
@@ -40,7 +42,7 @@ def failure_of(
         exception_type=_type_name(type(error)),
         exception_message=_message(error),
         traceback=_traceback(error.__traceback__),
-        current_inputs={name: displayed_list(values) for name, values in inputs.items()},
+        current_inputs={name: displayed_list(values) for name, values in islice(inputs.items(), _INPUTS)},
         current_outputs=list(with_outputs),
     )
 

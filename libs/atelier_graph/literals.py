@@ -9,6 +9,7 @@ from atelier_graph.input_spec import InputSpec, plain
 
 _CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 _CHOICES_SHOWN = 20
+_CHOICES_ECHOED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ def faults_of(spec: InputSpec, value: Any) -> Iterator[dict[str, Any]]:
 
 
 def input_info(spec: InputSpec, **more: Any) -> dict[str, Any]:
-    """The `extra_info` of an error about an input."""
-    return {"input_name": spec.name, "input_config": spec.config, **more}
+    """The `extra_info` of an error about an input; without the declaration where that has very many choices."""
+    config = None if len(spec.choices or ()) > _CHOICES_ECHOED else spec.config
+    return {"input_name": spec.name, "input_config": config, **more}
 
 
 def _bound(type_: str, message: str, spec: InputSpec, value: Any) -> dict[str, Any]:

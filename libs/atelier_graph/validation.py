@@ -1,7 +1,8 @@
 """Validation: which outputs of a prompt can be executed, and what is wrong with the others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from atelier_graph.custom_validation import CustomValidator
@@ -15,7 +16,10 @@ from atelier_graph.node_class import NodeClass
 from atelier_graph.node_types import accepts
 from atelier_graph.prompt import VALUE_KEY, Prompt, unknown_class, unwrapped
 
+# Bounds of the response, which otherwise grows with the product of nodes and outputs, or with the square of a cycle.
 _CYCLES_SHOWN = 10
+_NODES_SHOWN = 50
+_DEPENDENTS_SHOWN = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +114,11 @@ class _Walk:
             for node_id in reversed(self._order):
                 for upstream in self._upstream[node_id] if node_id in reached else ():
                     reached[upstream] = reached.get(upstream, 0) | reached[node_id]
+        most = max(_DEPENDENTS_SHOWN // max(len(self.errors), 1), 10)
         return {
             node_id: {
                 "errors": errors,
-                "dependent_outputs": [name for index, name in enumerate(names) if reached[node_id] >> index & 1],
+                "dependent_outputs": list(islice(_named(reached[node_id], names), most)),
                 "class_type": self.prompt.class_of(node_id),
             }
             for node_id, errors in self.errors.items()
@@ -246,11 +251,21 @@ class _Walk:
         if self._cycles > _CYCLES_SHOWN:
             return
         cycle = path[start:]
-        details = " -> ".join(f"{each} ({self.prompt.class_of(each)})" for each in [*cycle, cycle[0]])
+        shown = cycle if len(cycle) <= _NODES_SHOWN else cycle[:_NODES_SHOWN]
+        names = [f"{each} ({self.prompt.class_of(each)})" for each in shown]
+        details = " -> ".join([*names, *(["…"] if len(shown) < len(cycle) else []), names[0]])
         for node_id in cycle:
-            info = {"node_id": node_id, "cycle_nodes": cycle}
+            info = {"node_id": node_id, "cycle_nodes": shown}
             error = error_object("dependency_cycle", "Dependency cycle detected", details, info)
             self.errors.setdefault(node_id, []).append(error)
+
+
+def _named(bits: int, names: Sequence[str]) -> Iterator[str]:
+    """The names at the places of the bits that are set."""
+    while bits:
+        lowest = bits & -bits
+        yield names[lowest.bit_length() - 1]
+        bits ^= lowest
 
 
 def _custom_fault(name: str, fault: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Validation: what is recorded of ComfyUI, and the rules beside it."""
 
+import json
 import time
 from typing import Any
 
@@ -440,6 +441,18 @@ async def test_many_cycles_cost_no_more_than_their_links() -> None:
     validation = await validated(graph, classes)
     assert not validation.ok
     assert time.perf_counter() - started < 5
+
+
+async def test_the_response_about_a_long_cycle_or_many_outputs_stays_small() -> None:
+    chain: dict[str, Any] = {str(number): ("Value", {"v": [str(number - 1), 0]}) for number in range(9_000)}
+    cycle = {**chain, "0": ("Value", {"v": ["8999", 0]}), "end": ("Look", {"v": ["8999", 0]})}
+    outputs = {f"o{number}": ("Look", {"v": ["4999", 0]}) for number in range(5_000)}
+    broken = {str(number): ("Inc", {"v": [str(number - 1), 0]}) for number in range(1, 5_000)}
+    for graph in (cycle, {**outputs, **broken, "0": ("Inc", {})}):
+        errors = (await validated(graph)).node_errors
+        assert len(errors) in (9_000, 5_000)
+        assert len(json.dumps(errors)) < 30_000_000
+        assert all(each["dependent_outputs"] for each in errors.values())
 
 
 def test_a_class_that_declares_nothing_is_none() -> None:
