@@ -42,6 +42,9 @@ class Image(Job[image_pb2.Image, AsyncImage], ImageRecord):
     url = blocking(AsyncImage.url)
     save = blocking(AsyncImage.save)
     save_all = blocking(AsyncImage.save_all)
+    latent = blocking(AsyncImage.latent)
+    save_latent = blocking(AsyncImage.save_latent)
+    save_latents = blocking(AsyncImage.save_latents)
 
 
 class Video(Job[video_pb2.Video, AsyncVideo], VideoRecord):

@@ -1,6 +1,6 @@
 """What to draw, from keyword arguments; unknown ones are refused here, because the gateway would drop them silently."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypedDict, TypeVar
 
@@ -26,7 +26,8 @@ class DrawingParameters(TypedDict, total=False):
     guidance_scale: float
     """Classifier-free guidance, 0 to 30; up to 1 there is none."""
     scheduler: str
-    """`DDIM`, `EULER`, `EULER_ANCESTRAL`, `DPMPP_2M` or, for models distilled for it, `LCM`."""
+    """`DDIM`, `EULER`, `EULER_ANCESTRAL`, `DPMPP_2M`, `DPMPP_SDE`, `DPMPP_2M_SDE`, `HEUN`, `UNIPC`, `DDPM`, `LMS`,
+    `DPM2`, `DPM2_ANCESTRAL` or, for models distilled for it, `LCM`."""
     metadata: Mapping[str, str]
     """Labels of your own."""
 
@@ -40,6 +41,28 @@ class Parameters(DrawingParameters, total=False):
     """How many pictures, 1 to 8."""
     output_format: str
     """`PNG`, `WEBP` or `JPEG`."""
+    wide_seed: int
+    """A seed of 64 bits, instead of `seed`."""
+    init_image: str
+    """Id of an asset of yours, a picture, that the drawing begins with."""
+    init_latent: str
+    """Id of an asset of yours, a latent, that the drawing begins with."""
+    mask: str
+    """Id of an asset of yours, a picture: its white is drawn anew, the rest of what the drawing begins with stays."""
+    denoise: float
+    """How much is denoised, more than 0 to 1."""
+    start_step: int
+    """The step to begin with."""
+    end_step: int
+    """The step to stop before."""
+    add_noise: bool
+    """Whether noise is added to what the drawing begins with; by default when `start_step` is 0."""
+    keep_noise: bool
+    """Whether a drawing that stops early leaves its noise; by default True."""
+    outputs: Sequence[str]
+    """`PICTURE`, `LATENT` or both."""
+    sigmas: str
+    """`NORMAL`, `KARRAS`, `EXPONENTIAL`, `SGM_UNIFORM`, `SIMPLE`, `DDIM_UNIFORM` or `BETA`."""
 
 
 class VideoParameters(DrawingParameters, total=False):
@@ -71,7 +94,10 @@ _ELSEWHERE = {
     "num_frames": ("frames",),
     "fps": ("frame_rate_hz",),
     "rate": ("frame_rate_hz",),
-    "image": ("first_frame",),
+    "image": ("first_frame", "init_image"),
+    "init": ("init_image",),
+    "latent": ("init_latent",),
+    "strength": ("denoise",),
     "format": ("output_format", "container"),
     "output_format": ("container",),
     "negative": ("negative_prompt",),
@@ -103,8 +129,9 @@ def fill(message: P, prompt: str, parameters: Mapping[str, Any]) -> P:
         if value is None:
             continue
         field = fields[name]
-        if field.enum_type is not None and isinstance(value, str):
-            value = enum_number(name, field.enum_type, value)
+        if field.enum_type is not None:
+            several = [value] if field.is_repeated and isinstance(value, str) else value
+            value = _enum_value(name, field.enum_type, several)
         _set(message, field, value)
     return message
 
@@ -121,12 +148,23 @@ def enum_number(field: str, kind: EnumDescriptor, value: str) -> int:
     return numbers[name]
 
 
+def _enum_value(field: str, kind: EnumDescriptor, value: Any) -> Any:
+    """The number of a name, or the numbers of several; what is no name is left as it is."""
+    if isinstance(value, str):
+        return enum_number(field, kind, value)
+    if isinstance(value, list | tuple):
+        return [_enum_value(field, kind, each) for each in value]
+    return value
+
+
 def _set(message: P, field: FieldDescriptor, value: Any) -> None:
     try:
         if isinstance(value, Mapping) and field.name == "metadata":
             message.metadata.update(value)
-        elif isinstance(value, bool):
-            raise TypeError("a truth value")
+        elif isinstance(value, list) and field.is_repeated and field.enum_type is not None:
+            getattr(message, field.name).extend(value)
+        elif isinstance(value, bool) != (field.type == FieldDescriptor.TYPE_BOOL):
+            raise TypeError("a truth value, or none")
         else:
             setattr(message, field.name, value)
     except TypeError as error:

@@ -31,7 +31,13 @@ Width = Annotated[int | None, Option(help="Width in pixels, a multiple of 8.")]
 Height = Annotated[int | None, Option(help="Height in pixels, a multiple of 8.")]
 Steps = Annotated[int | None, Option(help="Denoising steps, 1 to 200.")]
 Guidance = Annotated[float | None, Option(help="Guidance scale, 0 to 30; 0 and 1 mean none.")]
-Scheduler = Annotated[str | None, Option(help="ddim, euler, euler-ancestral, dpmpp-2m or lcm; a model may know fewer.")]
+Scheduler = Annotated[
+    str | None,
+    Option(
+        help="ddim, euler, euler-ancestral, dpmpp-2m, dpmpp-sde, dpmpp-2m-sde, heun, unipc, ddpm, lms, dpm2, "
+        "dpm2-ancestral or lcm; a model may know fewer."
+    ),
+]
 Labels = Annotated[list[str] | None, Option(metavar="K=V", help="A label of your own; may be repeated.")]
 Priority = Annotated[
     str | None, Option(help="low, normal or high; which jobs are started first. High is for administrators.")

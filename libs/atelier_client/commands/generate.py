@@ -24,6 +24,19 @@ from atelier_client.commands.drawing import (
     format_of,
     given,
 )
+from atelier_client.commands.sampling import (
+    AddNoise,
+    Denoise,
+    EndStep,
+    Init,
+    KeepNoise,
+    Mask,
+    OutputLatent,
+    Sigmas,
+    StartStep,
+    inputs,
+    seeds,
+)
 from atelier_client.prompts import read_prompts
 from atelier_client.standard_output import check_stdout, is_stdout, write_stdout
 
@@ -58,12 +71,21 @@ async def generate(
     height: Height = None,
     steps: Steps = None,
     guidance: Guidance = None,
-    seed: Annotated[int | None, Option(help="Seed; the same one makes the same picture.")] = None,
+    seed: Annotated[int | None, Option(help="Seed, of 64 bits at most; the same one makes the same picture.")] = None,
     scheduler: Scheduler = None,
+    sigmas: Sigmas = None,
+    init: Init = None,
+    mask: Mask = None,
+    denoise: Denoise = None,
+    start_step: StartStep = None,
+    end_step: EndStep = None,
+    add_noise: AddNoise = None,
+    keep_noise: KeepNoise = None,
     count: Annotated[int | None, Option(help="How many pictures, 1 to 8.")] = None,
     output_format: Annotated[
         str | None, Option("--format", help="png, webp or jpeg; by default what the file's name says.")
     ] = None,
+    output_latent: OutputLatent = None,
     metadata: Labels = None,
     priority: Priority = None,
     parent: Parent = "",
@@ -79,6 +101,8 @@ async def generate(
         )
     if output is not None and wait:
         _check(output, several=prompts is not None, count=count, json=json)
+    if output_latent is not None:
+        _check_latent(output_latent)
     parameters = given(
         negative_prompt=negative,
         model=model,
@@ -86,21 +110,30 @@ async def generate(
         height_px=height,
         steps=steps,
         guidance_scale=guidance,
-        seed=seed,
+        **seeds(seed),
         scheduler=scheduler,
+        sigmas=sigmas,
+        denoise=denoise,
+        start_step=start_step,
+        end_step=end_step,
+        add_noise=add_noise,
+        keep_noise=keep_noise,
+        outputs=None if output_latent is None else ("PICTURE", "LATENT"),
         count=count,
         output_format=output_format or format_of(output, _FORMATS),
         metadata=metadata,
     )
+    parameters |= await inputs(client, init, mask)
     if prompts is None:
         assert prompt is not None
         image = await drawn(
             client.generate(prompt, wait=False, priority=priority, parent_id=parent, **parameters), wait=wait
         )
+        latents = await _saved_latents(image, output_latent) if wait else []
         if wait and is_stdout(output):
             await write_stdout(await image.content())
             return
-        answer(image, await _saved(image, output) if wait else [], json=json)
+        answer(image, [*await _saved(image, output), *latents] if wait else [], json=json)
         return
 
     made: dict[int, tuple[AsyncImage, list[Path]]] = {}
@@ -111,7 +144,10 @@ async def generate(
             wait=wait,
             shown=False,
         )
-        made[number] = image, await _saved(image, numbered(output, number)) if wait else []
+        made[number] = image, []
+        if wait:
+            latents = await _saved_latents(image, numbered(output_latent, number))
+            made[number] = image, [*await _saved(image, numbered(output, number)), *latents]
 
     def show(number: int) -> None:
         image, files = made.pop(number)
@@ -134,5 +170,17 @@ async def _saved(image: "AsyncImage", output: Path | None) -> list[Path]:
     """Every picture in a file, which is named after the image when `output` is None."""
     target = output or Path(image.id)
     if not target.suffix:
-        target = target.with_name(target.name + _SUFFIXES.get(image.outputs[0].content_type, ""))
+        target = target.with_name(target.name + _SUFFIXES.get(image.pictures[0].content_type, ""))
     return await image.save_all(target)
+
+
+def _check_latent(output: Path) -> None:
+    """Raises ValueError or OSError before anything is made when no latent could go to `output`."""
+    if is_stdout(output):
+        raise ValueError("a latent goes to a file")
+    format_of(output, {".safetensors": "LATENT"}, hint="")
+    check(output)
+
+
+async def _saved_latents(image: "AsyncImage", output: Path | None) -> list[Path]:
+    return [] if output is None else await image.save_latents(output)

@@ -32,11 +32,17 @@ def picture(image_id: str, index: int) -> bytes:
     return f"{image_id}/{index};".encode() * 20_000
 
 
+def latent_of(image_id: str, index: int) -> bytes:
+    """The bytes of a latent."""
+    return f"latent {image_id}/{index}".encode()
+
+
 class Images(image_pb2_grpc.ImageServiceServicer):
     """Images whose state a test changes: `hold` keeps them running until they are cancelled, `fail` and `fail_prompts`
     say which fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: "Files") -> None:
+        self.files = files
         self.images: dict[str, image_pb2.Image] = {}
         self.by_key: dict[str, str] = {}
         self.metadata: list[dict[str, str]] = []
@@ -89,6 +95,12 @@ class Images(image_pb2_grpc.ImageServiceServicer):
             image.outputs.add(
                 index=index, content_type="image/png", size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest()
             )
+        for index in range(max(1, image.parameters.count) if image_pb2.LATENT in image.parameters.outputs else 0):
+            latent = self.files.keep(f"{image.id}-{index}.safetensors", latent_of(image.id, index))
+            image.outputs.add(
+                kind=image_pb2.LATENT, index=index, asset_id=latent.id, size_bytes=latent.size_bytes,
+                sha256=latent.sha256,
+            )  # fmt: skip
 
     async def _found(self, image_id: str, context: Context) -> image_pb2.Image:
         if image_id not in self.images:
@@ -214,10 +226,14 @@ class Files(storage_pb2_grpc.StorageServiceServicer):
         self, request_iterator: AsyncIterator[storage_pb2.CreateAssetRequest], context: Context
     ) -> storage_pb2.Asset:
         requests = [request async for request in request_iterator]
-        data = b"".join(request.file.data for request in requests)
+        return self.keep(requests[0].filename, b"".join(request.file.data for request in requests))
+
+    def keep(self, filename: str, data: bytes) -> storage_pb2.Asset:
+        """Stores a file, of the type that its name says."""
         asset = storage_pb2.Asset(
             id=f"asset-{len(self.files)}",
-            filename=requests[0].filename,
+            filename=filename,
+            content_type="application/vnd.safetensors" if filename.endswith(".safetensors") else "image/png",
             size_bytes=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
         )
@@ -299,13 +315,13 @@ class SmallMesh:
 
     def __init__(self) -> None:
         self.api_key = API_KEY
-        self.images = Images()
+        self.files = Files()
+        self.images = Images(self.files)
         self.models = Models()
         self.videos = Videos()
         self.video_models = VideoModels()
         self.jobs = Jobs(self.images, self.videos)
         self.keys = Keys()  # type: ignore[abstract]  # what the client never calls is not there
-        self.files = Files()
         self.events = Events()
         self.address = ""
 
