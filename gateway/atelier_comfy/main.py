@@ -14,7 +14,7 @@ from atelier_comfy.client_socket import ClientSockets
 from atelier_comfy.front_end import FrontEndError, front_end_folder
 from atelier_comfy.mesh_client import AbsentMesh, ClientMesh
 from atelier_comfy.node_pool import MeshOfPrompts
-from atelier_comfy.options import OptionsError, ServerOptions, read_options
+from atelier_comfy.options import OptionsError, ServerOptions, host_environment, read_options
 from atelier_comfy.pack_message import send_pack_message
 from atelier_comfy.server import serving
 from atelier_nodes.mesh import MeshError, ModelInfo
@@ -108,6 +108,6 @@ def _pool_options(options: ServerOptions) -> PoolOptions:
         # The packs are the person's own, on the person's own machine: they may do what the person may.
         network=True,
         confine_files=False,
-        environment=tuple(os.environ),
+        environment=host_environment(os.environ),
         options={"cpu": options.cpu, "base_path": str(options.base)},
     )

@@ -4,7 +4,7 @@ import argparse
 import hashlib
 import ipaddress
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,6 +114,21 @@ def read_options(arguments: Sequence[str], environment: dict[str, str]) -> Serve
         mesh_key=known.key or environment.get("ATELIER_API_KEY", ""),
     )
     return options if known.state_directory else replace(options, state=_default_state(options))
+
+
+def shown_arguments(arguments: Sequence[str]) -> list[str]:
+    """The words of the command line without the key of the mesh, as clients may see them."""
+    shown: list[str] = []
+    for word in arguments:
+        if shown and shown[-1] == "--key":
+            word = "…"
+        shown.append("--key=…" if word.startswith("--key=") else word)
+    return shown
+
+
+def host_environment(environment: Iterable[str]) -> tuple[str, ...]:
+    """Names of the variables that node hosts get: all but ours, which hold the key of the mesh."""
+    return tuple(name for name in environment if not name.startswith("ATELIER_"))
 
 
 def _default_state(options: ServerOptions) -> Path:

@@ -16,7 +16,7 @@ from atelier_comfy.front_end import front_end_routes
 from atelier_comfy.local_backend import LocalBackend
 from atelier_comfy.node_pool import MeshOfPrompts, NodePool
 from atelier_comfy.node_routes import NodeRoutes
-from atelier_comfy.options import ServerOptions
+from atelier_comfy.options import ServerOptions, shown_arguments
 from atelier_comfy.origin import OriginCheck
 from atelier_comfy.pack_routes import PackRoutes
 from atelier_comfy.prompt_routes import PromptRoutes
@@ -78,7 +78,7 @@ def _application(
             raise web.HTTPBadGateway(text=error.message) from error
 
     prompts, packs = PromptRoutes(backend), PackRoutes(pool, front_end)
-    system = SystemRoutes(max_upload_bytes=options.max_upload_bytes, arguments=sys.argv)
+    system = SystemRoutes(max_upload_bytes=options.max_upload_bytes, arguments=shown_arguments(sys.argv))
     routes = [
         *prompts.routes(),
         *NodeRoutes(backend, mesh_models).routes(),

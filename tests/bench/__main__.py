@@ -15,6 +15,7 @@ from tests.bench.cache_hit import measure_cache_hit
 from tests.bench.claiming import measure_claims, measure_fairness, measure_wake_up
 from tests.bench.clip import LONG_MODEL_YAML
 from tests.bench.clip_memory import measure_clip_memory
+from tests.bench.comfy_door import measure_comfy_door
 from tests.bench.drawn_graph import measure_drawn_graph
 from tests.bench.eight_callers import measure_eight_callers
 from tests.bench.encoding import measure_encoding
@@ -90,6 +91,8 @@ def measure(folder: Path, length: Length) -> list[Row]:
     plane += _told([asyncio.run(measure_fairness(folder))])
     graphs = _told(asyncio.run(measure_graph_engine(rounds=length.rounds)))
     graphs += _told(asyncio.run(measure_node_hosts(folder, rounds=length.rounds)))
+    (folder / "comfy").mkdir()
+    graphs += _told(asyncio.run(measure_comfy_door(folder / "comfy", rounds=length.rounds)))
     drawing = [*overhead, *peers, *waiting, *encoding, *cache, *drawn_graph]
     return [*drawing, *submits, *beside, *watched, *start, *memory, *clip_memory, *plane, *graphs]
 

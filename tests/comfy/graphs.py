@@ -38,10 +38,10 @@ def chain(length: int, start: int = 0) -> Graph:
     return {**nodes, "s": {"class_type": "Show", "inputs": {"v": [str(length - 1), 0]}}}
 
 
-def pairs(count: int) -> Graph:
+def pairs(count: int, start: int = 0) -> Graph:
     """`count` independent pairs of a node and an output."""
     graph = {}
     for number in range(count):
-        graph[f"a{number}"] = {"class_type": "Inc", "inputs": {"v": number, "d": 0.0}}
+        graph[f"a{number}"] = {"class_type": "Inc", "inputs": {"v": start + number, "d": 0.0}}
         graph[f"b{number}"] = {"class_type": "Show", "inputs": {"v": [f"a{number}", 0]}}
     return graph

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from atelier_comfy.options import OPEN_FLAG, OptionsError, read_options
+from atelier_comfy.options import OPEN_FLAG, OptionsError, host_environment, read_options, shown_arguments
 
 
 def test_the_default_is_loopback_and_comfyuis_port() -> None:
@@ -75,3 +75,15 @@ def test_a_server_that_is_started_the_same_way_again_has_the_same_state(tmp_path
 def test_the_key_comes_from_the_environment_or_the_flag() -> None:
     assert read_options(["--mesh", "http://mesh"], {"ATELIER_API_KEY": "a"}).mesh_key == "a"
     assert read_options(["--mesh", "http://mesh", "--key", "b"], {"ATELIER_API_KEY": "a"}).mesh_key == "b"
+
+
+def test_the_key_is_shown_to_no_client_and_given_to_no_node() -> None:
+    assert shown_arguments(["--mesh", "u", "--key", "atl_1", "--key=atl_2", "--cpu"]) == [
+        "--mesh",
+        "u",
+        "--key",
+        "…",
+        "--key=…",
+        "--cpu",
+    ]
+    assert host_environment(["PATH", "ATELIER_API_KEY", "CUDA_VISIBLE_DEVICES"]) == ("PATH", "CUDA_VISIBLE_DEVICES")
