@@ -74,6 +74,7 @@ def read_node(node_id: str, node: Mapping[str, Any], classes: NodeClasses) -> Ru
     links: dict[str, Link] = {}
     raw: list[Link] = []
     dropped: dict[str, Any] = {}
+    hidden = {spec.name for spec in node_class.hidden}  # an expansion may give them literals
     for name, value in inputs.items():
         spec = node_class.input(name)
         link = link_of(sent[name])  # a wrapped list is no link, whatever it holds
@@ -82,7 +83,7 @@ def read_node(node_id: str, node: Mapping[str, Any], classes: NodeClasses) -> Ru
             constants[name] = value
         elif link is not None:
             links[name] = link
-        elif spec is not None or node_class.accepts_all:
+        elif spec is not None or name in hidden or node_class.accepts_all:
             constants[name] = value
         else:
             dropped[name] = value

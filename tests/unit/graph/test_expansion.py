@@ -159,6 +159,19 @@ async def test_an_expansion_without_end_fails_with_the_node_of_the_prompt(limits
     assert (error.node_id, error.exception_type) == ("e", "GraphLimitError")
 
 
+async def test_an_expansion_gives_literals_to_inputs_that_are_declared_as_hidden() -> None:
+    def call(v: int, count: int | None = None) -> dict[str, Any] | tuple[int]:
+        left = v if count is None else count
+        if left == 0:
+            return (7,)
+        graph = GraphBuilder()
+        again = graph.node("Expands", v=v, count=left - 1)
+        return {"result": (again.out(0),), "expand": graph.finalize()}
+
+    ran = await run(TWICE, {"Expands": node_class(call, required={"v": ANY}, hidden={"count": ANY})})
+    assert (ran.seen, len(ran.record.started)) == ({"look": [7]}, 3)
+
+
 async def test_a_cycle_made_by_an_expansion_is_blamed_on_the_node_where_it_is_shown() -> None:
     def build(graph: GraphBuilder, v: int) -> tuple[Any]:
         first = graph.node("Value", id="a")
