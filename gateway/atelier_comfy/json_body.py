@@ -11,8 +11,13 @@ from atelier_graph.json_value import parse_json
 
 async def read_json(request: web.Request) -> Any:
     """Parses the body, with integers of any size as they are. Raises PromptRefusedError."""
+    return parsed(await request.read())
+
+
+def parsed(text: bytes) -> Any:
+    """Parses a body. Raises PromptRefusedError."""
     try:
-        return parse_json(await request.read())
+        return parse_json(text)
     except GraphError as error:
         raise PromptRefusedError(error.body) from error
 

@@ -9,14 +9,16 @@ from atelier_comfy.backend import PromptBackend
 from atelier_comfy.job_listing import JobFilter, JobFilterError
 from atelier_comfy.json_body import read_json, read_object
 from atelier_comfy.prompt import compact
+from atelier_comfy.prompt_handlers import PromptHandlers
 from atelier_comfy.submission import PromptRefusedError, read_submission
 
 
 class PromptRoutes:
     """What clients submit, watch and fetch."""
 
-    def __init__(self, backend: PromptBackend) -> None:
+    def __init__(self, backend: PromptBackend, handlers: PromptHandlers) -> None:
         self._backend = backend
+        self._handlers = handlers
 
     def routes(self) -> list[web.RouteDef]:
         """To be added to the application."""
@@ -48,7 +50,10 @@ class PromptRoutes:
     async def submit(self, request: web.Request) -> web.Response:
         """Validates and stores a prompt."""
         try:
-            submission = read_submission(await read_json(request), request.headers.get("Comfy-Usage-Source"))
+            body, source = await read_json(request), request.headers.get("Comfy-Usage-Source")
+            submission = read_submission(body, source)
+            if (changed := await self._handlers.applied(body)) is not body:
+                submission = read_submission(changed, source)
             return web.json_response(await self._backend.submit(submission), dumps=compact)
         except PromptRefusedError as refused:
             return web.json_response(refused.body, status=refused.status, dumps=compact)

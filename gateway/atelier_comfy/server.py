@@ -19,6 +19,7 @@ from atelier_comfy.node_routes import NodeRoutes
 from atelier_comfy.options import ServerOptions, shown_arguments
 from atelier_comfy.origin import OriginCheck
 from atelier_comfy.pack_routes import PackRoutes
+from atelier_comfy.prompt_handlers import PromptHandlers
 from atelier_comfy.prompt_routes import PromptRoutes
 from atelier_comfy.prompt_store import PromptStore
 from atelier_comfy.system_routes import SystemRoutes
@@ -77,7 +78,7 @@ def _application(
         except MeshError as error:
             raise web.HTTPBadGateway(text=error.message) from error
 
-    prompts, packs = PromptRoutes(backend), PackRoutes(pool, front_end)
+    prompts, packs = PromptRoutes(backend, PromptHandlers(pool)), PackRoutes(pool, front_end)
     system = SystemRoutes(max_upload_bytes=options.max_upload_bytes, arguments=shown_arguments(sys.argv))
     routes = [
         *prompts.routes(),

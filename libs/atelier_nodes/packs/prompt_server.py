@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 OnPrompt = Callable[[dict[str, Any]], dict[str, Any]]
 
 
+PROMPT_HANDLERS_PATH = "/atelier/prompt-handlers"
+"""The route that applies prompt handlers: it takes the body of `POST /prompt`, and is there if a pack added one."""
+
+
 class ClientMessages(Protocol):
     """Where messages of nodes to clients go; called on any thread."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from aiohttp import web
 
-from atelier_nodes.packs.prompt_server import PromptServer
+from atelier_nodes.packs.prompt_server import PROMPT_HANDLERS_PATH, PromptServer
 
 _HOP_BY_HOP = {"connection", "content-length", "host", "keep-alive", "transfer-encoding", "upgrade", "expect"}
 
@@ -28,7 +28,12 @@ class RouteServer:
         """Begins to serve on the running loop."""
         self._server.loop = asyncio.get_running_loop()
         self._server.app.add_routes(self._server.routes)
+        if self._server.on_prompt_handlers:
+            self._server.app.router.add_post(PROMPT_HANDLERS_PATH, self._apply_prompt_handlers)
         await self._runner.setup()
+
+    async def _apply_prompt_handlers(self, request: web.Request) -> web.Response:
+        return web.json_response(self._server.trigger_on_prompt(await request.json()))
 
     async def stop(self) -> None:
         """Ends requests that are served, and runs the packs' cleanups."""
