@@ -17,6 +17,8 @@ BEGIN = "<!-- begin: written by tools/node_reference.py -->\n"
 END = "<!-- end -->\n"
 
 _MAX_CHOICES = 8
+# Choices that depend on the server: its models and its files.
+_FOUND = frozenset({"ckpt_name", "file", "image", "latent", "lora_name", "model"})
 
 
 def page(text: str) -> str:
@@ -58,7 +60,7 @@ def _inputs(node: Any) -> str:
 
 def _input(name: str, kind: Any, options: Mapping[str, Any]) -> str:
     if isinstance(kind, list):
-        shown = " · ".join(kind) if 0 < len(kind) <= _MAX_CHOICES else "a choice"
+        shown = " · ".join(kind) if len(kind) <= _MAX_CHOICES and name not in _FOUND else "a choice"
         return f"{name}: {shown}"
     if "min" in options:
         return f"{name}: {kind} {options['default']} ({options['min']} to {options['max']})"

@@ -21,9 +21,9 @@ from atelier_nodes.builtin.pixels import to_bytes
 from atelier_nodes.builtin.sampler_names import SAMPLERS, SCHEDULERS, refused_names
 from atelier_nodes.builtin.sampling import Beginning, Sampling, job_parameters
 
-# Bounds of the image service.
+# Bounds of the image service. It has no guidance below 1, where the negative text would weigh more than the positive.
 MAX_STEPS = 200
-MAX_CFG = 30.0
+MIN_CFG, MAX_CFG = 1.0, 30.0
 # What ComfyUI's editor offers for a step; beyond the last step it means the last one.
 _MAX_STEP = 10_000
 # A latent of no known format has cells of so many pixels.
@@ -210,7 +210,7 @@ def _is_decoded(graph: Mapping[str, Any]) -> bool:
 def _settings() -> dict[str, Declaration]:
     return {
         "steps": integer(20, 1, MAX_STEPS),
-        "cfg": number(8.0, 0.0, MAX_CFG, 0.1, round=0.01),
+        "cfg": number(8.0, MIN_CFG, MAX_CFG, 0.1, round=0.01),
         "sampler_name": choice(SAMPLERS),
         "scheduler": choice(SCHEDULERS),
     }

@@ -61,6 +61,8 @@ class Sampling:
             ValueError: A conditioning asks what the image service cannot do.
         """
         require_kind(self.model, ModelValue, "model")
+        if self.cfg < 1:
+            raise ValueError(f"cfg: the image service has no guidance below 1, such as {self.cfg:g}")
         guided = self.cfg > 1
         values: dict[str, Any] = {
             "model": self.model.model,

@@ -96,6 +96,7 @@ async def test_what_the_mesh_refuses_is_the_failure_of_the_node(graphs: GraphRun
         ("3", "sampler_name", "res_multistep", "no sampler 'res_multistep'"),
         ("3", "scheduler", "kl_optimal", "no scheduler 'kl_optimal'"),
         ("3", "steps", 500, "Value 500 bigger than max of 200"),
+        ("3", "cfg", 0.5, "Value 0.5 smaller than min of 1.0"),
         ("5", "width", 4096, "Value 4096 bigger than max of 2048"),
     ],
 )
