@@ -54,7 +54,7 @@ def test_levels_fall_from_the_first_to_the_last(own: Any, name: SchedulerName, s
         ("DDIM_UNIFORM", 901, 1),
         ("KARRAS", 999, 0),
         ("EXPONENTIAL", 999, 0),
-        ("BETA", 999, 0),
+        ("BETA", 999, 40),
     ],
 )
 def test_each_spacing_begins_and_ends_where_it_must(own: Any, sigmas: SigmasName, first: int, last: int) -> None:
@@ -88,9 +88,14 @@ def test_what_does_not_go_together_is_refused(engine: ImageEngine) -> None:
     assert refused.value.reason == "INVALID_REQUEST"
 
 
-@pytest.mark.parametrize("name", schedulers_of("betas"))
-def test_a_red_circle_stays_one_with_karras_or_simple_levels(engine: ImageEngine, name: SchedulerName) -> None:
-    sigmas: SigmasName = "KARRAS" if "KARRAS" in sigmas_of(name) else "SIMPLE"
+@pytest.mark.parametrize(
+    ("name", "sigmas"),
+    [(name, "KARRAS" if "KARRAS" in sigmas_of(name) else "SIMPLE") for name in schedulers_of("betas")]
+    + [(name, "BETA") for name in ("EULER", "EULER_ANCESTRAL", "DPMPP_2M", "DPMPP_2M_SDE", "UNIPC", "LMS", "HEUN")],
+)
+def test_a_red_circle_stays_one_whatever_the_levels(
+    engine: ImageEngine, name: SchedulerName, sigmas: SigmasName
+) -> None:
     pixels = engine.generate(replace(REQUEST, scheduler=name, sigmas=sigmas))[0].pixels
     red, blue = (
         np.median(pixels[112:144, 112:144].reshape(-1, 3), axis=0),

@@ -19,7 +19,8 @@ from atelier_diffusion.policy.request import SCHEDULERS, SIGMAS, SchedulerName, 
 #   SGM_UNIFORM   timesteps evenly from the first one, the last one left out
 #   SIMPLE        timesteps evenly by their distance to the first one ("trailing" in diffusers)
 #   DDIM_UNIFORM  timesteps evenly by whole numbers, from the last one ("leading" in diffusers)
-#   BETA          by the quantiles of a beta distribution (Lee et al., 2024)
+#   BETA          timesteps by the quantiles of a beta distribution (Lee et al., 2024); of DPMPP_SDE, which takes no
+#                 timesteps, sigmas, as diffusers has it
 
 # Families of schedulers that parametrise noise in the same way: within one, schedulers are interchangeable.
 #   betas  the noise schedule of Stable Diffusion: a table of betas
@@ -47,7 +48,7 @@ class Spacing:
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
-    timesteps: Literal["to_last", "before_last"] | None = None
+    timesteps: Literal["to_last", "before_last", "beta"] | None = None
     by_sigma: bool = False
     is_borrowed: bool = False
 
@@ -84,10 +85,18 @@ _SPACINGS: dict[SigmasName, Spacing] = {
     "SIMPLE": Spacing({"timestep_spacing": "trailing", **_NO_FLAGS}),
     "DDIM_UNIFORM": Spacing({"timestep_spacing": "leading", "steps_offset": 1, **_NO_FLAGS}),
 }
-_BEFORE_LAST: dict[SigmasName, Spacing] = {"SGM_UNIFORM": Spacing(dict(_NO_FLAGS), "before_last")}
+_TIMESTEPS: dict[SigmasName, Spacing] = {
+    "SGM_UNIFORM": Spacing(dict(_NO_FLAGS), "before_last"),
+    "BETA": Spacing(dict(_NO_FLAGS), "beta"),
+}
+# They take no timesteps, and BETA by sigmas leaves them too few low levels.
+_MIDPOINT: dict[SigmasName, Spacing] = {**_FLAGS, **_SPACINGS}
+del _MIDPOINT["BETA"]
 _BORROWED = Spacing(is_borrowed=True)
 # "linspace" of diffusers' multistep schedulers leaves the last timestep out.
-_MULTISTEP: dict[SigmasName, Spacing] = {**_FLAGS, **_SPACINGS, "SGM_UNIFORM": _SPACINGS["NORMAL"]}
+_MULTISTEP: dict[SigmasName, Spacing] = {
+    **_FLAGS, **_SPACINGS, "SGM_UNIFORM": _SPACINGS["NORMAL"], "BETA": _BORROWED,
+}  # fmt: skip
 _DPMPP: dict[SigmasName, Spacing] = {**_MULTISTEP, "NORMAL": Spacing(dict(_NO_FLAGS), "to_last")}
 _INTEGERS: dict[SigmasName, Spacing] = {
     "NORMAL": Spacing(_LINSPACE),
@@ -109,7 +118,7 @@ KINDS: Mapping[tuple[SchedulerFamily, SchedulerName], SchedulerKind] = MappingPr
     ("betas", "DDIM"): SchedulerKind("DDIMScheduler", "alphas", 1, _UNCLIPPED, _INTEGERS),
     ("betas", "EULER"): SchedulerKind(
         "EulerDiscreteScheduler", "exploding", 1, {"use_karras_sigmas": False, "timestep_type": "discrete"},
-        {**_FLAGS, **_SPACINGS, **_BEFORE_LAST},
+        {**_FLAGS, **_SPACINGS, **_TIMESTEPS},
     ),
     ("betas", "EULER_ANCESTRAL"): SchedulerKind(
         "EulerAncestralDiscreteScheduler", "exploding", 1, {},
@@ -125,14 +134,15 @@ KINDS: Mapping[tuple[SchedulerFamily, SchedulerName], SchedulerKind] = MappingPr
         "DPMSolverSDEScheduler", "exploding", 2, {}, {**_FLAGS, **_SPACINGS},
     ),
     ("betas", "HEUN"): SchedulerKind(
-        "HeunDiscreteScheduler", "exploding", 2, {"clip_sample": False}, {**_FLAGS, **_SPACINGS, **_BEFORE_LAST},
+        "HeunDiscreteScheduler", "exploding", 2, {"clip_sample": False}, {**_FLAGS, **_SPACINGS, **_TIMESTEPS},
     ),
-    ("betas", "DPM2"): SchedulerKind("KDPM2DiscreteScheduler", "exploding", 2, {}, {**_FLAGS, **_SPACINGS}),
+    ("betas", "DPM2"): SchedulerKind("KDPM2DiscreteScheduler", "exploding", 2, {}, _MIDPOINT),
     ("betas", "DPM2_ANCESTRAL"): SchedulerKind(
-        "KDPM2AncestralDiscreteScheduler", "exploding", 2, {}, {**_FLAGS, **_SPACINGS},
+        "KDPM2AncestralDiscreteScheduler", "exploding", 2, {}, _MIDPOINT,
     ),
     ("betas", "LMS"): SchedulerKind(
-        "LMSDiscreteScheduler", "exploding", 1, {}, {**_FLAGS, **_SPACINGS, "SGM_UNIFORM": _BORROWED},
+        "LMSDiscreteScheduler", "exploding", 1, {},
+        {**_FLAGS, **_SPACINGS, "SGM_UNIFORM": _BORROWED, "BETA": _BORROWED},
     ),
     ("betas", "UNIPC"): SchedulerKind(
         "UniPCMultistepScheduler", "preserving", 1, {"thresholding": False, "predict_x0": True},

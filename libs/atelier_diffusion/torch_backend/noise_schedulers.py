@@ -20,6 +20,9 @@ from atelier_diffusion.policy.scheduler_choice import SchedulerChoice
 _MOST_SIGMA = 160.0
 _MOST_SIGMA_SPACED = 40.0
 
+# Parameters of the beta distribution, from the paper.
+_BETA = (0.6, 0.6)
+
 
 def new_scheduler(name: SchedulerName, own: Any, steps: int, sigmas: SigmasName | None = None) -> Any:
     """Makes a scheduler with its timesteps set, for one picture: it holds a step index, so it is never shared.
@@ -145,7 +148,12 @@ def _bounded(scheduler_class: Any, own: Any, spacing: Spacing) -> dict[str, Any]
     return {"trained_betas": betas.tolist(), "rescale_betas_zero_snr": False}
 
 
-def _timesteps(spacing: Spacing, scheduler: Any, steps: int) -> list[int]:
+def _timesteps(spacing: Spacing, scheduler: Any, steps: int) -> list[float]:
     first = scheduler.config.num_train_timesteps - 1
+    if spacing.timesteps == "beta":
+        from scipy.special import betaincinv  # imported where it is used: most requests do without
+
+        quantiles = 1 - np.arange(steps) / steps
+        return [float(timestep) for timestep in first * betaincinv(*_BETA, quantiles)]
     evenly = np.linspace(first, 0, steps) if spacing.timesteps == "to_last" else np.linspace(first, 0, steps + 1)[:-1]
     return [int(timestep) for timestep in evenly.round()]
