@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from atelier_client import AsyncClient
 from atelier_comfy.mesh_client import ClientMesh
@@ -16,7 +17,7 @@ from tests.mesh.picture import colour_at
 from tests.mesh.running_mesh import RunningMesh
 from tests.mesh.seed import new_seed
 from tests.unit.nodes.graph_run import GraphRun
-from tests.unit.nodes.graphs import Graph, default_graph, image_to_image, second_pass
+from tests.unit.nodes.graphs import Graph, default_graph, image_to_image, in_two_parts, second_pass
 
 RED_ON_BLUE = "a red circle on a blue background"
 YELLOW_ON_GREEN = "a yellow circle on a green background"
@@ -54,6 +55,10 @@ def pixels(file: Path) -> Image.Image:
         return picture.convert("RGB")
 
 
+def largest_difference(first: Path, second: Path) -> int:
+    return int(np.asarray(ImageChops.difference(pixels(first), pixels(second))).max())
+
+
 async def jobs_of(client: AsyncClient) -> int:
     return len([job async for job in client.jobs.list()])
 
@@ -81,6 +86,23 @@ async def test_a_second_pass_goes_on_from_a_scaled_latent(graphs: GraphRun) -> N
     (file,) = await graphs.draw(graph)
     assert pixels(file).size == (384, 384)
     assert colours(file) == ("red", "blue")
+
+
+async def test_two_samplers_of_one_schedule_draw_what_one_draws(graphs: GraphRun) -> None:
+    graph = drawn(RED_ON_BLUE)
+    (whole,) = await graphs.draw(graph)
+    (parts,) = await graphs.draw(in_two_parts(graph, 5))
+    assert largest_difference(whole, parts) <= 2
+
+
+async def test_a_batch_of_more_than_a_job_draws_each_seed_as_it_is_drawn_alone(graphs: GraphRun) -> None:
+    seed = new_seed()
+    graph = drawn(RED_ON_BLUE, seed=seed, steps=4)
+    graph["5"]["inputs"]["batch_size"] = 10
+    batch = await graphs.draw(graph)
+    (alone,) = await graphs.draw(drawn(RED_ON_BLUE, seed=seed + 9, steps=4))
+    assert len(batch) == 10
+    assert largest_difference(batch[9], alone) == 0
 
 
 async def test_a_picture_is_drawn_anew_under_another_colour(graphs: GraphRun) -> None:

@@ -68,3 +68,24 @@ def image_to_image(graph: Graph, picture: str, *, denoise: float, mask: str = ""
         begun["23"] = {"class_type": "SetLatentNoiseMask", "inputs": {"samples": ["21", 0], "mask": ["22", 0]}}
         sampler["latent_image"] = ["23", 0]
     return begun
+
+
+def in_two_parts(graph: Graph, at: int) -> Graph:
+    """The graph with its sampler replaced by two, 3 and 13, of one schedule: the second goes on at a step."""
+    settings = dict(graph["3"]["inputs"])
+    del settings["denoise"]
+    settings["noise_seed"] = settings.pop("seed")
+    first = {"add_noise": "enable", "start_at_step": 0, "end_at_step": at, "return_with_leftover_noise": "enable"}
+    second = {
+        "add_noise": "disable",
+        "start_at_step": at,
+        "end_at_step": 10_000,
+        "return_with_leftover_noise": "disable",
+        "latent_image": ["3", 0],
+    }
+    return {
+        **graph,
+        "3": {"class_type": "KSamplerAdvanced", "inputs": settings | first},
+        "13": {"class_type": "KSamplerAdvanced", "inputs": settings | second},
+        "8": {"class_type": "VAEDecode", "inputs": {"samples": ["13", 0], "vae": ["4", 2]}},
+    }
