@@ -27,6 +27,7 @@ _DESCRIPTIONS = {
     "404": "There is no such resource, or it belongs to another user.",
     "408": "The request came too slowly.",
     "409": "It contradicts what is stored already.",
+    "412": "It was changed meanwhile.",
     "413": "The body is too large.",
     "415": "The body has a content type that is not accepted here.",
     "416": "The range lies outside; `Content-Range` has the size.",

@@ -144,6 +144,46 @@ _JWK = {
     "kty": "OKP", "crv": "Ed25519", "x": "VQPEjfu4GLqcIoGLZWvyKmN_-wb-3nKJR7ufePy7Lv4",
     "kid": "HFc5V6-lv1zJcdv0cjvo0CTQMSP9EQN82NT88Bx-y4A", "alg": "EdDSA", "use": "sig",
 }  # fmt: skip
+_WORKFLOW_ID, _EXECUTION_ID = "01a2237c-2d2b-7a51-9c0c-7c1f0d7f5a11", "01a2237c-2e90-7d0c-8b8e-0f2a4f3f9f7e"
+_EXECUTION_PATH = f"/api/v1/executions/{_EXECUTION_ID}"
+_WORKFLOW_PATH = f"/api/v1/workflows/{_WORKFLOW_ID}"
+_GRAPH = {
+    "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1, "color": 255}},
+    "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "blue"}},
+}
+_DEFINITION = {
+    "name": "a square", "description": "One colour.", "graph": json.dumps(_GRAPH),
+    "inputs": [{
+        "name": "color", "type": "INT", "targets": [{"node_id": "1", "input": "color"}], "default": "255",
+        "minimum": 0, "maximum": 16777215,
+    }],
+    "outputs": [{"name": "square", "node_id": "2"}],
+}  # fmt: skip
+_WORKFLOW = {
+    "id": _WORKFLOW_ID, "version": 2, "latest_version": 2, "etag": '"2"', "definition": _DEFINITION, "node_count": 2,
+    "create_time": _TIMES["create_time"], "update_time": _TIMES["finish_time"],
+    "links": _links(_WORKFLOW_PATH, "execute"),
+}  # fmt: skip
+_LISTED_WORKFLOW = {**_WORKFLOW, "definition": {name: _DEFINITION[name] for name in ("name", "description")}}
+_EXECUTION = {
+    "id": _EXECUTION_ID, "state": "SUCCEEDED", "workflow_id": _WORKFLOW_ID, "version": 2, "inputs": '{"color": 255}',
+    "progress": {
+        "nodes_done": 2, "nodes_total": 2, "fraction": 1, "event": "NODE_FINISHED", "node_id": "2",
+        "class_type": "SaveImage",
+    },
+    "outputs": [{
+        "name": "square", "node_id": "2", "field": "images", "asset_id": _ASSET_ID, "content_type": "image/png",
+        "filename": "blue_00001_.png", "width_px": 64, "height_px": 64, "size_bytes": "197", "sha256": _SHA256,
+        "content_url": f"/api/v1/assets/{_ASSET_ID}/content",
+    }],
+    "attempt": 1, "seq": 3, "trace_id": _TRACE_ID, **_TIMES,
+    "links": _links(_EXECUTION_PATH, "events", "cancel"),
+}  # fmt: skip
+_NODE = {
+    "class_type": "EmptyImage", "display_name": "EmptyImage", "category": "image", "pack": "nodes",
+    "inputs": [{"name": "width", "type": "INT", "required": True, "options": '{"default": 512, "min": 1}'}],
+    "outputs": [{"name": "IMAGE", "type": "IMAGE"}],
+}  # fmt: skip
 _ANSWERS: dict[str, dict[str, Any]] = {
     "atelier.auth.v1.CreateApiKeyResponse": {"key": _KEY, "api_key": "atl_otpet1clcypc_cn14bIA1…"},
     "atelier.auth.v1.CreateSignedUrlsResponse": {
@@ -168,6 +208,15 @@ _ANSWERS: dict[str, dict[str, Any]] = {
     "atelier.video.v1.ListVideosResponse": {"videos": [_VIDEO]},
     "atelier.video.v1.Video": _VIDEO,
     "atelier.video.v1.VideoModel": _VIDEO_MODEL,
+    "atelier.workflow.v1.Execution": _EXECUTION,
+    "atelier.workflow.v1.ListExecutionsResponse": {"executions": [_EXECUTION]},
+    "atelier.workflow.v1.ListNodesResponse": {
+        "nodes": [{name: value for name, value in _NODE.items() if name not in ("inputs", "outputs")}]
+    },
+    "atelier.workflow.v1.ListWorkflowTemplatesResponse": {"workflows": [_LISTED_WORKFLOW | {"published": True}]},
+    "atelier.workflow.v1.ListWorkflowsResponse": {"workflows": [_LISTED_WORKFLOW]},
+    "atelier.workflow.v1.Node": _NODE,
+    "atelier.workflow.v1.Workflow": _WORKFLOW,
 }
 
 
@@ -187,6 +236,7 @@ ERRORS: dict[str, Any] = {
     "401": _error(16, "TOKEN_EXPIRED", "the token has expired"),
     "403": _error(7, "ADMIN_ONLY", "only administrators load and unload models"),
     "404": _error(5, "IMAGE_NOT_FOUND", "there is no such image"),
+    "412": _error(9, "VERSION_CONFLICT", "version 3 is the newest: read it, and send the change again"),
     "409": _error(6, "IDEMPOTENCY_KEY_REUSED", "this key was used before, for another request"),
     "429": _error(8, "QUEUE_FULL", "too many images wait", _RETRY),
     "503": _error(14, "UNAVAILABLE", "the service is unavailable; try again"),
@@ -209,7 +259,8 @@ class Examples:
         written = _ANSWERS[full_name]
         if is_accepted and "start_time" in written:
             written = {name: value for name, value in written.items() if name not in ("start_time", "finish_time")}
-            written |= _QUEUED
+            fields = self._pool.FindMessageTypeByName(full_name).fields_by_name
+            written |= {name: value for name, value in _QUEUED.items() if name in fields}
         message = GetMessageClass(self._pool.FindMessageTypeByName(full_name))()
         json_format.ParseDict(written, message, descriptor_pool=self._pool)
         printed: dict[str, Any] = json_format.MessageToDict(

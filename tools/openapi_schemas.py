@@ -2,6 +2,7 @@
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Proto
 
+from atelier.type.v1 import access_pb2
 from tools.openapi_contract import Contract, Field, Message
 from tools.openapi_rules import (
     Schema,
@@ -18,6 +19,8 @@ ANY = "google.protobuf.Any"
 HTTP_BODY = "google.api.HttpBody"
 EMPTY = "google.protobuf.Empty"
 
+# A string that holds JSON: a request may hold the JSON itself.
+_RAW_JSON: Schema = {"type": ["string", "object", "array", "number", "boolean"]}
 _INT64: Schema = {"type": "string", "format": "int64", "pattern": "^-?[0-9]+$"}
 _SCALARS: dict[int, Schema] = {
     Proto.TYPE_BOOL: {"type": "boolean"},
@@ -139,6 +142,8 @@ class Schemas:
     def _one(self, field: Field, *, as_input: bool) -> Schema:
         if field.type_name:
             return self.refer(field.type_name, as_input=as_input)
+        if as_input and field.proto.options.Extensions[access_pb2.raw_json]:
+            return dict(_RAW_JSON)
         return dict(_SCALARS[field.proto.type])
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from google.api import annotations_pb2, http_pb2
-from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorSet
-
-from atelier.type.v1 import access_pb2
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
 
 _VERBS = ("get", "put", "post", "delete", "patch")
 _HTTP_BODY = ".google.api.HttpBody"
@@ -84,8 +84,24 @@ def _bindings(rule: http_pb2.HttpRule) -> Iterator[Binding]:
         yield from _bindings(additional)
 
 
-def _holds_raw_json(message: DescriptorProto) -> bool:
-    return any(field.options.Extensions[access_pb2.raw_json] for field in message.field)
+def raw_json_fields(files: FileDescriptorSet) -> frozenset[str]:
+    """Returns the full names of the strings that hold JSON: fields with the option `raw_json`.
+
+    Args:
+        files: The contracts, with the files that define their options.
+    """
+    pool = DescriptorPool()
+    for file in files.file:
+        pool.Add(file)
+    raw_json = pool.FindExtensionByName("atelier.type.v1.raw_json")
+    options = GetMessageClass(pool.FindMessageTypeByName("google.protobuf.FieldOptions"))
+    return frozenset(
+        f"{file.package}.{message.name}.{field.name}"
+        for file in files.file
+        for message in file.message_type
+        for field in message.field
+        if options.FromString(field.options.SerializeToString()).Extensions[raw_json]
+    )
 
 
 def read_methods(descriptor_set: Path) -> tuple[Method, ...]:
@@ -103,12 +119,7 @@ def read_methods(descriptor_set: Path) -> tuple[Method, ...]:
         for file in files.file
         for message in file.message_type
     }
-    raw = {
-        f".{file.package}.{message.name}"
-        for file in files.file
-        for message in file.message_type
-        if _holds_raw_json(message)
-    }
+    raw = {f".{name.rpartition('.')[0]}" for name in raw_json_fields(files)}
     found = []
     for file in files.file:
         for service in file.service:

@@ -19,8 +19,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from atelier.type.v1 import access_pb2
-from atelier_gateway.contract import Binding, Method
+from atelier_gateway.contract import Binding, Method, raw_json_fields
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
 _MAGIC = re.compile(r"([^\w/])")
@@ -44,9 +43,10 @@ def contract_script(folder: Path, descriptor_set: Path, methods: tuple[Method, .
 
 def _contract(descriptor_set: Path, methods: tuple[Method, ...]) -> str:
     pool = DescriptorPool()
-    for file in FileDescriptorSet.FromString(descriptor_set.read_bytes()).file:
+    files = FileDescriptorSet.FromString(descriptor_set.read_bytes())
+    for file in files.file:
         pool.Add(file)
-    tables = _Tables()
+    tables = _Tables(raw_json_fields(files))
     routes: dict[str, list[Any]] = {}
     for method in methods:
         request = pool.FindMethodByName(f"{method.service}.{method.name}").input_type
@@ -68,7 +68,8 @@ def _path(binding: Binding) -> str:
 class _Tables:
     """The tables of messages and enums that are reachable from requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, raw_json: frozenset[str]) -> None:
+        self._raw_json = raw_json
         self.messages: dict[str, list[list[Any]]] = {}
         self.enums: dict[str, list[str]] = {}
 
@@ -84,7 +85,7 @@ class _Tables:
             rows.append([field.name, field.json_name, self._kind(held), is_list, key, _oneof(field)])
 
     def _kind(self, field: FieldDescriptor) -> str:
-        if field.GetOptions().Extensions[access_pb2.raw_json]:
+        if field.full_name in self._raw_json:
             return "json"
         if field.message_type is not None:
             # A well-known type has its own JSON form, which the script knows by name.

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from atelier_client.async_client import AsyncClient as AsyncClient
     from atelier_client.client import AnyJob as AnyJob
     from atelier_client.client import Client as Client
+    from atelier_client.client import Execution as Execution
     from atelier_client.client import Image as Image
     from atelier_client.client import Video as Video
     from atelier_client.errors import AtelierApiError as AtelierApiError
     from atelier_client.errors import CannotReachError as CannotReachError
     from atelier_client.errors import JobFailedError as JobFailedError
     from atelier_client.errors import UnreachableKindsError as UnreachableKindsError
+    from atelier_client.execution import AsyncExecution as AsyncExecution
     from atelier_client.image import AsyncImage as AsyncImage
     from atelier_client.retry import RetryPolicy as RetryPolicy
     from atelier_client.video import AsyncVideo as AsyncVideo
@@ -31,11 +33,13 @@ _HOMES = {
     "AnyJob": "client",
     "AsyncAnyJob": "all_jobs",
     "AsyncClient": "async_client",
+    "AsyncExecution": "execution",
     "AsyncImage": "image",
     "AsyncVideo": "video",
     "AtelierApiError": "errors",
     "CannotReachError": "errors",
     "Client": "client",
+    "Execution": "client",
     "Image": "client",
     "JobFailedError": "errors",
     "RetryPolicy": "retry",
@@ -47,11 +51,13 @@ __all__ = [
     "AnyJob",
     "AsyncAnyJob",
     "AsyncClient",
+    "AsyncExecution",
     "AsyncImage",
     "AsyncVideo",
     "AtelierApiError",
     "CannotReachError",
     "Client",
+    "Execution",
     "Image",
     "JobFailedError",
     "RetryPolicy",

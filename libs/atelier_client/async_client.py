@@ -39,6 +39,7 @@ from atelier_client.all_jobs import AsyncAllJobs
 from atelier_client.assets import AsyncAssets
 from atelier_client.connection import Connection
 from atelier_client.errors import UnreachableKindsError
+from atelier_client.executions import AsyncExecutions
 from atelier_client.image import AsyncImage
 from atelier_client.images import AsyncImages
 from atelier_client.keys import AsyncKeys
@@ -53,6 +54,7 @@ from atelier_client.settings import ClientSettings
 from atelier_client.transport import Transport
 from atelier_client.video import AsyncVideo
 from atelier_client.videos import AsyncVideos
+from atelier_client.workflows import AsyncWorkflows
 
 _MODELS = model_service_pb2.DESCRIPTOR
 _LIST_MODELS = rpc(_MODELS, "ModelService.ListModels", ListModelsRequest, ListModelsResponse)
@@ -117,6 +119,8 @@ class AsyncClient:
         self._connection = Connection(transport, retry or RetryPolicy())
         self.images = AsyncImages(self._connection)
         self.videos = AsyncVideos(self._connection)
+        self.executions = AsyncExecutions(self._connection)
+        self.workflows = AsyncWorkflows(self._connection)
         self.jobs = AsyncAllJobs(self._connection)
         self.keys = AsyncKeys(self._connection)
         self.assets = AsyncAssets(self._connection)

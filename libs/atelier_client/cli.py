@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from atelier_client.command import Grpc, Options, Url, with_client
-from atelier_client.commands import frames, generate, jobs, keys, models, status, upload, video, watch
+from atelier_client.commands import frames, generate, jobs, keys, models, status, upload, video, watch, workflows
 from atelier_client.complaint import complain
 from atelier_client.external_command import EXTERNAL_COMMANDS, PASSED_ON
 from atelier_client.standard_output import OutputClosedError, abandon_stdout
@@ -67,6 +67,7 @@ app.command("cancel")(with_client(jobs.cancel))
 app.command("delete")(with_client(jobs.delete))
 app.command("frames")(with_client(frames.frames))
 app.command("watch")(with_client(watch.watch))
+app.add_typer(workflows.app, name="workflow")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.command("upload")(with_client(upload.upload))

@@ -5,10 +5,13 @@ from typing import Any, Self
 from atelier.image.v1 import image_pb2
 from atelier.jobs.v1 import job_service_pb2
 from atelier.video.v1 import video_pb2
+from atelier.workflow.v1 import execution_pb2
 from atelier_client.all_jobs import AnyJobRecord, AsyncAllJobs, AsyncAnyJob
 from atelier_client.assets import AsyncAssets
 from atelier_client.async_client import AsyncClient
 from atelier_client.blocking import Facade, LoopThread, blocking, blocking_into, iterating, iterating_into, renewing
+from atelier_client.execution import AsyncExecution, ExecutionRecord
+from atelier_client.executions import AsyncExecutions
 from atelier_client.image import AsyncImage, ImageRecord
 from atelier_client.images import AsyncImages
 from atelier_client.job import AsyncJob, JobRecord
@@ -19,6 +22,7 @@ from atelier_client.retry import RetryPolicy
 from atelier_client.transport import Transport
 from atelier_client.video import AsyncVideo, VideoRecord
 from atelier_client.videos import AsyncVideos
+from atelier_client.workflows import AsyncWorkflows
 
 
 class Job(JobRecord[M], Facade[J]):
@@ -60,6 +64,13 @@ class Video(Job[video_pb2.Video, AsyncVideo], VideoRecord):
     save_frame = blocking(AsyncVideo.save_frame)
 
 
+class Execution(Job[execution_pb2.Execution, AsyncExecution], ExecutionRecord):
+    """An execution of a `Client`."""
+
+    content = blocking(AsyncExecution.content)
+    save_all = blocking(AsyncExecution.save_all)
+
+
 class AnyJob(Job[job_service_pb2.Job, AsyncAnyJob], AnyJobRecord):
     """A job of any kind of a `Client`."""
 
@@ -83,6 +94,32 @@ class Videos(Facade[AsyncVideos]):
     cancel = blocking_into(AsyncVideos.cancel, Video)
     delete = blocking(AsyncVideos.delete)
     watch = iterating(AsyncVideos.watch)
+
+
+class Executions(Facade[AsyncExecutions]):
+    """`client.executions`."""
+
+    run = blocking_into(AsyncExecutions.run, Execution)
+    execute = blocking_into(AsyncExecutions.execute, Execution)
+    list = iterating_into(AsyncExecutions.list, Execution)
+    get = blocking_into(AsyncExecutions.get, Execution)
+    cancel = blocking_into(AsyncExecutions.cancel, Execution)
+    delete = blocking(AsyncExecutions.delete)
+    watch = iterating(AsyncExecutions.watch)
+
+
+class Workflows(Facade[AsyncWorkflows]):
+    """`client.workflows`."""
+
+    create = blocking(AsyncWorkflows.create)
+    update = blocking(AsyncWorkflows.update)
+    list = iterating(AsyncWorkflows.list)
+    get = blocking(AsyncWorkflows.get)
+    delete = blocking(AsyncWorkflows.delete)
+    publish = blocking(AsyncWorkflows.publish)
+    templates = blocking(AsyncWorkflows.templates)
+    nodes = blocking(AsyncWorkflows.nodes)
+    node = blocking(AsyncWorkflows.node)
 
 
 class AllJobs(Facade[AsyncAllJobs]):
@@ -162,6 +199,8 @@ class Client(Facade[AsyncClient]):
         Facade.__init__(self, asynchronous, LoopThread())
         self.images = Images(asynchronous.images, self._loop)
         self.videos = Videos(asynchronous.videos, self._loop)
+        self.executions = Executions(asynchronous.executions, self._loop)
+        self.workflows = Workflows(asynchronous.workflows, self._loop)
         self.jobs = AllJobs(asynchronous.jobs, self._loop)
         self.keys = Keys(asynchronous.keys, self._loop)
         self.assets = Assets(asynchronous.assets, self._loop)

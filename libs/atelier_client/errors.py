@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from atelier.image.v1.image_pb2 import Image
     from atelier.jobs.v1.job_service_pb2 import Job
     from atelier.video.v1.video_pb2 import Video
+    from atelier.workflow.v1.execution_pb2 import Execution
 
 
 class AtelierApiError(Exception):
@@ -84,7 +85,7 @@ class JobFailedError(AtelierApiError):
     `job` is the record (a protobuf message) as it ended.
     """
 
-    def __init__(self, job: "Image | Video | Job", *, canceled: bool) -> None:
+    def __init__(self, job: "Image | Video | Execution | Job", *, canceled: bool) -> None:
         if canceled:
             text = f"the {job.DESCRIPTOR.name.lower()} was cancelled"
             super().__init__("CANCELLED", "JOB_CANCELED", text, trace_id=job.trace_id)

@@ -14,6 +14,7 @@ from atelier.events.v1.events_pb2 import Event
 from atelier.image.v1.image_pb2 import ImageOutput
 from atelier.jobs.v1 import job_pb2
 from atelier.video.v1.video_pb2 import VideoOutput
+from atelier.workflow.v1.execution_pb2 import ExecutionOutput
 from atelier_client.connection import Connection
 from atelier_client.errors import AtelierApiError, IncompleteError, JobFailedError
 from atelier_client.job_kind import JobKind, M
@@ -52,7 +53,7 @@ class JobRecord(Generic[M]):
     @property
     def cached(self) -> bool:
         """True when its outputs came from the content cache."""
-        return self.message.cached
+        return bool(getattr(self.message, "cached", False))  # executions are not reused
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id} {self.state}>"
@@ -128,7 +129,9 @@ class AsyncJob(JobRecord[M]):
         response = await self._connection.call(_SIGN, request)
         return self._connection.base_url + response.urls[0]
 
-    async def _bytes(self, rpc: Rpc[Any, HttpBody], request: Message, output: ImageOutput | VideoOutput) -> bytes:
+    async def _bytes(
+        self, rpc: Rpc[Any, HttpBody], request: Message, output: ImageOutput | VideoOutput | ExecutionOutput
+    ) -> bytes:
         """The bytes of `output`, checked against their SHA-256."""
         data = await self._connection.content(rpc, request, size_bytes=output.size_bytes)
         if output.sha256 and hashlib.sha256(data).hexdigest() != output.sha256:

@@ -10,9 +10,10 @@ from atelier.events.v1.events_pb2 import Event
 from atelier.image.v1.image_pb2 import Image
 from atelier.jobs.v1.job_service_pb2 import Job
 from atelier.video.v1.video_pb2 import Video
+from atelier.workflow.v1.execution_pb2 import Execution
 from atelier_client.rpc import Rpc
 
-M = TypeVar("M", bound=Image | Video | Job)
+M = TypeVar("M", bound=Image | Video | Execution | Job)
 
 
 @dataclass(frozen=True)
@@ -33,5 +34,5 @@ class JobKind(Generic[M]):
 
     @property
     def noun(self) -> str:
-        """`image`, `video` or `job`."""
+        """`image`, `video`, `execution` or `job`."""
         return self.get.response_type.DESCRIPTOR.name.lower()

@@ -35,6 +35,7 @@ from atelier_service.service import read_settings, run_service
 from atelier_service.url_signing import UrlSigner
 from atelier_workflow.adapters.execution_graphs import SqlExecutionGraphs
 from atelier_workflow.adapters.node_reports import SqlNodeReports
+from atelier_workflow.adapters.shipped_templates import shipped_templates
 from atelier_workflow.adapters.tables import SCHEMA
 from atelier_workflow.adapters.workflow_store import SqlWorkflowStore
 from atelier_workflow.api.execution_messages import content_paths, execution_path
@@ -82,7 +83,9 @@ async def serve(settings: WorkflowSettings, jwks: JwksSource) -> AsyncIterator[R
         reports, graphs = SqlNodeReports(database), SqlExecutionGraphs(database)
         catalogue = NodeCatalogue(reports)
         rules = GraphRules(catalogue, GraphLimits(nodes=settings.max_graph_nodes))
-        workflows = Workflows(SqlWorkflowStore(database), rules, {}, most_of_one_owner=settings.max_workflows_per_owner)
+        workflows = Workflows(
+            SqlWorkflowStore(database), rules, shipped_templates(), most_of_one_owner=settings.max_workflows_per_owner
+        )
         executions = Executions(jobs.jobs, graphs, workflows, rules, storage)
 
         claims = SqlClaimStore(database, cache.on_success)

@@ -3,9 +3,9 @@
 import asyncio
 import os
 from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from typer import Option
 
@@ -16,9 +16,25 @@ from atelier_client.standard_output import is_stdout
 
 if TYPE_CHECKING:
     from atelier.events.v1.events_pb2 import GenerationProgress
+    from atelier.jobs.v1.job_pb2 import Progress
     from atelier_client.job import AsyncJob
 
 J = TypeVar("J", bound="AsyncJob[Any]")
+
+
+class Shows(Protocol):
+    """Shows the progress of a job."""
+
+    def show(self, state: str, progress: "Progress") -> None:
+        """Shows it."""
+        ...
+
+
+class Screen(Protocol):
+    """Opens what shows the progress of a job."""
+
+    def __call__(self, *, quiet: bool = False) -> "AbstractContextManager[Shows]": ...
+
 
 Negative = Annotated[str | None, Option(help="What it should not show.")]
 ImageModel = Annotated[
@@ -56,10 +72,12 @@ def given(*, metadata: Sequence[str] | None, **values: Any) -> dict[str, Any]:
     return {**named, "metadata": dict(_label(text) for text in metadata or ())}
 
 
-async def drawn(submitting: "Coroutine[Any, Any, J]", *, wait: bool, shown: bool = True) -> J:
+async def drawn(
+    submitting: "Coroutine[Any, Any, J]", *, wait: bool, shown: bool = True, screen: Screen = progress
+) -> J:
     """The job that `submitting` makes, followed until its end if `wait`; one that is interrupted is cancelled.
 
-    How far it is, is `shown`, but not to a program that asked for JSON.
+    How far it is, is `shown` on the `screen`, but not to a program that asked for JSON.
 
     Raises JobFailedError when it failed or was cancelled.
     """
@@ -68,7 +86,7 @@ async def drawn(submitting: "Coroutine[Any, Any, J]", *, wait: bool, shown: bool
     try:
         job = await asyncio.shield(submission)
         if wait:
-            job = await _follow(job, shown=shown)
+            job = await _follow(job, shown=shown, screen=screen)
     except asyncio.CancelledError:
         await _abandon(submission)
         raise
@@ -108,17 +126,17 @@ def format_of(output: Path | None, formats: Mapping[str, str], hint: str = ", or
     return found
 
 
-async def _follow(job: J, *, shown: bool) -> J:
+async def _follow(job: J, *, shown: bool, screen: Screen) -> J:
     """Shows how it goes, until the end."""
     from atelier.jobs.v1 import job_pb2
 
-    with progress(quiet=wants_json()) if shown else nullcontext(NoProgress()) as screen:
+    with screen(quiet=wants_json()) if shown else nullcontext(NoProgress()) as shown_on:
         while not job.finished:
             async for event in job.watch():
                 kind = event.WhichOneof("payload")
                 if kind in ("snapshot", "generation_progress"):
                     payload: GenerationProgress = getattr(event, kind)
-                    screen.show(job_pb2.State.Name(payload.state), payload.progress)
+                    shown_on.show(job_pb2.State.Name(payload.state), payload.progress)
             job = await job.refresh()
     return job
 

@@ -350,7 +350,7 @@ class ExecutionProgress(_message.Message):
         nodes_total: _builtins.int = ...,
         nodes_cached: _builtins.int = ...,
         fraction: _builtins.float = ...,
-        event: Global___ExecutionProgress.Event.ValueType = ...,
+        event: Global___ExecutionProgress.Event.ValueType | None = ...,
         node_id: _builtins.str = ...,
         class_type: _builtins.str = ...,
         step: _builtins.int = ...,
@@ -358,11 +358,13 @@ class ExecutionProgress(_message.Message):
         running: _abc.Iterable[Global___NodeProgress] | None = ...,
         failure: Global___NodeFailure | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_event", b"_event", "event", b"event", "failure", b"failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_type", b"class_type", "event", b"event", "failure", b"failure", "fraction", b"fraction", "node_id", b"node_id", "nodes_cached", b"nodes_cached", "nodes_done", b"nodes_done", "nodes_total", b"nodes_total", "running", b"running", "step", b"step", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_event", b"_event", "class_type", b"class_type", "event", b"event", "failure", b"failure", "fraction", b"fraction", "node_id", b"node_id", "nodes_cached", b"nodes_cached", "nodes_done", b"nodes_done", "nodes_total", b"nodes_total", "running", b"running", "step", b"step", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__event: _TypeAlias = _typing.Literal["event"]  # noqa: Y015
+    _WhichOneofArgType__event: _TypeAlias = _typing.Literal["_event", b"_event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__event) -> _WhichOneofReturnType__event | None: ...
 
 Global___ExecutionProgress: _TypeAlias = ExecutionProgress  # noqa: Y015
 
