@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from google.api import annotations_pb2, http_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
@@ -93,7 +94,7 @@ def raw_json_fields(files: FileDescriptorSet) -> frozenset[str]:
     pool = DescriptorPool()
     for file in files.file:
         pool.Add(file)
-    raw_json = pool.FindExtensionByName("atelier.type.v1.raw_json")
+    raw_json: Any = pool.FindExtensionByName("atelier.type.v1.raw_json")
     options = GetMessageClass(pool.FindMessageTypeByName("google.protobuf.FieldOptions"))
     return frozenset(
         f"{file.package}.{message.name}.{field.name}"
