@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ExecutionBlocker:
     """Returned by a node instead of a value, or of all of its values.
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from atelier_graph.cache_entry import CacheEntry, CacheKey, ExpansionKeys, PromptKeys
 
@@ -150,10 +150,13 @@ class RamPressureCache:
         self._generation = 0
         self._entries: dict[CacheKey, CacheEntry] = {}
         self._used: dict[CacheKey, tuple[int, float]] = {}
+        self._old: list[CacheKey] | None = None
+        """The entries of earlier generations, the first to go last; made when memory is short."""
 
     def begin(self, prompt: PromptKeys) -> None:
         with self._lock:
             self._generation += 1
+            self._old = None
             for key in map(_unscoped, prompt.keys):
                 self._touch(key)
             self._relieve()
@@ -190,13 +193,25 @@ class RamPressureCache:
             self._used[key] = (self._generation, time.monotonic())
 
     def _relieve(self) -> None:
-        if self._free_bytes() >= max(self._headroom, self._idle_headroom):
+        enough = max(self._headroom, self._idle_headroom)
+        if self._free_bytes() >= enough:
             return
-        worst_first = sorted(self._entries, key=lambda key: (-self._score(key), self._used[key][1]))
-        for key in worst_first:
-            current = self._used[key][0] == self._generation
-            if self._free_bytes() < (self._headroom if current else max(self._headroom, self._idle_headroom)):
+        if self._old is None:
+            self._old = self._last_to_first(key for key in self._entries if not self._is_current(key))
+        while self._old and self._free_bytes() < enough:
+            key = self._old.pop()
+            if key in self._entries and not self._is_current(key):
                 del self._entries[key], self._used[key]
+        current = self._last_to_first(self._entries) if self._free_bytes() < self._headroom else []
+        while current and self._free_bytes() < self._headroom:
+            key = current.pop()
+            del self._entries[key], self._used[key]
+
+    def _is_current(self, key: CacheKey) -> bool:
+        return self._used[key][0] == self._generation
+
+    def _last_to_first(self, keys: Iterable[CacheKey]) -> list[CacheKey]:
+        return sorted(keys, key=lambda key: (self._score(key), -self._used[key][1]))
 
     def _score(self, key: CacheKey) -> float:
         return 1.3 ** (self._generation - self._used[key][0]) * self._size_of(self._entries[key])

@@ -36,10 +36,11 @@ class InputSpec:
 
     @property
     def choices(self) -> list[Any] | None:
-        """The values of a combo, or None when the input is no combo."""
+        """The values of a combo, or None when the input is no combo, or one whose values only clients know."""
         if isinstance(self.type, list):
             return self.type
-        return list(self.options.get("options") or []) if self.type == "COMBO" else None
+        choices = self.options.get("options") if self.type == "COMBO" else None
+        return None if choices is None else list(choices)
 
     @property
     def config(self) -> list[Any]:

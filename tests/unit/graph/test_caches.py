@@ -332,3 +332,23 @@ def test_what_the_current_prompt_uses_is_dropped_only_below_the_smaller_headroom
     assert memory.stored() == ["a", "b"]
     memory.put("c", 8)
     assert memory.stored() == ["a", "c"]
+
+
+def test_memory_that_stays_short_costs_no_more_with_every_entry() -> None:
+    measured = 0
+
+    def size_of(entry: CacheEntry) -> float:
+        nonlocal measured
+        measured += 1
+        return 1.0
+
+    cache = RamPressureCache(lambda: 20, size_of, headroom=10, idle_headroom=30)
+    _begin(cache)
+    for number in range(1_000):
+        cache.put(_key(f"old{number}"), _entry())
+    _begin(cache)
+    assert cache.entries() == []
+    for number in range(1_000):
+        cache.put(_key(f"new{number}"), _entry())
+    assert len(cache.entries()) == 1_000
+    assert measured <= 1_000
