@@ -9,10 +9,9 @@ from pathlib import Path
 
 import structlog
 
-from atelier_client.async_client import AsyncClient
+from atelier_comfy.absent_mesh import AbsentMesh
 from atelier_comfy.client_socket import ClientSockets
 from atelier_comfy.front_end import FrontEndError, front_end_folder
-from atelier_comfy.mesh_client import AbsentMesh, ClientMesh
 from atelier_comfy.node_pool import MeshOfPrompts
 from atelier_comfy.options import OptionsError, ServerOptions, host_environment, read_options
 from atelier_comfy.pack_message import send_pack_message
@@ -78,6 +77,9 @@ async def _mesh(options: ServerOptions) -> AsyncIterator[MeshOfPrompts]:
     if not options.mesh_url:
         yield AbsentMesh()
         return
+    from atelier_client.async_client import AsyncClient  # a server without a mesh starts sooner without them
+    from atelier_comfy.mesh_client import ClientMesh
+
     async with AsyncClient(options.mesh_url, options.mesh_key) as client:
         yield ClientMesh(client)
 

@@ -27,7 +27,6 @@ from atelier_nodes.mesh import (
     MeshError,
     MeshProgress,
     ModelInfo,
-    NoMesh,
 )
 from atelier_nodes.mesh.calls import OnMeshProgress
 from atelier_service.tasks import uninterrupted
@@ -58,18 +57,6 @@ class ClientMesh:
                 yield ModelInfo(model.id, model.kind, model.display_name, defaults)
         except UnreachableKindsError:
             return  # those of the other kinds are still models
-
-
-class AbsentMesh:
-    """No mesh was named: each call of a node is refused with the flags that name one."""
-
-    def for_prompt(self, prompt_id: str) -> MeshCalls:  # noqa: ARG002
-        """Returns calls that raise MeshError."""
-        return NoMesh("this node needs a mesh, and none was named: start the server with --mesh URL and --key KEY")
-
-    async def models(self) -> Sequence[ModelInfo]:
-        """Returns none."""
-        return ()
 
 
 class _PromptCalls:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from atelier_comfy.absent_mesh import AbsentMesh
 from atelier_comfy.client_socket import ClientSockets
-from atelier_comfy.mesh_client import AbsentMesh
 from atelier_comfy.options import read_options
 from atelier_comfy.server import serving
 from tests.comfy.comfy_client import ComfyClient, comfy_client

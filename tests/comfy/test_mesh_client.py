@@ -9,7 +9,8 @@ import pytest_asyncio
 from atelier.jobs.v1 import job_pb2
 from atelier_client.async_client import AsyncClient
 from atelier_client.retry import RetryPolicy
-from atelier_comfy.mesh_client import AbsentMesh, ClientMesh
+from atelier_comfy.absent_mesh import AbsentMesh
+from atelier_comfy.mesh_client import ClientMesh
 from atelier_nodes.mesh import ClipCall, ImageCall, MeshError, MeshProgress, ModelInfo
 from tests.support.wait import eventually
 from tests.unit.client.small_mesh import SmallMesh
