@@ -1,6 +1,7 @@
 """Client sockets: who listens at /ws, and what each of them is sent."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -84,13 +85,13 @@ class ClientSockets:
         with self._registered(client_id, client):
             for message in welcome(client_id):
                 client.put(message)
-            writing = asyncio.create_task(client.write(socket))
-            reading = asyncio.create_task(client.read(socket))
+            works = [client.write(socket), client.read(socket), client.ended()]
+            tasks = [asyncio.create_task(work) for work in works]
             try:
-                await asyncio.wait((writing, reading), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                await cancel_and_join(writing, reading)
-        await socket.close()
+                await cancel_and_join(*tasks)
+        await _close(socket, request)
         return socket
 
     @contextmanager
@@ -113,11 +114,11 @@ class _Client:
     def __init__(self) -> None:
         self.features: Mapping[str, Any] = {}
         self._outbox = Outbox()
-        self._ended = False
+        self._end = asyncio.Event()
         self._said_features = False
 
     def put(self, message: str | bytes | Progress) -> None:
-        if self._ended:
+        if self._end.is_set():
             return
         try:
             self._outbox.put(message)
@@ -125,18 +126,18 @@ class _Client:
             self.end()
 
     def end(self) -> None:
-        """Closes the socket when what waits has been sent."""
-        if not self._ended:
-            self._outbox.put("")
-            self._ended = True
+        """Has the socket closed; what still waits is not sent."""
+        self._end.set()
+
+    async def ended(self) -> None:
+        """Waits until `end` is called."""
+        await self._end.wait()
 
     async def write(self, socket: web.WebSocketResponse) -> None:
         """Sends until the client has gone or has ended."""
         try:
             while True:
                 for message in await self._outbox.take():
-                    if message == "":
-                        return
                     if isinstance(message, str):
                         await socket.send_str(message)
                     else:
@@ -154,9 +155,17 @@ class _Client:
                 self.put(text_message("feature_flags", SERVER_FEATURES))
 
 
-def _features_of(message: WSMessage) -> Mapping[str, Any] | None:
-    import json
+async def _close(socket: web.WebSocketResponse, request: web.Request) -> None:
+    """Says goodbye, and hangs up on a client that does not listen to that."""
+    try:
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            await socket.close()
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
 
+
+def _features_of(message: WSMessage) -> Mapping[str, Any] | None:
     if message.type is not WSMsgType.TEXT:
         return None
     try:

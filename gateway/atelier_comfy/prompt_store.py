@@ -12,6 +12,7 @@ from atelier_comfy.prompt import Ended, OutputSummary, Prompt, compact
 
 HISTORY_LIMIT = 10_000
 _PAGE = 100
+_VERSION = 1
 _READ = {"readonly": True}
 
 _METADATA = sa.MetaData()
@@ -49,6 +50,10 @@ _RUNNING = prompts.c.state == "running"
 _ENDED = prompts.c.ended_order.is_not(None)
 
 
+class StateVersionError(OSError):
+    """The file was made by another version of this program."""
+
+
 class PromptStore:
     """Queue and history of one server."""
 
@@ -61,8 +66,12 @@ class PromptStore:
 
         Returns:
             The number that the next prompt is given.
+
+        Raises:
+            StateVersionError: Another version of this program made the file.
         """
         async with self._engine.begin() as db:
+            await _check_version(db)
             await db.run_sync(_METADATA.create_all)
             await db.execute(prompts.update().where(_RUNNING).values(state="waiting"))
             last = await db.scalar(sa.select(sa.func.max(prompts.c.seq)))
@@ -240,6 +249,18 @@ _PROMPT = [
 ]
 _ENTRY = [prompts.c[name] for name in ("ended_order", "outputs", "status", "meta")]
 _JOB = [column for column in prompts.c if column.name not in ("graph", "extra_data", "sensitive", "outputs", "meta")]
+
+
+async def _check_version(db: AsyncConnection) -> None:
+    """Compares the file's version with that of this code; a new file gets it."""
+    version = int(await db.scalar(sa.text("PRAGMA user_version")) or 0)
+    if version == 0:
+        await db.execute(sa.text(f"PRAGMA user_version = {_VERSION}"))
+    elif version != _VERSION:
+        raise StateVersionError(
+            f"the queue and history are of version {version}, and this program reads version {_VERSION}: "
+            "give it another --state-directory"
+        )
 
 
 def _prompt(row: Any) -> Prompt:

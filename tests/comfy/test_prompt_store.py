@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from atelier_comfy.job_listing import JobFilter, job_of_row, whole_job_of_row
 from atelier_comfy.prompt import Ended, Prompt
-from atelier_comfy.prompt_store import PromptStore
+from atelier_comfy.prompt_store import PromptStore, StateVersionError
 from atelier_service.database import create_engine
 
 PICTURE = {"9": {"images": [{"filename": "a.png", "subfolder": "", "type": "output"}]}}
@@ -93,6 +94,14 @@ async def test_what_was_running_waits_again_when_the_file_is_opened(store: Promp
     claimed = await again.claim()
     assert claimed is not None
     assert (claimed.id, claimed.attempts) == ("a", 2)
+
+
+async def test_a_file_of_another_version_is_refused(store: PromptStore, engine: AsyncEngine) -> None:
+    await PromptStore(engine).open()
+    async with engine.begin() as db:
+        await db.execute(sa.text("PRAGMA user_version = 9"))
+    with pytest.raises(StateVersionError, match="version 9"):
+        await PromptStore(engine).open()
 
 
 async def test_a_prompt_that_is_put_back_has_not_run(store: PromptStore) -> None:
