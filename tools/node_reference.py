@@ -4,13 +4,13 @@
 """
 
 import argparse
-import inspect
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from atelier_nodes.builtin import NODE_CLASSES
+from atelier_nodes.builtin.descriptions import description_of
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "node-reference.md"
 BEGIN = "<!-- begin: written by tools/node_reference.py -->\n"
@@ -46,9 +46,8 @@ def category_of(node: Any) -> str:
 
 
 def meaning(node: type) -> str:
-    """The first paragraph of a node's docstring as a cell of a table."""
-    paragraph = inspect.cleandoc(node.__doc__ or "").partition("\n\n")[0]
-    return " ".join(paragraph.split()).replace("|", r"\|")
+    """A node's description as a cell of a table."""
+    return description_of(node).replace("|", r"\|")
 
 
 def _inputs(node: Any) -> str:

@@ -22,6 +22,7 @@ from atelier_nodes.builtin import (
     vae,
     videos,
 )
+from atelier_nodes.builtin.descriptions import described
 from atelier_nodes.builtin.display_names import DISPLAY_NAMES
 
 __all__ = ["DISPLAY_NAMES", "NODE_CLASSES"]
@@ -47,4 +48,4 @@ _MODULES = (
     regular_expressions,
 )
 
-NODE_CLASSES: dict[str, type] = {node.__name__: node for module in _MODULES for node in module.NODES}
+NODE_CLASSES: dict[str, type] = {node.__name__: described(node) for module in _MODULES for node in module.NODES}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 from typing import Any
 
 import pytest
 
+from atelier_graph.node_class import NodeClass
 from atelier_nodes.builtin import DISPLAY_NAMES, NODE_CLASSES
 from atelier_nodes.builtin.declarations import InputTypes
 
@@ -40,6 +42,14 @@ def test_a_default_is_within_its_bounds(name: str) -> None:
     for kind, options in [*declared.get("required", {}).values(), *declared.get("optional", {}).values()]:
         if kind in ("INT", "FLOAT"):
             assert options["min"] <= options["default"] <= options["max"]
+
+
+@pytest.mark.parametrize("name", sorted(NODE_CLASSES))
+def test_a_class_is_described_to_processes_without_its_code(name: str) -> None:
+    declared = NodeClass.of(name, NODE_CLASSES[name], display_name=DISPLAY_NAMES.get(name, ""))
+    info = json.loads(json.dumps(declared.to_info()))
+    assert info["description"]
+    assert NodeClass.from_info(info).to_info() == info
 
 
 def test_display_names_name_classes() -> None:
