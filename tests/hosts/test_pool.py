@@ -1,9 +1,11 @@
 """The pool: how hosts are chosen, shared, started and replaced, and what they serve besides graphs."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -252,3 +254,42 @@ async def test_hosts_are_loaded_ahead(tmp_path: Path) -> None:
     async with open_pool(options_in(tmp_path, hosts=3, warm_hosts=2, idle_s=0)) as pool:
         await pool.catalogue()
         await eventually(lambda: pool.host_count == 2, timeout_s=30)
+
+
+async def test_a_pack_that_starts_threads_gets_hosts_that_are_not_forked(tmp_path: Path) -> None:
+    (tmp_path / "packs").mkdir()
+    (tmp_path / "packs" / "busy.py").write_text(
+        "import threading\n"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "NODE_CLASS_MAPPINGS = {}\n"
+    )
+    (tmp_path / "packs" / "trouble.py").write_text(PACK.read_text())
+    async with open_pool(options_in(tmp_path, hosts=2, warm_hosts=2, pack_folders=(tmp_path / "packs",))) as pool:
+        await eventually(lambda: pool.host_count == 2, timeout_s=60)
+        first, second = await asyncio.gather(*(Bench(pool).run(node("Sleep", "0.2")) for _ in range(2)))
+        assert (first.status, second.status) == ("success", "success")
+        assert (await Bench(pool).run(node("Exit"))).status == "error"
+        assert (await Bench(pool).run(node("Say", "x"))).text() == ["x"]
+
+
+async def test_hosts_come_back_after_all_of_them_were_killed(tmp_path: Path) -> None:
+    async with open_pool(options_in(tmp_path, hosts=2)) as pool:
+        await pool.catalogue()
+        for process in psutil.Process().children():
+            process.kill()
+        await eventually(lambda: pool.host_count == 0)
+        assert (await Bench(pool).run(node("Say", "x"))).text() == ["x"]
+
+
+async def test_temporary_files_of_a_host_go_with_it(tmp_path: Path) -> None:
+    async with open_pool(options_in(tmp_path)) as pool:
+        (folder,) = (await Bench(pool).run(node("LeaveFile"))).text()
+        assert is_there(folder)
+        await Bench(pool).run(node("Exit"))
+        await eventually(lambda: not is_there(folder))
+    assert not is_there(os.path.dirname(folder))
+
+
+def is_there(folder: str) -> bool:
+    """Whether a folder exists."""
+    return os.path.isdir(folder)

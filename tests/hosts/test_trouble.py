@@ -199,6 +199,15 @@ async def test_a_node_kills_neither_the_pool_nor_another_host(bench: Bench) -> N
         assert await goes_on(bench)
 
 
+async def test_a_node_kills_no_other_host(bench: Bench) -> None:
+    await eventually(lambda: bench.pool.host_count == 2)
+    victim = asyncio.create_task(bench.run(node("Sleep", "1.5")))
+    killer = (await bench.run(node("KillEverybody"))).text()
+    assert len(killer) > 2
+    assert set(killer) == {"PermissionError"}
+    assert (await victim).status == "success"
+
+
 async def test_a_flood_of_progress_is_merged(bench: Bench) -> None:
     outcome = await bench.run(node("Flood", "100000"))
     reported = [event for event in outcome.events if isinstance(event, NodeProgress)]

@@ -1,14 +1,12 @@
-"""The host process: it runs graphs for the pool that started it, and ends with it, however that ends.
+"""The program of hosts: a template that ends with the pool that started it, however that ends.
 
 python -m atelier_nodes.host FD PARENT
 """
 
-import asyncio
 import os
 import signal
 import socket
 import sys
-import time
 
 from atelier_nodes.host.guardian import die_with_parent
 from atelier_nodes.host.isolation import isolate
@@ -32,13 +30,11 @@ def main() -> None:
     except WireClosedError:
         return
     assert isinstance(opening, OpenHost)
-    began = time.monotonic()
     isolation = isolate(opening.isolation, fd)
-    os.register_at_fork(after_in_child=lambda: os.close(fd))
     wire.adopt()
-    from atelier_nodes.host.session import serve  # imports torch: only now there may be more than one thread
+    from atelier_nodes.host.template import Template  # imports torch: only now there may be more than one thread
 
-    asyncio.run(serve(wire, opening, isolation, began))
+    Template(connection, wire, opening, isolation).run()
 
 
 if __name__ == "__main__":

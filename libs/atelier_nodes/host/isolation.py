@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from atelier_nodes.host.guardian import fork_under_guardian
-from atelier_nodes.host.landlock import landlock_version, restrict_thread
+from atelier_nodes.host.landlock import SCOPES_SINCE, landlock_version, restrict_thread, scope_thread
 from atelier_nodes.host.linux import CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER
 from atelier_nodes.host.namespaces import enter, mount_proc, namespace_flags
 from atelier_nodes.protocol.isolation import HostIsolation, IsolationLine, IsolationWish
@@ -43,6 +43,12 @@ def isolate(wish: IsolationWish, *fds: int) -> HostIsolation:
         *_confine_files(wish),
     ]
     return HostIsolation(tuple(lines))
+
+
+def separate_from_siblings(wish: IsolationWish) -> None:
+    """Keeps this host, which was forked, from signals to other hosts of its template and from their memory."""
+    if wish.confine_files and landlock_version() >= SCOPES_SINCE:
+        scope_thread()
 
 
 def _enter_namespaces(wish: IsolationWish, flags: int, *fds: int) -> Iterator[IsolationLine]:

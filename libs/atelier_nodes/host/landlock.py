@@ -25,6 +25,8 @@ _OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 
 _BIND_AND_CONNECT_TCP = 0b11
 _SCOPED_ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
+SCOPES_SINCE = 6
+"""The version since which signals can be kept within."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -66,7 +68,7 @@ def restrict_thread(readable: Iterable[Path], writable: Iterable[Path], *, netwo
     ruleset = _Ruleset(
         handled,
         0 if network or version < 4 else _BIND_AND_CONNECT_TCP,
-        0 if version < 6 else _SCOPED_ABSTRACT_SOCKETS_AND_SIGNALS,
+        0 if version < SCOPES_SINCE else _SCOPED_ABSTRACT_SOCKETS_AND_SIGNALS,
     )
     size = 8 if version < 4 else 16 if version < 6 else 24
     rules = syscall(_CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(size), ctypes.c_uint32(0))
@@ -75,6 +77,21 @@ def restrict_thread(readable: Iterable[Path], writable: Iterable[Path], *, netwo
             _allow(rules, path, handled & (_READ_FILE | _READ_DIR | _EXECUTE))
         for path in writable:
             _allow(rules, path, handled & ~(_MAKE_CHAR | _MAKE_BLOCK))
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+        syscall(_RESTRICT_SELF, ctypes.c_int(rules), ctypes.c_uint32(0))
+    finally:
+        os.close(rules)
+
+
+def scope_thread() -> None:
+    """Makes a domain of the calling thread and what it starts: they send no signals out of it, and trace nothing there.
+
+    Raises:
+        OSError: The kernel has no Landlock of version 6, or refuses.
+    """
+    ruleset = _Ruleset(0, 0, _SCOPED_ABSTRACT_SOCKETS_AND_SIGNALS)
+    rules = syscall(_CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(24), ctypes.c_uint32(0))
+    try:
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         syscall(_RESTRICT_SELF, ctypes.c_int(rules), ctypes.c_uint32(0))
     finally:

@@ -9,6 +9,7 @@ from typing import Any
 
 from atelier_graph.errors import NodeDeclarationError
 from atelier_graph.node_classes import NodeClasses
+from atelier_nodes.builtin import DISPLAY_NAMES, NODE_CLASSES
 from atelier_nodes.packs import registry
 from atelier_nodes.packs.loading import LoadedPacks, load_packs
 from atelier_nodes.packs.prompt_server import PromptServer
@@ -67,14 +68,10 @@ class LoadedNodes:
 async def load_nodes(
     folders: Sequence[Path], extra_paths: Sequence[Path], skipped: Mapping[Path, str], on_import: Callable[[Path], None]
 ) -> LoadedNodes:
-    """Loads all nodes into this process, and serves routes on the running loop; see `load_packs`."""
-    from atelier_nodes.builtin import DISPLAY_NAMES, NODE_CLASSES  # imports torch: the host reports to its pool before
-
+    """Loads all nodes into this process; see `load_packs`. Routes are served once `routes` has started."""
     registry.add_builtin(NODE_CLASSES, DISPLAY_NAMES)
     packs = await load_packs(folders, extra_paths=extra_paths, skipped=skipped, on_import=on_import)
-    routes = RouteServer(PromptServer.instance)
-    await routes.start()
-    return LoadedNodes(packs, routes)
+    return LoadedNodes(packs, RouteServer(PromptServer.instance))
 
 
 def _entry(report: PackReport) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from atelier_nodes.mesh import MeshCalls
 from atelier_nodes.pool.errors import HostLostError
 from atelier_nodes.pool.host_process import HostProcess
 from atelier_nodes.pool.mesh_desk import MeshDesk
-from atelier_nodes.pool.output_lines import OutputLines
 from atelier_nodes.pool.running_graph import RunningGraph
 from atelier_nodes.protocol.frames import ProtocolError
 from atelier_nodes.protocol.graph_event import read_event, read_result
@@ -23,8 +22,6 @@ from atelier_nodes.protocol.messages import (
     InterruptGraph,
     MeshAbandoned,
     MeshAsked,
-    OpenHost,
-    PackBegun,
     PackMessage,
     Ping,
     Refused,
@@ -54,7 +51,6 @@ class Host:
         retired: It gets no more graphs, and ends when those that it has are done.
         lost: Set when the process has ended.
         how: How it ended.
-        loading_pack: The pack that it was importing last; empty when it has loaded all.
         packs_at: When it last ran a graph with nodes of packs, by the monotonic clock.
         used_at: When it last ran any graph.
     """
@@ -65,7 +61,6 @@ class Host:
         self._numbers = itertools.count(1)
         self._requests: dict[int, asyncio.Future[Replied]] = {}
         self._desk = MeshDesk(self._send, self._mesh_of)
-        self._lines = OutputLines(process.pid)
         self.loaded: HostLoaded | None = None
         self.running: dict[str, RunningGraph] = {}
         self.exclusive = False
@@ -73,15 +68,14 @@ class Host:
         self.reason_of_death = "HOST_LOST"
         self.lost = asyncio.Event()
         self.how = ""
-        self.loading_pack = ""
         self.packs_at = self.used_at = 0.0
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._tasks = [asyncio.create_task(work) for work in (self._receive(), self._watch(), self._read_output())]
+        self._tasks = [asyncio.create_task(work) for work in (self._receive(), self._watch())]
 
     @property
     def pid(self) -> int:
         """The process id of its guardian."""
-        return self._process.pid
+        return self._process.guardian
 
     @property
     def idle(self) -> bool:
@@ -93,24 +87,18 @@ class Host:
         """Whether it has loaded, and gets graphs."""
         return self.loaded is not None and not self.retired and not self.lost.is_set()
 
-    @property
-    def last_line(self) -> str:
-        """The last line that the process wrote; empty when it wrote none."""
-        return self._lines.last
-
-    async def open(self, opening: OpenHost, limit_s: float) -> None:
-        """Loads the nodes.
+    async def until_ready(self, limit_s: float) -> None:
+        """Waits until the host runs graphs.
 
         Raises:
             HostLostError: The process ended before, or took too long: HOST_NOT_STARTED.
         """
-        self._send(opening)
         try:
             async with asyncio.timeout(limit_s):
-                await self._ready
+                await asyncio.shield(self._ready)
         except TimeoutError:
             self.kill()
-            raise HostLostError("HOST_NOT_STARTED", f"nodes were not loaded within {limit_s:g} s") from None
+            raise HostLostError("HOST_NOT_STARTED", f"the host was not ready within {limit_s:g} s") from None
 
     async def request(self, make: Callable[[int], ToHost], limit_s: float) -> Replied:
         """Sends a request and waits for its reply.
@@ -184,13 +172,13 @@ class Host:
         self._process.kill()
 
     async def end(self) -> None:
-        """Ends the process, and waits until it has ended and its output is read."""
+        """Ends the process, and waits until it has ended."""
         self.retired = True
         await self._process.end()
         await asyncio.gather(*self._tasks)
 
     def _send(self, message: ToHost) -> None:
-        self._process.send(message)
+        self._process.socket.send(message)
 
     def _mesh_of(self, execution: str) -> MeshCalls | None:
         running = self.running.get(execution)
@@ -198,7 +186,7 @@ class Host:
 
     async def _receive(self) -> None:
         try:
-            while (message := await self._process.receive()) is not None:
+            while (message := await self._process.socket.receive()) is not None:
                 self._handle(message)
         except ProtocolError as error:
             _log.error("a host sent what is no message, and is ended", host=self.pid, fault=str(error)[:500])
@@ -216,18 +204,18 @@ class Host:
                 future.set_exception(HostLostError("HOST_LOST", f"the host ended ({self.how})"))
         if not self._ready.done():
             self._ready.set_exception(
-                HostLostError("HOST_NOT_STARTED", f"the host ended before its nodes were loaded ({self.how})")
+                HostLostError("HOST_NOT_STARTED", f"the host ended before it was ready ({self.how})")
             )
             self._ready.exception()  # retrieved here in case that nobody waits for it
 
     async def _watch(self) -> None:
         """Closes the socket when the process has ended: what a node started may hold the other end open."""
-        await self._process.wait()
+        await asyncio.shield(self._process.exited)
         try:
             async with asyncio.timeout(_LAST_MESSAGES_S):
                 await self.lost.wait()
         except TimeoutError:
-            self._process.close()
+            self._process.socket.close()
 
     def _handle(self, message: FromHost) -> None:
         match message:
@@ -241,11 +229,8 @@ class Host:
                 self._desk.abandon(message.number)
             case Replied() | Refused():
                 self._settle(message)
-            case PackBegun():
-                self.loading_pack = message.path
             case HostLoaded():
                 self.loaded = message
-                self.loading_pack = ""
                 if not self._ready.done():
                     self._ready.set_result(None)
             case PackMessage():
@@ -275,8 +260,3 @@ class Host:
             future.set_exception(RequestRefusedError(message.message))
         else:
             future.set_result(message)
-
-    async def _read_output(self) -> None:
-        while piece := await self._process.output():
-            self._lines.take(piece)
-        self._lines.end()

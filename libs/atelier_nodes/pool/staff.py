@@ -11,10 +11,10 @@ import structlog
 from atelier_nodes.mesh import ModelInfo
 from atelier_nodes.pool.errors import HostLostError
 from atelier_nodes.pool.host import Host
-from atelier_nodes.pool.host_process import HostProcess
 from atelier_nodes.pool.host_usage import excess_of
 from atelier_nodes.pool.options import PoolOptions
 from atelier_nodes.pool.readable_places import readable_places
+from atelier_nodes.pool.template_process import TemplateProcess
 from atelier_nodes.protocol.execution import Folders
 from atelier_nodes.protocol.isolation import HostIsolation, IsolationWish
 from atelier_nodes.protocol.messages import FolderPaths, ModelEntry, OpenHost, PackMessage, SetModels
@@ -47,6 +47,8 @@ class Staff:
         self._starting = 0
         self._waiting = 0
         self._turn = asyncio.Lock()
+        self._loading = asyncio.Lock()
+        self._templates: list[TemplateProcess] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._skipped: dict[str, str] = {}
         self._failures = 0
@@ -72,9 +74,12 @@ class Staff:
         finally:
             self._closing = True
             watch.cancel()
-            for host in self._hosts:
-                host.kill()
+            for template in self._templates:
+                template.kill()
+            for lifetime in self._lifetimes:
+                lifetime.cancel()
             await asyncio.gather(watch, *self._lifetimes, return_exceptions=True)
+            await asyncio.gather(*(self._end_template(template) for template in list(self._templates)))
 
     async def take(self, choose: Callable[[tuple[Host, ...]], Host | None]) -> Host:
         """Waits until `choose` returns a host of those that live. Those who wait are served in their order.
@@ -144,30 +149,73 @@ class Staff:
     async def _live(self) -> None:
         """One host, from its start to its end."""
         try:
-            process = await HostProcess.start(
-                confined=self._options.confine_files, environment=self._options.environment
-            )
-        except OSError as error:
+            template = await self._template()
+            host = Host(await template.host(), self._on_message)
+        except HostLostError as error:
             self._starting -= 1
-            self._failed(HostLostError("HOST_NOT_STARTED", f"a host cannot be started: {error.strerror}"))
+            self._failed(error)
             return
-        host = Host(process, self._on_message)
         self._hosts.append(host)
         try:
             try:
-                await host.open(self._opening(process), self._options.load_limit_s)
+                host.send(SetModels(_entries(self._models)))  # there may be others since the template was started
+                await host.until_ready(self._options.load_limit_s)
             finally:
                 self._starting -= 1
             self._opened(host)
             await host.lost.wait()
         except HostLostError as error:
-            self._not_opened(host, error)
+            self._failed(HostLostError(error.reason, f"{error.message}: {template.last_line}"))
         finally:
             host.kill()
             await host.end()
             self._hosts.remove(host)
+            if not template.forkable:
+                await self._end_template(template)
             if not self._closing:
                 self.notify()
+
+    async def _template(self) -> TemplateProcess:
+        """Returns a template that has loaded: the last one, if it lives and forks hosts.
+
+        Raises:
+            HostLostError: None can be started: HOST_NOT_STARTED.
+        """
+        async with self._loading:
+            for template in list(self._templates):
+                if template.lost.is_set():
+                    await self._end_template(template)
+                elif template.forkable:
+                    return template
+            while True:
+                template = await self._new_template()
+                try:
+                    await template.load(self._opening(template), self._options.load_limit_s)
+                    return template
+                except HostLostError as error:
+                    pack, said = template.loading_pack, template.last_line
+                    await self._end_template(template)
+                    if not pack or pack in self._skipped or self._closing:
+                        raise HostLostError(
+                            error.reason, f"{error.message}: {said}" if said else error.message
+                        ) from error
+                    self._skipped[pack] = f"it ended the process that loaded it: {error.message}"
+                    _log.error("a pack ended its host and is passed over", pack=pack, how=error.message)
+
+    async def _new_template(self) -> TemplateProcess:
+        options = self._options
+        try:
+            template = await TemplateProcess.start(confined=options.confine_files, environment=options.environment)
+        except OSError as error:
+            raise HostLostError("HOST_NOT_STARTED", f"a host cannot be started: {error.strerror}") from error
+        self._templates.append(template)
+        return template
+
+    async def _end_template(self, template: TemplateProcess) -> None:
+        template.kill()
+        await template.end()
+        if template in self._templates:
+            self._templates.remove(template)
 
     def _opened(self, host: Host) -> None:
         assert host.loaded is not None
@@ -177,20 +225,12 @@ class Staff:
             for line in self.isolation.missing:
                 _log.warning("a protection of node hosts does not hold", protection=line.name, why=line.detail)
         self.pack_nodes = frozenset(host.loaded.pack_nodes)
-        _log.info("a node host is ready", host=host.pid, seconds=round(host.loaded.seconds, 2))
+        _log.info("a node host is ready", host=host.pid)
         self.notify()
 
-    def _not_opened(self, host: Host, error: HostLostError) -> None:
+    def _failed(self, error: HostLostError) -> None:
         if self._closing:
             return
-        if host.loading_pack and host.loading_pack not in self._skipped:
-            self._skipped[host.loading_pack] = f"it ended the process that loaded it: {error.message}"
-            _log.error("a pack ended its host and is passed over", pack=host.loading_pack, how=error.message)
-            return
-        said = f": {host.last_line}" if host.last_line else ""
-        self._failed(HostLostError(error.reason, f"{error.message}{said}"))
-
-    def _failed(self, error: HostLostError) -> None:
         self._failures += 1
         self._pause_until = time.monotonic() + min(_FIRST_PAUSE_S * 2**self._failures, _LONGEST_PAUSE_S)
         _log.error("a node host did not start", why=error.message, failures=self._failures)
@@ -198,7 +238,7 @@ class Staff:
             self._fault = error
         self.notify()
 
-    def _opening(self, process: HostProcess) -> OpenHost:
+    def _opening(self, process: TemplateProcess) -> OpenHost:
         options = self._options
         folders = options.folders
         writable = {folders.output, folders.temp, *([options.root] if options.root else [])}

@@ -176,8 +176,45 @@ class PackBegun:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateLoaded:
+    """A template has loaded its nodes.
+
+    Attributes:
+        forkable: It forks hosts; otherwise it becomes the only host itself, since a pack started threads or a device.
+    """
+
+    forkable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostForked:
+    """A template forked a host; one for each socket that it was sent, in their order.
+
+    Attributes:
+        pid: The process id of the host's guardian, as the template sees it.
+        folder: The host's folder of temporary files.
+    """
+
+    pid: int
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostExited:
+    """The guardian of a host ended, and with it all that the host started.
+
+    Attributes:
+        pid: As in `HostForked`.
+        code: Its exit status.
+    """
+
+    pid: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
 class HostLoaded:
-    """Nodes are loaded; the host runs graphs from now on."""
+    """The host has nodes, and runs graphs from now on."""
 
     seconds: float
     isolation: HostIsolation
@@ -269,7 +306,18 @@ ToHost = (
     | MeshProgressed | MeshReturned | MeshFailed
 )  # fmt: skip
 FromHost = (
-    PackBegun | HostLoaded | Replied | Refused | GraphHappened | PackMessage | GraphEnded | MeshAsked | MeshAbandoned
+    PackBegun
+    | TemplateLoaded
+    | HostForked
+    | HostExited
+    | HostLoaded
+    | Replied
+    | Refused
+    | GraphHappened
+    | PackMessage
+    | GraphEnded
+    | MeshAsked
+    | MeshAbandoned
 )
 
 TO_HOST: dict[str, type[ToHost]] = {kind.__name__: kind for kind in ToHost.__args__}

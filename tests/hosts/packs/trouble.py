@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -147,6 +148,15 @@ class Write(_Trouble):
         return {"ui": {"text": [str(path)]}, "result": (text,)}
 
 
+class LeaveFile(_Trouble):
+    """Leaves a temporary file, and tells its folder."""
+
+    def run(self, text: str, after: object = None) -> dict[str, Any]:
+        fd, path = tempfile.mkstemp()
+        os.close(fd)
+        return {"ui": {"text": [str(Path(path).parent)]}, "result": (text,)}
+
+
 class Read(_Trouble):
     """Reads the file that its text says."""
 
@@ -175,6 +185,21 @@ class Kill(_Trouble):
     def run(self, text: str, after: object = None) -> dict[str, Any]:
         os.kill(os.getppid() if text == "parent" else int(text), signal.SIGKILL)
         return {"ui": {"text": ["killed"]}, "result": (text,)}
+
+
+class KillEverybody(_Trouble):
+    """Sends SIGKILL to each process that it sees but itself, and tells what came of it."""
+
+    def run(self, text: str, after: object = None) -> dict[str, Any]:
+        told = []
+        for pid in [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError as error:
+                told.append(type(error).__name__)
+            else:
+                told.append("killed")
+        return {"ui": {"text": told}, "result": (text,)}
 
 
 class CloseSockets(_Trouble):
@@ -300,8 +325,8 @@ class Stubborn(_Trouble):
 
 
 _ALL = (
-    Say, Where, Sleep, Exit, Crash, LeaveQuietly, Fork, ForkAndReturn, ForkBomb, FillMemory, MapMemory, Write, Read,
-    Environment, Connect, Kill, CloseSockets, Garbage, Flood, Progress, HoldTheLock, NotJson, StartThread, Count, Print,
-    Draw, Keep, Stubborn,
+    Say, Where, Sleep, Exit, Crash, LeaveQuietly, Fork, ForkAndReturn, ForkBomb, FillMemory, MapMemory, Write,
+    LeaveFile, Read, Environment, Connect, Kill, KillEverybody, CloseSockets, Garbage, Flood, Progress, HoldTheLock,
+    NotJson, StartThread, Count, Print, Draw, Keep, Stubborn,
 )  # fmt: skip
 NODE_CLASS_MAPPINGS = {f"Trouble{node.__name__}": node for node in _ALL}
