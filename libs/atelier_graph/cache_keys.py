@@ -35,6 +35,11 @@ class CacheKeys:
         """The key of a node that was added."""
         return self._keys[node_id]
 
+    def forget(self, node_ids: Iterable[str]) -> None:
+        """Says that these nodes are others now."""
+        for node_id in node_ids:
+            self._keys.pop(node_id, None)
+
     async def add(self, node_ids: Iterable[str], *, scope: str = "") -> None:
         """Makes the keys of nodes, for which it calls their IS_CHANGED."""
         cyclic: set[str] = set()

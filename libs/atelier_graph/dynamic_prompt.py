@@ -74,6 +74,8 @@ class DynamicPrompt:
     def expand(self, parent: str, graphs: Iterable[object]) -> list[str]:
         """Adds the graphs that a node returned, and returns the ids of their nodes.
 
+        Of a node that runs once more, because its result was not stored, they replace those that it added before.
+
         Raises:
             DuplicateNodeError: An id exists.
             GraphLimitError: Too many nodes, or nested too deeply.
@@ -83,11 +85,19 @@ class DynamicPrompt:
         depth = 1 if above is None else above.depth + 1
         if depth > self._limits.expansion_depth:
             raise GraphLimitError(f"Expansions nest deeper than {self._limits.expansion_depth} levels")
-        return [self._add(str(node_id), node, parent, depth) for graph in graphs for node_id, node in _nodes_of(graph)]
+        added: dict[str, None] = {}
+        for node_id, node in (each for graph in graphs for each in _nodes_of(graph)):
+            if node_id in added or not self._is_free(node_id, parent):
+                raise DuplicateNodeError(f"The expansion adds node {node_id!r}, which exists: ids must be unique")
+            self._add(node_id, node, parent, depth)
+            added[node_id] = None
+        return list(added)
 
-    def _add(self, node_id: str, node: object, parent: str, depth: int) -> str:
-        if self.has_node(node_id):
-            raise DuplicateNodeError(f"The expansion adds node {node_id!r}, which exists: ids must be unique")
+    def _is_free(self, node_id: str, parent: str) -> bool:
+        known = self._ephemeral.get(node_id)
+        return node_id not in self.prompt.nodes and (known is None or known.place.parent == parent)
+
+    def _add(self, node_id: str, node: object, parent: str, depth: int) -> None:
         if len(self._ephemeral) >= self._limits.expanded_nodes:
             raise GraphLimitError(f"Expansions add more than {self._limits.expanded_nodes} nodes")
         if not isinstance(node, Mapping) or not isinstance(node.get("class_type"), str):
@@ -99,10 +109,9 @@ class DynamicPrompt:
         display = self.place(parent if override is None else str(override)).display_node
         place = NodePlace(node_id, display, parent, self.place(parent).real)
         self._ephemeral[node_id] = _Ephemeral({**node, "inputs": dict(inputs)}, place, depth)
-        return node_id
 
 
-def _nodes_of(graph: object) -> Iterable[tuple[Any, Any]]:
+def _nodes_of(graph: object) -> Iterable[tuple[str, object]]:
     if not isinstance(graph, Mapping):
         raise NodeReturnError(f"The node expands into {type(graph).__name__} instead of a mapping of nodes")
-    return graph.items()
+    return [(str(node_id), node) for node_id, node in graph.items()]

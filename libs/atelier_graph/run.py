@@ -235,6 +235,8 @@ class Run:
     async def _expand(self, node: RunNode, returns: list[NodeReturn]) -> None:
         """Adds the graphs that a node returned; the node waits for the outputs that its result links to."""
         new = self._dynamic.expand(node.id, (each.graph for each in returns if each.graph is not None))
+        self._nodes.forget(new)
+        self._keys.forget(new)
         scope = f"{node.id} {node.class_type}"
         await self._keys.add(new, scope=scope)
         root = self._root(self._dynamic.place(node.id).real)

@@ -1,6 +1,6 @@
 """Nodes as the executor sees them: constants, links, and what their class declares."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +127,11 @@ class RunNodes:
             node = read_node(node_id, self._dynamic.get_node(node_id), self._classes)
             self._read[node_id] = node
         return node
+
+    def forget(self, node_ids: Iterable[str]) -> None:
+        """Says that these nodes are others now."""
+        for node_id in node_ids:
+            self._read.pop(node_id, None)
 
     def find(self, node_id: str) -> RunNode | None:
         """The node of that id, or None if there is none, or none that can run."""

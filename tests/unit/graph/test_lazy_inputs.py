@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from atelier_graph.blocker import ExecutionBlocker
+from atelier_graph.caches import NoCache
+from atelier_graph.graph_builder import GraphBuilder
 from tests.unit.graph.graphs import ANY, Bench, Graph, node_class, run
 
 LAZY = ("*", {"lazy": True})
@@ -117,8 +119,6 @@ async def test_a_blocked_element_asks_for_nothing() -> None:
 
 
 async def test_what_a_lazy_input_needs_is_not_called_twice_without_a_cache() -> None:
-    from atelier_graph.caches import NoCache
-
     graph: Graph = {**_graph(True), "first": ("Look", {"v": ["y", 0]})}
     ran = await Bench({"Switch": _switch(_needs)}, cache=NoCache()).run(graph)
     assert ran.seen == {"first": ["yes"], "look": ["yes"]}
@@ -130,3 +130,23 @@ async def test_a_cycle_over_lazy_inputs_is_a_failure_and_no_endless_loop() -> No
     ran = await Bench({"Switch": _switch(_needs)}, validates=False).run(graph, outputs=["look"])
     assert ran.result.error is not None
     assert (ran.result.error.node_id, ran.result.error.exception_type) == ("s", "DependencyCycleError")
+
+
+async def test_a_node_that_is_asked_for_late_runs_again_without_a_cache_and_may_expand_again() -> None:
+    def expands(v: int) -> dict[str, Any]:
+        graph = GraphBuilder()
+        return {"result": (graph.node("Inc", v=v, d=0.0).out(0),), "expand": graph.finalize()}
+
+    classes = {"Switch": _switch(_needs), "Expands": node_class(expands, required={"v": ANY})}
+    graph: Graph = {
+        "e": ("Expands", {"v": 1}),
+        "soon": ("Look", {"v": ["e", 0]}),
+        "on1": ("Value", {"v": True}),
+        "on2": ("Value", {"v": ["on1", 0]}),
+        "s": ("Switch", {"on": ["on2", 0], "yes": ["w", 0], "no": ["w", 0]}),
+        "w": ("Value", {"v": ["e", 0]}),
+        "late": ("Look", {"v": ["s", 0]}),
+    }
+    ran = await Bench(classes, cache=NoCache()).run(graph)
+    assert ran.seen == {"soon": [2], "late": [2]}
+    assert ran.record.started.count("e") == 2
