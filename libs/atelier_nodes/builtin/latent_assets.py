@@ -56,7 +56,11 @@ async def latent_assets(latent: Mapping[str, Any], model: str, mesh: NodeMesh) -
         samples = await latent.load(mesh)
         assert latent.format is not None
         return await _all_stored(samples, latent.format, mesh)
-    return await mesh.gather([partial(_of_source, source, mesh) for source in sources])
+    # A repeated element is one asset, so that its repetitions can share a job.
+    distinct = {id(source): source for source in sources}
+    found = await mesh.gather([partial(_of_source, source, mesh) for source in distinct.values()])
+    assets = dict(zip(distinct, found, strict=True))
+    return [assets[id(source)] for source in sources]
 
 
 def sources_of(latent: Mapping[str, Any]) -> tuple[LatentSource, ...]:

@@ -47,6 +47,7 @@ class MemoryMesh:
     Attributes:
         assets: Content by asset id.
         calls: Image calls that were made, a repeated one once.
+        stored: How many assets nodes have stored.
         clips: Clip calls that were made.
         clip: Content of the clip that every clip call returns.
         running: The largest number of image calls that ran at the same time.
@@ -55,6 +56,7 @@ class MemoryMesh:
 
     assets: dict[str, bytes] = field(default_factory=dict)
     calls: list[dict[str, Any]] = field(default_factory=list)
+    stored: int = 0
     clips: list[dict[str, Any]] = field(default_factory=list)
     clip: bytes = b""
     running: int = 0
@@ -100,6 +102,7 @@ class MemoryMesh:
     async def store_asset(self, data: bytes, content_type: str, filename: str) -> str:
         assert content_type in ("image/png", "application/vnd.safetensors")
         assert filename
+        self.stored += 1
         return self._keep(data)
 
     async def models(self) -> Sequence[ModelInfo]:

@@ -180,6 +180,14 @@ async def test_latents_repeated_have_noise_of_their_own_in_one_job(mesh: MemoryM
     assert (mesh.calls[-1]["seed"], mesh.calls[-1]["count"]) == (40, 3)
 
 
+async def test_a_picture_repeated_is_stored_once_and_drawn_by_one_job(mesh: MemoryMesh) -> None:
+    (latent,) = VAEEncode().encode(VAE, plain((0, 1, 0)))
+    (repeated,) = RepeatLatentBatch().repeat(latent, 3)
+    await sampled(repeated, denoise=0.5)
+    assert mesh.stored == 1
+    assert [call["count"] for call in mesh.calls] == [3]
+
+
 async def test_a_mask_says_what_is_drawn_anew(mesh: MemoryMesh) -> None:
     mask = torch.zeros(1, 64, 128)
     mask[:, :, 64:] = 1
