@@ -15,9 +15,8 @@ class GraphEvent:
 
     def to_json(self) -> dict[str, Any]:
         """The event as JSON values, `type` being the name of its class; bytes are left out."""
-        left_out = type(self).BYTES
-        value = {name.name: getattr(self, name.name) for name in fields(self) if name.name not in left_out}
-        return {"type": type(self).__name__, **value}
+        name = type(self).__name__
+        return {"type": name, **{each: getattr(self, each) for each in _JSON_FIELDS[name]}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +194,10 @@ _TYPES: dict[str, type[GraphEvent]] = {
         CustomMessage,
         RunEnded,
     )
+}
+
+_JSON_FIELDS = {
+    name: [each.name for each in fields(type_) if each.name not in type_.BYTES] for name, type_ in _TYPES.items()
 }
 
 

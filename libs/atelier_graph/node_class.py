@@ -56,6 +56,7 @@ class NodeClass:
         is_async: Its function is a coroutine function.
         dynamic: Its inputs depend on the values that a prompt gives; `LIVE_INPUT_TYPES` declares them.
         checks: What it validates itself, or None.
+        hidden: The hidden ones of its inputs.
         extra: Other entries of /object_info, for clients alone.
     """
 
@@ -79,6 +80,7 @@ class NodeClass:
     experimental: bool = False
     checks: CustomChecks | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    hidden: tuple[InputSpec, ...] = ()
     _by_name: Mapping[str, InputSpec] = field(default_factory=dict, repr=False, compare=False)
     _open_groups: tuple[tuple[Group, Mapping[str, Any]], ...] = field(default=(), repr=False, compare=False)
 
@@ -159,8 +161,8 @@ class NodeClass:
         Raises:
             NodeDeclarationError: The declaration is none.
         """
-        names = [name for name in NodeClass.__dataclass_fields__ if name != "inputs" and not name.startswith("_")]
-        return NodeClass(**{name: getattr(self, name) for name in names}, **_with_inputs(self.name, declared))
+        names = [name for name in NodeClass.__dataclass_fields__ if not name.startswith("_")]
+        return NodeClass(**{name: getattr(self, name) for name in names} | _with_inputs(self.name, declared))
 
     def to_info(self) -> dict[str, Any]:
         """The class as an entry of /object_info. Keys that ComfyUI does not have are there only for classes that
@@ -210,11 +212,6 @@ class NodeClass:
                 if name in declared:
                     return spec_of(name, group, declared[name])
         return spec
-
-    @property
-    def hidden(self) -> tuple[InputSpec, ...]:
-        """The hidden inputs."""
-        return tuple(spec for spec in self.inputs if spec.group == "hidden")
 
     @property
     def visible(self) -> Iterable[InputSpec]:
@@ -271,7 +268,8 @@ def _with_inputs(name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
             open_groups.append((group, entries))
     by_name = {spec.name: spec for spec in reversed(specs) if spec.group != "hidden"}
     in_order = {spec.name: by_name[spec.name] for spec in specs if spec.name in by_name}
-    return {"inputs": tuple(specs), "_by_name": in_order, "_open_groups": tuple(open_groups)}
+    hidden = tuple(spec for spec in specs if spec.group == "hidden")
+    return {"inputs": tuple(specs), "hidden": hidden, "_by_name": in_order, "_open_groups": tuple(open_groups)}
 
 
 def _sequence(name: str, python_class: type, attribute: str) -> tuple[Any, ...]:
