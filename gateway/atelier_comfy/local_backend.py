@@ -147,7 +147,7 @@ class LocalBackend:
     async def _run_one_by_one(self) -> None:
         while True:
             self._added.clear()
-            prompt = await uninterrupted(self._store.claim())
+            prompt = await uninterrupted(self._store.claim(_now_ms()))
             if prompt is None:
                 await self._added.wait()
                 continue

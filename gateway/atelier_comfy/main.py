@@ -103,6 +103,7 @@ def _pool_options(options: ServerOptions) -> PoolOptions:
     packs = map(Path, model_folders.folders_of("custom_nodes"))
     return PoolOptions(
         folders=Folders(options.input, options.output, options.temp),
+        base=options.base,
         hosts=options.hosts,
         cache=options.cache,
         pack_folders=(options.base / "custom_nodes", *packs) if options.custom_nodes else (),
@@ -111,5 +112,5 @@ def _pool_options(options: ServerOptions) -> PoolOptions:
         network=True,
         confine_files=False,
         environment=host_environment(os.environ),
-        options={"cpu": options.cpu, "base_path": str(options.base)},
+        options={"cpu": options.cpu},
     )

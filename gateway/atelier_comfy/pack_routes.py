@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 
 from atelier_comfy.file_folders import FileNameError, inside
 from atelier_comfy.node_pool import NodePool
+from atelier_nodes.packs.prompt_server import PROMPT_HANDLERS_PATH
 from atelier_nodes.pool.catalogue import NodeCatalogue, PackRequest
 
 _FIELD = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
@@ -68,9 +69,8 @@ class PackRoutes:
         """Passes a request on to the pack that has a route for it."""
         path = request.path.removeprefix("/api") if request.path.startswith("/api/") else request.path
         catalogue = await self._pool.catalogue()
-        if not any(
-            route.method in (request.method, "*") and _pattern(route.path).fullmatch(path) for route in catalogue.routes
-        ):
+        served = (route for route in catalogue.routes if route.path != PROMPT_HANDLERS_PATH)
+        if not any(route.method in (request.method, "*") and _pattern(route.path).fullmatch(path) for route in served):
             raise web.HTTPNotFound(text="there is nothing at this path")
         answer = await self._pool.http(
             PackRequest(

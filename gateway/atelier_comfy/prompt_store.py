@@ -99,7 +99,7 @@ class PromptStore:
                 )
             )
 
-    async def claim(self) -> Prompt | None:
+    async def claim(self, now_ms: int) -> Prompt | None:
         """Marks the first waiting prompt as running and returns it; None when none waits.
 
         One whose id a running prompt has waits for that one's end.
@@ -118,7 +118,7 @@ class PromptStore:
                 await db.execute(
                     prompts.update()
                     .where(prompts.c.seq == first.scalar_subquery())
-                    .values(state="running", attempts=prompts.c.attempts + 1)
+                    .values(state="running", attempts=prompts.c.attempts + 1, started_ms=now_ms)
                     .returning(*_PROMPT)
                 )
             ).one_or_none()

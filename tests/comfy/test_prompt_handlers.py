@@ -33,3 +33,4 @@ async def test_a_handler_changes_the_prompt_and_one_that_fails_does_not_stop_it(
         entry = (await client.get(f"/history/{prompt_id}"))[prompt_id]
         assert entry["prompt"][2]["0"]["inputs"]["v"] == 7
         assert (await client.post("/prompt", {"prompt": "none"}))[0] == 400
+        assert (await client.post("/atelier/prompt-handlers", {}))[0] == 404

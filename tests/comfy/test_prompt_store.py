@@ -48,7 +48,7 @@ async def add(store: PromptStore, *prompts: Prompt) -> None:
 
 
 async def run_next(store: PromptStore, how: Ended | None = None) -> str:
-    claimed = await store.claim()
+    claimed = await store.claim(7)
     assert claimed is not None
     await store.finish(claimed, how or ended())
     return claimed.id
@@ -61,12 +61,12 @@ async def ids_of(store: PromptStore, max_items: int | None = None, offset: int =
 async def test_prompts_are_claimed_by_number_and_then_by_arrival(store: PromptStore) -> None:
     await add(store, prompt("later", 2.0), prompt("first", 1.0), prompt("second", 1.0), prompt("front", -3.0))
     assert [await run_next(store) for _ in range(4)] == ["front", "first", "second", "later"]
-    assert await store.claim() is None
+    assert await store.claim(7) is None
 
 
 async def test_a_claimed_prompt_is_the_one_that_was_added(store: PromptStore) -> None:
     await add(store, prompt("a", 1.0, client_id="me"))
-    claimed = await store.claim()
+    claimed = await store.claim(7)
     assert claimed is not None
     assert claimed.graph["1"]["inputs"]["seed"] == 2**64 - 1
     assert (claimed.client_id, claimed.sensitive, claimed.outputs, claimed.attempts) == ("me", {"key": "s"}, ["1"], 1)
@@ -74,12 +74,12 @@ async def test_a_claimed_prompt_is_the_one_that_was_added(store: PromptStore) ->
 
 async def test_a_prompt_whose_id_runs_waits_for_its_end(store: PromptStore) -> None:
     await add(store, prompt("twin"), prompt("twin"), prompt("other"))
-    first = await store.claim()
-    second = await store.claim()
+    first = await store.claim(7)
+    second = await store.claim(7)
     assert first is not None
     assert second is not None
     assert (first.id, second.id) == ("twin", "other")
-    assert await store.claim() is None
+    assert await store.claim(7) is None
     await store.finish(first, ended())
     assert await run_next(store) == "twin"
     assert await ids_of(store) == ["twin"]
@@ -87,11 +87,11 @@ async def test_a_prompt_whose_id_runs_waits_for_its_end(store: PromptStore) -> N
 
 async def test_what_was_running_waits_again_when_the_file_is_opened(store: PromptStore, engine: AsyncEngine) -> None:
     await add(store, prompt("a", 0.0), prompt("b", 1.0))
-    await store.claim()
+    await store.claim(7)
     again = PromptStore(engine)
     assert await again.open() == 2
     assert await again.remaining() == 2
-    claimed = await again.claim()
+    claimed = await again.claim(7)
     assert claimed is not None
     assert (claimed.id, claimed.attempts) == ("a", 2)
 
@@ -106,17 +106,17 @@ async def test_a_file_of_another_version_is_refused(store: PromptStore, engine: 
 
 async def test_a_prompt_that_is_put_back_has_not_run(store: PromptStore) -> None:
     await add(store, prompt("a"))
-    claimed = await store.claim()
+    claimed = await store.claim(7)
     assert claimed is not None
     await store.put_back(claimed)
-    claimed = await store.claim()
+    claimed = await store.claim(7)
     assert claimed is not None
     assert claimed.attempts == 1
 
 
 async def test_the_queue_lists_five_values_a_prompt_and_no_secret(store: PromptStore) -> None:
     await add(store, prompt("a", 1.0), prompt("b", 0.5))
-    await store.claim()
+    await store.claim(7)
     graph = '{"1":{"class_type":"A","inputs":{"seed":18446744073709551615}}}'
     assert await store.listing("running") == [f'[0.5,"b",{graph},{{}},["1"]]']
     assert await store.listing("waiting") == [f'[1,"a",{graph},{{}},["1"]]']
@@ -124,7 +124,7 @@ async def test_the_queue_lists_five_values_a_prompt_and_no_secret(store: PromptS
 
 async def test_dropping_takes_what_waits_and_leaves_what_runs(store: PromptStore) -> None:
     await add(store, prompt("runs", 0.0), prompt("a", 1.0), prompt("b", 1.0))
-    await store.claim()
+    await store.claim(7)
     assert await store.drop_waiting(["a", "runs", "unknown"]) == ["a"]
     assert await store.drop_waiting(None) == ["b"]
     assert await store.remaining() == 1
@@ -172,7 +172,7 @@ async def test_jobs_are_filtered_sorted_and_paged(store: PromptStore) -> None:
     await add(store, *(prompt(name) for name in "abcd"))
     await run_next(store, ended("success", 0, 30))
     await run_next(store, ended("error", 0, 10))
-    await store.claim()
+    await store.claim(7)
 
     async def listed(**query: str) -> tuple[list[str], int]:
         rows, total = await store.jobs(JobFilter.of_query(query))

@@ -227,6 +227,7 @@ async def test_jobs_are_listed_and_cancelled(client: ComfyClient, tmp_path: Path
     await client.until_end(done)
     running = await client.submit(gated(gate))
     await runs(gate)
+    assert (await client.get(f"/api/jobs/{running}"))["execution_start_time"] > 0
     pending = await client.submit(shown(3))
     listed = await client.get("/api/jobs")
     assert [(job["id"], job["status"]) for job in listed["jobs"]] == [
