@@ -24,7 +24,7 @@ class SocketRoute:
         self._backend = backend
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Serves a socket; it is told first how many prompts wait, and what runs of its own."""
+        """Serves a socket; its first messages are the length of the queue, and what runs of its own."""
         remaining = await self._backend.remaining()
 
         def welcome(client_id: str) -> list[str | Progress]:

@@ -16,8 +16,10 @@ class FileNameError(ValueError):
 
 @dataclass(frozen=True)
 class FileFolders:
-    """Attributes:
-    input, output, temp: Absolute paths.
+    """The folders of files.
+
+    Attributes:
+        input, output, temp: Absolute paths.
     """
 
     input: Path

@@ -25,10 +25,12 @@ class JobFilterError(ValueError):
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Attributes:
-    statuses: `pending`, `in_progress`, `completed`, `failed`, `cancelled`: those to list.
-    workflow_id: Jobs of this workflow alone; None for all.
-    sort_by: `created_at` or `execution_duration`.
+    """Which jobs a list has, in which order.
+
+    Attributes:
+        statuses: `pending`, `in_progress`, `completed`, `failed`, `cancelled`: those to list.
+        workflow_id: Jobs of this workflow alone; None for all.
+        sort_by: `created_at` or `execution_duration`.
     """
 
     statuses: tuple[str, ...]

@@ -80,7 +80,7 @@ class LocalBackend:
             0, number, submission.prompt_id, validation.prompt, extra_data, submission.sensitive, validation.outputs
         )
         await uninterrupted(self._store.add(prompt, now_ms))
-        await self._say_remaining()
+        await self._publish_remaining()
         self._added.set()
         return {"prompt_id": prompt.id, "number": plain_number(number), "node_errors": validation.node_errors}
 
@@ -95,7 +95,7 @@ class LocalBackend:
     async def drop_waiting(self, ids: Collection[str] | None) -> None:
         """Takes waiting prompts out of the queue."""
         if await self._store.drop_waiting(ids):
-            await self._say_remaining()
+            await self._publish_remaining()
 
     async def interrupt(self, prompt_id: str | None) -> None:
         """Ends what runs."""
@@ -106,7 +106,7 @@ class LocalBackend:
     async def cancel(self, prompt_id: str) -> bool | None:
         """Drops a prompt that waits or ends one that runs."""
         if await self._store.drop_waiting([prompt_id]):
-            await self._say_remaining()
+            await self._publish_remaining()
             return True
         if prompt_id in self._running:
             self._stop(prompt_id)
@@ -140,7 +140,7 @@ class LocalBackend:
         await self._pool.free(unload_models=unload_models, free_memory=free_memory)
 
     def now_running(self, client_id: str) -> list[str | Progress]:
-        """What a client that connects again is told of its prompts."""
+        """Messages about a client's running prompts, for when it connects again."""
         runs = [run for run in self._running.values() if run.prompt.client_id == client_id]
         return [message for run in runs for message in run.now()]
 
@@ -155,10 +155,10 @@ class LocalBackend:
             await self._run(prompt)
 
     async def _run(self, prompt: Prompt) -> None:
-        """Runs a prompt; the history has it before its client is told that it ended."""
+        """Runs a prompt; its end is sent after the history has it."""
         run = self._running[prompt.id] = PromptRun(prompt, self._messages, _now_ms)
         try:
-            await self._say_remaining()
+            await self._publish_remaining()
             ended = await self._run_to_its_end(prompt, run)
             await uninterrupted(self._store.finish(prompt, ended))
         except asyncio.CancelledError:
@@ -167,7 +167,7 @@ class LocalBackend:
         finally:
             del self._running[prompt.id]
         self._added.set()  # one with the same id may wait for this one's end
-        await self._say_remaining()
+        await self._publish_remaining()
         if prompt.client_id is not None:
             self._messages.send(prompt.client_id, text_message("executing", {"node": None, "prompt_id": prompt.id}))
 
@@ -199,7 +199,7 @@ class LocalBackend:
         self._running[prompt_id].is_stopped = True
         self._pool.interrupt(prompt_id)
 
-    async def _say_remaining(self) -> None:
+    async def _publish_remaining(self) -> None:
         remaining = await self._store.remaining()
         self._messages.broadcast(status_message(remaining))
 

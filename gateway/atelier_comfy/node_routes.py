@@ -20,9 +20,11 @@ class NodeRoutes:
     """`/object_info`, `/models`, `/embeddings` and `/view_metadata`."""
 
     def __init__(self, backend: PromptBackend, mesh_models: Callable[[], Awaitable[Sequence[str]]]) -> None:
-        """Args:
-        backend: Knows the node classes.
-        mesh_models: Returns the ids of the mesh's models, which are checkpoints here.
+        """Creates the routes.
+
+        Args:
+            backend: Knows the node classes.
+            mesh_models: Returns the ids of the mesh's models, which are checkpoints here.
         """
         self._backend = backend
         self._mesh_models = mesh_models

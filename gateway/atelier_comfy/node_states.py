@@ -1,11 +1,11 @@
-"""States of the nodes of a running prompt, as `progress_state` tells of them: what changed, or all of them."""
+"""Node states of a running prompt, as `progress_state` has them: those that changed, or all."""
 
 from typing import Any
 
 from atelier_comfy.outbox import Progress
 
 _MOST_RUNNING = 16
-"""Other nodes that run and are told of again with each change: a client that shows the last message sees them all."""
+"""Other running nodes that are sent again with each change, for clients that show the last message alone."""
 
 
 class NodeStates:

@@ -22,21 +22,23 @@ class OptionsError(ValueError):
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """Attributes:
-    listen: Addresses to bind.
-    port: Port; 0 takes any that is free.
-    open_to_all: Whether an address that is not loopback is among `listen`, on purpose.
-    base, input, output, temp, user, state: Folders.
-    extra_paths: YAML files that name further folders of packs and models.
-    custom_nodes: Whether packs are loaded.
-    cache: `classic`, `lru:N`, `none` or `ram`, with the gigabytes after colons.
-    hosts: Prompts that run at once, each in a host at most.
-    cpu: Whether hosts hide GPUs from nodes.
-    front_end: Whether the official front end is served.
-    front_end_root: Folder of another front end.
-    cors_origin: Origin of other web pages that may call; `*` for any.
-    max_upload_bytes: Bound of a request's body.
-    mesh_url, mesh_key: Mesh that draws, empty for none.
+    """The options of a server.
+
+    Attributes:
+        listen: Addresses to bind.
+        port: Port; 0 takes any that is free.
+        open_to_all: Whether an address that is not loopback is among `listen`, on purpose.
+        base, input, output, temp, user, state: Folders.
+        extra_paths: YAML files that name further folders of packs and models.
+        custom_nodes: Whether packs are loaded.
+        cache: `classic`, `lru:N`, `none` or `ram`, with the gigabytes after colons.
+        hosts: Prompts that run at once, each in a host at most.
+        cpu: Whether hosts hide GPUs from nodes.
+        front_end: Whether the official front end is served.
+        front_end_root: Folder of another front end.
+        cors_origin: Origin of other web pages that may call; `*` for any.
+        max_upload_bytes: Bound of a request's body.
+        mesh_url, mesh_key: Mesh that draws, empty for none.
     """
 
     listen: tuple[str, ...]

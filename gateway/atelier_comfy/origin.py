@@ -1,7 +1,7 @@
 """Origin check: web pages of other sites, and names that lead to this machine, get nothing from a loopback server.
 
 The server asks for no credentials, so a browser on this machine must not be a way in: a page of another site may not
-post a prompt, and a name that its owner points at 127.0.0.1 (DNS rebinding) may not read answers. Clients that are no
+post a prompt, and a name that its owner points at 127.0.0.1 (DNS rebinding) may not read responses. Clients that are no
 browser send neither `Origin` nor `Sec-Fetch-Site`, and are not concerned.
 """
 
@@ -20,9 +20,11 @@ class OriginCheck:
     """Refuses what a page of another origin sends with 403."""
 
     def __init__(self, *, loopback_only: bool, allowed: str = "") -> None:
-        """Args:
-        loopback_only: The server is bound to loopback alone: the `Host` must be a name of this machine.
-        allowed: Another origin whose pages may call; `*` for any.
+        """Creates the check.
+
+        Args:
+            loopback_only: The server is bound to loopback alone: the `Host` must be a name of this machine.
+            allowed: Another origin whose pages may call; `*` for any.
         """
         self._loopback_only = loopback_only
         self._allowed = allowed

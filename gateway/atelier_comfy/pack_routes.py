@@ -23,9 +23,11 @@ class PackRoutes:
     """`/extensions`, and what no other route serves."""
 
     def __init__(self, pool: NodePool, front_end: Path | None) -> None:
-        """Args:
-        pool: Knows the packs.
-        front_end: Folder of the front end, which has extensions of its own; None without one.
+        """Creates the routes.
+
+        Args:
+            pool: Knows the packs.
+            front_end: Folder of the front end, which has extensions of its own; None without one.
         """
         self._pool = pool
         self._front_end = front_end

@@ -46,10 +46,10 @@ class PromptRun:
         self._error: Mapping[str, Any] | None = None
 
         self.is_stopped = False
-        """Somebody asked to end it."""
+        """An interrupt was requested."""
 
     def publish(self, event: GraphEvent) -> None:
-        """Sends what a client is told of an event."""
+        """Sends the messages of an event."""
         match event:
             case RunStarted():
                 self._send_dated("execution_start", {})

@@ -155,8 +155,8 @@ class PromptStore:
                 )
             )
             oldest = sa.select(prompts.c.ended_order).where(_ENDED).order_by(prompts.c.ended_order.desc())
-            last_kept = oldest.offset(self._limit - 1).limit(1).scalar_subquery()
-            await db.execute(prompts.delete().where(_ENDED, prompts.c.ended_order < last_kept))
+            oldest_stored = oldest.offset(self._limit - 1).limit(1).scalar_subquery()
+            await db.execute(prompts.delete().where(_ENDED, prompts.c.ended_order < oldest_stored))
 
     async def remaining(self) -> int:
         """How many wait or run."""

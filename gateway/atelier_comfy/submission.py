@@ -26,13 +26,15 @@ class PromptRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """Attributes:
-    graph: The value of `prompt`, not yet looked at.
-    prompt_id: The client's, or a new one.
-    number: Priority that the client asks for; None for the next number.
-    front: Whether it goes before all that wait.
-    extra_data: With `client_id`, without sensitive keys.
-    targets: Output nodes to run; None for all.
+    """A prompt as it was posted.
+
+    Attributes:
+        graph: The value of `prompt`, not yet looked at.
+        prompt_id: The client's, or a new one.
+        number: Priority that the client asks for; None for the next number.
+        front: Whether it goes before all that wait.
+        extra_data: With `client_id`, without sensitive keys.
+        targets: Output nodes to run; None for all.
     """
 
     graph: Any

@@ -39,7 +39,7 @@ def state_of(node: str, value: float, state: str, prompt_id: str) -> dict[str, A
 async def test_a_graph_of_two_nodes_sends_the_messages_that_the_original_sends(client: ComfyClient) -> None:
     prompt_id = await client.submit(shown())
     messages = await client.until_end(prompt_id)
-    told = [(message["type"], {k: v for k, v in message["data"].items() if k != "timestamp"}) for message in messages]
+    sent = [(message["type"], {k: v for k, v in message["data"].items() if k != "timestamp"}) for message in messages]
     of_prompt = {"prompt_id": prompt_id}
 
     def progress(*states: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -51,7 +51,7 @@ async def test_a_graph_of_two_nodes_sends_the_messages_that_the_original_sends(c
     def status(remaining: int) -> tuple[str, dict[str, Any]]:
         return "status", {"status": {"exec_info": {"queue_remaining": remaining}}}
 
-    assert told == [
+    assert sent == [
         status(1),
         status(1),
         ("execution_start", of_prompt),
@@ -70,7 +70,7 @@ async def test_a_graph_of_two_nodes_sends_the_messages_that_the_original_sends(c
     assert all("timestamp" in message["data"] for message in messages if message["type"].startswith("execution_"))
 
 
-async def test_the_history_answers_when_the_end_arrives_and_has_the_originals_shape(client: ComfyClient) -> None:
+async def test_the_history_has_the_prompt_when_its_end_arrives_in_the_originals_shape(client: ComfyClient) -> None:
     prompt_id = await client.submit(shown())
     assert await client.get(f"/history/{uuid.uuid4()}") == {}
     await client.until_end(prompt_id)
@@ -107,7 +107,7 @@ async def test_a_node_that_exits_ends_its_prompt_alone(client: ComfyClient) -> N
     assert (await client.run(shown(1)))["outputs"] == {"s": {"text": ["2"]}}
 
 
-async def test_two_clients_hear_of_their_own_prompts_alone(start_server: StartServer) -> None:
+async def test_two_clients_receive_messages_of_their_own_prompts_alone(start_server: StartServer) -> None:
     async with start_server() as url, comfy_client(url) as one, comfy_client(url) as two:
         first, second = await asyncio.gather(one.submit(shown(1, 0.05)), two.submit(shown(2, 0.05)))
         heard = await asyncio.gather(one.until_end(first), two.until_end(second))
@@ -176,7 +176,7 @@ async def test_an_interrupt_ends_what_runs_and_everybody_hears_of_it(
     assert (await client.get(f"/api/jobs/{prompt_id}"))["status"] == "cancelled"
 
 
-async def test_a_socket_with_the_same_id_replaces_the_old_one_and_hears_what_runs(
+async def test_a_socket_with_the_same_id_replaces_the_old_one_and_receives_what_runs(
     client: ComfyClient, url: str, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"

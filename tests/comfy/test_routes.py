@@ -20,7 +20,7 @@ async def test_node_classes_are_described_together_and_one_by_one(client: ComfyC
     assert await client.get("/object_info/None") == {}
 
 
-async def test_the_front_ends_first_questions_have_their_answers(client: ComfyClient) -> None:
+async def test_the_front_ends_first_requests_are_served(client: ComfyClient) -> None:
     assert await client.get("/api/users") == {"storage": "server", "migrated": True}
     assert await client.get("/api/extensions") == ["/extensions/cat-pack/sub/cat.js"]
     assert (await client.get("/api/features"))["supports_preview_metadata"] is True

@@ -17,7 +17,7 @@ def test_a_submission_takes_the_clients_id_number_and_targets() -> None:
     assert submission.extra_data == {"client_id": "me"}
 
 
-def test_keys_of_accounts_are_kept_out_of_what_is_listed() -> None:
+def test_keys_of_accounts_are_not_listed() -> None:
     submission = read_submission(
         {"prompt": {}, "extra_data": {"auth_token_comfy_org": "t", "api_key_comfy_org": "k", "x": 1}}
     )
