@@ -95,7 +95,7 @@ class Accepted:
         assert {job["state"] for job in ended} == {expected}, ended
         for kind in KINDS:
             ids = [job["id"] for job in ended if job["links"]["self"].startswith(kind.path)]
-            assert history.check(asyncio.run(_recorded(self._database(kind), ids))) == []
+            assert history.check(asyncio.run(recorded(self._database(kind), ids))) == []
         for job in ended:
             for output in job["outputs"]:
                 content = self._retry(lambda url=output["content_url"]: self._client.get(url)).content
@@ -123,7 +123,7 @@ class Accepted:
         return {
             asset_id
             for kind in KINDS
-            for job in asyncio.run(_recorded(self._database(kind))).jobs
+            for job in asyncio.run(recorded(self._database(kind))).jobs
             if job.state is State.SUCCEEDED and job.result is not None
             for asset_id in asset_ids_in(job.result)
         }
@@ -144,7 +144,7 @@ def _assert_opens(content: bytes, job: dict[str, Any], output: dict[str, Any]) -
             assert opened.size == size
 
 
-async def _recorded(database: Path, ids: Sequence[str] | None = None) -> history.History:
+async def recorded(database: Path, ids: Sequence[str] | None = None) -> history.History:
     """What the service recorded of these jobs, or of all."""
     jobs_query, told = select(schema.jobs), select(schema.job_events)
     if ids is not None:

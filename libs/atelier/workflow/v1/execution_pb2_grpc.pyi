@@ -56,7 +56,7 @@ class ExecutionServiceStub:
     """Events of one execution: a snapshot first (or, with `after_seq`, every durable event after that number), then
     progress of its nodes and previews, one terminal event, and the end. The `detail` of the progress is an
     ExecutionProgress. Heartbeats every 15 s.
-    Over REST, `Last-Event-ID` resumes like `after_seq`; HTTP 204 when nothing follows that id any more.
+    Over REST, `Last-Event-ID` resumes like `after_seq`, and the status is 204 when nothing follows that id any more.
     Errors: NOT_FOUND, RESOURCE_EXHAUSTED (too many streams of the caller, with RetryInfo).
     """
 
@@ -141,7 +141,7 @@ class ExecutionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Events of one execution: a snapshot first (or, with `after_seq`, every durable event after that number), then
         progress of its nodes and previews, one terminal event, and the end. The `detail` of the progress is an
         ExecutionProgress. Heartbeats every 15 s.
-        Over REST, `Last-Event-ID` resumes like `after_seq`; HTTP 204 when nothing follows that id any more.
+        Over REST, `Last-Event-ID` resumes like `after_seq`, and the status is 204 when nothing follows that id any more.
         Errors: NOT_FOUND, RESOURCE_EXHAUSTED (too many streams of the caller, with RetryInfo).
         """
 
