@@ -64,60 +64,87 @@ class EncodedPicture:
 LatentSource: TypeAlias = DrawnLatent | EncodedPicture
 
 
+@dataclass(slots=True)
+class _Origin:
+    """Where a latent and its copies come from.
+
+    Attributes:
+        sources: One for each element.
+        format: Their format, once it is known.
+        samples: The tensor, once it is fetched.
+        version: The changes that torch had counted of it then.
+    """
+
+    sources: tuple[LatentSource, ...]
+    format: LatentFormat | None = None
+    samples: Tensor | None = None
+    version: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """Whether the tensor has been changed in place."""
+        return self.samples is not None and self.samples._version != self.version
+
+    async def fetch(self, mesh: NodeMesh) -> Tensor:
+        """Returns the tensor, fetched through `mesh` unless it is here already."""
+        if self.samples is None:
+            found = await mesh.gather([partial(_fetched, source, mesh) for source in self.sources])
+            self.format = found[0][1]
+            with torch.inference_mode(False):  # tensors of inference mode do not count their changes
+                samples = torch.from_numpy(np.concatenate([part for part, _ in found]))
+            self.samples, self.version = samples, samples._version
+        return self.samples
+
+
 class MeshLatent(dict[str, Any]):
     """A LATENT with one source for each element of its batch.
 
-    It behaves as the dict that packs expect: reading `samples` fetches the tensor, also through copies and `dict(…)`.
-    Assigning `samples`, or changing the tensor in place, makes it an ordinary latent without sources.
-
-    Attributes:
-        format: The format of the latents, once it is known.
+    It behaves as the dict that packs expect: reading `samples` fetches the tensor, once for all copies, also through
+    `dict(…)`. Assigning `samples`, or changing the tensor in place, makes it an ordinary latent without sources.
     """
 
     def __init__(self, sources: Sequence[LatentSource], others: Mapping[str, Any] | None = None) -> None:
         """Creates a latent that is not fetched.
 
         Args:
-            sources: One for each element, all of one size; none if `samples` is assigned next.
+            sources: One for each element, all of one size.
             others: Other entries, such as `noise_mask`.
         """
         super().__init__({SAMPLES: None, **(others or {})})
-        self._sources: tuple[LatentSource, ...] = tuple(sources)
-        self._version: int | None = None
-        self.format: LatentFormat | None = None
+        self._origin = _Origin(tuple(sources))
+        self._is_assigned = False
 
     @classmethod
     def of_tensor(cls, samples: Tensor, latent_format: LatentFormat) -> Self:
         """A latent of this process whose format is known."""
         latent = cls(())
+        latent._origin.format = latent_format
         latent[SAMPLES] = samples
-        latent.format = latent_format
         return latent
 
     @property
     def sources(self) -> tuple[LatentSource, ...]:
         """Where the elements of the batch come from; empty if the tensor is one of this process."""
-        samples = dict.get(self, SAMPLES)
-        changed = bool(self._sources) and samples is not None and samples._version != self._version
-        return () if changed else self._sources
+        return () if self._is_assigned or self._origin.changed else self._origin.sources
+
+    @property
+    def format(self) -> LatentFormat | None:
+        """The format of the latents, or of those that they were made of; None as long as it is unknown."""
+        return self._origin.format
 
     async def load(self, mesh: NodeMesh) -> Tensor:
         """Returns `samples`, fetched through `mesh` unless it is here already."""
         samples: Tensor | None = dict.get(self, SAMPLES)
         if samples is None:
-            found = await mesh.gather([partial(_fetched, source, mesh) for source in self._sources])
-            self.format = found[0][1]
-            with torch.inference_mode(False):  # tensors of inference mode do not count their changes
-                samples = torch.from_numpy(np.concatenate([part for part, _ in found]))
-            self._version = samples._version
+            samples = await self._origin.fetch(mesh)
             super().__setitem__(SAMPLES, samples)
         return samples
 
     def copy(self) -> Self:
-        copied = type(self)(self._sources)
+        copied = type(self)(())
+        dict.clear(copied)
         dict.update(copied, {key: dict.__getitem__(self, key) for key in self})
-        copied._version = self._version
-        copied.format = self.format
+        copied._origin, copied._is_assigned = self._origin, self._is_assigned
         return copied
 
     def __getitem__(self, key: str) -> Any:
@@ -132,7 +159,7 @@ class MeshLatent(dict[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         if key == SAMPLES:
-            self._sources = ()
+            self._is_assigned = True
         super().__setitem__(key, value)
 
     def update(self, *others: Any, **values: Any) -> None:
@@ -160,7 +187,7 @@ class MeshLatent(dict[str, Any]):
 
     def __repr__(self) -> str:
         others = sorted(key for key in self if key != SAMPLES)
-        return f"MeshLatent({len(self._sources)} on the mesh, {', '.join(others) or 'no other entries'})"
+        return f"MeshLatent({len(self.sources)} on the mesh, {', '.join(others) or 'no other entries'})"
 
     def _load_now(self) -> None:
         if SAMPLES in self and dict.get(self, SAMPLES) is None:

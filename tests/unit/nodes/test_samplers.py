@@ -371,6 +371,18 @@ async def test_a_copy_reads_nothing_and_stays_on_the_mesh(mesh: MemoryMesh) -> N
         copied["samples"]
 
 
+async def test_a_copy_is_fetched_with_its_original_and_knows_its_format(mesh: MemoryMesh) -> None:
+    latent = await sampled(empty())
+    copied = latent.copy()
+    samples = latent["samples"]
+    mesh.assets.clear()
+    assert copied["samples"] is samples
+    copied["samples"] = samples * 0.5
+    assert copied.format == latent.format is not None
+    assert latent.sources
+    assert not copied.sources
+
+
 async def test_a_changed_tensor_is_what_is_sampled(mesh: MemoryMesh) -> None:
     for change in ("assigned", "in place"):
         latent = await sampled(empty(), seed=8 if change == "assigned" else 16)
