@@ -32,7 +32,7 @@ install: $(VENV)/.local ## Make .venv with everything that the mesh needs
 run: $(VENV)/.local ## Start the whole mesh on this machine and make a first picture
 	@exec $(BIN)/atelier-mesh run
 
-demo: $(VENV)/.local ## Make a picture and a clip, on the mesh that runs or on one for the purpose
+demo: $(VENV)/.local ## Make pictures and a clip, on the mesh that runs or on one for the purpose
 	@exec $(BIN)/atelier-mesh demo
 
 test: $(VENV)/.dev ## Run every test (real Envoy, NATS, S3 server, PostgreSQL, Chromium; no Docker, no GPU)

@@ -1,4 +1,4 @@
-"""The demonstration: a picture and a clip of the models that ship, through the client library."""
+"""The demonstration: a picture, another one out of it, and a clip of the models that ship, by the client library."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,8 +9,11 @@ from atelier_client import AsyncClient, AsyncImage, AsyncVideo, AtelierApiError,
 from atelier_mesh.state_folder import Address
 
 PICTURE = "a red circle on a blue background"
+RECOLOURED = "a yellow circle on a blue background"
 CLIP = "a red ball moving right on a white background"
 _SEED = 1
+# How much of the first picture is drawn anew: enough for another colour, too little for another shape.
+_DENOISE = 0.6
 # Seconds. A picture takes one, a clip up to half a minute on two cores; other jobs may be queued before them.
 _PICTURE_S = 90.0
 _CLIP_S = 300.0
@@ -40,6 +43,19 @@ async def make_picture(address: Address, target: Path, prompt: str = PICTURE, ti
     return image.trace_id
 
 
+async def recolour(address: Address, picture: Path, target: Path) -> str:
+    """Draws another colour over the picture in the file `picture`. Returns and raises as `make_picture`."""
+    async with AsyncClient(address.url, address.api_key, retry=_RETRY) as client:
+        try:
+            asset = await client.upload(picture)
+        except AtelierApiError as error:
+            raise NotMadeError(str(error)) from error
+        submitted = client.generate(RECOLOURED, wait=False, seed=_SEED, init_image=asset.id, denoise=_DENOISE)
+        image = await _end(submitted, _PICTURE_S)
+        await _save(image.save, target)
+    return image.trace_id
+
+
 async def make_clip(address: Address, target: Path, sheet: Path) -> str:
     """Makes a clip and writes it to `target`, its contact sheet to `sheet`. Returns and raises as `make_picture`."""
     async with AsyncClient(address.url, address.api_key, retry=_RETRY) as client:
@@ -50,16 +66,19 @@ async def make_clip(address: Address, target: Path, sheet: Path) -> str:
 
 
 async def make_demo(address: Address, folder: Path, report: Callable[[str], None]) -> dict[str, str]:
-    """Makes a picture and a clip below `folder`; `report` gets progress. Returns the path of each file by its name.
+    """Makes pictures and a clip below `folder`; `report` gets progress. Returns the path of each file by its name.
 
     Raises NotMadeError, OSError.
     """
-    picture, clip, sheet = folder / "picture.png", folder / "clip.mp4", folder / "clip-sheet.jpg"
+    picture, recoloured = folder / "picture.png", folder / "recoloured.png"
+    clip, sheet = folder / "clip.mp4", folder / "clip-sheet.jpg"
     report(f'Making a picture, "{PICTURE}" ...')
     await make_picture(address, picture)
+    report(f'Drawing over it, "{RECOLOURED}" ...')
+    await recolour(address, picture, recoloured)
     report(f'Making a clip, "{CLIP}"; it may take half a minute ...')
     await make_clip(address, clip, sheet)
-    return {"Picture": str(picture), "Clip": str(clip), "Contact sheet": str(sheet)}
+    return {"Picture": str(picture), "Recoloured": str(recoloured), "Clip": str(clip), "Contact sheet": str(sheet)}
 
 
 async def _end(submit: Awaitable[J], timeout_s: float) -> J:

@@ -1,6 +1,7 @@
 """Pictures out of pictures and latents, through REST: what begins with a red circle is still a circle afterwards."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -11,9 +12,12 @@ from PIL import Image
 
 from atelier_diffusion.encoding.latent_file import read_latent
 from atelier_diffusion.encoding.picture_file import read_parameters
+from atelier_mesh.demo import make_picture, recolour
+from atelier_mesh.state_folder import Address
 from tests.mesh.picture import colour_at, content, generate
 from tests.mesh.running_mesh import RunningMesh
 from tests.mesh.seed import new_seed
+from tests.support.wait import eventually
 from tests.unit.image.demo_latents import demo_latent
 from tests.unit.storage import pictures
 
@@ -64,6 +68,15 @@ def test_another_colour_is_painted_over_a_shape_that_stays(client: httpx2.Client
     parameters = read_parameters(picture)
     assert parameters is not None
     assert (parameters["denoise"], parameters["init_image_sha256"]) == (0.6, of_kind(red, "PICTURE")["sha256"])
+
+
+async def test_the_demonstration_draws_over_its_picture(mesh: RunningMesh, tmp_path: Path) -> None:
+    address = Address(mesh.url, mesh.grpc_address, mesh.api_key)
+    picture, recoloured = tmp_path / "picture.png", tmp_path / "recoloured.png"
+    await make_picture(address, picture)
+    await recolour(address, picture, recoloured)
+    assert colour_at(picture.read_bytes(), 0.5, 0.5) == "red"
+    assert colour_at(recoloured.read_bytes(), 0.5, 0.5) == "yellow"
 
 
 def test_little_denoising_changes_little(client: httpx2.Client, red: dict[str, Any]) -> None:
@@ -169,13 +182,13 @@ def test_every_scheduler_draws_what_the_prompt_says(client: httpx2.Client, sched
     assert {colour_at(picture, x, y) for x, y in CORNERS} == {"blue"}
 
 
-def test_latents_go_with_their_image(client: httpx2.Client) -> None:
+async def test_latents_go_with_their_image(client: httpx2.Client) -> None:
     image = generate(client, seed=new_seed(), steps=2, outputs=["LATENT"])
     latent = of_kind(image, "LATENT")
     assert client.delete(f"/api/v1/assets/{latent['asset_id']}").status_code == 409
+    assert client.get(latent["content_url"]).status_code == 200
     assert client.delete(image["links"]["self"]).status_code == 200
-    gone = client.get(latent["content_url"])
-    assert gone.status_code in (200, 404)  # the collector comes a moment later
+    await eventually(lambda: client.get(latent["content_url"]).status_code == 404, what="the latent is removed")
 
 
 @pytest.mark.parametrize("field", ["init_image_asset_id", "init_latent_asset_id", "mask_asset_id"])
