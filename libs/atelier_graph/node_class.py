@@ -221,6 +221,8 @@ class NodeClass:
 
 _EXTRA = {
     "OUTPUT_TOOLTIPS": "output_tooltips",
+    "OUTPUT_MATCHTYPES": "output_matchtypes",
+    "PRICE_BADGE": "price_badge",
     "DEV_ONLY": "dev_only",
     "API_NODE": "api_node",
     "SEARCH_ALIASES": "search_aliases",

@@ -23,6 +23,8 @@ _IMPORTED_FIRST = (
     "comfy.model_management",
     "comfy_execution.graph",
     "comfy_execution.graph_utils",
+    "comfy_api.latest",
+    "comfy_api.v0_0_2",
 )
 
 
