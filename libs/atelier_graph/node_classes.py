@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from atelier_graph.errors import NodeDeclarationError
 from atelier_graph.node_class import NodeClass
 
 
@@ -15,13 +16,21 @@ class NodeClasses(Mapping[str, NodeClass]):
     def __init__(self, python_classes: Mapping[str, type], display_names: Mapping[str, str] | None = None) -> None:
         self.python_classes = python_classes
         self._display_names = display_names or {}
-        self._read: dict[str, NodeClass] = {}
+        self._read: dict[str, NodeClass | NodeDeclarationError] = {}
 
     def __getitem__(self, name: str) -> NodeClass:
-        if name not in self._read:
-            display_name = self._display_names.get(name, "")
-            self._read[name] = NodeClass.of(name, self.python_classes[name], display_name=display_name)
-        return self._read[name]
+        read = self._read.get(name)
+        if read is None:
+            read = self._read[name] = self._declared(name)
+        if isinstance(read, NodeDeclarationError):
+            raise read.with_traceback(None)
+        return read
+
+    def _declared(self, name: str) -> NodeClass | NodeDeclarationError:
+        try:
+            return NodeClass.of(name, self.python_classes[name], display_name=self._display_names.get(name, ""))
+        except NodeDeclarationError as error:
+            return error
 
     def __contains__(self, name: object) -> bool:
         return name in self.python_classes
