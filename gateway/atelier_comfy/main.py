@@ -105,6 +105,7 @@ def _pool_options(options: ServerOptions) -> PoolOptions:
         folders=Folders(options.input, options.output, options.temp),
         base=options.base,
         hosts=options.hosts,
+        warm_hosts=options.hosts,  # they are forked, which costs little
         cache=options.cache,
         pack_folders=(options.base / "custom_nodes", *packs) if options.custom_nodes else (),
         extra_model_paths=options.extra_paths,

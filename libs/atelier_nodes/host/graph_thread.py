@@ -1,8 +1,10 @@
 """A graph thread: one graph runs in a thread of its own, with an event loop of its own."""
 
 import asyncio
+import os
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -34,6 +36,7 @@ class GraphThread:
         sender: EventSender,
         folders: NodeFolders,
         limits: GraphLimits,
+        confine: Callable[[], None],
         on_end: Callable[[RunResult, tuple[str, ...]], None],
     ) -> None:
         """Makes a thread that has not started.
@@ -45,6 +48,7 @@ class GraphThread:
             sender: Receives its events.
             folders: Its folders.
             limits: Bounds of the graph.
+            confine: Is called in the thread first, and bounds what it may do.
             on_end: Is called in the thread with the result, and with what the graph left in the process.
         """
         self._message = message
@@ -53,6 +57,7 @@ class GraphThread:
         self._sender = sender
         self._folders = folders
         self._limits = limits
+        self._confine = confine
         self._on_end = on_end
         self._interrupted = False
         self._thread = threading.Thread(target=self._run, name=f"graph-{message.execution}", daemon=True)
@@ -73,6 +78,15 @@ class GraphThread:
         self._sender.publish(event)
 
     def _run(self) -> None:
+        """Runs the graph. Ends the process where that is impossible: the pool would wait for ever."""
+        try:
+            self._confine()
+            self._run_in_loop()
+        except BaseException:  # noqa: BLE001 - there is no caller that could handle it
+            traceback.print_exc()
+            os._exit(1)
+
+    def _run_in_loop(self) -> None:
         before = processes_of_host()
         loop = asyncio.new_event_loop()
         workers = ThreadPoolExecutor(thread_name_prefix=f"graph-{self._message.execution}")

@@ -4,7 +4,7 @@ import os
 import resource
 import site
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from atelier_nodes.host.guardian import fork_under_guardian
@@ -51,6 +51,20 @@ def separate_from_siblings(wish: IsolationWish) -> None:
         scope_thread()
 
 
+def confine_graph(wish: IsolationWish, folders: Iterable[Path]) -> None:
+    """Bounds the calling thread, and what it starts, to the folders of its graph; where files are confined.
+
+    Other graphs have their folders below the same root.
+
+    Args:
+        wish: What the host was isolated by.
+        folders: Those that the graph may write to; they exist.
+    """
+    if wish.confine_files and landlock_version():
+        # Not scoped: threads of one process may signal each other.
+        restrict_thread(_readable(wish), [*_devices(), Path.cwd(), *folders], network=wish.network, scoped=False)
+
+
 def _enter_namespaces(wish: IsolationWish, flags: int, *fds: int) -> Iterator[IsolationLine]:
     if flags:
         enter(flags)
@@ -92,10 +106,16 @@ def _confine_files(wish: IsolationWish) -> Iterator[IsolationLine]:
     if not version:
         yield IsolationLine("files", False, "the kernel has no Landlock: nodes write wherever the worker's user may")
         return
-    readable = [*map(Path, _SYSTEM), *_python(), *map(Path, wish.readable)]
-    devices = [*map(Path, _DEVICES), *(path for pattern in _ACCELERATORS for path in Path("/dev").glob(pattern))]
-    restrict_thread(readable, [*devices, *map(Path, wish.writable)], network=wish.network)
+    restrict_thread(_readable(wish), [*_devices(), *map(Path, wish.writable)], network=wish.network)
     yield IsolationLine("files", True, f"Landlock {version}: writes below {', '.join(wish.writable)} alone")
+
+
+def _readable(wish: IsolationWish) -> list[Path]:
+    return [*map(Path, _SYSTEM), *_python(), *map(Path, wish.readable)]
+
+
+def _devices() -> list[Path]:
+    return [*map(Path, _DEVICES), *(path for pattern in _ACCELERATORS for path in Path("/dev").glob(pattern))]
 
 
 def _python() -> set[Path]:

@@ -50,13 +50,14 @@ def landlock_version() -> int:
         return 0
 
 
-def restrict_thread(readable: Iterable[Path], writable: Iterable[Path], *, network: bool) -> None:
+def restrict_thread(readable: Iterable[Path], writable: Iterable[Path], *, network: bool, scoped: bool = True) -> None:
     """Bounds the calling thread, and what it starts from now on, for good.
 
     Args:
         readable: Files and folders that may be read, and run. Those that do not exist are left out.
         writable: Files and folders that may also be written.
         network: Whether TCP may be used; bounded from version 4 on.
+        scoped: Whether signals are kept within what is bounded here; from version 6 on.
 
     Raises:
         OSError: The kernel has no Landlock, or refuses.
@@ -68,7 +69,7 @@ def restrict_thread(readable: Iterable[Path], writable: Iterable[Path], *, netwo
     ruleset = _Ruleset(
         handled,
         0 if network or version < 4 else _BIND_AND_CONNECT_TCP,
-        0 if version < SCOPES_SINCE else _SCOPED_ABSTRACT_SOCKETS_AND_SIGNALS,
+        0 if version < SCOPES_SINCE or not scoped else _SCOPED_ABSTRACT_SOCKETS_AND_SIGNALS,
     )
     size = 8 if version < 4 else 16 if version < 6 else 24
     rules = syscall(_CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(size), ctypes.c_uint32(0))

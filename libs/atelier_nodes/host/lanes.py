@@ -20,7 +20,10 @@ class Lane:
 
 
 class Lanes:
-    """The lanes of a host. A graph gets the one that was used last by its scope; nothing passes between scopes."""
+    """The lanes of a host. A graph gets the one that was used last by its scope; nothing passes between scopes.
+
+    What another scope has left is dropped before: it occupies memory that the next graph would be charged with.
+    """
 
     def __init__(self, make_cache: Callable[[], NodeCache]) -> None:
         self._make_cache = make_cache
@@ -28,11 +31,11 @@ class Lanes:
         self._lock = threading.Lock()
 
     def take(self, scope: str) -> Lane:
-        """Takes a lane of the scope; a new one where none is idle."""
+        """Takes a lane of the scope; a new one where none is idle. Idle lanes of other scopes are dropped."""
         with self._lock:
-            for index in reversed(range(len(self._idle))):
-                if self._idle[index].scope == scope:
-                    return self._idle.pop(index)
+            self._idle = [lane for lane in self._idle if lane.scope == scope]
+            if self._idle:
+                return self._idle.pop()
         return Lane(scope, self._make_cache(), NodeObjects())
 
     def give_back(self, lane: Lane) -> None:

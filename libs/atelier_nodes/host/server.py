@@ -16,6 +16,7 @@ from atelier_graph.prompt import parse_prompt
 from atelier_graph.validation import validate
 from atelier_nodes.host.event_sender import EventSender
 from atelier_nodes.host.graph_thread import GraphThread
+from atelier_nodes.host.isolation import confine_graph
 from atelier_nodes.host.lanes import Lanes
 from atelier_nodes.host.loaded_nodes import LoadedNodes
 from atelier_nodes.host.mesh_calls import HostMesh, MeshSwitchboard
@@ -23,8 +24,10 @@ from atelier_nodes.host.wire import Wire
 from atelier_nodes.mesh import ModelInfo, set_known_models
 from atelier_nodes.packs.folders import NodeFolders
 from atelier_nodes.packs.prompt_server import PromptServer
+from atelier_nodes.protocol.isolation import IsolationWish
 from atelier_nodes.protocol.messages import (
     DescribeNodes,
+    FolderPaths,
     FreeMemory,
     FromHost,
     GraphEnded,
@@ -56,6 +59,7 @@ class HostServer:
         lanes: Lanes,
         folders: NodeFolders,
         limits: GraphLimits,
+        isolation: IsolationWish,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         """Makes the server.
@@ -66,6 +70,7 @@ class HostServer:
             lanes: Caches and objects of graphs.
             folders: Those of graphs that bring none.
             limits: Bounds of graphs.
+            isolation: What the host is isolated by.
             loop: The loop in which routes of packs run.
         """
         self._wire = wire
@@ -73,6 +78,7 @@ class HostServer:
         self._lanes = lanes
         self._folders = folders
         self._limits = limits
+        self._isolation = isolation
         self._loop = loop
         self._mesh = MeshSwitchboard(wire)
         self._graphs: dict[str, GraphThread] = {}
@@ -131,10 +137,20 @@ class HostServer:
             EventSender(self._wire, message.execution),
             folders,
             self._limits,
+            lambda: self._confine(paths),
             on_end,
         )
         self._graphs[message.execution] = graph
         graph.start()
+
+    def _confine(self, paths: FolderPaths | None) -> None:
+        """Bounds the calling thread to a graph's own folders, where it has some."""
+        if paths is None:
+            return
+        folders = [Path(paths.input), Path(paths.output), Path(paths.temp)]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        confine_graph(self._isolation, folders)
 
     async def _validated(self, message: ValidateGraph) -> dict[str, Any]:
         try:

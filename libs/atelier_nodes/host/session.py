@@ -50,6 +50,7 @@ async def serve(
         Lanes(cache_maker(opening.cache)),
         folders_of(Path(opening.base), opening.folders),
         GraphLimits(**opening.limits),
+        opening.isolation,
         asyncio.get_running_loop(),
     )
     wire.send(HostLoaded(seconds, isolation, nodes.pack_nodes))
