@@ -3,29 +3,10 @@
 import pytest
 
 from atelier_diffusion.encoding.latent_header import CONTENT_TYPE
-from atelier_image.domain.inputs import AssetFacts, Input, InputName, looked_up
+from atelier_image.domain.inputs import Input, InputName, looked_up
 from atelier_service.errors import InvalidArgumentError, NotFoundError
+from tests.unit.image.callers_files import CallersFiles
 from tests.unit.image.latents import FILE, HEADER
-
-
-class CallersFiles:
-    """Files by id: content type and content."""
-
-    def __init__(self, files: dict[str, tuple[str, bytes]]) -> None:
-        self._files = files
-
-    async def facts(self, asset_id: str) -> AssetFacts:
-        content_type, data = self._file(asset_id)
-        return AssetFacts(content_type, len(data), f"digest of {asset_id}")
-
-    async def head(self, asset_id: str, length: int) -> bytes:
-        return self._file(asset_id)[1][:length]
-
-    def _file(self, asset_id: str) -> tuple[str, bytes]:
-        if asset_id not in self._files:
-            raise NotFoundError("ASSET_NOT_FOUND", "no such asset")
-        return self._files[asset_id]
-
 
 FILES = CallersFiles({
     "png": ("image/png", b""), "webp": ("image/webp", b""), "clip": ("video/mp4", b""), "latent": (CONTENT_TYPE, FILE),
