@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from atelier.jobs.v1.job_service_pb2 import Job
     from atelier.type.v1.type_pb2 import TokenCount
     from atelier.video.v1.video_pb2 import Video
+    from atelier.workflow.v1.execution_pb2 import Execution
     from atelier_client.async_client import AsyncClient
+    from atelier_client.execution import AsyncExecution
     from atelier_client.image import AsyncImage
     from atelier_client.jobs import AsyncJobs
     from atelier_client.video import AsyncVideo
@@ -75,6 +77,8 @@ async def show(client: "AsyncClient", job_id: Id, json: Json = False) -> None:
         _show_drawing(await client.images.get(job_id), json)
     elif found.kind_name == "video":
         _show_drawing(await client.videos.get(job_id), json)
+    elif found.kind_name == "workflow":
+        _show_execution(await client.executions.get(job_id), json)
     elif json:
         result_json(as_dict(found.message))
     else:
@@ -129,6 +133,34 @@ def _show_drawing(job: "AsyncImage | AsyncVideo", json: bool) -> None:
         result(line)
 
 
+def _show_execution(execution: "AsyncExecution", json: bool) -> None:
+    message, progress = execution.message, execution.progress
+    if json:
+        result_json(as_dict(message))
+        return
+    failed = message.node_error
+    pairs(
+        [
+            ("id", execution.id),
+            ("kind", "workflow"),
+            ("state", execution.state),
+            ("error", _failure(message)),
+            ("failed node", f"{failed.node_id} ({failed.class_type}) {failed.type}" if failed.node_id else ""),
+            ("workflow", f"{message.workflow_id} version {message.version}" if message.workflow_id else ""),
+            ("inputs", message.inputs if message.workflow_id else ""),
+            ("nodes", f"{progress.nodes_done} of {progress.nodes_total}"),
+            ("running", ", ".join(f"{node.node_id} ({node.class_type})" for node in progress.running)),
+            ("labels", ", ".join(f"{name}={value}" for name, value in sorted(message.metadata.items()))),
+            ("made", moment(message.create_time)),
+            ("finished", moment(message.finish_time)),
+            ("trace", execution.trace_id),
+        ]
+    )
+    for output in execution.outputs:
+        where = f"{output.name or output.node_id}.{output.field}"
+        result(f"{where}: {output.value or f'{output.filename} {size(output.size_bytes)} {output.content_url}'}")
+
+
 def _detail(message: "Job") -> str:
     """Why it failed or how far it has come, and its labels."""
     done = message.progress.fraction
@@ -136,7 +168,7 @@ def _detail(message: "Job") -> str:
     return " ".join([*words, *(f"{name}={value}" for name, value in sorted(message.labels.items()))])
 
 
-def _failure(message: "Image | Video | Job") -> str:
+def _failure(message: "Image | Video | Execution | Job") -> str:
     return f"{message.error.reason}: {message.error.message}" if message.HasField("error") else ""
 
 
