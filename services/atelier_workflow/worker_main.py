@@ -1,6 +1,5 @@
 """atelier-workflow-worker: composition of the worker process, and its entry point. It does not import torch."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
@@ -23,7 +22,7 @@ from atelier_service.server import RunningServer, run_server
 from atelier_service.service import read_settings, run_service
 from atelier_workflow.domain.execution import WORKFLOW
 from atelier_workflow.settings import WorkflowWorkerSettings
-from atelier_workflow.worker.execution_folders import ExecutionFolders
+from atelier_workflow.worker.execution_folders import ExecutionFolders, open_folders
 from atelier_workflow.worker.graph_handler import GraphHandler
 from atelier_workflow.worker.graph_pool import GraphPool
 from atelier_workflow.worker.mesh_jobs import MeshChannels, MeshJobs
@@ -46,11 +45,10 @@ async def serve(
     services that nodes call may be unavailable, also at the start. Raises ConfigurationError.
     """
     models = tuple(_model_info(card) for card in settings.cards())
-    folders = ExecutionFolders((settings.work_dir / settings.worker_id).absolute())
-    await asyncio.to_thread(folders.clear)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
 
+        folders = await enter(open_folders(settings.work_dir, settings.worker_id))
         credential = ServiceCredential(settings.auth_address, SERVICE, settings.service_secret)
         stack.push_async_callback(credential.close)
         plane = await enter(

@@ -1,25 +1,30 @@
-"""Folders of an execution: what its nodes read and write, removed when the attempt has ended."""
+"""Folders of executions: what their nodes read and write, removed when the attempt has ended."""
 
 import asyncio
+import fcntl
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import IO
 
 from atelier_nodes.protocol import Folders
 from atelier_service.tasks import uninterrupted
 
+_LOCK = ".lock"
+
 
 class ExecutionFolders:
-    """Makes the folders of executions below one folder, which belongs to one worker."""
+    """The folders of one worker's executions, below a folder that several workers may share."""
 
-    def __init__(self, root: Path) -> None:
-        """Creates the folder; what an earlier process left there is removed by `clear`."""
+    def __init__(self, root: Path, lock: IO[bytes]) -> None:
+        """Made by `open_folders`."""
         self._root = root
+        self._lock = lock
 
     @property
     def root(self) -> Path:
-        """The folder above all others."""
+        """The folder above all others of this worker."""
         return self._root
 
     @property
@@ -27,10 +32,10 @@ class ExecutionFolders:
         """The folders of no execution, for what hosts do outside of any."""
         return _folders(self._root / "idle")
 
-    def clear(self) -> None:
-        """Removes what an earlier process left. Blocks."""
+    def close(self) -> None:
+        """Removes all of them. Blocks."""
         shutil.rmtree(self._root, ignore_errors=True)
-        _make(self.idle)
+        self._lock.close()
 
     @asynccontextmanager
     async def open(self, name: str) -> AsyncIterator[Folders]:
@@ -41,6 +46,42 @@ class ExecutionFolders:
             yield folders
         finally:
             await uninterrupted(asyncio.to_thread(shutil.rmtree, self._root / name, ignore_errors=True))
+
+
+@asynccontextmanager
+async def open_folders(shared: Path, worker_id: str) -> AsyncIterator[ExecutionFolders]:
+    """Makes the folders of a worker, and removes them at the end. Those of workers that have been killed go too."""
+    folders = await asyncio.to_thread(_open, shared, worker_id)
+    try:
+        yield folders
+    finally:
+        await uninterrupted(asyncio.to_thread(folders.close))
+
+
+def _open(shared: Path, worker_id: str) -> ExecutionFolders:
+    shared = shared.absolute()
+    shared.mkdir(parents=True, exist_ok=True)
+    for other in shared.iterdir():
+        if (other / _LOCK).is_file():
+            with (other / _LOCK).open("rb") as lock:
+                if _is_mine(lock):
+                    shutil.rmtree(other, ignore_errors=True)
+    root = shared / worker_id
+    root.mkdir(exist_ok=True)
+    own = (root / _LOCK).open("wb")
+    _is_mine(own)  # the kernel releases it when the process ends, however it ends
+    folders = ExecutionFolders(root, own)
+    _make(folders.idle)
+    return folders
+
+
+def _is_mine(lock: IO[bytes]) -> bool:
+    """Takes a lock, unless another process has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _folders(folder: Path) -> Folders:
