@@ -82,6 +82,22 @@ def test_a_scheduler_without_sigmas_of_its_own_takes_eulers(own: Any) -> None:
         assert borrower.timesteps.tolist() == lender.timesteps.tolist()
 
 
+def test_a_copy_of_a_scheduler_is_as_new_whatever_was_done_with_another(own: Any) -> None:
+    import torch
+
+    from atelier_diffusion.torch_backend.noise_schedulers import SchedulerTemplates
+
+    templates = SchedulerTemplates(own)
+    first, second = (templates.copy("DPMPP_2M", 4, "KARRAS") for _ in range(2))
+    first.step(torch.ones(1, 4, 8, 8), first.timesteps[0], torch.ones(1, 4, 8, 8))
+    assert first.step_index == 1
+    assert second.step_index is None
+    assert second.model_outputs == [None, None]
+    assert (
+        second.timesteps.tolist() == first.timesteps.tolist() != templates.copy("DPMPP_2M", 4, None).timesteps.tolist()
+    )
+
+
 def test_what_does_not_go_together_is_refused(engine: ImageEngine) -> None:
     with pytest.raises(EngineError, match="DDIM draws with NORMAL, SIMPLE, DDIM_UNIFORM only") as refused:
         engine.generate(replace(REQUEST, scheduler="DDIM", sigmas="KARRAS"))

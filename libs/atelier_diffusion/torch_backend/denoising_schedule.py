@@ -14,7 +14,7 @@ import torch
 
 from atelier_diffusion.policy.noise_schedule import SchedulerKind
 from atelier_diffusion.policy.request import DrawingRequest, ImageRequest
-from atelier_diffusion.torch_backend.noise_schedulers import kind_of, new_scheduler, predicted_original
+from atelier_diffusion.torch_backend.noise_schedulers import SchedulerTemplates, kind_of, predicted_original
 
 _LMS_ORDER = 4
 
@@ -25,12 +25,12 @@ class DenoisingSchedule:
     Latents are in the scheduler's own parametrisation (see `noise_schedule.Parametrisation`).
     """
 
-    def __init__(self, request: DrawingRequest, own: Any, seed: int) -> None:
+    def __init__(self, request: DrawingRequest, schedulers: SchedulerTemplates, seed: int) -> None:
         """Makes the schedule, with no step done.
 
         Args:
             request: The request.
-            own: The model's own scheduler.
+            schedulers: Those of the model.
             seed: The picture's seed, for schedulers that draw their noise from a Brownian tree.
 
         Raises:
@@ -41,8 +41,8 @@ class DenoisingSchedule:
             total, sigmas = request.schedule_steps, request.sigmas
             first, last = total - request.steps + request.start_step, total - request.steps + request.end
             keeps_noise = request.keep_noise and last < total
-        self._kind: SchedulerKind = kind_of(request.scheduler, own)
-        self._scheduler = new_scheduler(request.scheduler, own, total, sigmas)
+        self._kind: SchedulerKind = kind_of(request.scheduler, schedulers.own)
+        self._scheduler = schedulers.copy(request.scheduler, total, sigmas)
         self._steps = last - first
         self._is_whole = first == 0
         runs = self._kind.evaluations

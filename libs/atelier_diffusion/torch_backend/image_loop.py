@@ -71,7 +71,7 @@ class DiffusersLoop(LatentLoop):
         """The state of one picture before its first step."""
         if initial is None and request.add_noise and request.drawn_steps:
             return self._start(request, index, seed, 1, conditioning)
-        schedule = DenoisingSchedule(request, self._scheduler, seed)
+        schedule = DenoisingSchedule(request, self._schedulers, seed)
         generator, drawn = self._noise(request, seed, 1)
         original = torch.zeros_like(drawn) if initial is None else initial
         noise = drawn if request.add_noise and request.drawn_steps else None

@@ -21,6 +21,7 @@ from atelier_diffusion.policy.request import DrawingRequest
 from atelier_diffusion.torch_backend.autoencoder import Autoencoder, overflowed, to_frames
 from atelier_diffusion.torch_backend.denoising_schedule import DenoisingSchedule
 from atelier_diffusion.torch_backend.device import Device
+from atelier_diffusion.torch_backend.noise_schedulers import SchedulerTemplates
 
 PREVIEW_SIDE_PX = 128
 
@@ -114,7 +115,7 @@ class LatentLoop(ABC):
         self._device = device
         self._preview = preview
         self._dtype: torch.dtype = pipe.unet.dtype
-        self._scheduler = pipe.scheduler
+        self._schedulers = SchedulerTemplates(pipe.scheduler)
         self._memory_bytes = held_bytes(pipe)
         self._autoencoder = Autoencoder(pipe.vae)
 
@@ -175,7 +176,7 @@ class LatentLoop(ABC):
     def _start(
         self, request: DrawingRequest, index: int, seed: int, frames: int, conditioning: Conditioning
     ) -> LatentState:
-        schedule = DenoisingSchedule(request, self._scheduler, seed)
+        schedule = DenoisingSchedule(request, self._schedulers, seed)
         generator, noise = self._noise(request, seed, frames)
         return LatentState(index, seed, schedule.begun_from_noise(noise), conditioning, schedule, generator)
 
