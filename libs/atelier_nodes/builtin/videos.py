@@ -38,7 +38,7 @@ class CreateVideo:
 
     def create(self, images: Tensor, fps: float, audio: Any = None) -> tuple[VideoValue]:
         if audio is not None:
-            raise ValueError("clips have no sound here: take the link to audio away")
+            raise ValueError("clips have no sound here: take out the link to audio")
         frame_rate = Fraction(fps).limit_denominator(_MAX_DENOMINATOR)
         return (VideoFromComponents(VideoComponents(images, frame_rate)),)
 
