@@ -3,9 +3,8 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from atelier_diffusion.catalogue.catalogue_file import read_catalogue
 from atelier_diffusion.policy.errors import CatalogueError
@@ -38,8 +37,8 @@ class WorkflowWorkerSettings(JobWorkerSettings):
 
     plane_address: str = plane_address("127.0.0.1:8107")
     storage_address: str = Field(default="", description="host:port of atelier-storage; empty: plane_address")
-    image_address: str = Field(default="", description="host:port of atelier-image; empty: plane_address")
-    video_address: str = Field(default="", description="host:port of atelier-video; empty: plane_address")
+    image_address: str = Field(default="127.0.0.1:8103", description="host:port of atelier-image")
+    video_address: str = Field(default="127.0.0.1:8105", description="host:port of atelier-video")
     models: str = Field(
         default=os.pathsep.join(("models/catalogue.yaml", "var/models.yaml")),
         pattern=f"^[^{os.pathsep}]+({os.pathsep}[^{os.pathsep}]+)?$",
@@ -97,11 +96,3 @@ class WorkflowWorkerSettings(JobWorkerSettings):
         """Reads the catalogues."""
         self.cards()
         return super().check()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _services_are_those_of_the_plane(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Addresses of services that are left out are those of the plane: the gateway's listener for workers."""
-        plane = values.get("plane_address", cls.model_fields["plane_address"].default)
-        others = {"image_address": plane, "video_address": plane}
-        return others | {name: value for name, value in values.items() if value or name not in others}

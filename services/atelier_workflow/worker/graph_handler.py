@@ -86,7 +86,7 @@ class GraphHandler:
         except JobFault as fault:
             if mesh.outage:
                 raise InfrastructureFault(f"a service was unavailable: {fault.message}") from fault
-            if not fault.retryable:
+            if not fault.retryable or job.faults + 1 >= job.max_attempts:  # no other attempt goes on with its jobs
                 await mesh.cancel_open()
             raise
         finally:
