@@ -1,10 +1,12 @@
 """Models of another kind: a ModelSource over gRPC, in the service that they are for."""
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 import grpc.aio
 
 from atelier.models.v1 import model_service_pb2, model_service_pb2_grpc
+from atelier_diffusion.policy.model_card import ModelKind
 from atelier_models.api.model_directory import ModelDirectory
 from atelier_models.api.own_models import OwnModels
 from atelier_models.domain.models import Models
@@ -16,8 +18,8 @@ _PAGE = 100
 
 
 def model_directory(kind: str, models: Models, peers: Mapping[str, grpc.aio.Channel]) -> ModelDirectory:
-    """Creates the directory of this process's `kind` and of its peers; see `open_peers`."""
-    others = {peer: PeerModels(channel) for peer, channel in peers.items()}
+    """Creates the directory of this process's `kind` and of its peers that draw; see `open_peers`."""
+    others = {peer: PeerModels(channel) for peer, channel in peers.items() if peer in get_args(ModelKind)}
     return ModelDirectory(Federation(kind, OwnModels(models), others))
 
 
