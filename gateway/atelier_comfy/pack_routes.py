@@ -19,6 +19,9 @@ _OF_A_CONNECTION = frozenset(
 )
 
 
+_REPLACEMENTS = "/node_replacements"
+
+
 class PackRoutes:
     """`/extensions`, and what no other route serves."""
 
@@ -37,6 +40,7 @@ class PackRoutes:
         return [
             web.get("/extensions", self.extensions),
             web.get("/extensions/{pack}/{file:.+}", self.file),
+            web.get(_REPLACEMENTS, self.replacements),
         ]
 
     def rest(self) -> list[web.RouteDef]:
@@ -66,6 +70,13 @@ class PackRoutes:
         if not await asyncio.to_thread(path.is_file):
             raise web.HTTPNotFound(text="there is no such file")
         return web.FileResponse(path, headers={hdrs.CACHE_CONTROL: "no-cache"})
+
+    async def replacements(self, request: web.Request) -> web.StreamResponse:
+        """Which node classes take the place of others, as packs have registered it; empty without any."""
+        catalogue = await self._pool.catalogue()
+        if any(route.path == _REPLACEMENTS for route in catalogue.routes):
+            return await self.forward(request)
+        return web.json_response({})
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
         """Passes a request on to the pack that has a route for it."""

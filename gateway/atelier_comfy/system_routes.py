@@ -13,7 +13,7 @@ from atelier_comfy.client_socket import SERVER_FEATURES
 COMFYUI_VERSION = "0.33.0"
 """Of ComfyUI, whose protocol this is: clients compare it with what they need."""
 
-_EMPTY_OBJECTS = ("/workflow_templates", "/i18n", "/global_subgraphs", "/node_replacements")
+_EMPTY_OBJECTS = ("/workflow_templates", "/i18n", "/global_subgraphs")
 
 
 class SystemRoutes:

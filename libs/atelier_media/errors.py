@@ -25,6 +25,14 @@ class ClipWriteError(MediaError):
     """
 
 
+class SoundWriteError(MediaError):
+    """A sound could not be written.
+
+    Reasons: INVALID_SOUND (neither one nor two channels, or a format that is not written), ENCODING_FAILED (the encoder
+    or the disk refused).
+    """
+
+
 class ClipReadError(MediaError):
     """A clip could not be read.
 

@@ -1,6 +1,7 @@
 """`ComfyAPI`: what packs call of the server, in an asynchronous and a synchronous form."""
 
 from comfy_api.latest.execution import Execution, ExecutionSync
+from comfy_api.latest.node_replacement import NodeReplacement, NodeReplacementSync
 
 
 class ComfyAPI:
@@ -8,14 +9,17 @@ class ComfyAPI:
 
     Attributes:
         execution: progress of nodes.
+        node_replacement: classes in place of those that are gone.
     """
 
     VERSION = "latest"
     STABLE = False
     Execution = Execution
+    NodeReplacement = NodeReplacement
 
     def __init__(self) -> None:
         self.execution = Execution()
+        self.node_replacement = NodeReplacement()
 
 
 class ComfyAPISync:
@@ -23,11 +27,14 @@ class ComfyAPISync:
 
     Attributes:
         execution: progress of nodes.
+        node_replacement: classes in place of those that are gone.
     """
 
     VERSION = "latest"
     STABLE = False
     Execution = ExecutionSync
+    NodeReplacement = NodeReplacementSync
 
     def __init__(self) -> None:
         self.execution = ExecutionSync()
+        self.node_replacement = NodeReplacementSync()

@@ -14,6 +14,7 @@ from comfy_api.latest.io.inputs import (
     comfytype,
 )
 from comfy_api.latest.io.node import ComfyNode
+from comfy_api.latest.io.node_replace import NodeReplace
 from comfy_api.latest.io.output import NodeOutput
 from comfy_api.latest.io.schema import PriceBadge, PriceBadgeDepends, Schema
 from comfy_api.latest.io.sockets import (
@@ -150,6 +151,7 @@ __all__ = [
     "MultiCombo",
     "MultiType",
     "NodeOutput",
+    "NodeReplace",
     "Noise",
     "NumberDisplay",
     "Output",
