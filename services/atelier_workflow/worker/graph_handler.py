@@ -102,13 +102,14 @@ class GraphHandler:
         await self._validate(attempt, prompt, spec)
         progress = ExecutionProgress(attempt, prompt, spec.node_count)
         outputs = OutputFiles(job, attempt, self._files, folders)
+        name = f"{job.id}-{attempt.epoch}"
         execution = HostExecution(
-            id=f"{job.id}-{attempt.epoch}",
+            id=name,
             prompt=prompt,
             outputs=spec.targets,
             folders=folders,
             time_limit_s=self._time_limit_s,
-            scope=job.id,
+            scope=name,  # a cached result names files of its execution: those of an earlier attempt are gone
         )
         with attempt.span("workflow.execute", {"workflow.nodes": spec.node_count}):
             result = await attempt.unless_stopped(self._run_graph(execution, mesh, attempt, progress, outputs))
