@@ -37,6 +37,8 @@ def fork_under_guardian(*fds: int, namespace: bool) -> None:
         for fd in fds:
             os.close(fd)
         _guard(child, namespace=namespace)
+    if not namespace:
+        os.setpgid(0, 0)  # what it starts is killed with it, as one group
     die_with_parent()
 
 
@@ -44,6 +46,9 @@ def _guard(child: int, *, namespace: bool) -> NoReturn:
     """Waits until `child` has ended, kills what it left behind, and ends as it did."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)  # at once, which counts where there are many; strays follow
         _kill_all()
         os._exit(128 + signal.SIGKILL)
 

@@ -7,6 +7,7 @@ a pack started threads or a device while it was imported, becomes a host itself;
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import os
@@ -125,10 +126,16 @@ class Template:
 
     def _become_host(self, own: socket.socket, nodes: LoadedNodes, seconds: float) -> NoReturn:
         wire = Wire(own)
-        fd = own.fileno()
-        os.register_at_fork(after_in_child=lambda: os.close(fd))
+        os.register_at_fork(after_in_child=lambda: _close_once(own))
         asyncio.run(serve(wire, self._opening, nodes, self._isolation, seconds))
         os._exit(1)
+
+
+def _close_once(connection: socket.socket) -> None:
+    """Closes a socket in a process that a node forked; what that forks may have another file under its number."""
+    if connection.fileno() >= 0:
+        with contextlib.suppress(OSError):  # a node may have closed it
+            os.close(connection.detach())
 
 
 def _has_device() -> bool:

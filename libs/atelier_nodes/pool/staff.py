@@ -268,7 +268,7 @@ class Staff:
         pinged = time.monotonic()
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
-            await asyncio.gather(*(self._end_greedy(host) for host in self.hosts if len(host.running) > 0))
+            await asyncio.gather(*(self._end_greedy(host) for host in self.hosts if host.running and not host.retired))
             await self._end_idle()
             if time.monotonic() - pinged > _PING_EVERY_S:
                 pinged = time.monotonic()

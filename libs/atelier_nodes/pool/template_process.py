@@ -126,8 +126,10 @@ class TemplateProcess:
             async with asyncio.timeout(_FORK_S):
                 message = await forked
             guardian = await asyncio.to_thread(self._outer_pid, message.pid)
-        except (TimeoutError, psutil.NoSuchProcess) as error:
+        except BaseException as error:
             channel.close()
+            if not isinstance(error, TimeoutError | psutil.NoSuchProcess):
+                raise
             self.kill()
             raise HostLostError("HOST_NOT_STARTED", "the template of hosts forks none") from error
         host = HostProcess(channel, guardian, Path(message.folder))
