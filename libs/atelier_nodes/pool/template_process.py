@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import structlog
@@ -20,6 +21,8 @@ from atelier_nodes.pool.host_socket import HostSocket
 from atelier_nodes.pool.output_lines import OutputLines
 from atelier_nodes.protocol.frames import ProtocolError
 from atelier_nodes.protocol.messages import HostExited, HostForked, OpenHost, PackBegun, TemplateLoaded
+
+T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +50,7 @@ class TemplateProcess:
         self._loaded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._forking: list[asyncio.Future[HostForked]] = []
         self._hosts: dict[int, HostProcess] = {}
+        self._exited_early: dict[int, str] = {}
         self.folder = folder
         self.loading_pack = ""
         self.forkable = True
@@ -128,12 +132,16 @@ class TemplateProcess:
             guardian = await asyncio.to_thread(self._outer_pid, message.pid)
         except BaseException as error:
             channel.close()
-            if not isinstance(error, TimeoutError | psutil.NoSuchProcess):
-                raise
-            self.kill()
-            raise HostLostError("HOST_NOT_STARTED", "the template of hosts forks none") from error
+            if isinstance(error, psutil.NoSuchProcess):
+                raise HostLostError("HOST_NOT_STARTED", "the host ended before it was ready") from error
+            if isinstance(error, TimeoutError):
+                self.kill()
+                raise HostLostError("HOST_NOT_STARTED", "the template of hosts forks none") from error
+            raise
         host = HostProcess(channel, guardian, Path(message.folder))
         self._hosts[message.pid] = host
+        if how := self._exited_early.pop(message.pid, ""):
+            host.exited.set_result(how)
         return host
 
     def kill(self) -> None:
@@ -179,9 +187,9 @@ class TemplateProcess:
                         self.loading_pack, self.forkable = "", message.forkable
                         self._loaded.set_result(None)
                     case HostForked() if self._forking:
-                        self._forking.pop(0).set_result(message)
-                    case HostExited() if host := self._hosts.pop(message.pid, None):
-                        host.exited.set_result(how_of(message.code))
+                        _settle(self._forking.pop(0), message)
+                    case HostExited():
+                        self._end_host(message)
         except ProtocolError as error:
             _log.error("a template of hosts sent what is no message, and is ended", fault=str(error)[:500])
             self.kill()
@@ -191,6 +199,13 @@ class TemplateProcess:
         except TimeoutError:
             self.kill()
 
+    def _end_host(self, message: HostExited) -> None:
+        how = how_of(message.code)
+        if host := self._hosts.pop(message.pid, None):
+            _settle(host.exited, how)
+        else:
+            self._exited_early[message.pid] = how
+
     async def _wait(self) -> None:
         how = how_of(await self._process.wait())
         self.lost.set()
@@ -199,13 +214,19 @@ class TemplateProcess:
             self._loaded.set_exception(error)
             self._loaded.exception()  # retrieved here in case that nobody waits for it
         for forked in self._forking:
-            forked.set_exception(error)
+            if not forked.done():
+                forked.set_exception(error)
         for host in self._hosts.values():
-            if not host.exited.done():
-                host.exited.set_result(how)
+            _settle(host.exited, how)
 
     async def _read_output(self) -> None:
         assert self._process.stdout is not None
         while piece := await self._process.stdout.read(8192):
             self._lines.take(piece)
         self._lines.end()
+
+
+def _settle(future: asyncio.Future[T], value: T) -> None:
+    """Sets a result, unless nobody waits for it any more."""
+    if not future.done():
+        future.set_result(value)
