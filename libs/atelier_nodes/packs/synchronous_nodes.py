@@ -54,7 +54,10 @@ def synchronous(node_class: type) -> type:
     assert isinstance(name, str)
 
     def called(self: Any, *arguments: Any, **named: Any) -> Any:
-        return wait_for(lambda: function(self, *arguments, **named))
+        # V3 nodes are called on their class, which the function has already.
+        return wait_for(
+            lambda: function(*arguments, **named) if inspect.ismethod(function) else function(self, *arguments, **named)
+        )
 
     attributes = {name: functools.wraps(function)(called), "__module__": node_class.__module__}
     return type(node_class)(node_class.__name__, (node_class,), attributes)

@@ -8,6 +8,7 @@ import pytest
 from atelier_graph.node_class import NodeClass
 from atelier_nodes.packs import registry
 from atelier_nodes.packs.loading import load_packs
+from atelier_nodes.packs.synchronous_nodes import SynchronousNodes
 from tests.unit.packs.pack_folder import PackFolder
 from tests.unit.packs.v3_graph import V3Graphs, node
 from tests.unit.packs.v3_pack import V3_PACK
@@ -211,6 +212,45 @@ async def test_lists_go_in_and_out_whole_and_a_hidden_input_may_have_the_name_of
 
 async def test_a_node_may_take_inputs_that_it_does_not_declare(graphs: V3Graphs) -> None:
     assert await value(graphs, {"1": node("v3.Anything", a=1, b="x")}) == "{'a': 1, 'b': 'x'}"
+
+
+@pytest.mark.usefixtures("graphs")
+def test_an_asynchronous_node_that_another_pack_calls_returns_its_result() -> None:
+    later = SynchronousNodes(registry.NODE_CLASSES)["v3.Later"]
+    assert getattr(later(), "EXECUTE_NORMALIZED_ASYNC")(value=4) == (4,)  # noqa: B009 - of the V1 surface
+
+
+async def test_a_pack_that_brings_a_cache_provider_loads(packs: PackFolder, caplog: pytest.LogCaptureFixture) -> None:
+    packs.write("cached.py", CACHE_PROVIDER)
+    (report,) = (await load_packs([packs.path])).reports
+    assert report.error == ""
+    assert "cache provider Store is not asked" in caplog.text
+
+
+CACHE_PROVIDER = """
+from comfy_api.latest import Caching, ComfyAPI, ComfyExtension
+
+
+class Store(Caching.CacheProvider):
+    async def on_lookup(self, context):
+        return None
+
+    async def on_store(self, context, value):
+        pass
+
+
+class Extension(ComfyExtension):
+    async def on_load(self):
+        Caching.register_provider(Store())
+        await ComfyAPI().caching.register_provider(Store())
+
+    async def get_node_list(self):
+        return []
+
+
+async def comfy_entrypoint():
+    return Extension()
+"""
 
 
 def pack_module() -> Any:

@@ -130,6 +130,17 @@ class Slow(io.ComfyNode):
         return io.NodeOutput(steps)
 
 
+class Later(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(node_id="v3.Later", inputs=[io.Int.Input("value")], outputs=[io.Int.Output()])
+
+    @classmethod
+    async def execute(cls, value):
+        await asyncio.sleep(0)
+        return io.NodeOutput(value)
+
+
 class Switch(io.ComfyNode):
     @classmethod
     def define_schema(cls):
@@ -278,8 +289,8 @@ class Same(Slow):
 class Extension(ComfyExtension):
     async def get_node_list(self):
         return [
-            Widgets, Show, Collect, Choose, Grey, Slow, Switch, Counted, Even, Twice, Smuggle, Gate, Stateful, Listed,
-            Anything, NoExecute, Same,
+            Widgets, Show, Collect, Choose, Grey, Slow, Later, Switch, Counted, Even, Twice, Smuggle, Gate, Stateful,
+            Listed, Anything, NoExecute, Same,
         ]
 
 

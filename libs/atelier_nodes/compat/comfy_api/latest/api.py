@@ -1,5 +1,6 @@
 """`ComfyAPI`: what packs call of the server, in an asynchronous and a synchronous form."""
 
+from comfy_api.latest.caching import Caching
 from comfy_api.latest.execution import Execution, ExecutionSync
 from comfy_api.latest.node_replacement import NodeReplacement, NodeReplacementSync
 
@@ -9,6 +10,7 @@ class ComfyAPI:
 
     Attributes:
         execution: progress of nodes.
+        caching: cache providers, which are accepted and not asked.
         node_replacement: classes in place of those that are gone.
     """
 
@@ -19,6 +21,7 @@ class ComfyAPI:
 
     def __init__(self) -> None:
         self.execution = Execution()
+        self.caching = Caching()
         self.node_replacement = NodeReplacement()
 
 
@@ -27,6 +30,7 @@ class ComfyAPISync:
 
     Attributes:
         execution: progress of nodes.
+        caching: cache providers, which are accepted and not asked.
         node_replacement: classes in place of those that are gone.
     """
 
@@ -37,4 +41,5 @@ class ComfyAPISync:
 
     def __init__(self) -> None:
         self.execution = ExecutionSync()
+        self.caching = Caching()
         self.node_replacement = NodeReplacementSync()
