@@ -261,7 +261,7 @@ class Listed(io.ComfyNode):
 
     @classmethod
     def execute(cls, count, prompt):
-        return io.NodeOutput([f"{prompt[0]} {number} of {len(cls.hidden.prompt[0])}" for number in range(count[0])])
+        return io.NodeOutput([f"{prompt[0]} {number} of {len(cls.hidden.prompt)}" for number in range(count[0])])
 
 
 class Anything(io.ComfyNode):

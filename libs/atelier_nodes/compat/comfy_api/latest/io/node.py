@@ -155,7 +155,10 @@ def schema_of(node: type[ComfyNode]) -> Schema:
 def _prepared(node: type[ComfyNode], schema: Schema, inputs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """The class that a call runs on, and its arguments without hidden inputs."""
     names = schema.hidden_names
-    hidden = HiddenHolder({kind: inputs[name] for name, kind in names.items() if name in inputs})
+    values = {kind: inputs[name] for name, kind in names.items() if name in inputs}
+    if schema.is_input_list:  # hidden inputs have one value, and are no lists
+        values = {kind: next(iter(value), None) for kind, value in values.items()}
+    hidden = HiddenHolder(values)
     arguments = {name: value for name, value in inputs.items() if name not in names}
     return locked(node, {"hidden": hidden, "SCHEMA": schema}), arguments
 
