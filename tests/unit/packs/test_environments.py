@@ -75,7 +75,10 @@ async def test_of_two_versions_of_a_package_the_first_pack_s_is_used_and_the_sec
         install_requirements(write_pack(packs, f"{make_wheel(tmp_path, version)}\n", name))
     first, second = (await load_packs([packs.path])).reports
     assert (first.error, first.notes) == ("", ())
-    assert second.notes == ("it brings made-for-a-pack 2.0, but gets 1.0 of pack 'a', which is loaded before it",)
+    assert second.notes == (
+        "it brings made-for-a-pack 2.0, but gets 1.0 of pack 'a', which is loaded before it",
+        "Needs: it replaces the node of this name of custom_nodes.a",
+    )
     del sys.modules["made_for_a_pack"]
 
 
