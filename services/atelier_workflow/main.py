@@ -78,7 +78,7 @@ async def serve(settings: WorkflowSettings, jwks: JwksSource) -> AsyncIterator[R
         peers = await enter(open_peers(settings.peer_addresses, credential.of_caller))
         auth = await enter(open_channel(settings.auth_address, token=credential.token))
 
-        jobs = job_endpoints(WORKFLOW, settings, database, bus, events, peers, execution_path)
+        jobs = job_endpoints(WORKFLOW, settings, database, bus, events, peers, execution_path, are_parents=True)
         cache = SqlResultCache(database, artifact)
         reports, graphs = SqlNodeReports(database), SqlExecutionGraphs(database)
         catalogue = NodeCatalogue(reports)

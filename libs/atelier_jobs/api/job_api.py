@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from prometheus_client import Counter
 
 from atelier.jobs.v1 import job_pb2
+from atelier_jobs.api.child_jobs import ChildJobs
 from atelier_jobs.api.job_directory import JobDirectory
 from atelier_jobs.api.parent_token import check_child, check_parent_id
 from atelier_jobs.api.request_headers import idempotency_key, wait_preference_s
@@ -51,7 +52,12 @@ class JobApi:
     """Handles requests about jobs of one kind for the caller, who sees their own jobs only."""
 
     def __init__(
-        self, jobs: OwnerJobs, watching: Watching, directory: JobDirectory, path_of: Callable[[str], str]
+        self,
+        jobs: OwnerJobs,
+        watching: Watching,
+        directory: JobDirectory,
+        path_of: Callable[[str], str],
+        children: ChildJobs | None = None,
     ) -> None:
         """
         Args:
@@ -59,11 +65,13 @@ class JobApi:
             watching: Waits for the end of jobs.
             directory: Jobs of all kinds, of which one may be the parent of a new one.
             path_of: Returns the path of a job below the gateway.
+            children: Cancels the children of a job that is cancelled or deleted; None: they go on.
         """
         self._directory = directory
         self._jobs = jobs
         self._watching = watching
         self._path_of = path_of
+        self._children = children
 
     async def submit(
         self,
@@ -153,11 +161,16 @@ class JobApi:
     async def cancel(self, job_id: str) -> Job:
         """Requests that a job of the caller stops. Raises NotFoundError."""
         await self.get(job_id)
-        return await self._jobs.cancel(current_principal().subject, job_id)
+        job = await self._jobs.cancel(current_principal().subject, job_id)
+        if self._children is not None:
+            await self._children.cancel(job_id)
+        return job
 
     async def delete(self, job_id: str) -> None:
         """Stops and removes a job of the caller. Raises NotFoundError."""
         await self._jobs.delete(current_principal().subject, job_id)
+        if self._children is not None:
+            await self._children.cancel(job_id)
 
 
 def _may_hurry(caller: Principal) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import grpc.aio
 
+from atelier_jobs.api.child_jobs import ChildJobs
 from atelier_jobs.api.event_streams import EventStreams
 from atelier_jobs.api.job_api import JobApi
 from atelier_jobs.api.job_directory import JobDirectory
@@ -39,6 +40,8 @@ def job_endpoints(
     events: EventFactory,
     peers: Mapping[str, grpc.aio.Channel],
     path_of: Callable[[str], str],
+    *,
+    are_parents: bool = False,
 ) -> JobEndpoints:
     """Creates the endpoints of one kind.
 
@@ -50,6 +53,7 @@ def job_endpoints(
         events: Makes the messages that are streamed.
         peers: Channels to the services of other kinds, by kind; see `open_peers`.
         path_of: Returns the path of a job below the gateway.
+        are_parents: The jobs have jobs of other kinds, which are cancelled with them.
     """
     store = SqlJobStore(database)
     jobs = OwnerJobs(kind, store, limits=settings.limits, max_attempts=settings.max_attempts)
@@ -62,7 +66,8 @@ def job_endpoints(
     )
     slots = StreamSlots(settings.max_streams_per_caller)
     streams = EventStreams(jobs, watching, slots)
-    own = OwnJobs(kind.name, store, streams, path_of=path_of)
     others = {peer: PeerJobs(peer, channel) for peer, channel in peers.items()}
+    children = ChildJobs(others) if are_parents else None
+    own = OwnJobs(kind.name, store, streams, path_of=path_of, children=children)
     directory = JobDirectory(Federation(kind.name, own, others))
-    return JobEndpoints(jobs, JobApi(jobs, watching, directory, path_of), streams, directory)
+    return JobEndpoints(jobs, JobApi(jobs, watching, directory, path_of, children), streams, directory)

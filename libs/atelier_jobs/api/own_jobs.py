@@ -6,6 +6,7 @@ from google.api import httpbody_pb2
 
 from atelier.events.v1 import events_pb2
 from atelier.jobs.v1 import job_pb2, job_service_pb2
+from atelier_jobs.api.child_jobs import ChildJobs
 from atelier_jobs.api.event_streams import EventStreams
 from atelier_jobs.api.job_directory import Context, JobsPage
 from atelier_jobs.api.messages import job_fields
@@ -27,6 +28,7 @@ class OwnJobs:
         streams: EventStreams,
         *,
         path_of: Callable[[str], str],
+        children: ChildJobs | None = None,
     ) -> None:
         """
         Args:
@@ -34,11 +36,13 @@ class OwnJobs:
             jobs: The job store.
             streams: The streams of their events.
             path_of: Returns the path below the gateway of a job's record in the API of its kind, by the job's id.
+            children: Cancels the children of a job that is cancelled or deleted; None: they go on.
         """
         self._kind = kind
         self._jobs = jobs
         self._streams = streams
         self._path_of = path_of
+        self._children = children
 
     async def page(self, request: job_service_pb2.ListJobsRequest, *, before: str, limit: int) -> JobsPage:
         """See JobSource.page."""
@@ -56,11 +60,16 @@ class OwnJobs:
 
     async def cancel(self, job_id: str) -> job_service_pb2.Job:
         """See JobSource.cancel."""
-        return self._message(await self._jobs.cancel(current_principal().subject, job_id))
+        job = await self._jobs.cancel(current_principal().subject, job_id)
+        if self._children is not None:
+            await self._children.cancel(job_id)
+        return self._message(job)
 
     async def delete(self, job_id: str) -> None:
         """See JobSource.delete."""
         await self._jobs.delete(current_principal().subject, job_id)
+        if self._children is not None:
+            await self._children.cancel(job_id)
 
     def events(self, request: events_pb2.WatchJobRequest, context: Context) -> AsyncGenerator[events_pb2.Event, None]:
         """See JobSource.events."""

@@ -1,7 +1,7 @@
 """Typed inputs: their declarations, the values that a caller gives, and the graph with these values."""
 
 import json
-import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -61,16 +61,22 @@ def resolve(inputs: Sequence[TypedInput], given: Mapping[str, Any], graph: Graph
 
 
 def applied(graph: Graph, inputs: Sequence[TypedInput], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the graph with the values of typed inputs; `graph` is not changed."""
-    found = {
-        node_id: node | {"inputs": dict(node.get("inputs", {}))} if isinstance(node, dict) else node
-        for node_id, node in graph.items()
-    }
+    """Returns the graph with the values of typed inputs; `graph` is not changed.
+
+    Nodes that are malformed stay as they are, for validation to name them.
+    """
+    found = {node_id: _copied(node) for node_id, node in graph.items()}
     for typed in inputs:
         if typed.name in values:
             for target in typed.targets:
                 found[target.node_id]["inputs"][target.input] = values[typed.name]
     return found
+
+
+def _copied(node: Any) -> Any:
+    if not isinstance(node, dict) or not isinstance(node.get("inputs", {}), dict):
+        return node
+    return node | {"inputs": dict(node.get("inputs", {}))}
 
 
 def asset_ids(inputs: Sequence[TypedInput], values: Mapping[str, Any]) -> dict[str, InputType]:
@@ -111,7 +117,9 @@ def _target_problem(target: InputPath, graph: Graph) -> str:
     if not isinstance(node, Mapping):
         return f"the graph has no node {target.node_id}"
     inputs = node.get("inputs", {})
-    if isinstance(inputs, Mapping) and isinstance(inputs.get(target.input), list):
+    if not isinstance(inputs, Mapping):
+        return f"node {target.node_id} has inputs that are not an object"
+    if isinstance(inputs.get(target.input), list):
         return f"{target.input} of node {target.node_id} is a link"
     return ""
 
@@ -124,7 +132,7 @@ def _default(typed: TypedInput) -> Any:
 def _default_problem(typed: TypedInput) -> str:
     try:
         return _problem(typed, _default(typed))
-    except ValueError:
+    except (ValueError, RecursionError):
         return "is not JSON"
 
 
@@ -136,7 +144,7 @@ def _problem(typed: TypedInput, value: Any) -> str:
             if not isinstance(value, int) or isinstance(value, bool) or value not in _INT64:
                 return "is not a whole number of 64 bits"
         case InputType.FLOAT:
-            if not is_number or not math.isfinite(value):
+            if not is_number or not abs(value) <= sys.float_info.max:  # also false for NaN
                 return "is not a number"
         case InputType.BOOLEAN:
             return "" if isinstance(value, bool) else "is not true or false"

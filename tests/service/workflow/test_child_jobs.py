@@ -13,6 +13,7 @@ from atelier.auth.v1 import auth_pb2
 from atelier.image.v1 import image_pb2, image_pb2_grpc
 from atelier.jobs.v1 import job_pb2, job_service_pb2
 from atelier.storage.v1 import storage_pb2
+from atelier.workflow.v1 import execution_pb2
 from tests.service.auth.running_auth import bearer
 from tests.service.owner import Metadata, refusal
 from tests.service.part import Part
@@ -119,6 +120,54 @@ async def test_a_cancelled_execution_cancels_its_jobs(beside: Beside) -> None:
         return {child.state for child in await beside.children(started.id)} == {job_pb2.CANCELED}
 
     await eventually(cancelled, timeout_s=10, what="both jobs are cancelled")
+
+
+async def two_waiting(beside: Beside) -> str:
+    """An execution whose two jobs wait; its id."""
+    await beside.mesh.worker.start()
+    started = await beside.caller.run(text(drawing(2)))
+
+    async def submitted() -> bool:
+        return len(await beside.children(started.id)) == 2
+
+    await eventually(submitted, timeout_s=20, what="two jobs wait")
+    return str(started.id)
+
+
+async def until_cancelled(beside: Beside, execution_id: str) -> None:
+    """Waits until both jobs of an execution are cancelled."""
+
+    async def cancelled() -> bool:
+        return [child.state for child in await beside.children(execution_id)] == [job_pb2.CANCELED] * 2
+
+    await eventually(cancelled, timeout_s=10, what="both jobs are cancelled")
+
+
+@pytest.mark.parametrize("of_any_kind", [False, True], ids=["execution", "job"])
+async def test_a_deleted_execution_cancels_its_jobs(beside: Beside, of_any_kind: bool) -> None:
+    execution_id = await two_waiting(beside)
+    metadata = beside.caller.metadata
+    if of_any_kind:
+        await beside.caller.jobs.DeleteJob(job_service_pb2.DeleteJobRequest(id=execution_id), metadata=metadata)
+    else:
+        request = execution_pb2.DeleteExecutionRequest(id=execution_id)
+        await beside.caller.executions.DeleteExecution(request, metadata=metadata)
+
+    await until_cancelled(beside, execution_id)
+
+
+@pytest.mark.parametrize("of_any_kind", [False, True], ids=["execution", "job"])
+async def test_an_execution_without_a_worker_is_cancelled_with_its_jobs(beside: Beside, of_any_kind: bool) -> None:
+    execution_id = await two_waiting(beside)
+    await beside.mesh.worker.stop()
+    if of_any_kind:
+        request = job_service_pb2.CancelJobRequest(id=execution_id)
+        await beside.caller.jobs.CancelJob(request, metadata=beside.caller.metadata)
+    else:
+        await beside.caller.cancel(execution_id)
+
+    assert (await beside.caller.ended(execution_id)).state == job_pb2.CANCELED
+    await until_cancelled(beside, execution_id)
 
 
 async def test_a_refused_job_fails_its_node(beside: Beside) -> None:

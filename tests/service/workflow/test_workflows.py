@@ -97,6 +97,7 @@ async def test_what_is_no_graph_is_refused(ada: Caller, wrong: str, fields: list
             {"inputs": [seed_input(targets=[workflow_pb2.NodeInputPath(node_id="2", input="a")])]},
             ["workflow.inputs[0].targets[0]"],
         ),
+        ({"inputs": [seed_input(default="[" * 60_000)]}, ["workflow.inputs[0].default"]),
         ({"inputs": [seed_input(default="x")]}, ["workflow.inputs[0].default"]),
         ({"inputs": [seed_input(minimum=5, default="3")]}, ["workflow.inputs[0].default"]),
         ({"outputs": [workflow_pb2.WorkflowOutput(name="o", node_id="9")]}, ["workflow.outputs[0].node_id"]),
@@ -104,6 +105,17 @@ async def test_what_is_no_graph_is_refused(ada: Caller, wrong: str, fields: list
 )
 async def test_inputs_and_outputs_fit_the_graph(ada: Caller, fields: dict[str, Any], names: list[str]) -> None:
     assert await refused(ada.create(graph=text(graph()), **fields)) == ("INVALID_ARGUMENT", "INVALID_WORKFLOW", names)
+
+
+@pytest.mark.parametrize("inputs", [None, 5, "text", []])
+async def test_inputs_of_a_node_that_are_no_object_are_refused(ada: Caller, inputs: object) -> None:
+    target = graph() | {"1": {"class_type": "Add", "inputs": inputs}}
+    beside = graph() | {"9": {"class_type": "Add", "inputs": inputs}}
+
+    named = ("INVALID_ARGUMENT", "INVALID_WORKFLOW", ["workflow.inputs[0].targets[0]"])
+    assert await refused(ada.create(graph=text(target), inputs=[seed_input()])) == named
+    malformed = ("INVALID_ARGUMENT", "INVALID_GRAPH", ["graph.9"])
+    assert await refused(ada.create(graph=text(beside), inputs=[seed_input()])) == malformed
 
 
 async def test_others_see_nothing_of_a_workflow(mesh: WorkflowMesh, ada: Caller) -> None:
