@@ -6,16 +6,15 @@ from typing import Protocol
 
 import structlog
 
-from atelier.jobs.v1 import job_service_pb2
+from atelier.jobs.v1 import job_pb2, job_service_pb2
 from atelier_jobs.api.job_directory import JobsPage
-from atelier_jobs.domain.states import State
 from atelier_service.errors import AtelierError
 
 _log = structlog.get_logger(__name__)
 
 _PAGE = 100
 _AT_ONCE = 16
-_RUNNABLE = (State.QUEUED, State.RUNNING)
+_STOPPABLE = (job_pb2.QUEUED, job_pb2.RUNNING)
 
 
 class ChildSource(Protocol):
@@ -55,7 +54,7 @@ class ChildJobs:
         await asyncio.gather(*(self._cancel(kind, source, parent_id) for kind, source in self._sources.items()))
 
     async def _cancel(self, kind: str, source: ChildSource, parent_id: str) -> None:
-        request = job_service_pb2.ListJobsRequest(parent_id=parent_id, states=[int(state) for state in _RUNNABLE])
+        request = job_service_pb2.ListJobsRequest(parent_id=parent_id, states=_STOPPABLE)
         limit = asyncio.Semaphore(_AT_ONCE)
 
         async def cancel(job_id: str) -> None:

@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from atelier_artifacts.worker.asset_files import AssetFiles
-from atelier_graph.events import GraphEvent, NodeExecuted
+from atelier_graph.events import GraphEvent, NodeExecuted, NodeFailed
 from atelier_graph.execution import RunResult
 from atelier_jobs.domain.job import Job
 from atelier_jobs.domain.outcome import Outcome
@@ -112,9 +113,9 @@ class GraphHandler:
             scope=name,  # a cached result names files of its execution: those of an earlier attempt are gone
         )
         with attempt.span("workflow.execute", {"workflow.nodes": spec.node_count}):
-            result = await attempt.unless_stopped(self._run_graph(execution, mesh, attempt, progress, outputs))
+            result = await attempt.unless_stopped(self._run_graph(execution, folders, mesh, attempt, progress, outputs))
         if result.status == "error" and result.error is not None:
-            error = result.error
+            error = _without_paths(result.error, folders)
             text = f"node {error.node_id} ({error.node_type}): {error.exception_message}"
             raise JobFault("NODE_FAILED", text[:2000], retryable=False)
         if result.status != "success":
@@ -124,6 +125,7 @@ class GraphHandler:
     async def _run_graph(
         self,
         execution: HostExecution,
+        folders: Folders,
         mesh: MeshCalls,
         attempt: Attempt,
         progress: ExecutionProgress,
@@ -133,7 +135,7 @@ class GraphHandler:
         made: asyncio.Queue[tuple[str, Mapping[str, Any]]] = asyncio.Queue()
 
         def take(event: GraphEvent) -> None:
-            progress.take(event)
+            progress.take(_without_paths(event, folders) if isinstance(event, NodeFailed) else event)
             if isinstance(event, NodeExecuted) and event.ui:
                 made.put_nowait((event.node, event.ui))
 
@@ -191,6 +193,11 @@ class GraphHandler:
                 raise JobFault("INVALID_GRAPH", f"{text}{details}"[:2000], retryable=False)
         if answer.error is not None and not answer.node_errors:
             raise JobFault("INVALID_GRAPH", str(answer.error.get("message"))[:2000], retryable=False)
+
+
+def _without_paths(failure: NodeFailed, folders: Folders) -> NodeFailed:
+    """The failure with files named from the folder of the execution on: where that lies is the operator's affair."""
+    return replace(failure, exception_message=failure.exception_message.replace(f"{folders.output.parent}/", ""))
 
 
 def _fault(error: HostLostError) -> JobFault | InfrastructureFault:

@@ -18,6 +18,7 @@ from atelier_jobs.worker.attempt import Attempt, InfrastructureFault, JobFault
 from atelier_nodes.mesh import ClipAnswer, ClipCall, ImageAnswer, ImageCall, MeshError, ModelInfo, OnMeshProgress
 from atelier_service.telemetry import tracer
 from atelier_workflow.worker.child_jobs import ChildJobs, JobCalls
+from atelier_workflow.worker.storage_allowance import StorageAllowance
 
 
 class MeshChannels:
@@ -71,6 +72,7 @@ class MeshJobs:
         self._models = models
         self._children = ChildJobs(attempt, patience_s=patience_s)
         self._storage_outage = False
+        self._allowance = StorageAllowance()
 
     @property
     def outage(self) -> bool:
@@ -116,6 +118,7 @@ class MeshJobs:
 
     async def store_asset(self, data: bytes, content_type: str, filename: str) -> str:
         """See MeshCalls.store_asset. Equal content is one asset, also in later attempts: keys of jobs depend on it."""
+        self._allowance.take(len(data))
         digest = hashlib.sha256(data).hexdigest()
         upload = Upload(
             job_id=self._job.id,

@@ -1,6 +1,7 @@
 """Nodes of tests that write files, wait, fail, and ask the mesh."""
 
 import asyncio
+import io
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -93,4 +94,43 @@ class Draw:
         return answer.pictures[0], len(await current_mesh().read_asset(answer.pictures[0]))
 
 
-EXECUTION_NODES = {**SMALL_NODES, "SaveSquare": SaveSquare, "Gate": Gate, "Fail": Fail, "Draw": Draw}
+class Store:
+    """Stores so many equal files in the mesh."""
+
+    RETURN_TYPES = ("INT",)
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"count": ("INT", {})}}
+
+    async def run(self, count: int) -> tuple[int]:
+        picture = io.BytesIO()
+        Image.new("RGB", (8, 8)).save(picture, "PNG")
+        stored = {await current_mesh().store_asset(picture.getvalue(), "image/png", "dot.png") for _ in range(count)}
+        return (len(stored),)
+
+
+class Misplace:
+    """Fails on a file that is not there, with its path in the message."""
+
+    RETURN_TYPES = ("INT",)
+    FUNCTION = "run"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {}, "hidden": {"places": "EXTRA_PNGINFO"}}
+
+    def run(self, places: Any = None) -> tuple[int]:
+        return (len((Path(places["output"]) / "missing.png").read_bytes()),)
+
+
+EXECUTION_NODES = {
+    **SMALL_NODES,
+    "Store": Store,
+    "Misplace": Misplace,
+    "SaveSquare": SaveSquare,
+    "Gate": Gate,
+    "Fail": Fail,
+    "Draw": Draw,
+}

@@ -154,6 +154,22 @@ async def test_a_failure_names_its_node(bob: Caller) -> None:
     assert ended.attempt == 1
 
 
+async def test_a_failure_names_files_without_the_path_of_the_server(bob: Caller) -> None:
+    failing = {"1": {"class_type": "Misplace", "inputs": {}}}
+    failing["3"] = {"class_type": "Show", "inputs": {"number": ["1", 0], "mode": "plain"}}
+    ended = await bob.ended((await bob.run(text(failing))).id)
+
+    assert ended.node_error.message == "[Errno 2] No such file or directory: 'output/missing.png'"
+    assert ended.error.message == f"node 1 (Misplace): {ended.node_error.message}"
+
+
+async def test_equal_files_are_one_asset(bob: Caller) -> None:
+    storing = {"1": {"class_type": "Store", "inputs": {"count": 3}}}
+    storing["3"] = {"class_type": "Show", "inputs": {"number": ["1", 0], "mode": "plain"}}
+
+    assert (await bob.ended((await bob.run(text(storing))).id)).outputs[0].value == '"1"'
+
+
 @pytest.mark.parametrize("said", ["../../../escape.png", "missing.png", "/etc/passwd"])
 async def test_a_file_elsewhere_is_no_output(bob: Caller, said: str) -> None:
     ended = await bob.ended((await bob.run(text(square(says=said)))).id)
