@@ -3,8 +3,11 @@
 import asyncio
 import os
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import psutil
@@ -82,6 +85,28 @@ def _is_queued(client: httpx2.Client) -> bool:
     return _newest(client)["state"] == "QUEUED"
 
 
+def _image_worker_stands_still(mesh: RunningMesh) -> None:
+    """Stops the worker of images until a job of it is queued again."""
+    pid = mesh.pid("atelier-image-worker")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with mesh.client() as client:
+            execution_id = str(_newest(client)["id"])
+
+            def queued_again() -> bool:
+                jobs = children(client, execution_id)
+                return any(job["state"] == "QUEUED" and job["attempt"] for job in jobs)
+
+            until(queued_again, "the lease of a picture has expired", 30)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _both_workers(mesh: RunningMesh) -> None:
+    mesh.signal("atelier-image-worker", signal.SIGKILL)
+    mesh.signal("atelier-workflow-worker", signal.SIGKILL)
+
+
 FAULTS: dict[str, Kill] = {
     "workflow worker": _program("atelier-workflow-worker"),
     "host": _hosts,
@@ -92,6 +117,8 @@ FAULTS: dict[str, Kill] = {
     "storage": _program("atelier-storage"),
     "auth": _program("atelier-auth"),
     "a worker that stands still": _stand_still,
+    "an image worker that stands still": _image_worker_stands_still,
+    "both workers at once": _both_workers,
 }
 
 
@@ -123,3 +150,40 @@ def test_a_graph_of_ten_samplers_ends_once_and_right(
     for database, ids in (("workflow", [ended["id"]]), ("image", [job["id"] for job in jobs])):
         path: Path = mesh_of_graphs.state_dir / f"{database}.db"
         assert history.check(asyncio.run(recorded(path, ids))) == []
+    keys = _keys_of(mesh_of_graphs, [job["id"] for job in jobs])
+    assert (len(keys), len(set(keys))) == (SAMPLERS, SAMPLERS)
+
+
+def _keys_of(mesh: RunningMesh, job_ids: list[str]) -> list[str]:
+    """The idempotency keys under which pictures were submitted."""
+    with closing(sqlite3.connect(mesh.state_dir / "image.db")) as database:
+        rows = database.execute("SELECT job_id, key FROM idempotency_keys").fetchall()
+    return [key for job_id, key in rows if job_id in job_ids]
+
+
+def _cancelled(client: httpx2.Client, execution: dict[str, Any]) -> None:
+    assert client.post(execution["links"]["cancel"], json={}).status_code == 200
+
+
+def _deleted(client: httpx2.Client, execution: dict[str, Any]) -> None:
+    assert client.delete(execution["links"]["self"]).status_code == 200
+
+
+@pytest.mark.parametrize("stop", [_cancelled, _deleted], ids=["cancelled", "deleted"])
+@pytest.mark.parametrize("killed", [False, True], ids=["with its worker", "with its worker killed"])
+def test_an_execution_that_is_stopped_leaves_no_job(
+    stop: Callable[[httpx2.Client, dict[str, Any]], None],
+    killed: bool,
+    mesh_of_graphs: RunningMesh,
+    client: httpx2.Client,
+) -> None:
+    first = new_seed()
+    execution = execute(client, default_graph(*range(first, first + SAMPLERS), steps=200), wait_s=0)
+    until(lambda: len(children(client, execution["id"])) == SAMPLERS, "its jobs are submitted")
+    if killed:
+        mesh_of_graphs.signal("atelier-workflow-worker", signal.SIGKILL)
+    stop(client, execution)
+
+    ended = {"CANCELED", "SUCCEEDED"}
+    until(lambda: {job["state"] for job in children(client, execution["id"])} <= ended, "its jobs have ended", 30)
+    assert "CANCELED" in {job["state"] for job in children(client, execution["id"])}
