@@ -1,6 +1,6 @@
 """RPC errors: conversion of named errors to `google.rpc.Status` and back."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
 import grpc
@@ -13,6 +13,10 @@ from atelier_service import errors
 from atelier_service.errors import AtelierError, FieldViolation
 
 DOMAIN = "atelier"
+
+# A status travels in trailers, which gRPC and proxies limit to 16 KiB: a longer one is lost, and the call with it.
+_LONGEST_TEXT = 1000
+_MOST_VIOLATION_BYTES = 8000
 
 T = TypeVar("T")
 
@@ -28,21 +32,42 @@ def _packed(message: object) -> any_pb2.Any:
 
 
 def to_status(error: AtelierError) -> status_pb2.Status:
-    """The status of `error`: exactly one ErrorInfo, and BadRequest and RetryInfo where they apply."""
+    """The status of `error`: exactly one ErrorInfo, and BadRequest and RetryInfo where they apply.
+
+    Long texts are cut, and the last of many violations left out.
+    """
     code = grpc.StatusCode[error.code].value[0]
-    status = status_pb2.Status(code=code, message=error.message)
+    status = status_pb2.Status(code=code, message=_cut(error.message))
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
     status.details.append(_packed(info))
     if error.fields:
-        violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=f.field, description=f.description) for f in error.fields
-        ]
-        status.details.append(_packed(error_details_pb2.BadRequest(field_violations=violations)))
+        status.details.append(_packed(_bad_request(error.fields)))
     if error.retry_after_s is not None:
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(int(error.retry_after_s * 1e9))
         status.details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
     return status
+
+
+def _bad_request(fields: Iterable[FieldViolation]) -> error_details_pb2.BadRequest:
+    found = error_details_pb2.BadRequest()
+    size = 0
+    for fault in fields:
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field=_cut(fault.field), description=_cut(fault.description)
+        )
+        size += violation.ByteSize()
+        if size > _MOST_VIOLATION_BYTES:
+            break
+        found.field_violations.append(violation)
+    return found
+
+
+def _cut(text: str) -> str:
+    """The beginning of a text that is too long, in UTF-8 as it travels."""
+    if len(text.encode()) <= _LONGEST_TEXT:
+        return text
+    return f"{text.encode()[:_LONGEST_TEXT].decode(errors='ignore')}…"
 
 
 def from_rpc_error(error: grpc.RpcError) -> AtelierError:

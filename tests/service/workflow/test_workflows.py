@@ -118,6 +118,15 @@ async def test_inputs_of_a_node_that_are_no_object_are_refused(ada: Caller, inpu
     assert await refused(ada.create(graph=text(beside), inputs=[seed_input()])) == malformed
 
 
+async def test_a_fault_of_any_length_is_named(ada: Caller) -> None:
+    unknown = graph() | {"1": {"class_type": "y" * 200_000, "inputs": {}}}
+    assert await refused(ada.create(graph=text(unknown))) == ("INVALID_ARGUMENT", "INVALID_GRAPH", ["graph.1"])
+
+    many = {str(number): {"class_type": "Show", "inputs": {"mode": "y" * 5000}} for number in range(300)}
+    code, reason, fields = await refused(ada.create(graph=text(many)))
+    assert (code, reason, fields[0]) == ("INVALID_ARGUMENT", "INVALID_GRAPH", "graph.0.inputs.number")
+
+
 async def test_others_see_nothing_of_a_workflow(mesh: WorkflowMesh, ada: Caller) -> None:
     eve: Caller = await mesh.owner("eve")
     stored = await ada.create(graph=text(graph()))
