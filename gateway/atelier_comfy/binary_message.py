@@ -24,8 +24,8 @@ def preview_with_metadata(picture: bytes, metadata: Mapping[str, Any]) -> bytes:
 
 def text_of_node(node_id: str, text: str) -> bytes:
     """Text that a node shows while it runs."""
-    name = node_id.encode()
-    return struct.pack(">II", _TEXT, len(name)) + name + text.encode()
+    name = node_id.encode(errors="replace")
+    return struct.pack(">II", _TEXT, len(name)) + name + text.encode(errors="replace")
 
 
 def numbered(kind: int, content: bytes) -> bytes:

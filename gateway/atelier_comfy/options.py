@@ -159,9 +159,9 @@ def _cache(known: argparse.Namespace) -> str:
         return "classic"
     if known.cache_none:
         return "none"
-    if known.cache_lru is not None:
-        if known.cache_lru < 1:
-            raise OptionsError("--cache-lru is at least 1")
+    if known.cache_lru < 0:
+        raise OptionsError("--cache-lru is a number of nodes, or 0 for the default cache")
+    if known.cache_lru:
         return f"lru:{known.cache_lru}"
     if len(known.cache_ram or ()) > 2:
         raise OptionsError("--cache-ram takes two thresholds at most")
@@ -189,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--disable-all-custom-nodes", action="store_true", help="load no packs")
     caches = parser.add_mutually_exclusive_group()
     caches.add_argument("--cache-classic", action="store_true", help="keep results of the last prompt only")
-    caches.add_argument("--cache-lru", type=int, metavar="N", help="keep the results of N nodes")
+    caches.add_argument("--cache-lru", type=int, default=0, metavar="N", help="keep the results of N nodes")
     caches.add_argument("--cache-none", action="store_true", help="keep no results")
     caches.add_argument("--cache-ram", type=float, nargs="*", metavar="GB", help="keep results while memory is free")
     add("--cpu", action="store_true", help="nodes see no GPU")

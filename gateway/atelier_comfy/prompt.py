@@ -105,8 +105,13 @@ class OutputSummary:
 
 
 def compact(value: object) -> str:
-    """JSON as short as it gets."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    """JSON as short as it gets; half a surrogate pair, which no encoding of text has, stays an escape."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def plain_number(number: float) -> float | int:

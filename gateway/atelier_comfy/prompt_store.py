@@ -289,4 +289,5 @@ def _workflow_id(prompt: Prompt) -> str | None:
     info = prompt.extra_data.get("extra_pnginfo")
     workflow = info.get("workflow") if isinstance(info, dict) else None
     name = workflow.get("id") if isinstance(workflow, dict) else None
-    return name if isinstance(name, str) else None
+    # SQLite takes no half of a surrogate pair, which JSON may hold.
+    return name.encode(errors="replace").decode() if isinstance(name, str) else None

@@ -241,7 +241,7 @@ def _declared_inputs(name: str, python_class: type) -> Mapping[str, Any]:
         raise NodeDeclarationError(f"Node class {name!r} has no INPUT_TYPES")
     try:
         declared = input_types()
-    except Exception as error:
+    except BaseException as error:  # code of the class, whatever it raises
         raise NodeDeclarationError(
             f"Node class {name!r}: INPUT_TYPES raised {type(error).__name__}: {error}"
         ) from error

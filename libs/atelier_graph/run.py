@@ -261,10 +261,12 @@ class Run:
         self._schedule.finish(node.id)
 
     def _values_of(self, link: Link) -> Sequence[Any]:
-        values = self._results.values(link)
-        if values is None:
-            raise NodeReturnError(f"The result of the expansion links to node {link.node_id!r}, which has no outputs")
-        return values
+        entry = self._results.find(link.node_id)
+        if entry is None or not 0 <= link.slot < len(entry.outputs):
+            raise NodeReturnError(
+                f"The result links to output {link.slot} of node {link.node_id!r}, which is not there"
+            )
+        return entry.outputs[link.slot]
 
     def _blame_cycle(self) -> None:
         cycle = self._schedule.cycle()

@@ -40,6 +40,7 @@ def test_flags_of_comfyui_that_mean_nothing_here_are_named_on_stderr(capsys: pyt
         (["--cache-ram", "4", "8"], "ram:4:8"),
         (["--cache-classic"], "classic"),
         (["--cache-lru", "7"], "lru:7"),
+        (["--cache-lru", "0"], "ram"),
         (["--cache-none"], "none"),
     ],
 )
@@ -49,7 +50,7 @@ def test_each_cache_flag_names_its_cache(words: list[str], cache: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["--port", "70000"], ["--hosts", "0"], ["--cache-lru", "0"], ["--listen", ","], ["--cache-ram", "1", "2", "3"]],
+    [["--port", "70000"], ["--hosts", "0"], ["--cache-lru", "-1"], ["--listen", ","], ["--cache-ram", "1", "2", "3"]],
 )
 def test_a_wrong_value_is_refused(words: list[str]) -> None:
     with pytest.raises(OptionsError):

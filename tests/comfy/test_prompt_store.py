@@ -1,6 +1,7 @@
 """Queue and history in SQLite."""
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,3 +197,13 @@ async def test_a_job_shows_its_picture_and_its_workflow(store: PromptStore) -> N
     assert (job["workflow_id"], job["status"], job["outputs"]["13"]) == ("w", "completed", {"text": ["x"]})
     rows, total = await store.jobs(JobFilter.of_query({"workflow_id": "other"}))
     assert (list(rows), total) == ([], 0)
+
+
+async def test_text_that_has_no_encoding_is_stored_as_the_escape_that_it_came_as(store: PromptStore) -> None:
+    workflow = {"workflow": {"id": "w\ud800"}}
+    await store.add(replace(prompt("a", extra_pnginfo=workflow), graph={"1": {"inputs": {"text": "\ud800"}}}), 1)
+    (waiting,) = await store.listing("waiting")
+    assert "\\ud800" in waiting
+    row = await store.job("a")
+    assert row is not None
+    assert job_of_row(row)["workflow_id"] == "w?"

@@ -214,7 +214,7 @@ async def test_a_flood_of_progress_is_merged(bench: Bench) -> None:
     assert outcome.text() == ["done"]
     assert reported[-1].value == 100_000
     assert len(reported) < 20_000
-    assert sum(event.preview is not None for event in reported) <= 2 * outcome.seconds + 1
+    assert sum(event.preview is not None for event in reported) <= 5 * outcome.seconds + 11
 
 
 async def test_a_node_that_prints_without_end_fills_no_log(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:

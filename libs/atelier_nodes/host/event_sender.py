@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import defaultdict
 
 from atelier_graph.events import GraphEvent, NodeProgress
 from atelier_nodes.host.wire import Wire
@@ -9,24 +10,45 @@ from atelier_nodes.protocol.messages import GraphHappened
 
 _PROGRESS_PER_S = 50.0
 _PROGRESS_BURST = 200.0
-_PREVIEW_EVERY_S = 0.5
+_PREVIEWS_PER_S = 5.0
+_PREVIEW_BURST = 10.0
 _FLUSH_S = 0.1
+
+
+class _Allowance:
+    """A token bucket: `burst` at once, and `per_s` on average."""
+
+    def __init__(self, burst: float, per_s: float) -> None:
+        self._burst = burst
+        self._per_s = per_s
+        self._left = burst
+        self._refilled = time.monotonic()
+
+    def take(self) -> bool:
+        """Whether one more is allowed now."""
+        now = time.monotonic()
+        self._left = min(self._burst, self._left + (now - self._refilled) * self._per_s)
+        self._refilled = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 class EventSender:
     """Sends events in their order.
 
     Progress beyond a rate is merged: the latest of each node is sent, at the latest before the next other event.
-    Previews are sent at most twice a second.
+    Previews have a rate for each node, so that none of several that run at once shows nothing; those beyond it are
+    left out.
     """
 
     def __init__(self, wire: Wire, execution: str) -> None:
         self._wire = wire
         self._execution = execution
         self._lock = threading.Lock()
-        self._allowed = _PROGRESS_BURST
-        self._refilled = time.monotonic()
-        self._previewed = 0.0
+        self._progress = _Allowance(_PROGRESS_BURST, _PROGRESS_PER_S)
+        self._previews: defaultdict[str, _Allowance] = defaultdict(lambda: _Allowance(_PREVIEW_BURST, _PREVIEWS_PER_S))
         self._latest: dict[str, NodeProgress] = {}
 
     def publish(self, event: GraphEvent) -> None:
@@ -35,7 +57,7 @@ class EventSender:
             if not isinstance(event, NodeProgress):
                 self._flush()
                 self._send(event)
-            elif self._may_send():
+            elif self._progress.take():
                 self._latest.pop(event.node, None)
                 self._send(event)
             else:
@@ -44,15 +66,6 @@ class EventSender:
                     timer.daemon = True
                     timer.start()
                 self._latest[event.node] = event
-
-    def _may_send(self) -> bool:
-        now = time.monotonic()
-        self._allowed = min(_PROGRESS_BURST, self._allowed + (now - self._refilled) * _PROGRESS_PER_S)
-        self._refilled = now
-        if self._allowed < 1:
-            return False
-        self._allowed -= 1
-        return True
 
     def _flush_later(self) -> None:
         with self._lock:
@@ -65,8 +78,6 @@ class EventSender:
 
     def _send(self, event: GraphEvent) -> None:
         data = b""
-        if isinstance(event, NodeProgress) and event.preview:
-            now = time.monotonic()
-            if now - self._previewed >= _PREVIEW_EVERY_S:
-                data, self._previewed = event.preview, now
+        if isinstance(event, NodeProgress) and event.preview and self._previews[event.node].take():
+            data = event.preview
         self._wire.send(GraphHappened(self._execution, (event.to_json(),), data))

@@ -118,7 +118,7 @@ def _run_prestartup_scripts(
             announce(pack.path)
             try:
                 _import_file(f"{pack.module_name}_prestartup", script)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - any fault of a pack's code is its report
+            except BaseException as error:  # noqa: BLE001 - whatever a pack's code raises is its report
                 notes[pack.path].append(f"prestartup_script.py failed: {failure_line(error, pack)}")
 
 
@@ -127,7 +127,7 @@ async def _load(pack: Pack, loaded: LoadedPacks, notes: list[str]) -> PackReport
     registry.add_pack(pack)
     try:
         found = await declared_nodes(_import_file(pack.module_name, pack.source), pack)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - any fault of a pack's code is its report
+    except BaseException as error:  # noqa: BLE001 - whatever a pack's code raises is its report
         return PackReport(
             pack.name,
             pack.path,

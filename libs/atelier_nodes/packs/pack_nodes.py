@@ -61,7 +61,7 @@ async def _add_extension(entrypoint: Any, pack: Pack, found: NodesOfPack) -> Non
     for node_class in node_list:
         try:
             schema = node_class.GET_SCHEMA()
-        except Exception as error:  # noqa: BLE001 - code of the pack
+        except BaseException as error:  # noqa: BLE001 - code of the pack
             found.notes.append(f"{getattr(node_class, '__name__', node_class)}: {failure_line(error, pack)}")
             continue
         _add(found, pack, schema.node_id, node_class, schema.display_name or "")
@@ -97,7 +97,7 @@ def _fault(name: str, node_class: object) -> str:
         NodeClass.of(name, node_class)
     except NodeDeclarationError as error:
         return str(error).removeprefix(f"Node class {name!r}").lstrip(": ")
-    except Exception as error:  # noqa: BLE001 - attributes of a class may be code of the pack
+    except BaseException as error:  # noqa: BLE001 - attributes of a class may be code of the pack
         return f"{type(error).__name__}: {error}"
     return ""
 

@@ -342,3 +342,13 @@ async def test_a_loop_copies_the_nodes_inside_it_and_leaves_those_outside() -> N
     copies = [event for event in ran.record.of(NodeStarted) if event.display_node == "adds"]
     assert len(copies) == 4
     assert {event.real for event in copies} == {"adds", "end"}
+
+
+async def test_a_result_that_links_to_an_output_which_is_not_there_fails_the_node_that_expands() -> None:
+    def build(graph: GraphBuilder, v: int) -> tuple[Any]:
+        return (graph.node("Inc", v=v, d=0.0).out(7),)
+
+    ran = await run(TWICE, {"Expands": _expanding(build)})
+    assert ran.result.error is not None
+    assert (ran.result.error.node_id, ran.result.error.exception_type) == ("e", "NodeReturnError")
+    assert "output 7" in ran.result.error.exception_message

@@ -242,3 +242,28 @@ async def test_a_pack_with_modules_of_the_same_names_does_not_replace_those_for_
     packs.write("b.py", "from nodes import MAX_RESOLUTION\n" + pack("B"))
     await loaded(packs)
     assert sys.modules[f"{packs.path}/b"].MAX_RESOLUTION == 16384
+
+
+async def test_whatever_a_pack_raises_costs_itself_alone(packs: PackFolder) -> None:
+    packs.write("a.py", "raise KeyboardInterrupt('a')\n")
+    packs.write("b.py", "raise BaseException('b')\n")
+    packs.write("c.py", pack("C"))
+    result = await loaded(packs)
+    assert list(result.classes) == ["C"]
+    assert [report.error for report in result.reports] == [
+        "KeyboardInterrupt: a (a.py:1)",
+        "BaseException: b (b.py:1)",
+        "",
+    ]
+
+
+async def test_a_class_whose_inputs_raise_a_base_exception_does_not_take_its_pack_along(packs: PackFolder) -> None:
+    packs.write(
+        "a.py",
+        node("Good")
+        + "class Bad(Good):\n    @classmethod\n    def INPUT_TYPES(cls):\n        raise SystemExit('no inputs')\n"
+        + "NODE_CLASS_MAPPINGS = {'Good': Good, 'Bad': Bad}\n",
+    )
+    result = await loaded(packs)
+    assert list(result.classes) == ["Good"]
+    assert result.reports[0].notes == ("Bad: INPUT_TYPES raised SystemExit: no inputs",)
