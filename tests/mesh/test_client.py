@@ -220,5 +220,5 @@ def test_models_and_status_are_told(atelier: Client) -> None:
     assert default.is_default
     assert atelier.model(default.id).id == default.id
     status = atelier.status()
-    assert sorted(worker.kind for worker in status.workers) == ["image", "video"]
+    assert sorted(worker.kind for worker in status.workers) == ["image", "video", "workflow"]
     assert status.host_memory_total_bytes > 0

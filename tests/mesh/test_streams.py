@@ -154,9 +154,9 @@ async def test_a_wrong_subscription_is_refused(mesh: RunningMesh, client: httpx2
 def test_status_tells_workers_queues_and_disk(client: httpx2.Client) -> None:
     generate(client, seed=1)
     status = client.get("/api/v1/system/status").json()
-    assert sorted(w["kind"] for w in status["workers"]) == ["image", "video"]
+    assert sorted(w["kind"] for w in status["workers"]) == ["image", "video", "workflow"]
     assert all(w["device"] for w in status["workers"])
-    assert sorted(q["kind"] for q in status["queues"]) == ["image", "video"]
+    assert sorted(q["kind"] for q in status["queues"]) == ["image", "video", "workflow"]
     assert int(status["disk_total_bytes"]) > int(status["disk_used_bytes"]) > 0
 
 
