@@ -1,4 +1,4 @@
-"""Execution blockers: values in place of an output that keep the nodes after it from running."""
+"""Execution blockers: values in place of an output that prevent the nodes after it from being called."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What caches store: the outputs of a node under a key that all of its inputs went into."""
+"""Cache entries: the outputs of a node, stored under a key that is made of all its inputs."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -35,7 +35,7 @@ class PromptKeys:
 
     Attributes:
         keys: The key of each.
-        roots: The id and class of each, as in `ExpansionKeys`.
+        roots: The id and class of each, in the form of `ExpansionKeys.root`.
     """
 
     keys: frozenset[CacheKey]
@@ -48,7 +48,7 @@ class ExpansionKeys:
 
     Attributes:
         scope: The scope of their keys.
-        root: The node of the prompt that they come from: its id and class.
+        root: The node of the prompt that they come from: its id and class with a space between them.
         keys: The key of each.
     """
 
@@ -61,11 +61,11 @@ class NodeCache(Protocol):
     """Stores results of nodes across executions. All methods may be called from several threads."""
 
     def begin(self, prompt: PromptKeys) -> None:
-        """Drops what is not to be stored any longer, now that this prompt is executed."""
+        """Begins the execution of a prompt, and drops the entries that the cache does not retain for it."""
         ...
 
     def expand(self, expansion: ExpansionKeys) -> None:
-        """Does the same for an expansion, of the results that belong to it."""
+        """Adds the nodes of an expansion to the execution, and drops entries of its scope likewise."""
         ...
 
     def get(self, key: CacheKey) -> CacheEntry | None:

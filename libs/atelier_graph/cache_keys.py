@@ -23,7 +23,8 @@ class CacheKeys:
 
     A node's key is a hash of its class, the result of its IS_CHANGED, its inputs, and for links the keys of the nodes
     that they lead to; so all of its ancestors are in it, while each node is hashed once. Ids are in it only where the
-    class is not idempotent or asks for its id. What cannot be compared (NaN, objects) makes a key that nothing equals.
+    class is not idempotent or declares the hidden input UNIQUE_ID. A value that cannot be compared (NaN, an object)
+    makes a key that equals no other.
     """
 
     def __init__(self, node: Callable[[str], RunNode | None]) -> None:
@@ -36,12 +37,17 @@ class CacheKeys:
         return self._keys[node_id]
 
     def forget(self, node_ids: Iterable[str]) -> None:
-        """Says that these nodes are others now."""
+        """Discards the keys of nodes that an expansion has replaced."""
         for node_id in node_ids:
             self._keys.pop(node_id, None)
 
     async def add(self, node_ids: Iterable[str], *, scope: str = "") -> None:
-        """Makes the keys of nodes, for which it calls their IS_CHANGED."""
+        """Makes the keys of nodes and of all that they link to. Calls their IS_CHANGED.
+
+        Args:
+            node_ids: The nodes.
+            scope: The scope of the keys; "" for nodes of the prompt.
+        """
         cyclic: set[str] = set()
         for node_id in post_order(node_ids, self._upstream, lambda path, _: cyclic.add(path[-1])):
             if node_id not in self._keys:
@@ -80,7 +86,13 @@ def _never_equal() -> bytes:
 
 
 async def _is_changed(node: RunNode) -> list[Any] | None:
-    """What the class says about its inputs, or None if it says nothing. Links are None: nothing has run yet."""
+    """The results of IS_CHANGED, one for each call; None if the class has no IS_CHANGED.
+
+    Linked inputs are passed as None: no node has run yet.
+
+    Raises:
+        _Incomparable: IS_CHANGED raised an exception.
+    """
     function = getattr(node.python_class, "IS_CHANGED", None)
     if function is None:
         return None

@@ -1,4 +1,4 @@
-"""Caches of node results: of the last prompt, of the last used, none, and as much as memory allows."""
+"""Caches of node results: none, those of the last prompt, the most recently used, and as many as memory allows."""
 
 import threading
 import time
@@ -64,11 +64,13 @@ class ClassicCache:
 
 
 class LruCache:
-    """Stores what recent prompts used: at the start of an execution whole generations are dropped, the oldest first,
-    until at most `size` entries are left. A generation is the entries last used by the same execution.
+    """Stores what recent prompts used.
+
+    A generation is the entries that the same execution used last. At the start of an execution whole generations are
+    dropped, the oldest first, until at most `size` entries are left; those that this execution uses are not dropped.
 
     Args:
-        size: Entries that are left of earlier executions.
+        size: Entries beyond which generations are dropped.
     """
 
     def __init__(self, size: int) -> None:
@@ -124,14 +126,17 @@ class LruCache:
 
 
 class RamPressureCache:
-    """Stores everything while memory is free. When it is short, entries are dropped by score: 1.3 to the power of the
-    generations since their last use, times their size; of equal scores the one unused for longest.
+    """Stores everything while memory is free.
+
+    When memory is short, the entry with the highest score is dropped first: 1.3 to the power of the executions since
+    its last use, times its size; of equal scores the least recently used one.
 
     Args:
-        free_bytes: Returns the memory that is available now.
-        size_of: Returns the bytes that an entry's outputs occupy. Infinity for what is to go first.
-        headroom: Bytes that are to stay free. While less is, entries of any generation are dropped.
-        idle_headroom: Bytes likewise, for which only entries that the current execution does not use are dropped.
+        free_bytes: Returns the available memory, in bytes.
+        size_of: Returns the bytes that an entry's outputs occupy; infinity for an entry to drop first.
+        headroom: Bytes that stay free. While fewer are free, entries of any execution are dropped.
+        idle_headroom: Bytes that stay free, for which only entries that the current execution does not use are dropped.
+            None: the same as `headroom`.
     """
 
     def __init__(
@@ -151,7 +156,7 @@ class RamPressureCache:
         self._entries: dict[CacheKey, CacheEntry] = {}
         self._used: dict[CacheKey, tuple[int, float]] = {}
         self._old: list[CacheKey] | None = None
-        """The entries of earlier generations, the first to go last; made when memory is short."""
+        """The keys of earlier executions, the next one to drop at the end; made when memory is short."""
 
     def begin(self, prompt: PromptKeys) -> None:
         with self._lock:
@@ -185,7 +190,7 @@ class RamPressureCache:
             self._used.clear()
 
     def entries(self) -> list[CacheEntry]:
-        """What is stored now."""
+        """The stored entries."""
         return list(self._entries.values())
 
     def _touch(self, key: CacheKey) -> None:

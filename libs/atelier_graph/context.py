@@ -1,4 +1,4 @@
-"""The node that is called now: what progress bars and other modules reach without being given it."""
+"""The current node: the call that is running, for progress bars and other modules that receive no reference to it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,10 @@ from typing import Protocol
 
 
 class Report(Protocol):
-    """Reports progress of a node; raises `RunInterruptedError` when the execution is interrupted."""
+    """Reports progress of a node.
+
+    Raises `RunInterruptedError` when the execution is interrupted, and `GraphLimitError` when its time has run out.
+    """
 
     def __call__(
         self,
@@ -28,9 +31,10 @@ class CurrentNode:
     Attributes:
         prompt_id: The execution.
         node_id: The node; unique in the execution.
-        list_index: Which of the node's calls it is: nodes are called once for each element of their input lists.
+        list_index: The index of this call: a node is called once for each element of its input lists.
         report: Reports progress, of this node or of another one.
-        check_interrupt: Raises `RunInterruptedError` when the execution is interrupted.
+        check_interrupt: Raises `RunInterruptedError` when the execution is interrupted, and `GraphLimitError` when its
+            time has run out.
     """
 
     prompt_id: str
@@ -41,7 +45,7 @@ class CurrentNode:
     _graphs: int = field(default=0, init=False)
 
     def next_graph_prefix(self) -> str:
-        """A prefix for the ids of one more graph that this call builds: `<node>.<call>.<graph>.`."""
+        """Returns a prefix for the node ids of the next graph that this call builds: `<node>.<call>.<graph>.`."""
         prefix = f"{self.node_id}.{self.list_index}.{self._graphs}."
         self._graphs += 1
         return prefix
@@ -51,13 +55,13 @@ _current: ContextVar[CurrentNode | None] = ContextVar("atelier_graph_current_nod
 
 
 def current_node() -> CurrentNode | None:
-    """The call that this code is a part of, or None outside of nodes and in threads that a node started itself."""
+    """The running call, or None outside of nodes and in threads that a node started itself."""
     return _current.get()
 
 
 @contextmanager
 def entered(node: CurrentNode) -> Iterator[CurrentNode]:
-    """Makes `node` the current one."""
+    """Makes `node` the current one inside the block."""
     token = _current.set(node)
     try:
         yield node

@@ -1,4 +1,4 @@
-"""Custom validation: what node classes check themselves, and inputs that they declare as they go."""
+"""Custom validation: checks in the code of node classes, and inputs that depend on the values of a node."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -26,11 +26,11 @@ class CustomValidator(Protocol):
 
         Args:
             class_type: The class.
-            inputs: The inputs that it takes, each as a list of values.
+            inputs: The inputs that VALIDATE_INPUTS takes, each as a list of values.
             types: The types of linked inputs; passed if it takes them.
 
         Returns:
-            A text for each call that refused, "" where it gave no reason. Empty when the inputs are valid.
+            A text for each call that refused its inputs, "" where it gave no reason. Empty when all are valid.
         """
         ...
 
@@ -74,7 +74,7 @@ def live_inputs_of(python_class: Any, inputs: Mapping[str, Any]) -> Mapping[str,
 
 
 def nested_inputs(python_class: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a call: inputs with dotted names nested again, where the class says how."""
+    """The arguments of a call: inputs with dotted names are nested by the NEST_INPUTS of the class, if it has one."""
     nest = getattr(python_class, "NEST_INPUTS", None)
     if nest is None:
         return inputs

@@ -1,4 +1,4 @@
-"""Dependencies among nodes: visited without recursion, so that chains may have any length."""
+"""Dependencies among nodes: visited without recursion, so that a chain may have any length."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -8,13 +8,13 @@ def post_order(
     upstream_of: Callable[[str], Iterable[str]],
     on_cycle: Callable[[list[str], int], None],
 ) -> Iterator[str]:
-    """Nodes such that each comes after those that it depends on, each once, in linear time.
+    """Yields each node once, after those that it depends on, in linear time.
 
     Args:
         roots: Where to begin.
         upstream_of: The nodes that a node depends on directly. Called once for each node, when it is reached first.
         on_cycle: Called for each link that closes a cycle, with the path from a root to the node that has the link, and
-            the place in it of the node that it leads to.
+            the index in that path of the node that it leads to. The path changes after the call.
     """
     done: set[str] = set()
     path: list[str] = []

@@ -47,23 +47,23 @@ class DynamicPrompt:
         return {*self.prompt.nodes, *self._ephemeral}
 
     def get_original_prompt(self) -> dict[str, Any]:
-        """The prompt as it was submitted."""
+        """The prompt without the nodes of expansions, with literals as validation converted them."""
         return self.prompt.to_json()
 
     def get_real_node_id(self, node_id: str) -> str:
-        """The node of the prompt that a node comes from."""
+        """The id of the node of the prompt that a node comes from."""
         return self.place(node_id).real
 
     def get_parent_node_id(self, node_id: str) -> str | None:
-        """The node whose expansion added a node, or None."""
+        """The id of the node whose expansion added a node, or None."""
         return self.place(node_id).parent
 
     def get_display_node_id(self, node_id: str) -> str:
-        """The node at which clients show a node."""
+        """The id of the node at which clients show a node."""
         return self.place(node_id).display_node
 
     def place(self, node_id: str) -> NodePlace:
-        """Where a node is; for an id that does not exist, a place of its own."""
+        """The place of a node. An id that does not exist is its own display node, without a parent."""
         ephemeral = self._ephemeral.get(node_id)
         return NodePlace(node_id, node_id, None, node_id) if ephemeral is None else ephemeral.place
 
@@ -74,12 +74,16 @@ class DynamicPrompt:
     def expand(self, parent: str, graphs: Iterable[object]) -> list[str]:
         """Adds the graphs that a node returned, and returns the ids of their nodes.
 
-        Of a node that runs once more, because its result was not stored, they replace those that it added before.
+        A node may be called again because its result was not stored: then they replace those that it added before.
+
+        Args:
+            parent: The id of the node.
+            graphs: What each call returned as `expand`.
 
         Raises:
-            DuplicateNodeError: An id exists.
+            DuplicateNodeError: An id exists already.
             GraphLimitError: Too many nodes, or nested too deeply.
-            NodeReturnError: A graph is none.
+            NodeReturnError: A value is not a graph.
         """
         above = self._ephemeral.get(parent)
         depth = 1 if above is None else above.depth + 1

@@ -1,4 +1,4 @@
-"""Errors of graphs: a refused prompt, and what stops an execution."""
+"""Errors of graphs: refusals of a prompt, and failures that end an execution."""
 
 from typing import Any
 
@@ -32,15 +32,18 @@ class NodeDeclarationError(Exception):
 
 
 class NodeInputError(Exception):
-    """A node asks for an input that it does not have, or an input receives what it cannot take."""
+    """A node cannot be called with its inputs.
+
+    Its class does not exist, it requests an input that it does not have, a link leads to no node, or a list is empty.
+    """
 
 
 class NodeReturnError(Exception):
-    """A node returned what is no result: the wrong type or shape, or a `ui` that is not JSON."""
+    """A node returned something that is not a result: a wrong type or shape, or a `ui` that is not JSON."""
 
 
 class DuplicateNodeError(Exception):
-    """An expansion adds a node with an id that exists."""
+    """An expansion adds a node whose id exists already."""
 
 
 class DependencyCycleError(Exception):
@@ -54,5 +57,6 @@ class GraphLimitError(Exception):
 class RunInterruptedError(BaseException):
     """The execution is interrupted.
 
-    Raised in a node by a progress update; no `Exception`, so that a node's own handlers do not stop it.
+    Progress updates raise it inside a node. It is a `BaseException`, so that `except Exception` in a node does not
+    catch it.
     """

@@ -8,10 +8,10 @@ Status = Literal["success", "error", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class GraphEvent:
-    """Something that happened in an execution. Plain JSON values throughout, but for the bytes of previews."""
+    """An event of an execution. Its fields are JSON values, except the bytes of previews."""
 
     BYTES: ClassVar[tuple[str, ...]] = ()
-    """Fields that hold bytes: they are no part of the JSON and travel beside it."""
+    """Fields that hold bytes: they are not part of the JSON and are sent beside it."""
 
     def to_json(self) -> dict[str, Any]:
         """The event as JSON values, `type` being the name of its class; bytes are left out."""
@@ -25,7 +25,7 @@ class NodePlace:
 
     Attributes:
         node: Its id; unique in the execution.
-        display_node: The node of the prompt at which clients show it: another one for nodes of expansions.
+        display_node: The node of the prompt at which clients show it; for a node of an expansion it is another one.
         parent: The node whose expansion added it, or None.
         real: The node of the prompt that it comes from.
     """
@@ -36,7 +36,7 @@ class NodePlace:
     real: str
 
     def to_meta(self) -> dict[str, Any]:
-        """The place as the history of an execution has it."""
+        """The place in the form of ComfyUI's history."""
         return {
             "node_id": self.node,
             "display_node": self.display_node,
@@ -52,14 +52,14 @@ class RunStarted(GraphEvent):
 
 @dataclass(frozen=True, slots=True)
 class NodesCached(GraphEvent):
-    """These nodes of the prompt are in the cache and will not be called."""
+    """The results of these nodes of the prompt are in the cache."""
 
     nodes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class NodeStarted(GraphEvent):
-    """A node is entered. Again each time that a node with lazy inputs is re-entered."""
+    """A node is about to be called. Published again each time that a node with lazy inputs is re-entered."""
 
     node: str
     display_node: str
@@ -85,10 +85,10 @@ class NodeProgress(GraphEvent):
 
 @dataclass(frozen=True, slots=True)
 class NodeExecuted(GraphEvent):
-    """A node has output for the user interface; also one whose output was in the cache.
+    """A node has output for the user interface, from its call or from the cache.
 
     Attributes:
-        ui: The output, or None for an output node in the cache that has none.
+        ui: The output, or None for an output node whose cached result has none.
     """
 
     node: str
@@ -114,9 +114,11 @@ class NodeFailed(GraphEvent):
 
     Attributes:
         node_id: The node of the prompt.
-        executed: Nodes that finished before, by id.
-        current_inputs: For each input the values that the node received, shortened for people.
-        current_outputs: Nodes with outputs, by id.
+        executed: Ids of the nodes that were called and finished before, in order.
+        exception_type: The name of the exception's class, qualified by its module unless built in.
+        traceback: Lines of the traceback, from the node's own code on.
+        current_inputs: For each input the values that the node received, shortened for display.
+        current_outputs: The same ids as `executed`.
     """
 
     node_id: str
@@ -161,9 +163,9 @@ class CustomMessage(GraphEvent):
     """A message of a node's own type to the clients.
 
     Attributes:
-        event: Its type.
+        event: The type of the message.
         data: JSON values.
-        broadcast: For every client; otherwise for the one that submitted the prompt.
+        broadcast: True to send it to every client, otherwise only to the one that submitted the prompt.
     """
 
     event: str
@@ -173,7 +175,7 @@ class CustomMessage(GraphEvent):
 
 @dataclass(frozen=True, slots=True)
 class RunEnded(GraphEvent):
-    """The execution ended; no event follows."""
+    """The execution has ended; no event follows."""
 
     status: Status
 
@@ -202,14 +204,14 @@ _JSON_FIELDS = {
 
 
 def event_from_json(value: dict[str, Any], preview: bytes | None = None) -> GraphEvent:
-    """The event of which `to_json` made `value`.
+    """Reads an event that `to_json` wrote.
 
     Args:
         value: JSON values.
-        preview: The bytes that travelled beside them.
+        preview: The bytes that were sent beside them.
 
     Raises:
-        ValueError: The value is no event.
+        ValueError: The value is not an event.
     """
     arguments = dict(value)
     type_ = _TYPES.get(arguments.pop("type", ""))
@@ -227,5 +229,5 @@ class Observer(Protocol):
     """Receives the events of an execution."""
 
     def publish(self, event: GraphEvent) -> None:
-        """Takes an event, without waiting. Progress may come from any thread, all else from the executor's."""
+        """Takes an event, without blocking. Progress may come from any thread, other events from the executor's."""
         ...

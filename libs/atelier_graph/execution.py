@@ -1,4 +1,4 @@
-"""Executions: runs the outputs of a validated prompt."""
+"""Executions: running the output nodes of a validated prompt."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class RunResult:
 
     Attributes:
         status: How it ended.
-        outputs: The `ui` of each node that has one, also of those before a failure.
+        outputs: The `ui` of each node that has one; after a failure, of the nodes that ran before it.
         meta: The place of each of these nodes, as the history shows it.
         error: The failure, when the status is "error".
     """
@@ -64,14 +64,17 @@ class GraphRunner:
         prompt_id: str,
         extra_data: Mapping[str, Any],
     ) -> RunResult:
-        """Executes a prompt. Whatever a node does, its failure is a result and not an exception.
+        """Executes a prompt. A failure of a node is a result, not an exception.
 
         Args:
             prompt: The prompt, as validated.
             outputs: The output nodes to run.
             observer: Receives the events.
-            prompt_id: Names the execution.
-            extra_data: What was submitted beside the prompt.
+            prompt_id: Identifies the execution.
+            extra_data: What was submitted beside the prompt; source of hidden inputs.
+
+        Returns:
+            How it ended, and what its nodes show.
 
         Raises:
             RuntimeError: Another execution is running.
@@ -109,8 +112,7 @@ class GraphRunner:
         return RunResult(status, run.reports.outputs, run.reports.meta, error)
 
     def interrupt(self) -> None:
-        """Interrupts the execution that is running, if any: at its next call of a node or progress update. From any
-        thread."""
+        """Interrupts the running execution at its next call of a node, progress update or wait. Thread-safe."""
         with self._lock:
             if self._interruption is not None:
                 self._interruption.set()

@@ -28,12 +28,12 @@ def failure_of(
     """The failure of a node, with values and text of bounded size.
 
     Args:
-        error: What it raised. Its traceback is shown from the node's own code on.
+        error: The exception. Its traceback is shown from the node's own code on.
         node_id: The node of the prompt.
         node_type: Its class.
-        inputs: What it received.
-        executed: Nodes that finished before.
-        with_outputs: Nodes with outputs.
+        inputs: The values of its inputs.
+        executed: Ids of the nodes that finished before.
+        with_outputs: Ids of the nodes that have outputs.
     """
     return NodeFailed(
         node_id=node_id,

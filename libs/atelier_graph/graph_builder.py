@@ -1,4 +1,4 @@
-"""Graph builders: nodes make graphs with them, into which they expand."""
+"""Graph builders: nodes use them to build the graphs into which they expand."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -32,11 +32,11 @@ class Node:
         return self.inputs.get(key)
 
     def set_override_display_id(self, override_display_id: str) -> None:
-        """Sets at which node of the prompt clients show this one; otherwise it is the node that expands."""
+        """Sets the node of the prompt at which clients show this one; by default the node that expands."""
         self.override_display_id = override_display_id
 
     def serialize(self) -> dict[str, Any]:
-        """The node as a graph has it."""
+        """The node in API format."""
         node: dict[str, Any] = {"class_type": self.class_type, "inputs": self.inputs}
         if self.override_display_id is not None:
             node["override_display_id"] = self.override_display_id
@@ -65,7 +65,8 @@ class GraphBuilder:
     def alloc_prefix(
         cls, root: str | None = None, call_index: int | None = None, graph_index: int | None = None
     ) -> str:
-        """A prefix `<node>.<call>.<graph>.`; what is not given is that of the current call, with a new graph index."""
+        """Returns a prefix `<node>.<call>.<graph>.`; omitted parts are those of the current call, with a new graph
+        index."""
         current = current_node()
         if current is not None and root is None and call_index is None and graph_index is None:
             return current.next_graph_prefix()
@@ -78,7 +79,8 @@ class GraphBuilder:
         return f"{root}.{call_index}.{graph_index}."
 
     def node(self, class_type: str, id: str | None = None, **inputs: Any) -> Node:  # noqa: A002
-        """The node of that id, which is made unless it exists; ids are numbers from 1 unless given."""
+        """Returns the node of that id, and creates it if it does not exist. Without an id it is the next number, from
+        1."""
         if id is None:
             self._unnamed += 1
             id = str(self._unnamed)  # noqa: A001
@@ -115,8 +117,8 @@ def add_graph_prefix(
 
     Args:
         graph: Nodes by id.
-        outputs: Values, those of which that are links refer to nodes of the graph.
-        prefix: What ids begin with afterwards.
+        outputs: Values; links among them refer to nodes of the graph.
+        prefix: The prefix.
 
     Returns:
         The graph and the outputs with the ids prefixed.

@@ -1,4 +1,4 @@
-"""Results that an execution holds: those that nodes which are not finished may still need."""
+"""Held results: those that unfinished nodes of an execution may still read."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,8 @@ from atelier_graph.link import Link
 class HeldResults:
     """The results of nodes, from this execution or from the cache.
 
-    What an unfinished node links to is held even if the cache drops it, and released when no such node is left.
+    The result of a node to which an unfinished node links is held even if the cache drops it, and is released when no
+    such node is left.
     """
 
     def __init__(self, cache: NodeCache, keys: CacheKeys) -> None:
@@ -22,11 +23,11 @@ class HeldResults:
         self._held: dict[str, CacheEntry] = {}
 
     def need(self, node_ids: Iterable[str]) -> None:
-        """Says that an unfinished node may read the results of these."""
+        """Registers an unfinished node that may read the results of these nodes."""
         self._needed.update(node_ids)
 
     def release(self, node_ids: Iterable[str]) -> None:
-        """Says that a node which needed these is finished."""
+        """Unregisters a node that has finished; `node_ids` are those that it gave to `need`."""
         for node_id in node_ids:
             self._needed[node_id] -= 1
             if self._needed[node_id] <= 0:
@@ -46,7 +47,7 @@ class HeldResults:
         self._hold(node_id, entry)
 
     def values(self, link: Link) -> Sequence[Any] | None:
-        """The values of an output, or None while its node has no result. Those of a missing output are one None."""
+        """The values of an output: None while its node has no result, `[None]` if the node has no such output."""
         entry = self.find(link.node_id)
         if entry is None:
             return None

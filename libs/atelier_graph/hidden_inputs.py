@@ -1,4 +1,4 @@
-"""Hidden inputs: values of the execution that node classes ask for."""
+"""Hidden inputs: values of the execution that node classes declare and prompts do not give."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,8 +22,8 @@ def hidden_values(
     Args:
         node_class: The class.
         node_id: The value of UNIQUE_ID.
-        prompt: The value of PROMPT, as a graph.
-        dynamic: The value of DYNPROMPT: the prompt with what expansions added.
+        prompt: The value of PROMPT; None for an empty graph.
+        dynamic: The value of DYNPROMPT: the prompt with the nodes of expansions.
         extra_data: What was submitted with the prompt.
     """
     values: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Inputs as node classes declare them."""
+"""Input specs: the inputs that node classes declare."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class InputSpec:
 
     Attributes:
         name: Its name.
-        group: Hidden inputs are values of the execution; their type says which.
-        type: The name of a type, several in one string with commas between them, or the choices of a combo. May be a
-            subclass of `str` that compares in its own way.
+        group: `required`, `optional` or `hidden`. A hidden input is a value of the execution, named by its type.
+        type: The name of a type, several names separated by commas, or the choices of a combo. May be a subclass of
+            `str` with its own comparison.
         options: `default`, `min`, `max`, `lazy`, `rawLink`, `options`, `multiselect` and others that only clients read.
     """
 
@@ -26,17 +26,17 @@ class InputSpec:
 
     @property
     def lazy(self) -> bool:
-        """The node before it runs only when this node asks for the input."""
+        """True if the node that it links to runs only when `check_lazy_status` requests the input."""
         return bool(self.options.get("lazy"))
 
     @property
     def raw_link(self) -> bool:
-        """The node receives the link itself in place of the value."""
+        """True if the node receives the link itself in place of the value."""
         return bool(self.options.get("rawLink"))
 
     @property
     def choices(self) -> list[Any] | None:
-        """The values of a combo, or None when the input is no combo, or one whose values only clients know."""
+        """The values of a combo; None when the input is not a combo, or only clients know its values."""
         if isinstance(self.type, list):
             return self.type
         choices = self.options.get("options") if self.type == "COMBO" else None
@@ -44,12 +44,12 @@ class InputSpec:
 
     @property
     def config(self) -> list[Any]:
-        """The declaration as responses have it: type and options."""
+        """The declaration in the form of `/object_info`: type and options."""
         return [plain(self.type), plain(dict(self.options))]
 
 
 def spec_of(name: str, group: Group, declared: object) -> InputSpec:
-    """Reads one entry of INPUT_TYPES: a type, or a sequence of a type and perhaps a mapping of options.
+    """Reads one entry of INPUT_TYPES: a type, or a sequence of a type and an optional mapping of options.
 
     Raises:
         ValueError: It is neither.
@@ -66,7 +66,7 @@ def spec_of(name: str, group: Group, declared: object) -> InputSpec:
 
 
 def plain(value: object) -> Any:
-    """A declared value as JSON: sequences and sets become lists, other objects their text."""
+    """A declared value as JSON: sequences and sets become lists, other objects their `str()`."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):

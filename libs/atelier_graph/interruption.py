@@ -1,4 +1,4 @@
-"""What ends an execution from outside: an interrupt, or its time limit."""
+"""Interruptions: what ends an execution from outside, an interrupt or the time limit."""
 
 import asyncio
 import threading
@@ -8,10 +8,10 @@ from atelier_graph.errors import GraphLimitError, RunInterruptedError
 
 
 class Interruption:
-    """The wish to end an execution and its time limit, and what wakes its executor from a wait.
+    """The interrupt flag and the time limit of an execution, and the event that wakes its executor.
 
     Args:
-        seconds: The time that the execution may take from now on; None for no limit.
+        seconds: The time that the execution may take, from now; None for no limit.
     """
 
     def __init__(self, seconds: float | None) -> None:
@@ -22,16 +22,16 @@ class Interruption:
         self._awake = asyncio.Event()
 
     def set(self) -> None:
-        """Ends the execution at its next call of a node or progress update. From any thread, while its loop runs."""
+        """Ends the execution at its next call of a node, progress update or wait. Thread-safe, while its loop runs."""
         self._flag.set()
         self._loop.call_soon_threadsafe(self._awake.set)
 
     def check(self) -> None:
-        """From any thread.
+        """Checks the flag and the limit. Thread-safe.
 
         Raises:
             RunInterruptedError: The execution is interrupted.
-            GraphLimitError: Its time is over.
+            GraphLimitError: The time limit is exceeded.
         """
         if self._flag.is_set():
             raise RunInterruptedError
@@ -39,11 +39,11 @@ class Interruption:
             raise GraphLimitError(f"The execution takes longer than {self._seconds} s")
 
     def wake(self) -> None:
-        """Ends `wait`. From the executor's thread."""
+        """Ends `wait`. To be called in the executor's thread."""
         self._awake.set()
 
     async def wait(self) -> None:
-        """Waits for `set`, `wake` or the end of the time, of which `check` then says which it was."""
+        """Waits for `set`, `wake` or the time limit. Returns after `wake`; raises like `check` after the others."""
         try:
             async with asyncio.timeout(None if self._deadline is None else max(self._deadline - time.monotonic(), 0)):
                 await self._awake.wait()

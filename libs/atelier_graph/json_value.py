@@ -1,4 +1,4 @@
-"""JSON: parsed exactly, and made of values that a node returned or received."""
+"""JSON values: exact parsing, and conversion of values that a node returned or received."""
 
 import json
 import math
@@ -45,7 +45,7 @@ def checked_ui(ui: object) -> dict[str, Any]:
 
 
 def displayed(value: object) -> Any:
-    """A value as JSON of bounded size, for people: numbers and short text as they are, all else as text."""
+    """A value as JSON of bounded size, for display: numbers and short strings unchanged, other values as text."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -58,7 +58,7 @@ def displayed(value: object) -> Any:
 
 
 def displayed_list(values: object) -> list[Any]:
-    """The first elements of a list of values, each as by `displayed`."""
+    """The first 32 elements of a list of values, each converted by `displayed`."""
     if not isinstance(values, list | tuple):
         return [displayed(values)]
     return [displayed(value) for value in values[:_ITEMS]]

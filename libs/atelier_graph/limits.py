@@ -11,7 +11,8 @@ class GraphLimits:
         nodes: Nodes of a prompt.
         expanded_nodes: Nodes that the expansions of one execution add.
         expansion_depth: How deep expansions nest. Each iteration of a loop is one level deeper than the one before.
-        seconds: Time of one execution, checked before each call of a node; None for no limit.
+        seconds: Time of one execution, checked before each call of a node, in progress updates and while it waits for
+            asynchronous nodes; None for no limit.
     """
 
     nodes: int = 10_000

@@ -11,7 +11,7 @@ class Link(NamedTuple):
 
 
 def is_link(value: object) -> TypeGuard[list[Any]]:
-    """True for a list of a string and a number: what the executor resolves to another node's output."""
+    """True for a list of a string and a number, which the executor resolves to another node's output."""
     if not isinstance(value, list) or len(value) != 2:
         return False
     node_id, slot = value
@@ -19,9 +19,9 @@ def is_link(value: object) -> TypeGuard[list[Any]]:
 
 
 def link_of(value: object) -> Link | None:
-    """The link that `value` denotes, or None when it is none.
+    """The link that `value` denotes, or None when it is not a link.
 
-    A slot that is no whole number, or is out of a list's range, becomes -1, which no node has.
+    A slot that is negative or not a whole number becomes -1, which no node has.
     """
     if not is_link(value):
         return None

@@ -14,7 +14,7 @@ def slices_of(inputs: Mapping[str, Sequence[Any]], *, as_lists: bool) -> Iterato
 
     Args:
         inputs: Lists of values by name.
-        as_lists: One call, with the lists themselves.
+        as_lists: True for one call, with the lists themselves.
 
     Raises:
         NodeInputError: A list is empty and another one is not: there is no element to repeat.

@@ -14,16 +14,16 @@ _CHOICES_ECHOED = 500
 
 @dataclass(frozen=True, slots=True)
 class InvalidLiteral(Exception):  # noqa: N818 - it is the outcome of a conversion, and becomes an error object
-    """A literal that does not convert; `error` is the error object of its node."""
+    """A literal that cannot be converted; `error` is the error object for its node."""
 
     error: dict[str, Any]
 
 
 def converted(spec: InputSpec, value: Any) -> Any:
-    """The value in the declared type, which must be exactly INT, FLOAT, STRING or BOOLEAN; others stay as they are.
+    """Converts a value to the declared type if that is exactly INT, FLOAT, STRING or BOOLEAN; returns others unchanged.
 
     Raises:
-        InvalidLiteral: It does not convert.
+        InvalidLiteral: It cannot be converted.
     """
     convert = _CONVERSIONS.get(spec.type) if isinstance(spec.type, str) else None
     if convert is None:
@@ -38,7 +38,7 @@ def converted(spec: InputSpec, value: Any) -> Any:
 
 
 def faults_of(spec: InputSpec, value: Any) -> Iterator[dict[str, Any]]:
-    """The error objects of a converted value: a bound that it exceeds, or choices that it is not among."""
+    """Yields the error objects of a converted value: a bound that it exceeds, or choices that do not contain it."""
     try:
         if "min" in spec.options and value < spec.options["min"]:
             yield _bound(
@@ -65,7 +65,7 @@ def faults_of(spec: InputSpec, value: Any) -> Iterator[dict[str, Any]]:
 
 
 def input_info(spec: InputSpec, **more: Any) -> dict[str, Any]:
-    """The `extra_info` of an error about an input; without the declaration where that has very many choices."""
+    """The `extra_info` of an error about an input; without the declaration if it has more than 500 choices."""
     config = None if len(spec.choices or ()) > _CHOICES_ECHOED else spec.config
     return {"input_name": spec.name, "input_config": config, **more}
 

@@ -1,4 +1,4 @@
-"""Calls of a node: its function for each element of its input lists, and its question which lazy inputs it needs."""
+"""Calls of a node: its function for each element of its input lists, and its `check_lazy_status`."""
 
 import asyncio
 import contextvars
@@ -21,7 +21,7 @@ Values = Mapping[str, Sequence[Any]]
 class _Raised:
     """What an asynchronous function raised.
 
-    A task must not raise it itself: the event loop would stop at a SystemExit.
+    A task must not raise it itself: a SystemExit would stop the event loop.
     """
 
     error: BaseException
@@ -33,10 +33,10 @@ class NodeCalls:
 
     Attributes:
         node: The node.
-        instance: Its object.
+        instance: The object of its class.
         values: The lists of values of its inputs.
-        context_of: Makes the context of the call with that index.
-        on_blocked: Takes a blocker among the inputs and returns what to return in its place.
+        context_of: Returns the context of the call with that index.
+        on_blocked: Receives a blocker among the inputs and returns the blocker to pass on.
     """
 
     node: RunNode
@@ -46,7 +46,7 @@ class NodeCalls:
     on_blocked: Callable[[ExecutionBlocker], ExecutionBlocker]
 
     async def needed_inputs(self) -> list[str]:
-        """The names that check_lazy_status returns, in any of its calls."""
+        """Calls check_lazy_status for each element, and returns the names that any of the calls returned."""
         names: dict[str, None] = {}
         for index, arguments in enumerate(self._slices()):
             if self._blocker(arguments) is not None:
@@ -64,8 +64,8 @@ class NodeCalls:
         """Calls the function once for each element.
 
         Returns:
-            What each call returned. Of an asynchronous function that is not done after one turn of the event loop the
-            task; those of several elements run at the same time.
+            What each call returned; for an asynchronous function its task, which may be done already. Read each by
+            `result_of`. Tasks of several elements run concurrently.
         """
         function = getattr(self.instance, self.node.python_class.FUNCTION)
         results: list[Any] = []
@@ -94,7 +94,7 @@ class NodeCalls:
 
 
 def result_of(result: Any) -> Any:
-    """What a call returned, of those that `NodeCalls.results` returns; raises what it raised."""
+    """What a call returned, given an element of `NodeCalls.results`. Raises what the call raised."""
     if isinstance(result, asyncio.Task):
         if result.cancelled():
             raise NodeReturnError("The node's asynchronous function was cancelled")

@@ -1,4 +1,4 @@
-"""Node classes: what a node declares about itself, as data."""
+"""Node classes: the declarations of nodes, as data."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
@@ -16,8 +16,8 @@ class CustomChecks:
     """Which inputs a class validates itself, in VALIDATE_INPUTS.
 
     Attributes:
-        inputs: The parameters by name; the engine does not check these inputs.
-        all_inputs: It takes all inputs that there are.
+        inputs: The names of its parameters; the engine does not check the values of these inputs.
+        all_inputs: True if it has `**kwargs` and so takes all inputs.
     """
 
     inputs: frozenset[str] = frozenset()
@@ -25,7 +25,7 @@ class CustomChecks:
 
     @property
     def types(self) -> bool:
-        """It checks the types of linked inputs, so that the engine does not."""
+        """True if it checks the types of linked inputs, so that the engine does not."""
         return "input_types" in self.inputs
 
     def covers(self, name: str) -> bool:
@@ -33,7 +33,7 @@ class CustomChecks:
         return self.all_inputs or name in self.inputs
 
     def takes(self, name: str) -> bool:
-        """True if this input is passed; of inputs with dotted names the first part may be what is named."""
+        """True if this input is passed: a dotted name also if its first part is a parameter."""
         return self.all_inputs or name in self.inputs or name.partition(".")[0] in self.inputs
 
 
@@ -42,22 +42,22 @@ class NodeClass:
     """A node class as declared: made from a Python class, or from an entry of /object_info.
 
     Attributes:
-        name: The class in prompts.
-        display_name: Its name for people.
+        name: The name of the class in prompts.
+        display_name: Its name for display.
         inputs: The declared inputs, in order.
         returns: The types of its outputs; a type may be a list of choices.
         return_names: Names of the outputs.
-        output_is_list: Which outputs are lists, whose elements become calls of the nodes after it.
-        is_output: Prompts are executed for nodes of this class.
-        input_is_list: It is called once, with whole lists.
-        not_idempotent: Two nodes of equal inputs do not share a result.
-        has_intermediate_output: Its `ui` is published again when the node is in the cache.
-        accepts_all: Literals for inputs that are not declared are passed too.
-        is_async: Its function is a coroutine function.
-        dynamic: Its inputs depend on the values that a prompt gives; `LIVE_INPUT_TYPES` declares them.
+        output_is_list: For each output, True if it is a list: the nodes after it are called for each element.
+        is_output: True for an output node.
+        input_is_list: True if a node is called once, with whole lists.
+        not_idempotent: True if two nodes with equal inputs do not share a result.
+        has_intermediate_output: True if the `ui` of a cached node is published again although it is no output node.
+        accepts_all: True if literals for undeclared inputs are passed too.
+        is_async: True if its function is a coroutine function.
+        dynamic: True if its inputs depend on the values in a prompt; `LIVE_INPUT_TYPES` declares them.
         checks: What it validates itself, or None.
-        hidden: The hidden ones of its inputs.
-        extra: Other entries of /object_info, for clients alone.
+        hidden: The hidden inputs among `inputs`.
+        extra: Other entries of /object_info, which only clients read.
     """
 
     name: str
@@ -86,10 +86,16 @@ class NodeClass:
 
     @classmethod
     def of(cls, name: str, python_class: type, *, display_name: str = "", python_module: str = "nodes") -> "NodeClass":
-        """Reads what a Python class declares. Calls its INPUT_TYPES.
+        """Reads the declarations of a Python class. Calls its INPUT_TYPES.
+
+        Args:
+            name: Its name in prompts.
+            python_class: The class.
+            display_name: Its name for display; empty for `name`.
+            python_module: Its pack, unless the class names one.
 
         Raises:
-            NodeDeclarationError: It is no node class.
+            NodeDeclarationError: It is not a node class.
         """
         declared, function = _declared_inputs(name, python_class), getattr(python_class, "FUNCTION", None)
         if not isinstance(function, str) or not callable(getattr(python_class, function, None)):
@@ -122,10 +128,10 @@ class NodeClass:
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any]) -> "NodeClass":
-        """Reads an entry of /object_info, which `to_info` made.
+        """Reads an entry of /object_info that `to_info` wrote. `is_async` and `not_idempotent` are not part of one.
 
         Raises:
-            NodeDeclarationError: It is none.
+            NodeDeclarationError: It is not such an entry.
         """
         try:
             name, groups = str(info["name"]), info["input"]
@@ -159,13 +165,13 @@ class NodeClass:
         """This class with the inputs that `LIVE_INPUT_TYPES` declares for one node.
 
         Raises:
-            NodeDeclarationError: The declaration is none.
+            NodeDeclarationError: The declaration is not valid.
         """
         names = [name for name in NodeClass.__dataclass_fields__ if not name.startswith("_")]
         return NodeClass(**{name: getattr(self, name) for name in names} | _with_inputs(self.name, declared))
 
     def to_info(self) -> dict[str, Any]:
-        """The class as an entry of /object_info. Keys that ComfyUI does not have are there only for classes that
+        """The class as an entry of /object_info. Keys that ComfyUI does not have are present only for classes that
         validate inputs themselves, or whose inputs are not all declared."""
         groups: dict[Group, list[InputSpec]] = {"required": [], "optional": [], "hidden": []}
         for spec in self.inputs:
@@ -202,7 +208,7 @@ class NodeClass:
         return {**info, **self.extra}
 
     def input(self, name: str) -> InputSpec | None:
-        """The declared input of that name that prompts can give, or None.
+        """The declared input of that name, unless it is hidden; otherwise None.
 
         Some packs declare inputs of any name, with a mapping that contains every key: those are found too.
         """
@@ -275,7 +281,7 @@ def _with_inputs(name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sequence(name: str, python_class: type, attribute: str) -> tuple[Any, ...]:
-    """A tuple of an attribute; one value in parentheses without a comma is meant as a tuple of it."""
+    """The value of an attribute as a tuple; a string or boolean, as of `("IMAGE")`, becomes a tuple of one."""
     value = getattr(python_class, attribute, None)
     if value is None:
         return ()
@@ -287,7 +293,7 @@ def _sequence(name: str, python_class: type, attribute: str) -> tuple[Any, ...]:
 
 
 def _checks(python_class: type) -> CustomChecks | None:
-    """Reads the signature of VALIDATE_INPUTS; of a wrapper its own, not that of what it wraps."""
+    """Reads the signature of VALIDATE_INPUTS; for a wrapper its own signature, not that of the wrapped function."""
     function = getattr(python_class, "VALIDATE_INPUTS", None)
     if function is None:
         return None

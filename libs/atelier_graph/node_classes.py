@@ -1,4 +1,4 @@
-"""Declarations of Python node classes, each read once and when it is needed."""
+"""Declarations of Python node classes, each read once, on first use."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,8 +9,8 @@ from atelier_graph.node_class import NodeClass
 class NodeClasses(Mapping[str, NodeClass]):
     """The declarations of a set of Python classes.
 
-    Classes may declare other inputs each time, such as the files of a folder: make a new object for each validation and
-    each execution. Looking up a class raises `NodeDeclarationError` when it declares nothing usable.
+    A class may declare different inputs each time, such as the files of a folder: make a new object for each validation
+    and each execution. Looking up a class raises `NodeDeclarationError` when its declaration is not valid.
     """
 
     def __init__(self, python_classes: Mapping[str, type], display_names: Mapping[str, str] | None = None) -> None:

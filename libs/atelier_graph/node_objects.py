@@ -6,7 +6,7 @@ from typing import Any
 
 
 class NodeObjects:
-    """Instances of node classes, so that what a node stores in `self` is there in its next execution."""
+    """Instances of node classes, so that attributes that a node sets on `self` persist to the next execution."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -14,7 +14,7 @@ class NodeObjects:
         self._roots: dict[tuple[str, str], str] = {}
 
     def begin(self, node_ids: Iterable[str]) -> None:
-        """Drops the objects of nodes that the prompt of an execution does not have."""
+        """Begins an execution, and drops the objects of nodes that its prompt does not have."""
         present = set(node_ids)
         with self._lock:
             gone = [key for key, root in self._roots.items() if root not in present]
@@ -22,12 +22,12 @@ class NodeObjects:
                 del self._objects[key], self._roots[key]
 
     def of(self, node_id: str, class_type: str, python_class: type, *, root: str) -> Any:
-        """The object of a node; it is made unless it exists.
+        """Returns the object of a node, and creates it if it does not exist.
 
         Args:
             node_id: The node.
             class_type: Its class.
-            python_class: What to make an instance of.
+            python_class: The class to instantiate.
             root: The node of the prompt that it comes from.
         """
         key = (node_id, class_type)

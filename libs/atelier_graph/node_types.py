@@ -10,11 +10,11 @@ MATCH = "COMFY_MATCHTYPE_V3"
 def accepts(declared: Any, received: Any) -> bool:
     """True if an input of the declared type takes an output of the received type.
 
-    Equality is asked for as `not (received != declared)`, because packs make types that match everything by overriding
-    `__ne__` of a subclass of `str`.
+    Equality is tested by `not (received != declared)`, because packs define types that match everything by overriding
+    `__ne__` in a subclass of `str`.
 
     Args:
-        declared: The type of the input: a name, names with commas between them, or the choices of a combo.
+        declared: The type of the input: a name, names separated by commas, or the choices of a combo.
         received: The type of the output, likewise.
     """
     if not received != declared:  # noqa: SIM202 - see above

@@ -1,4 +1,4 @@
-"""Prompts: graphs in ComfyUI's API format, parsed and bounded."""
+"""Prompts: graphs in ComfyUI's API format, parsed, with a limited number of nodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ VALUE_KEY = "__value__"
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A graph: nodes by id, each with `class_type` and `inputs`, and whatever else the client sent with it."""
+    """A graph: nodes by id, each with `class_type`, `inputs` and any other keys that the client sent."""
 
     nodes: Mapping[str, dict[str, Any]]
 
@@ -22,7 +22,7 @@ class Prompt:
         return "" if node is None else str(node["class_type"])
 
     def inputs_of(self, node_id: str) -> dict[str, Any]:
-        """The inputs of a node as they were sent: links, literals, and wrapped list literals."""
+        """The inputs of a node: links, literals, and wrapped list literals."""
         inputs: dict[str, Any] = self.nodes[node_id]["inputs"]
         return inputs
 
@@ -32,14 +32,14 @@ class Prompt:
 
 
 def parse_prompt(value: object, limits: GraphLimits) -> Prompt:
-    """Parses the value of `prompt` in a submission. The result shares nothing with `value` that validation changes.
+    """Parses the value of `prompt` in a submission. Nodes and their `inputs` are copied.
 
     Args:
-        value: JSON values; None stands for a submission without a prompt.
-        limits: Bounds of the graph.
+        value: JSON values; None for a submission without a prompt.
+        limits: Limits on the graph.
 
     Raises:
-        GraphError: The value is no graph; the error names the node where there is one.
+        GraphError: The value is not a graph; the error names the node, if it is about one.
     """
     if value is None:
         raise GraphError("no_prompt", "No prompt provided", details="No prompt provided")
@@ -52,7 +52,7 @@ def parse_prompt(value: object, limits: GraphLimits) -> Prompt:
 
 
 def unwrapped(value: object) -> object:
-    """A literal input's value: what a `{"__value__": …}` wraps, or the value itself."""
+    """The value of a literal input: the content of a `{"__value__": …}`, or the value itself."""
     return value[VALUE_KEY] if isinstance(value, dict) and VALUE_KEY in value else value
 
 
@@ -74,7 +74,7 @@ def _node(node_id: str, node: object) -> dict[str, Any]:
 
 
 def unknown_class(prompt: Prompt, node_id: str) -> GraphError:
-    """The error of a prompt with a node whose class does not exist."""
+    """Returns the error for a prompt with a node whose class does not exist."""
     class_type = prompt.class_of(node_id)
     name = _title(prompt.nodes[node_id]) or class_type
     message = f"Node '{name}' not found. The custom node may not be installed."
@@ -82,7 +82,7 @@ def unknown_class(prompt: Prompt, node_id: str) -> GraphError:
 
 
 def missing_node_type(node_id: str, message: str, class_type: str | None, title: str | None) -> GraphError:
-    """The error `missing_node_type`."""
+    """Returns the error `missing_node_type`."""
     extra_info = {"node_id": node_id, "class_type": class_type, "node_title": title}
     return GraphError("missing_node_type", message, details=f"Node ID '#{node_id}'", extra_info=extra_info)
 

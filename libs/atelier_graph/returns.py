@@ -1,4 +1,4 @@
-"""What nodes return: tuples, dictionaries with `ui`, `result` and `expand`, blockers; merged into lists of values."""
+"""Returns of nodes: tuples, dictionaries with `ui`, `result` and `expand`, blockers; merged into lists of values."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class NodeReturn:
     """What one call of a node returned.
 
     Attributes:
-        values: A value for each output, or None when the call returned a `ui` alone.
+        values: A value for each output, or None when the call returned only a `ui`.
         graph: The graph that the node expands into, or None. With one, links among the values lead to its nodes.
         ui: The output for the user interface, or None.
     """
@@ -27,7 +27,7 @@ class NodeReturn:
 
     @property
     def links(self) -> list[Link]:
-        """The outputs of other nodes that stand for values."""
+        """The links among the values; empty unless the node expands."""
         found = map(link_of, self.values or ()) if self.graph is not None else ()
         return [link for link in found if link is not None]
 
@@ -36,7 +36,7 @@ def read_return(node_class: NodeClass, returned: object) -> NodeReturn:
     """Reads what a node's function returned.
 
     Raises:
-        NodeReturnError: It is no result.
+        NodeReturnError: It is not a result.
     """
     if not isinstance(returned, dict):
         return NodeReturn(_values(node_class, returned))
@@ -54,8 +54,8 @@ def merged_outputs(
 ) -> list[list[Any]]:
     """The list of values of each output: those of all calls, in their order.
 
-    An output that is declared as a list contributes its elements, another one itself. A link out of an expansion
-    contributes all values of the output that it leads to.
+    An output that is declared as a list contributes its elements, any other one its value. A link to a node of an
+    expansion contributes all values of the output that it leads to.
 
     Args:
         node_class: The class.
@@ -63,7 +63,7 @@ def merged_outputs(
         values_of: Returns the values of another node's output.
 
     Raises:
-        NodeReturnError: Calls returned different numbers of values, or no list where one is declared.
+        NodeReturnError: Calls returned different numbers of values, or a declared list is not iterable.
     """
     rows = [each for each in returns if each.values is not None]
     if not rows:
@@ -85,7 +85,7 @@ def merged_outputs(
 
 
 def merged_ui(returns: Iterable[NodeReturn]) -> dict[str, Any] | None:
-    """The output for the user interface of all calls: lists under the same key are concatenated."""
+    """The `ui` of all calls: lists under the same key are concatenated. None when there is no `ui`."""
     found = [each.ui for each in returns if each.ui is not None]
     merged: dict[str, list[Any]] = {}
     for ui in found:

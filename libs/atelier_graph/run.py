@@ -1,4 +1,4 @@
-"""One execution of a prompt: nodes are entered as the schedule says, until all outputs are there or one node fails."""
+"""Runs: one execution of a prompt enters nodes in the order of the schedule until all have finished or one fails."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ _CANCEL_S = 1.0
 
 
 class RunStopped(Exception):  # noqa: N818 - also interrupts, which are no errors
-    """The execution ends before all outputs are there; `failure` is None when it was interrupted."""
+    """The execution ended early; `failure` is None when it was interrupted."""
 
     def __init__(self, failure: NodeFailed | None) -> None:
         super().__init__()
@@ -36,7 +36,11 @@ class RunStopped(Exception):  # noqa: N818 - also interrupts, which are no error
 
 
 class Run:
-    """One execution. Its `reports` hold what it leaves."""
+    """One execution of a prompt, for one call of `execute`.
+
+    Attributes:
+        reports: Publishes events, and has the outputs for the history.
+    """
 
     def __init__(
         self,
@@ -64,16 +68,17 @@ class Run:
         self._schedule = Schedule()
         self.reports = RunReports(observer, self._dynamic, prompt_id=prompt_id, check_interrupt=interruption.check)
         self._parked: dict[str, list[Any]] = {}
-        """What the calls of nodes returned, of which some are tasks that are not done."""
+        """By node id, what its calls returned, while some of it is a task that is not done."""
         self._expanded: dict[str, list[NodeReturn]] = {}
-        """What nodes returned that wait for their expansions."""
+        """By node id, what its calls returned, while it waits for its expansion."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def execute(self, outputs: Sequence[str]) -> None:
-        """Runs what these nodes need.
+        """Runs these nodes and all that they depend on.
 
         Raises:
-            RunStopped: A node failed, or the execution was interrupted. The event of it is published.
+            RunStopped: A node failed, or the execution was interrupted. The event has been published.
+            RunInterruptedError: It was interrupted in an IS_CHANGED, before the first node; no event was published.
         """
         try:
             await self._begin()
@@ -104,7 +109,7 @@ class Run:
                 self.reports.ui(node_id, entry.ui)
 
     async def _guarded(self, node_id: str, step: Callable[[], Awaitable[None]]) -> None:
-        """Does something for a node; whatever is raised is the failure of that node."""
+        """Runs a step of a node; whatever it raises becomes the failure of that node."""
         try:
             await step()
         except RunStopped:
@@ -116,7 +121,7 @@ class Run:
             raise self._stopped(node_id, error) from error
 
     def _activate(self, node_ids: Iterable[str]) -> None:
-        """Adds nodes to the schedule, and all that they wait for and that is neither there nor added yet."""
+        """Adds nodes to the schedule, with all nodes that they wait for and that have no result yet."""
         added: list[tuple[str, list[str]]] = []
         stack = list(reversed(list(node_ids)))
         while stack:
@@ -145,7 +150,7 @@ class Run:
         return self._results.find(node_id) is not None
 
     async def _enter(self, node_id: str) -> None:
-        """Takes a node one step further: calls it, resumes it, or finds its result in the cache."""
+        """Advances a node: calls it, resumes it after its tasks or expansion, or takes its result from the cache."""
         node = self._nodes.of(node_id)
         if (parked := self._parked.pop(node_id, None)) is not None:
             await self._take_results(node, parked)
@@ -179,7 +184,7 @@ class Run:
             await self._take_results(node, results)
 
     def _values(self, node: RunNode) -> tuple[dict[str, Sequence[Any]], set[str]]:
-        """The lists of values of a node's inputs, and the names of those that are not evaluated."""
+        """The lists of values of a node's inputs, and the names of lazy inputs that are not evaluated."""
         values: dict[str, Sequence[Any]] = {}
         unevaluated = set()
         for name in node.names:
@@ -192,7 +197,7 @@ class Run:
         return values | {name: [value] for name, value in hidden.items()}, unevaluated
 
     def _demand(self, node: RunNode, names: Iterable[str]) -> None:
-        """Makes a node wait for lazy inputs that it asked for."""
+        """Makes a node wait for lazy inputs that it requested."""
         for name in names:
             link = node.links.get(name)
             if link is None:
@@ -207,7 +212,7 @@ class Run:
             self._schedule.wait(node_id, link.node_id)
 
     def _park(self, node_id: str, results: list[Any], running: set[asyncio.Task[Any]]) -> None:
-        """Leaves a node until its asynchronous calls are done; others run meanwhile."""
+        """Parks a node until its asynchronous calls are done; other nodes run meanwhile."""
         self._parked[node_id] = results
         self._tasks |= running
 
@@ -222,7 +227,7 @@ class Run:
             task.add_done_callback(note)
 
     async def _take_results(self, node: RunNode, results: Iterable[Any]) -> None:
-        """Goes on with what the calls of a node returned."""
+        """Reads what the calls of a node returned, and finishes or expands the node."""
         returns = [read_return(node.node_class, result_of(result)) for result in results]
         ui = merged_ui(returns)
         if ui is not None:

@@ -1,4 +1,4 @@
-"""Nodes as the executor sees them: constants, links, and what their class declares."""
+"""Run nodes: the nodes of an execution, with constants, links and the declaration of their class."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ class RunNode:
     Attributes:
         id: Its id; unique in the execution.
         class_type: Its class.
-        names: The inputs that are passed to it, in the order of the graph.
-        python_class: The code.
-        node_class: The declaration, with live inputs.
-        constants: Inputs that are known before anything runs: literals, defaults of omitted optional inputs, and links
-            that are passed as such.
+        names: The inputs that are passed to it: those of the graph in their order, then defaults.
+        python_class: The Python class.
+        node_class: The declaration, with the inputs that LIVE_INPUT_TYPES declares.
+        constants: Inputs that are known before any node runs: literals, defaults of omitted optional inputs, and raw
+            links (`InputSpec.raw_link`).
         links: Inputs that are outputs of other nodes.
         raw_links: Links among the constants.
-        upstream: All nodes that it links to.
-        lazy: Names of the links that are evaluated only when the node asks for them.
-        dropped: Literals for inputs that are not declared; they count in the cache key alone.
+        upstream: Ids of all nodes to which it links.
+        lazy: Names of the links that are evaluated only when the node requests them.
+        dropped: Literals for inputs that are not declared: they are part of the cache key and are not passed.
     """
 
     id: str
@@ -46,7 +46,7 @@ class RunNode:
 
     @property
     def required_upstream(self) -> list[str]:
-        """The nodes that must finish before it is called first, in the order of its inputs."""
+        """Ids of the nodes that must finish before its first call: without those of lazy inputs, in order."""
         links = [link for name, link in self.links.items() if name not in self.lazy]
         return list(dict.fromkeys(link.node_id for link in (*links, *self.raw_links)))
 
@@ -57,11 +57,11 @@ def read_node(node_id: str, node: Mapping[str, Any], classes: NodeClasses) -> Ru
     Args:
         node_id: Its id.
         node: `class_type` and `inputs`.
-        classes: The classes that there are.
+        classes: The node classes.
 
     Raises:
         NodeInputError: There is no such class.
-        NodeDeclarationError: The class declares nothing usable.
+        NodeDeclarationError: The declaration of the class is not valid.
     """
     class_type, sent = node["class_type"], node["inputs"]
     if class_type not in classes:
@@ -119,8 +119,9 @@ class RunNodes:
         """The node of that id.
 
         Raises:
+            KeyError: There is no such node.
             NodeInputError: There is no such class.
-            NodeDeclarationError: The class declares nothing usable.
+            NodeDeclarationError: The declaration of the class is not valid.
         """
         node = self._read.get(node_id)
         if node is None:
@@ -129,12 +130,12 @@ class RunNodes:
         return node
 
     def forget(self, node_ids: Iterable[str]) -> None:
-        """Says that these nodes are others now."""
+        """Discards nodes that an expansion has replaced."""
         for node_id in node_ids:
             self._read.pop(node_id, None)
 
     def find(self, node_id: str) -> RunNode | None:
-        """The node of that id, or None if there is none, or none that can run."""
+        """The node of that id; None if there is no such node, or its class does not exist or is not valid."""
         try:
             return self.of(node_id) if self._dynamic.has_node(node_id) else None
         except (NodeDeclarationError, NodeInputError):

@@ -1,4 +1,4 @@
-"""What an execution publishes, and what it leaves for the history."""
+"""Run reports: the events that an execution publishes, and its outputs for the history."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ class RunReports:
     Attributes:
         outputs: The `ui` of each node that has one.
         meta: The place of each of these nodes.
-        executed: The nodes that ran, in order.
+        executed: Ids of the nodes that were called and finished, in order.
     """
 
     def __init__(
@@ -44,25 +44,25 @@ class RunReports:
         self._check_interrupt = check_interrupt
 
     def started(self, node_id: str) -> None:
-        """A node is entered."""
+        """Publishes that a node is about to be called."""
         place = self._dynamic.place(node_id)
         self._observer.publish(NodeStarted(place.node, place.display_node, place.parent, place.real))
 
     def finished(self, node_id: str) -> None:
-        """A node has its outputs."""
+        """Publishes that a node has all of its outputs."""
         place = self._dynamic.place(node_id)
         self._observer.publish(NodeFinished(place.node, place.display_node, place.parent, place.real))
 
     def ui(self, node_id: str, ui: dict[str, Any] | None) -> None:
-        """A node has output for the user interface, or is an output without any in the cache."""
+        """Publishes the `ui` of a node; None for an output node whose cached result has none."""
         place = self._dynamic.place(node_id)
         if ui is not None:
             self.outputs[node_id], self.meta[node_id] = ui, place.to_meta()
         self._observer.publish(NodeExecuted(place.node, place.display_node, place.parent, place.real, ui))
 
     def on_blocked(self, node: RunNode) -> Callable[[ExecutionBlocker], ExecutionBlocker]:
-        """What reports the blockers that a node receives, and returns what it passes on: their message is reported
-        once."""
+        """Returns a function that publishes the message of a blocker that the node receives, and returns the blocker to
+        pass on: without the message, which so is published once."""
 
         def report(blocker: ExecutionBlocker) -> ExecutionBlocker:
             if blocker.message is None:
@@ -74,12 +74,15 @@ class RunReports:
         return report
 
     def stopped(self, node_id: str, error: BaseException, received: Mapping[str, Sequence[Any]]) -> NodeFailed | None:
-        """A node failed, or the execution was interrupted at it, for which None is returned.
+        """Publishes that a node failed, or that the execution was interrupted at it.
 
         Args:
-            node_id: The node; what is published is that of the prompt from which it comes.
+            node_id: The node; the event names the node of the prompt that it comes from.
             error: What it raised.
             received: The values of its inputs.
+
+        Returns:
+            The failure; None for an interrupt.
         """
         real = self._dynamic.place(node_id).real
         class_type = self._dynamic.prompt.class_of(real)
@@ -98,7 +101,7 @@ class RunReports:
         return failure
 
     def context(self, node_id: str, index: int) -> CurrentNode:
-        """The context of one call of a node."""
+        """Returns the context of one call of a node."""
         return CurrentNode(self._prompt_id, node_id, index, self._report(node_id), self._check_interrupt)
 
     def _report(self, own_id: str) -> Report:

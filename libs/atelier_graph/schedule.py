@@ -11,7 +11,7 @@ class _Entry:
     is_output: bool
     eager: bool
     distance: int
-    """Links to the next output node among those that wait for this one: 0 to 3, where 3 is 3 or more, or none."""
+    """Number of links to the nearest output node that waits for this one: 0 to 3, where 3 is 3 or more, or none."""
     state: Literal["waiting", "ready", "taken"] = "waiting"
     missing: int = 0
     """Unfinished nodes that this one waits for."""
@@ -24,11 +24,11 @@ class _Entry:
 
 
 class Schedule:
-    """Nodes that are not finished, and what they wait for.
+    """The unfinished nodes, and what they wait for.
 
-    Of the ready nodes an output node or an asynchronous one is taken first, so that results are seen early and waits
-    begin early; then one that an output node waits for; then one that such a node waits for; then the first added. Each
-    link costs the same however large the graph is.
+    Of the ready nodes an output node or an asynchronous one is taken first, so that results appear early and waits
+    begin early; then one that an output node waits for; then one that such a node waits for; then the first added. The
+    cost of a link does not depend on the size of the graph, except for a heap of the ready nodes.
     """
 
     def __init__(self) -> None:
@@ -43,12 +43,12 @@ class Schedule:
         return len(self._entries)
 
     def add(self, node_id: str, *, is_output: bool, is_async: bool) -> None:
-        """Adds a node. It is taken no sooner than it has been released."""
+        """Adds a node. It is not taken before it has been released."""
         self._added += 1
         self._entries[node_id] = _Entry(self._added, is_output, is_output or is_async, 0 if is_output else 3)
 
     def wait(self, node_id: str, upstream: str) -> None:
-        """Makes a node wait for another one, both of which were added."""
+        """Makes a node wait for another one; both have been added."""
         entry, other = self._entries[node_id], self._entries[upstream]
         if node_id in other.dependents:
             return
@@ -58,13 +58,13 @@ class Schedule:
         self._bring_nearer(upstream, entry.distance + 1)
 
     def release(self, node_id: str) -> None:
-        """Says that all is added that a node waits for at first, or again after it was taken."""
+        """Lets a node be taken once it waits for no other: after its first `wait` calls, and again after `take`."""
         entry = self._entries[node_id]
         entry.state = "waiting"
         self._ready_if_complete(node_id, entry)
 
     def take(self) -> str | None:
-        """The next ready node, which is then released or finished; None if no node is ready."""
+        """Returns the next ready node, which the caller then releases or finishes; None if no node is ready."""
         while self._ready:
             rank, _, node_id = heappop(self._ready)
             entry = self._entries.get(node_id)
@@ -81,7 +81,7 @@ class Schedule:
             self._ready_if_complete(dependent, entry)
 
     def cycle(self) -> list[str]:
-        """Nodes that wait for each other; to be asked when no node is ready and none is taken."""
+        """Returns nodes that wait for each other. To be called when no node is ready and none is taken."""
         path: dict[str, None] = {}
         node_id: str | None = next(iter(self._entries), None)
         while node_id is not None and node_id not in path:
@@ -96,7 +96,7 @@ class Schedule:
             heappush(self._ready, (entry.rank, entry.order, node_id))
 
     def _bring_nearer(self, node_id: str, distance: int) -> None:
-        """Passes on that an output node is nearer; every node can come nearer three times at most."""
+        """Propagates a smaller distance to an output node. The distance of a node shrinks at most three times."""
         closer = [(node_id, distance)]
         while closer:
             node_id, distance = closer.pop()

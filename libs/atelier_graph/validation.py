@@ -1,4 +1,4 @@
-"""Validation: which outputs of a prompt can be executed, and what is wrong with the others."""
+"""Validation: which output nodes of a prompt can be executed, and the errors of the others."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from atelier_graph.node_class import NodeClass
 from atelier_graph.node_types import accepts
 from atelier_graph.prompt import VALUE_KEY, Prompt, unknown_class, unwrapped
 
-# Bounds of the response, which otherwise grows with the product of nodes and outputs, or with the square of a cycle.
+# Limits on the response, whose size is otherwise the product of nodes and outputs, or the square of a cycle's length.
 _CYCLES_SHOWN = 10
 _NODES_SHOWN = 50
 _DEPENDENTS_SHOWN = 100_000
@@ -27,10 +27,10 @@ class Validation:
     """The outcome of a validation.
 
     Attributes:
-        ok: At least one output can be executed.
+        ok: True if at least one output node can be executed.
         error: The top-level error object, or None when `ok`.
-        node_errors: For each node with errors: `errors`, `dependent_outputs` and `class_type`. Also when `ok`, of what
-            the other outputs depend on.
+        node_errors: For each node with errors: `errors`, `dependent_outputs` and `class_type`. Not empty when `ok`, if
+            other output nodes cannot be executed.
         outputs: The output nodes to execute, in the order of the prompt.
         prompt: The prompt with converted literals.
     """
@@ -91,12 +91,12 @@ class _Walk:
     _cycles: int = 0
 
     def is_output(self, node_id: str) -> bool:
-        """True for output nodes, and for those whose class cannot be read: its error is to be seen."""
+        """True for output nodes, and for nodes whose class cannot be read, so that its error is reported."""
         node_class = self._class(node_id)
         return node_class is None or node_class.is_output
 
     async def visit(self, outputs: Sequence[str]) -> None:
-        """Finds `errors` and `valid`."""
+        """Fills `errors` and `valid`."""
         roots = set(outputs)
         for node_id in post_order(outputs, self._enter, self._note_cycle):
             self._order.append(node_id)
@@ -110,7 +110,7 @@ class _Walk:
         """The errors by node, with those of the failed outputs that depend on each."""
         names = list(failed)
         reached = {name: 1 << index for index, name in enumerate(names)}
-        for _ in range(2 if self._cyclic else 1):  # in a cycle the order is none
+        for _ in range(2 if self._cyclic else 1):  # a cycle has no order
             for node_id in reversed(self._order):
                 for upstream in self._upstream[node_id] if node_id in reached else ():
                     reached[upstream] = reached.get(upstream, 0) | reached[node_id]
@@ -126,7 +126,7 @@ class _Walk:
         }
 
     def converted_prompt(self) -> Prompt:
-        """The prompt with literals as they were converted."""
+        """The prompt with converted literals."""
         nodes = {
             node_id: {**node, "inputs": {**node["inputs"], **self._changed[node_id]}}
             if node_id in self._changed
@@ -211,7 +211,7 @@ class _Walk:
         except InvalidLiteral as fault:
             return [fault.error]
         if literal is not sent:
-            # A list stays wrapped: by itself it could be taken for a link.
+            # A list stays wrapped: without the wrapper it would be read as a link.
             kept = {VALUE_KEY: literal} if isinstance(literal, list) else literal
             self._changed.setdefault(node_id, {})[spec.name] = kept
         if node_class.checks is not None and node_class.checks.covers(spec.name):
@@ -261,7 +261,7 @@ class _Walk:
 
 
 def _named(bits: int, names: Sequence[str]) -> Iterator[str]:
-    """The names at the places of the bits that are set."""
+    """Yields the names whose bits are set."""
     while bits:
         lowest = bits & -bits
         yield names[lowest.bit_length() - 1]
