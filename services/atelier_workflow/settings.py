@@ -93,6 +93,6 @@ class WorkflowWorkerSettings(JobWorkerSettings):
         return found
 
     def check(self) -> list[str]:
-        """Reads the catalogues."""
+        """Also checks that the catalogues can be read. Raises ConfigurationError."""
         self.cards()
         return super().check()

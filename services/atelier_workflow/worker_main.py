@@ -41,8 +41,8 @@ async def serve(
 ) -> AsyncIterator[RunningServer]:
     """Runs executions while the context is open; the server that it yields serves grpc.health.v1.
 
-    At the end, running executions get `job_grace_s` to end and are then released; their jobs go on. The plane and the
-    services that nodes call may be unavailable, also at the start. Raises ConfigurationError.
+    At the end, running executions have `job_grace_s` to end and are then released; their child jobs continue. The plane
+    and the services that nodes call may be unavailable, also at the start. Raises ConfigurationError.
     """
     models = tuple(_model_info(card) for card in settings.cards())
     async with AsyncExitStack() as stack:

@@ -24,7 +24,7 @@ def execution_message(job: Job, result_so_far: bytes | None = None) -> execution
 
     Args:
         job: The job.
-        result_so_far: What it has made so far; None: its result, if it has one.
+        result_so_far: The partial result of a running job; None: only a final result is used.
     """
     spec = ExecutionSpec.from_bytes(job.spec)
     progress = _progress(job, spec)

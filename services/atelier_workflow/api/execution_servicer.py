@@ -26,7 +26,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 @dataclass(slots=True)
 class _Submit:
-    """A submit as JobApi takes it; a repeat has equal `parameters`, the workflow's id among them."""
+    """A submit as JobApi takes it; a repeat must have equal `parameters`, which include the workflow's id."""
 
     parameters: Message
     request_id: str

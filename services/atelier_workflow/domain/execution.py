@@ -1,4 +1,4 @@
-"""Executions: the kind of job, its spec and its result."""
+"""Executions: their kind of job, spec and result."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class ExecutionSpec:
     Attributes:
         workflow_id: The workflow; empty for a graph that is not stored.
         version: Its version; 0 for a graph that is not stored.
-        inputs: Values of all typed inputs, by name.
+        inputs: Values of the typed inputs, by name; an input that is left to the default of its node is absent.
         metadata: The caller's labels.
         asset_ids: Assets of the owner that the graph reads, as files of that name in the input folder.
         targets: Ids of the output nodes to run.
@@ -49,7 +49,21 @@ class ExecutionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFile:
-    """A file that an output node has made, in storage."""
+    """A file that a node has written, stored as an asset.
+
+    Attributes:
+        node_id: The node.
+        field: The key in the node's `ui`, such as `images`.
+        index: Its index in the list of that key.
+        filename: The name that the node gave it.
+        temporary: True for a file of the temp folder, such as a preview.
+        asset_id: The asset.
+        content_type: Media type.
+        width_px: Width of a picture or clip, in pixels; otherwise 0.
+        height_px: Height likewise.
+        size_bytes: Size in bytes.
+        sha256: Hash of the content, in hex.
+    """
 
     node_id: str
     field: str
@@ -66,7 +80,7 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputValue:
-    """A value that an output node has made and that is no file, as JSON text."""
+    """A value in the `ui` of a node that is not a file, as JSON text; `field` and `index` as in `OutputFile`."""
 
     node_id: str
     field: str

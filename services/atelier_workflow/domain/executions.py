@@ -60,7 +60,7 @@ class Executions:
             placement: Priority and parent.
 
         Raises:
-            InvalidArgumentError: INVALID_EXECUTION_INPUTS, or INVALID_GRAPH with what the graph has become.
+            InvalidArgumentError: INVALID_EXECUTION_INPUTS; or INVALID_GRAPH, the graph is not valid with these values.
             NotFoundError: There is no such workflow, version or asset.
             AtelierError: What OwnerJobs.submit raises; NO_NODES.
         """

@@ -24,7 +24,7 @@ class ValidGraph:
     """A graph that can be executed.
 
     Attributes:
-        graph: The graph, with literals coerced to their declared types.
+        graph: The graph, with literals converted to their declared types.
         targets: Ids of the output nodes to run.
     """
 
@@ -43,7 +43,7 @@ class GraphRules:
         """Reads a graph; integers keep all of their digits.
 
         Raises:
-            InvalidArgumentError: INVALID_GRAPH, the text is no JSON object.
+            InvalidArgumentError: INVALID_GRAPH, the text is not a JSON object.
         """
         try:
             value = await asyncio.to_thread(parse_json, text)
@@ -62,7 +62,7 @@ class GraphRules:
             graph: The graph.
             definition: The workflow.
             values: Values of its inputs, by name.
-            unset: Inputs of nodes that get a value with the execution only: faults of them are none yet.
+            unset: Inputs of nodes that receive their value with an execution; their faults are ignored.
 
         Returns:
             The number of nodes.
@@ -79,12 +79,12 @@ class GraphRules:
     async def check(
         self, graph: Mapping[str, Any], targets: Sequence[str] | None, *, unset: Sequence[InputPath] = ()
     ) -> ValidGraph:
-        """Checks a graph. Its faults are all faults: also those of outputs beside others that could run.
+        """Checks a graph. Unlike in ComfyUI, one output that is not valid makes the whole graph invalid.
 
         Args:
             graph: The graph in API format.
             targets: Ids of the output nodes to run; None: all.
-            unset: Inputs whose faults do not count.
+            unset: Inputs whose faults are ignored.
 
         Raises:
             InvalidArgumentError: INVALID_GRAPH, each fault with node and input.
@@ -134,7 +134,7 @@ def _node_faults(node_errors: Mapping[str, Any]) -> list[_Fault]:
 
 
 def _refused(body: Mapping[str, Any], faults: Sequence[_Fault] | None = None) -> InvalidArgumentError:
-    """Returns the error for a graph that is not valid, from a response in ComfyUI's shape."""
+    """Returns the error for an invalid graph, made from errors in ComfyUI's shape."""
     if faults is None:
         faults = _node_faults(body.get("node_errors") or {})
     error = body.get("error") or {}

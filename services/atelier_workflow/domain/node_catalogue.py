@@ -22,11 +22,11 @@ class NodeReports(Protocol):
         ...
 
     async def nodes(self, digest: str) -> bytes | None:
-        """Returns the nodes of a report: the JSON of /object_info, compressed with zlib; None when it is gone."""
+        """Returns the nodes of a report: the JSON of /object_info, compressed with zlib; None when it was deleted."""
         ...
 
     async def store(self, worker_id: str, nodes: bytes) -> bool:
-        """Stores a report, or with empty `nodes` that the worker lives.
+        """Stores a report; with empty `nodes` only that the worker is alive.
 
         Returns:
             False when the worker's nodes are not stored, and it has to send them.
@@ -41,7 +41,7 @@ class _Known:
 
 
 class NodeCatalogue:
-    """The nodes of all living workers together; of nodes with one name, those of the newest report."""
+    """The nodes of all living workers; of several with the same name, that of the newest report."""
 
     def __init__(self, reports: NodeReports) -> None:
         self._reports = reports
@@ -92,7 +92,7 @@ def read_report(nodes: bytes) -> dict[str, Any]:
 
 
 def _classes(reports: Sequence[bytes]) -> Mapping[str, NodeClass]:
-    """Reads reports; later ones come before earlier ones."""
+    """Reads reports; of several nodes with the same name, that of the last report is taken."""
     found: dict[str, NodeClass] = {}
     for report in reports:
         for name, info in read_report(report).items():

@@ -24,12 +24,14 @@ def check_declarations(definition: Definition, graph: Graph) -> None:
 
 
 def resolve(inputs: Sequence[TypedInput], given: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
-    """Returns the values of all typed inputs, by name.
+    """Returns the values of typed inputs, by name: the given one, else the default, else the value in the graph.
+
+    An input that has none of these is absent: its node uses a default of its own.
 
     Args:
         inputs: The typed inputs.
         given: The values that the caller gives, by name.
-        graph: The graph, which has the values of inputs that are neither given nor have a default.
+        graph: The graph.
 
     Raises:
         InvalidArgumentError: INVALID_EXECUTION_INPUTS: an unknown name, a missing value, or one of another type or
@@ -61,9 +63,9 @@ def resolve(inputs: Sequence[TypedInput], given: Mapping[str, Any], graph: Graph
 
 
 def applied(graph: Graph, inputs: Sequence[TypedInput], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the graph with the values of typed inputs; `graph` is not changed.
+    """Returns a copy of the graph with the values of typed inputs.
 
-    Nodes that are malformed stay as they are, for validation to name them.
+    Malformed nodes stay unchanged: validation reports them.
     """
     found = {node_id: _copied(node) for node_id, node in graph.items()}
     for typed in inputs:
@@ -80,7 +82,7 @@ def _copied(node: Any) -> Any:
 
 
 def asset_ids(inputs: Sequence[TypedInput], values: Mapping[str, Any]) -> dict[str, InputType]:
-    """Returns the assets that the values of typed inputs name, with the type of their input."""
+    """Returns the ids of the assets among the values of typed inputs, with the type of their input."""
     return {values[typed.name]: typed.type for typed in inputs if typed.type.is_asset and typed.name in values}
 
 
@@ -137,7 +139,7 @@ def _default_problem(typed: TypedInput) -> str:
 
 
 def _problem(typed: TypedInput, value: Any) -> str:
-    """What is wrong with a value; empty: nothing."""
+    """Returns the fault of a value; empty if there is none."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     match typed.type:
         case InputType.INT:

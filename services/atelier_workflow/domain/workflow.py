@@ -40,11 +40,11 @@ class TypedInput:
     Attributes:
         name: Its name, unique in the workflow.
         type: Type of its values.
-        targets: The inputs of nodes that get its value; at least one.
+        targets: The inputs of nodes that receive its value; at least one.
         description: What it is for.
         default: The value when none is given: JSON text for INT, FLOAT and BOOLEAN, otherwise the text itself. None:
             the value in the graph.
-        required: True when a value must be given.
+        required: True when an execution must give a value, unless there is a default.
         minimum: Smallest value of INT and FLOAT; None: no bound.
         maximum: Largest value of INT and FLOAT; None: no bound.
         choices: Values of CHOICE.

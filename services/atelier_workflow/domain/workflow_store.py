@@ -42,7 +42,7 @@ class WorkflowStore(Protocol):
         ...
 
     async def get(self, workflow_id: str, version: int) -> Workflow | None:
-        """Returns one version of anybody's workflow, 0 for the newest; None when there is none."""
+        """Returns one version of a workflow of any owner, 0 for the newest; None when there is none."""
         ...
 
     async def page(self, owner: str, *, before: str, limit: int) -> tuple[Sequence[Workflow], bool]:

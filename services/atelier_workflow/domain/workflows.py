@@ -11,7 +11,7 @@ from atelier_workflow.domain.workflow_store import WorkflowStore
 
 
 class Workflows:
-    """Workflows of all owners. Each is visible to its owner, and to everybody in the version that is published."""
+    """Workflows of all owners. Each is visible to its owner; its published version, to every caller."""
 
     def __init__(
         self, store: WorkflowStore, rules: GraphRules, shipped: Mapping[str, Workflow], *, most_of_one_owner: int
@@ -33,8 +33,8 @@ class Workflows:
 
         Args:
             owner: Its owner.
-            definition: What it is made of; with a template, its name and description alone.
-            template_id: The template that it is copied from; empty: none.
+            definition: What it is made of; with a template, only its name and description.
+            template_id: The template to copy; empty: none.
 
         Raises:
             InvalidArgumentError: The graph, a typed input or a named output is not valid.
@@ -74,7 +74,7 @@ class Workflows:
     async def update(
         self, owner: str, workflow_id: str, definition: Definition, *, expected_version: int | None
     ) -> Workflow:
-        """Stores a new version; see WorkflowStore.add_version. Raises like `create` too."""
+        """Stores a new version. Raises what `create` and WorkflowStore.add_version raise."""
         workflow = await self._store.get(workflow_id, 0)  # what is not there is not validated
         if workflow is None or workflow.owner != owner:
             raise workflow_not_found(workflow_id)

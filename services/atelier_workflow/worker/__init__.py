@@ -1,1 +1,1 @@
-"""The worker of workflows: graphs run in host processes, and what their nodes ask of the mesh are jobs."""
+"""The worker of workflows: graphs run in host processes, and calls of their nodes to the mesh are jobs."""

@@ -1,5 +1,4 @@
-"""Child jobs: a job that a node asks for is submitted once, watched to its end over every interruption, and cancelled
-with the execution."""
+"""Child jobs: a job that a node requests is submitted once, watched until it ends, and cancelled with the execution."""
 
 import asyncio
 import time
@@ -28,7 +27,7 @@ _ENDED = (job_pb2.SUCCEEDED, job_pb2.FAILED, job_pb2.CANCELED)
 _CALL_S = 15.0
 _CANCEL_S = 5.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
-# A retry may succeed: the service is unavailable, the queue or a quota is full, the job token has expired.
+# Errors after which a retry may succeed: the service is unavailable, a queue or quota is full, the job token expired.
 _PASSING = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "UNAUTHENTICATED", "ABORTED"})
 _NEVER = frozenset({"MESSAGE_TOO_LARGE"})
 
@@ -67,7 +66,7 @@ class ChildJobs:
         """
         Args:
             attempt: The attempt, whose token is read for each call: a renewal of the lease brings another one.
-            patience_s: Seconds for which calls are retried.
+            patience_s: Seconds for which each call is retried.
         """
         self._attempt = attempt
         self._patience_s = patience_s
@@ -76,7 +75,9 @@ class ChildJobs:
         self.outage = False
 
     async def run(self, calls: JobCalls, request: Any, on_progress: OnProgress) -> Any:
-        """Submits a job and waits for its end. A repeat under the same key returns the first job.
+        """Submits a job and waits for its end. A repeat with the same idempotency key returns the first job.
+
+        If the call is cancelled, the job goes on: `cancel_open` cancels it.
 
         Args:
             calls: The RPCs of its kind.
@@ -110,7 +111,7 @@ class ChildJobs:
         await asyncio.gather(*(self._cancel(calls, job_id) for job_id, calls in opened.items()))
 
     async def _submit(self, calls: JobCalls, request: Any, metadata: Any) -> Any:
-        """Submits a job. A submit that has begun ends, so that every job that was recorded is known here."""
+        """Submits a job. A cancellation waits for the response, so that every recorded job is known here."""
 
         async def submit() -> Any:
             record = await calls.submit(request, timeout=_CALL_S, metadata=metadata)
@@ -129,7 +130,7 @@ class ChildJobs:
             _log.warning("a job of an execution is not cancelled", job_id=job_id, code=error.code().name)
 
     async def _watch(self, calls: JobCalls, job_id: str, metadata: Any, on_progress: OnProgress) -> None:
-        """Reads events to the end of the stream; a stream whose credential has expired ends too."""
+        """Reads events until the job or the stream ends, as it does when the credential expires."""
         stream = calls.watch(job_id, metadata=metadata)
         try:
             async for event in stream:
@@ -146,7 +147,7 @@ class ChildJobs:
             stream.cancel()
 
     async def _patiently(self, call: Callable[[Any], Awaitable[T]]) -> T:
-        """Repeats a call that may succeed later. Raises MeshError."""
+        """Makes a call, and repeats it after errors that may pass. Raises MeshError."""
         until = time.monotonic() + self._patience_s
         pause_s = _FIRST_PAUSE_S
         while True:

@@ -1,4 +1,4 @@
-"""Folders of executions: what their nodes read and write, removed when the attempt has ended."""
+"""Execution folders: where the nodes of an attempt read and write files, removed when it has ended."""
 
 import asyncio
 import fcntl
@@ -29,11 +29,11 @@ class ExecutionFolders:
 
     @property
     def idle(self) -> Folders:
-        """The folders of no execution, for what hosts do outside of any."""
+        """The folders for what hosts do outside of any execution."""
         return _folders(self._root / "idle")
 
     def close(self) -> None:
-        """Removes all of them. Blocks."""
+        """Removes all folders of the worker. Blocks."""
         shutil.rmtree(self._root, ignore_errors=True)
         self._lock.close()
 
@@ -50,7 +50,14 @@ class ExecutionFolders:
 
 @asynccontextmanager
 async def open_folders(shared: Path, worker_id: str) -> AsyncIterator[ExecutionFolders]:
-    """Makes the folders of a worker, and removes them at the end. Those of workers that have been killed go too."""
+    """Makes the folders of a worker, and removes them at the end.
+
+    Also removes folders of workers that were killed: their locks are free.
+
+    Args:
+        shared: The folder above those of all workers.
+        worker_id: The worker.
+    """
     folders = await asyncio.to_thread(_open, shared, worker_id)
     try:
         yield folders
@@ -76,7 +83,7 @@ def _open(shared: Path, worker_id: str) -> ExecutionFolders:
 
 
 def _is_mine(lock: IO[bytes]) -> bool:
-    """Takes a lock, unless another process has it."""
+    """Tries to take a lock; returns False if another process holds it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

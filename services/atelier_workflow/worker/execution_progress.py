@@ -1,4 +1,4 @@
-"""Progress of an execution: events of nodes, summed up for its watchers."""
+"""Execution progress: events of nodes, summed up for watchers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,9 +46,9 @@ class ExecutionProgress:
     def __init__(self, attempt: Attempt, prompt: Mapping[str, Any], node_count: int) -> None:
         """
         Args:
-            attempt: Where progress is reported.
+            attempt: The attempt, which reports the progress.
             prompt: The graph, for the classes of its nodes.
-            node_count: Number of nodes to run; expansions add to it.
+            node_count: Number of nodes in the graph, including any that no target needs; nodes of expansions add to it.
         """
         self._attempt = attempt
         self._classes = {node_id: str(node.get("class_type", "")) for node_id, node in prompt.items()}
@@ -61,7 +61,7 @@ class ExecutionProgress:
         self._failure: NodeFailed | None = None
 
     def take(self, event: GraphEvent) -> None:
-        """Takes an event of the graph and reports what has changed."""
+        """Takes an event of the graph and reports the new progress."""
         match event:
             case NodesCached(nodes):
                 self._cached += len(nodes)
@@ -95,7 +95,7 @@ class ExecutionProgress:
                 pass
 
     def fail(self, node_id: str, node_type: str, reason: str, message: str) -> None:
-        """Reports that a node has ended its host."""
+        """Reports a node whose host process was lost."""
         self.take(NodeFailed(node_id, node_type, [], reason, message))
 
     def _report(

@@ -1,4 +1,4 @@
-"""The handler of executions: runs a graph in a host, and stores what its output nodes make."""
+"""The handler of executions: runs a graph in a host, and stores the outputs of its nodes."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from atelier_workflow.worker.graph_pool import GraphPool
 from atelier_workflow.worker.output_files import OutputFiles
 
 _LEAVE_RUNNING = (StopReason.SHUTDOWN, StopReason.LOST)
-"""Another attempt goes on with the jobs of this one."""
+"""Reasons after which another attempt continues with the jobs of this one."""
 
 
 class OpenMesh(MeshCalls, Protocol):
@@ -131,7 +131,7 @@ class GraphHandler:
         progress: ExecutionProgress,
         outputs: OutputFiles,
     ) -> RunResult:
-        """Runs the graph, and stores outputs of nodes as they come."""
+        """Runs the graph, and stores the outputs of each node when it publishes them."""
         made: asyncio.Queue[tuple[str, Mapping[str, Any]]] = asyncio.Queue()
 
         def take(event: GraphEvent) -> None:
@@ -174,9 +174,10 @@ class GraphHandler:
             await asyncio.gather(storing, return_exceptions=True)
 
     async def _validate(self, attempt: Attempt, prompt: Mapping[str, Any], spec: ExecutionSpec) -> None:
-        """Validates the graph by the functions of its nodes, which the API process does not have.
+        """Validates the graph with the code of its nodes, which the API process does not have.
 
-        Values that name an asset are not judged: its file is in the folder of this execution alone.
+        Faults of inputs whose value is an asset id are ignored: the hosts validate outside of any execution, and the
+        file is in the folder of this one.
         """
         try:
             answer = await attempt.unless_stopped(self._pool.validate(prompt, spec.targets))
@@ -196,7 +197,7 @@ class GraphHandler:
 
 
 def _without_paths(failure: NodeFailed, folders: Folders) -> NodeFailed:
-    """The failure with files named from the folder of the execution on: where that lies is the operator's affair."""
+    """Returns the failure with paths relative to the folder of the execution, to hide the server's paths."""
     return replace(failure, exception_message=failure.exception_message.replace(f"{folders.output.parent}/", ""))
 
 

@@ -1,4 +1,4 @@
-"""The mesh of an execution: calls of its nodes become jobs and assets of its owner."""
+"""Mesh jobs: calls of an execution's nodes become jobs and assets of its owner."""
 
 import hashlib
 import json
@@ -62,7 +62,7 @@ class MeshJobs:
             attempt: Its attempt, with the job token.
             channels: The services that nodes call.
             files: Stores and reads assets.
-            models: The models of the mesh.
+            models: The models of the mesh, as in the worker's catalogues at its start.
             patience_s: Seconds for which calls are retried while a service is unavailable.
         """
         self._job = job
@@ -117,7 +117,10 @@ class MeshJobs:
             raise self._refused(fault) from fault
 
     async def store_asset(self, data: bytes, content_type: str, filename: str) -> str:
-        """See MeshCalls.store_asset. Equal content is one asset, also in later attempts: keys of jobs depend on it."""
+        """See MeshCalls.store_asset.
+
+        Equal content is one asset in all attempts of the execution: idempotency keys of jobs contain its id.
+        """
         self._allowance.take(len(data))
         digest = hashlib.sha256(data).hexdigest()
         upload = Upload(

@@ -1,4 +1,4 @@
-"""Node reporting: which nodes this worker can run, and that it is alive."""
+"""Node reporting: the worker reports the nodes that it can run, and that it is alive."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _UNKNOWN = "NODES_UNKNOWN"
 
 
 class NodeReporting:
-    """Reports to the plane, which may be unavailable meanwhile."""
+    """Reports to the plane; goes on while the plane is unavailable."""
 
     def __init__(self, plane: PlaneConnection, worker_id: str, *, every_s: float) -> None:
         """`every_s`: seconds between two reports."""
@@ -36,7 +36,7 @@ class NodeReporting:
 
     @property
     def ready(self) -> bool:
-        """True when the plane has the nodes of this worker: before, no execution is claimed."""
+        """True once the plane has stored the nodes of this worker; executions are claimed from then on."""
         return self._ready.is_set()
 
     async def graph_of(self, execution_id: str) -> str:
@@ -50,7 +50,7 @@ class NodeReporting:
         """Reports until it is cancelled.
 
         Args:
-            pool: Has the nodes.
+            pool: The pool, whose catalogue is reported.
             oldest_job: Returns the id and the epoch of the running execution that started first; None when none runs.
         """
         report = b""

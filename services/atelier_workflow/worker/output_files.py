@@ -1,4 +1,4 @@
-"""Outputs of nodes: files that they have written become assets, all else values."""
+"""Output files: files that nodes have written become assets; other entries of their `ui` become values."""
 
 import asyncio
 import json
@@ -44,14 +44,14 @@ class OutputFiles:
         )
 
     async def store(self, node_id: str, ui: Mapping[str, Any]) -> None:
-        """Stores the outputs of a node in place of earlier ones of it.
+        """Stores the outputs of a node, in place of those that it had before.
 
         Args:
             node_id: The node.
             ui: Its `ui`: lists of entries by field; an entry with `filename` and `type` is a file.
 
         Raises:
-            JobFault: OUTPUT_LOST, a file is not there or not in the folders of the execution; OUTPUT_TOO_LARGE.
+            JobFault: OUTPUT_LOST, a file does not exist or is outside of the execution's folders; OUTPUT_TOO_LARGE.
             InfrastructureFault: Storage was unavailable for too long.
             Stopped: A stop was requested.
         """
@@ -102,9 +102,9 @@ def _value(node_id: str, field: str, index: int, entry: object) -> OutputValue:
 
 
 def _read(folder: Path, subfolder: str, name: str) -> bytes | None:
-    """Reads a file below `folder`; None when there is none, or when it lies elsewhere.
+    """Reads a file below `folder`; None when it does not exist or is elsewhere.
 
-    Nodes are not trusted: where the file lies is asked of the open file, so that no link leads out of the folder.
+    Nodes are not trusted: the path is read from the open descriptor, so that no symbolic link leads out of the folder.
     """
     try:
         descriptor = os.open(folder / subfolder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
