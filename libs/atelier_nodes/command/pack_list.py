@@ -1,4 +1,4 @@
-"""The list of packs, for people and for programs."""
+"""The list of packs, as a table and as JSON."""
 
 import textwrap
 from typing import Any
@@ -9,7 +9,7 @@ _WIDTH = 100
 
 
 def pack_list(catalogue: NodeCatalogue) -> str:
-    """Returns a line for each pack, with its nodes and what is missing below it."""
+    """Returns a line for each pack, and below it its nodes and notes."""
     if not catalogue.packs:
         return "There are no packs."
     width = max(len("PACK"), *(len(pack.name) for pack in catalogue.packs))
@@ -26,7 +26,7 @@ def pack_list(catalogue: NodeCatalogue) -> str:
 
 
 def pack_list_json(catalogue: NodeCatalogue) -> dict[str, Any]:
-    """Returns the same as JSON values."""
+    """Returns the reports of all packs as JSON values."""
     return {
         "packs": [
             {

@@ -1,1 +1,1 @@
-"""The host process: it holds tensors and custom code, runs graphs, and has no credentials."""
+"""The host process: runs graphs, with tensors and the code of packs, and without credentials."""

@@ -1,4 +1,4 @@
-"""The program of hosts: a template that ends with the pool that started it, however that ends.
+"""The program of hosts: a template, which ends when the pool that started it ends for any reason.
 
 python -m atelier_nodes.host FD PARENT
 """
@@ -20,7 +20,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # the pool handles them, and ends its hosts
     die_with_parent()
     if os.getppid() != int(sys.argv[2]):
-        return  # the pool ended before
+        return  # the pool has ended already
     fd = int(sys.argv[1])
     connection = socket.socket(fileno=fd)
     connection.set_inheritable(False)

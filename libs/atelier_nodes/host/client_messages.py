@@ -1,4 +1,4 @@
-"""Messages of packs to clients: they travel to the pool, whose owner has the clients."""
+"""Client messages: messages of packs to clients, sent to the pool, which passes them on."""
 
 import io
 import logging

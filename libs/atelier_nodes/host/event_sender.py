@@ -1,4 +1,4 @@
-"""The event sender: the events of one graph go to the pool, and a flood of progress does not."""
+"""The event sender: sends the events of one graph to the pool, and limits the rate of progress."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ class _Allowance:
         self._refilled = time.monotonic()
 
     def take(self) -> bool:
-        """Whether one more is allowed now."""
+        """Takes one token; returns False if there is none."""
         now = time.monotonic()
         self._left = min(self._burst, self._left + (now - self._refilled) * self._per_s)
         self._refilled = now
@@ -36,11 +36,11 @@ class _Allowance:
 
 
 class EventSender:
-    """Sends events in their order.
+    """Sends events in order.
 
-    Progress beyond a rate is merged: the latest of each node is sent, at the latest before the next other event.
-    Previews have a rate for each node, so that none of several that run at once shows nothing; those beyond it are
-    left out.
+    Progress beyond a rate is merged: only the latest of each node is sent, within 0.1 s and before the next event of
+    another kind. Each node has a rate of its own for previews, so that each of several concurrent nodes shows some;
+    previews beyond the rate are dropped.
     """
 
     def __init__(self, wire: Wire, execution: str) -> None:
@@ -52,7 +52,7 @@ class EventSender:
         self._latest: dict[str, NodeProgress] = {}
 
     def publish(self, event: GraphEvent) -> None:
-        """Takes an event; from any thread."""
+        """Sends or merges an event. Thread-safe."""
         with self._lock:
             if not isinstance(event, NodeProgress):
                 self._flush()

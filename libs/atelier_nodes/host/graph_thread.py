@@ -26,7 +26,7 @@ _CLOSE_S = 0.2
 
 
 class GraphThread:
-    """Runs one graph. The thread that receives messages starts and interrupts it."""
+    """Runs one graph. The receiving thread starts and interrupts it."""
 
     def __init__(
         self,
@@ -42,14 +42,14 @@ class GraphThread:
         """Makes a thread that has not started.
 
         Args:
-            message: What to run.
+            message: The graph to run.
             runner: Runs it.
             mesh: Serves the calls of its nodes.
             sender: Receives its events.
             folders: Its folders.
-            limits: Bounds of the graph.
-            confine: Is called in the thread first, and bounds what it may do.
-            on_end: Is called in the thread with the result, and with what the graph left in the process.
+            limits: Limits on the graph.
+            confine: Called first in the thread; restricts what the thread may do.
+            on_end: Called in the thread with the result, and with the processes that the graph left running.
         """
         self._message = message
         self._runner = runner
@@ -72,13 +72,13 @@ class GraphThread:
         self._runner.interrupt()
 
     def publish(self, event: GraphEvent) -> None:
-        """Passes an event on; an interrupt that came before the graph ran holds from its first event on."""
+        """Passes an event on; an interrupt before the runner began is repeated at the first event."""
         if isinstance(event, RunStarted) and self._interrupted:
             self._runner.interrupt()
         self._sender.publish(event)
 
     def _run(self) -> None:
-        """Runs the graph. Ends the process where that is impossible: the pool would wait for ever."""
+        """Runs the graph. Ends the process if that fails: the pool would wait forever."""
         try:
             self._confine()
             self._run_in_loop()
@@ -107,9 +107,9 @@ class GraphThread:
             )
 
     def _leftovers(self, before: set[int]) -> tuple[str, ...]:
-        """The processes that the graph started and did not end, after a moment in which they may.
+        """Returns the processes that the graph started and that still run after 0.2 s.
 
-        Threads of packs that work on between graphs are usual.
+        Threads are not counted: packs often have threads that run between graphs.
         """
         until = time.monotonic() + _LEFTOVERS_S
         while (left := processes_of_host() - before) and time.monotonic() < until:
@@ -118,7 +118,7 @@ class GraphThread:
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancels what tasks nodes left in a loop, and closes it."""
+    """Cancels the tasks that nodes left in a loop, and closes the loop."""
     asyncio.set_event_loop(None)
     left = asyncio.all_tasks(loop)
     for task in left:

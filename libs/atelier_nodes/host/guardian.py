@@ -1,4 +1,4 @@
-"""The guardian: the process above a host that ends whatever the host leaves behind.
+"""The guardian: the parent process of a host, which ends all processes that the host leaves behind.
 
     pool → guardian → (first process of a namespace of its own) → host → what nodes start
 
@@ -18,7 +18,7 @@ from atelier_nodes.host.linux import IS_LINUX, PR_SET_CHILD_SUBREAPER, PR_SET_PD
 
 
 def die_with_parent() -> None:
-    """The kernel kills the calling process when its parent ends, however that ends."""
+    """Makes the kernel kill the calling process when its parent ends for any reason. Linux only."""
     if IS_LINUX:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -27,8 +27,8 @@ def fork_under_guardian(*fds: int, namespace: bool) -> None:
     """Forks; returns in the child, while the parent becomes the child's guardian and never returns.
 
     Args:
-        fds: File descriptors that the child alone holds from now on.
-        namespace: The kernel ends all descendants, since the child, or this process, is the first of a namespace.
+        fds: File descriptors that only the child holds from now on.
+        namespace: True if the kernel ends all descendants: the child, or this process, is the first of a namespace.
     """
     if IS_LINUX and not namespace:
         prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -43,7 +43,7 @@ def fork_under_guardian(*fds: int, namespace: bool) -> None:
 
 
 def _guard(child: int, *, namespace: bool) -> NoReturn:
-    """Waits until `child` has ended, kills what it left behind, and ends as it did."""
+    """Waits until `child` has ended, kills the processes that it left behind, and exits with its status."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -67,7 +67,7 @@ def _guard(child: int, *, namespace: bool) -> NoReturn:
 
 
 def _kill_all() -> None:
-    """Kills all that descend from this process, until there are none: what is killed may be starting others."""
+    """Kills all descendants of this process, again until there are none: they may be starting others."""
     me = psutil.Process()
     while children := [child for child in me.children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]:
         for child in children:
@@ -78,7 +78,7 @@ def _kill_all() -> None:
 
 
 def processes_of_host() -> set[int]:
-    """Returns the process ids of what runs beside this host under the same guardian: what nodes started."""
+    """Returns the ids of the processes that nodes started: those under the host's guardian, except the host."""
     running: set[int] = set()
     for process in psutil.Process(os.getppid()).children(recursive=True) if os.getppid() else ():
         with contextlib.suppress(psutil.NoSuchProcess):

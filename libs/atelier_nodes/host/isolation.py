@@ -1,4 +1,4 @@
-"""Isolation: what a host takes from itself before it loads nodes."""
+"""Isolation: the restrictions that a host applies to itself before it loads nodes."""
 
 import os
 import resource
@@ -26,14 +26,14 @@ _ACCELERATORS = ("nvidia*", "dri", "kfd")
 def isolate(wish: IsolationWish, *fds: int) -> HostIsolation:
     """Isolates this process, which must have one thread, and puts it under a guardian.
 
-    What the kernel does not offer is left out and reported.
+    A restriction that the kernel does not offer is omitted and reported.
 
     Args:
-        wish: What to take.
+        wish: The restrictions.
         fds: File descriptors that this process holds, and its guardian does not.
 
     Returns:
-        What holds now, line by line.
+        The protections, each with whether it is in effect.
     """
     flags = namespace_flags(network=wish.network)
     lines = [
@@ -46,19 +46,20 @@ def isolate(wish: IsolationWish, *fds: int) -> HostIsolation:
 
 
 def separate_from_siblings(wish: IsolationWish) -> None:
-    """Keeps this host, which was forked, from signals to other hosts of its template and from their memory."""
+    """Denies this forked host signals to other hosts of its template, and access to their memory."""
     if wish.confine_files and landlock_version() >= SCOPES_SINCE:
         scope_thread()
 
 
 def confine_graph(wish: IsolationWish, folders: Iterable[Path]) -> None:
-    """Bounds the calling thread, and what it starts, to the folders of its graph; where files are confined.
+    """Restricts the calling thread, and what it starts, to writing in the folders of its graph.
 
-    Other graphs have their folders below the same root.
+    Without it, the thread could write to folders of other graphs, which are below the same root. Does nothing if files
+    are not confined.
 
     Args:
-        wish: What the host was isolated by.
-        folders: Those that the graph may write to; they exist.
+        wish: The restrictions of the host.
+        folders: The folders that the graph may write to; they exist.
     """
     if wish.confine_files and landlock_version():
         # Not scoped: threads of one process may signal each other.
@@ -72,7 +73,7 @@ def _enter_namespaces(wish: IsolationWish, flags: int, *fds: int) -> Iterator[Is
     fork_under_guardian(*fds, namespace=has_processes)
     if has_processes:
         mount_proc()
-        # A first process is exempt from signals and adopts orphans, which nodes would not expect.
+        # The first process of a namespace ignores signals and adopts orphans, which nodes would not expect.
         fork_under_guardian(*fds, namespace=True)
         yield IsolationLine("processes", True, "a namespace of processes ends with the host")
     else:
@@ -91,7 +92,7 @@ def _bound_resources(wish: IsolationWish, *, has_users: bool) -> Iterator[Isolat
         resource.setrlimit(resource.RLIMIT_DATA, (wish.memory_bytes, wish.memory_bytes))
         yield IsolationLine("memory", True, f"data segments of a process: {wish.memory_bytes >> 20} MiB")
     if wish.max_processes is not None:
-        # The kernel counts those of a user, in a namespace of users alone those of the host; and root's never.
+        # The kernel counts the processes of a user, in a user namespace those of the host only; it never limits root.
         is_bound = has_users and os.geteuid() != 0
         if is_bound:
             resource.setrlimit(resource.RLIMIT_NPROC, (wish.max_processes, wish.max_processes))
@@ -119,6 +120,6 @@ def _devices() -> list[Path]:
 
 
 def _python() -> set[Path]:
-    """Where Python and its packages are."""
+    """Returns the folders of Python and its packages."""
     folders = [sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path, *site.getsitepackages()]
     return {Path(folder).resolve() for folder in folders if folder and Path(folder).exists()}

@@ -1,4 +1,4 @@
-"""Landlock: the kernel's bound on which files a process may read and write, whatever its user may.
+"""Landlock: a restriction by the kernel of the files that a thread may read and write, below its user's rights.
 
 https://docs.kernel.org/userspace-api/landlock.html
 """
@@ -26,7 +26,7 @@ _OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _BIND_AND_CONNECT_TCP = 0b11
 _SCOPED_ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
 SCOPES_SINCE = 6
-"""The version since which signals can be kept within."""
+"""The first version that can restrict signals to the processes of a domain."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -51,13 +51,13 @@ def landlock_version() -> int:
 
 
 def restrict_thread(readable: Iterable[Path], writable: Iterable[Path], *, network: bool, scoped: bool = True) -> None:
-    """Bounds the calling thread, and what it starts from now on, for good.
+    """Restricts the calling thread, and what it starts from now on. This cannot be undone.
 
     Args:
-        readable: Files and folders that may be read, and run. Those that do not exist are left out.
+        readable: Files and folders that may be read, and executed. Those that do not exist are ignored.
         writable: Files and folders that may also be written.
-        network: Whether TCP may be used; bounded from version 4 on.
-        scoped: Whether signals are kept within what is bounded here; from version 6 on.
+        network: True if TCP may be used; False has an effect from version 4 on.
+        scoped: True if signals may only be sent to restricted processes; has an effect from version 6 on.
 
     Raises:
         OSError: The kernel has no Landlock, or refuses.
@@ -85,7 +85,7 @@ def restrict_thread(readable: Iterable[Path], writable: Iterable[Path], *, netwo
 
 
 def scope_thread() -> None:
-    """Makes a domain of the calling thread and what it starts: they send no signals out of it, and trace nothing there.
+    """Makes a domain of the calling thread and what it starts: they can neither signal nor trace processes outside.
 
     Raises:
         OSError: The kernel has no Landlock of version 6, or refuses.

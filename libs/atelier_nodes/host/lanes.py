@@ -12,7 +12,7 @@ _MOST_IDLE = 4
 
 @dataclass(slots=True)
 class Lane:
-    """What one graph uses, and the next one of the same scope may use again."""
+    """The cache and the objects that one graph uses, and after it the next graph of the same scope."""
 
     scope: str
     cache: NodeCache
@@ -20,9 +20,9 @@ class Lane:
 
 
 class Lanes:
-    """The lanes of a host. A graph gets the one that was used last by its scope; nothing passes between scopes.
+    """The lanes of a host. A graph receives the lane that its scope used last; scopes share nothing.
 
-    What another scope has left is dropped before: it occupies memory that the next graph would be charged with.
+    Idle lanes of other scopes are dropped first: their memory would count against the limit of the next graph.
     """
 
     def __init__(self, make_cache: Callable[[], NodeCache]) -> None:
@@ -31,7 +31,7 @@ class Lanes:
         self._lock = threading.Lock()
 
     def take(self, scope: str) -> Lane:
-        """Takes a lane of the scope; a new one where none is idle. Idle lanes of other scopes are dropped."""
+        """Returns an idle lane of the scope, or a new one. Idle lanes of other scopes are dropped."""
         with self._lock:
             self._idle = [lane for lane in self._idle if lane.scope == scope]
             if self._idle:
@@ -39,7 +39,7 @@ class Lanes:
         return Lane(scope, self._make_cache(), NodeObjects())
 
     def give_back(self, lane: Lane) -> None:
-        """The lane is idle; the one that was used least recently is dropped when there are too many."""
+        """Returns a lane to the idle ones; of more than four the least recently used one is dropped."""
         with self._lock:
             self._idle.append(lane)
             del self._idle[:-_MOST_IDLE]

@@ -1,4 +1,4 @@
-"""Loaded nodes: those that ship, and those of packs."""
+"""Loaded nodes: the node classes of a process, those that ship and those of packs."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ class LoadedNodes:
     """The node classes of this process.
 
     Attributes:
-        packs: What packs brought, and what became of each.
+        packs: The classes of packs, and the report of each pack.
         routes: Serves the routes that packs added.
     """
 
@@ -38,11 +38,11 @@ class LoadedNodes:
 
     @property
     def pack_nodes(self) -> tuple[str, ...]:
-        """The names of those that do not ship."""
+        """The names of the classes of packs."""
         return tuple(name for name in registry.NODE_CLASSES if not registry.is_builtin(name))
 
     def declarations(self) -> NodeClasses:
-        """Returns what the classes declare now; each is read when it is needed."""
+        """Returns the current declarations of the classes; each is read on first use."""
         return NodeClasses(self.python_classes, registry.DISPLAY_NAMES)
 
     def describe(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Mesh calls of a host: each travels to the pool, which makes it as the execution's owner."""
+"""Mesh calls of a host: each is sent to the pool, which makes it as the execution's owner."""
 
 import asyncio
 import itertools
@@ -36,7 +36,7 @@ class _Waiting:
 
 
 class MeshSwitchboard:
-    """The calls of all executions that wait for the pool, by number. The receiving thread delivers what comes back."""
+    """The pending calls of all executions, by number. The receiving thread delivers progress and results."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -52,7 +52,7 @@ class MeshSwitchboard:
         data: bytes = b"",
         on_progress: OnMeshProgress | None = None,
     ) -> MeshReturned:
-        """Makes a call and waits for what it returns. A cancelled call is cancelled in the mesh too.
+        """Makes a call and waits for its result. If it is cancelled, the pool cancels the call too.
 
         Raises:
             MeshError: The call failed.
@@ -73,7 +73,7 @@ class MeshSwitchboard:
                 del self._waiting[number]
 
     def deliver(self, message: MeshReturned | MeshFailed | MeshProgressed) -> None:
-        """Hands a message to the call that it belongs to; dropped when that no longer waits."""
+        """Passes a message to its call; drops it when the call no longer waits."""
         with self._lock:
             waiting = self._waiting.get(message.number)
             if waiting is None:
@@ -101,7 +101,7 @@ def _settle(future: asyncio.Future[MeshReturned], outcome: MeshReturned | MeshEr
 
 
 class HostMesh:
-    """The mesh as the nodes of one execution see it."""
+    """A `MeshCalls` for the nodes of one execution."""
 
     def __init__(self, switchboard: MeshSwitchboard, execution: str) -> None:
         self._switchboard = switchboard

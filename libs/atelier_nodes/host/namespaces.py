@@ -20,12 +20,12 @@ from atelier_nodes.host.linux import (
 
 
 def namespace_flags(*, network: bool) -> int:
-    """Returns what to unshare: the most that this kernel and this user's rights allow; 0 for nothing.
+    """Returns the namespaces to unshare: the most that the kernel and the user's rights allow; 0 for none.
 
-    Each is tried in a process of its own first: one that fails half-way leaves a process that can do nothing.
+    Each combination is tried in a child process first: a process that fails half-way is unusable.
 
     Args:
-        network: The host may use the machine's network.
+        network: True if the host may use the machine's network.
     """
     if not IS_LINUX:
         return 0
@@ -40,9 +40,9 @@ def namespace_flags(*, network: bool) -> int:
 
 
 def enter(flags: int) -> None:
-    """Moves this process, which must have one thread, into new namespaces; of processes, only what it forks.
+    """Moves this process, which must have one thread, into new namespaces.
 
-    Users keep their ids. Raises OSError.
+    A new process namespace begins with the processes that it forks. User ids stay the same. Raises OSError.
     """
     uid, gid = os.geteuid(), os.getegid()
     unshare(flags)
@@ -53,7 +53,7 @@ def enter(flags: int) -> None:
 
 
 def mount_proc() -> None:
-    """Mounts /proc anew, for the first process of a namespace: it shows those of the namespace alone.
+    """Mounts a new /proc, which shows only the processes of the namespace; for its first process.
 
     Raises OSError.
     """
@@ -62,7 +62,7 @@ def mount_proc() -> None:
 
 
 def _allowed(flags: int) -> bool:
-    """Whether a process can enter namespaces, and fork and mount /proc there."""
+    """Returns True if a process can enter the namespaces, and fork and mount /proc there."""
     child = os.fork()
     if child == 0:
         status = 1

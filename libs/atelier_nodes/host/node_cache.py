@@ -1,4 +1,4 @@
-"""Node caches of a host, by the name that options give them."""
+"""Node caches of a host, by their name in options."""
 
 import time
 from collections.abc import Callable
@@ -17,11 +17,11 @@ _DEEPEST = 4
 
 
 class CacheNameError(ValueError):
-    """A cache is named that does not exist."""
+    """There is no cache of that name."""
 
 
 def cache_maker(name: str) -> Callable[[], NodeCache]:
-    """Returns what makes a cache.
+    """Returns a function that makes a cache.
 
     Args:
         name: `classic`, `lru:N`, `none`, or `ram` with optional thresholds in GB, `ram:ACTIVE:INACTIVE`.
@@ -52,14 +52,14 @@ def cache_maker(name: str) -> Callable[[], NodeCache]:
 
 
 class AvailableMemory:
-    """The machine's available memory. Read at most ten times a second while there is plenty."""
+    """The machine's available memory. While it is at least 16 GiB, it is read at most ten times a second."""
 
     def __init__(self) -> None:
         self._bytes = 0
         self._read_at = 0.0
 
     def __call__(self) -> int:
-        """Returns it, in bytes."""
+        """Returns the available memory, in bytes."""
         now = time.monotonic()
         if self._bytes < _PLENTY or now - self._read_at > _FRESH_S:
             self._bytes, self._read_at = psutil.virtual_memory().available, now
@@ -77,7 +77,7 @@ def _tensor_bytes(value: Any, depth: int) -> int:
     if depth == 0:
         return 0
     if isinstance(value, dict):
-        # Of a subclass too, without its methods: reading a latent of the mesh would fetch it.
+        # Without the methods of a subclass: reading a latent of the mesh would download it.
         return sum(_tensor_bytes(part, depth - 1) for part in dict.values(value))
     if isinstance(value, list | tuple):
         return sum(_tensor_bytes(part, depth - 1) for part in value)

@@ -1,4 +1,4 @@
-"""The host's server: receives messages of the pool, and has each served where it may take its time."""
+"""The host's server: dispatches messages of the pool to threads and loops where they may block."""
 
 import asyncio
 import traceback
@@ -50,7 +50,7 @@ _PATH_CHARACTERS = "/:@!$&'()*+,;=~"
 
 
 class HostServer:
-    """Serves one pool. `take` is called by the thread that receives, and waits for nothing."""
+    """Serves one pool. `take` is called in the receiving thread and does not wait for nodes or for the mesh."""
 
     def __init__(
         self,
@@ -65,12 +65,12 @@ class HostServer:
         """Makes the server.
 
         Args:
-            wire: Where messages go.
+            wire: The socket to the pool.
             nodes: The node classes.
             lanes: Caches and objects of graphs.
-            folders: Those of graphs that bring none.
-            limits: Bounds of graphs.
-            isolation: What the host is isolated by.
+            folders: The folders of graphs without folders of their own.
+            limits: Limits on graphs.
+            isolation: The restrictions of the host.
             loop: The loop in which routes of packs run.
         """
         self._wire = wire
@@ -85,7 +85,7 @@ class HostServer:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="request")
 
     def take(self, message: ToHost) -> None:
-        """Serves a message, or has it served."""
+        """Serves a message, here or in another thread."""
         match message:
             case Ping():
                 self._wire.send(Replied(message.number, None))
@@ -144,7 +144,7 @@ class HostServer:
         graph.start()
 
     def _confine(self, paths: FolderPaths | None) -> None:
-        """Bounds the calling thread to a graph's own folders, where it has some."""
+        """Restricts the calling thread to a graph's own folders, if it has any."""
         if paths is None:
             return
         folders = [Path(paths.input), Path(paths.output), Path(paths.temp)]
@@ -181,7 +181,7 @@ class HostServer:
         return Replied(message.number, None)
 
     def _serve(self, number: int, work: Callable[[], Replied]) -> None:
-        """Serves a request in a thread of its own."""
+        """Serves a request in one of the request threads."""
         self._threads.submit(work).add_done_callback(lambda done: self._reply(number, done))
 
     def _serve_on_loop(self, number: int, work: Coroutine[Any, Any, Replied]) -> None:

@@ -1,4 +1,4 @@
-"""A host's session: it serves its pool with the nodes that are loaded, until the pool ends."""
+"""The session of a host: it serves its pool until the pool ends."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ from atelier_nodes.protocol.messages import FolderPaths, HostLoaded, OpenHost
 
 
 def folders_of(base: Path, paths: FolderPaths) -> NodeFolders:
-    """Returns folders as nodes know them.
+    """Returns the folders in the form that nodes use.
 
     Args:
         base: The folder of models and of users' settings.
@@ -33,14 +33,14 @@ def folders_of(base: Path, paths: FolderPaths) -> NodeFolders:
 async def serve(
     wire: Wire, opening: OpenHost, nodes: LoadedNodes, isolation: HostIsolation, seconds: float
 ) -> NoReturn:
-    """Serves until the pool ends, upon which the process ends.
+    """Serves until the pool ends; then the process ends.
 
     Args:
-        wire: The socket to the pool, used by this process alone.
-        opening: What was loaded.
-        nodes: The nodes.
-        isolation: What holds, for the report.
-        seconds: How long the nodes took to load, likewise.
+        wire: The socket to the pool, used by this process only.
+        opening: The options of the host.
+        nodes: The loaded nodes.
+        isolation: The protections, to be reported.
+        seconds: How long the nodes took to load, to be reported.
     """
     PromptServer.instance.messages = PoolMessages(wire)
     await nodes.routes.start()
@@ -60,13 +60,13 @@ async def serve(
 
 
 def _receive(wire: Wire, server: HostServer) -> NoReturn:
-    """Receives messages, in a thread that no node can hold up. Ends the process with the pool."""
+    """Receives messages, in a thread in which no node runs. Ends the process when the pool ends."""
     try:
         while True:
             server.take(wire.receive())
     except WireClosedError:
         os._exit(0)
     finally:
-        # A host that receives nothing must not go on.
+        # A host that can receive no messages must end.
         traceback.print_exc()
         os._exit(1)

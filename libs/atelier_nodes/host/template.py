@@ -2,8 +2,9 @@
 
     pool → guardian → (first process of a namespace) → template → guardian → host → what nodes start
 
-A host that is forked starts in milliseconds and shares the template's pages. A template that cannot be forked, because
-a pack started threads or a device while it was imported, becomes a host itself; the pool then starts one for each.
+A forked host starts in milliseconds and shares the template's pages. A template that cannot be forked, because a pack
+started threads or initialized a device during its import, becomes a host itself; the pool then starts a template for
+each host.
 """
 
 import asyncio
@@ -45,17 +46,17 @@ class Template:
         self._isolation = isolation
         self._folder = Path.cwd()
         self._hosts: dict[int, int] = {}
-        """Process ids of guardians, by the descriptors that become readable when they end."""
+        """Process ids of guardians, by the descriptor that becomes readable when the guardian ends."""
 
     def run(self) -> NoReturn:
-        """Loads the nodes, and makes a host of each socket that the pool sends. Ends with the pool."""
+        """Loads the nodes, and makes a host for each socket that the pool sends. Ends when the pool ends."""
         began = time.monotonic()
         opening, wire = self._opening, self._wire
         use_folders(folders_of(Path(opening.base), opening.folders))
         use_options(opening.options)
         set_known_models([ModelInfo(**dataclasses.asdict(model)) for model in opening.models])
         threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # what a pack computes while it is imported starts no threads, which a fork would lose
+        torch.set_num_threads(1)  # a pack that computes during its import must start no threads: a fork loses them
         nodes = asyncio.run(
             load_nodes(
                 [Path(folder) for folder in opening.pack_folders],
@@ -67,7 +68,7 @@ class Template:
         forkable = threading.active_count() == 1 and not _has_device()
         seconds = time.monotonic() - began
         wire.send(TemplateLoaded(forkable))
-        gc.freeze()  # collections in hosts would copy the pages of what is loaded
+        gc.freeze()  # otherwise garbage collections in hosts copy the shared pages
         own = self._next_host() if forkable else self._receive_socket()
         torch.set_num_threads(threads)
         self._become_host(own, nodes, seconds)
@@ -108,7 +109,7 @@ class Template:
         folder = self._folder_of(os.getpid())
         for ended in self._hosts:
             os.close(ended)
-        # Not `close`, which waits for the file that reads from it: a host must not hold the template's socket.
+        # A host must not hold the template's socket. `close` would wait for the file object that reads from it.
         os.close(self._connection.detach())
         folder.mkdir()
         fork_under_guardian(own.fileno(), namespace=False)
@@ -132,12 +133,12 @@ class Template:
 
 
 def _close_once(connection: socket.socket) -> None:
-    """Closes a socket in a process that a node forked; what that forks may have another file under its number."""
+    """Closes the socket in a process that a node forked; once, as a child of that may reuse the descriptor."""
     if connection.fileno() >= 0:
         with contextlib.suppress(OSError):  # a node may have closed it
             os.close(connection.detach())
 
 
 def _has_device() -> bool:
-    """Whether a pack has opened an accelerator, which a fork could not use."""
+    """Returns True if a pack has initialized CUDA, which a forked process cannot use."""
     return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]

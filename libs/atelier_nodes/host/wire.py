@@ -15,8 +15,8 @@ class WireClosedError(Exception):
 class Wire:
     """Receives in one thread and sends from any.
 
-    A message is with the kernel when `send` returns: it arrives also when the process ends right after. A process that
-    a node forked shares the socket and must not use it; there, sending ends the process.
+    When `send` returns, the kernel has the message: it arrives even if the process ends directly afterwards. A process
+    that a node forked shares the socket and must not use it: there, `send` ends the process.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -26,22 +26,22 @@ class Wire:
         self._sending = threading.Lock()
 
     def adopt(self) -> None:
-        """This process, which was forked, is the one that sends from now on."""
+        """Makes this forked process the one that may send."""
         self._pid = os.getpid()
 
     def receive(self) -> ToHost:
         """Waits for the next message.
 
         Raises:
-            WireClosedError: The pool ended.
-            ProtocolError: The pool sent what is no message.
+            WireClosedError: The pool has ended.
+            ProtocolError: The message is malformed.
         """
         text, data = body_lengths(self._read(HEADER.size))
         return from_frame(self._read(text), self._read(data), TO_HOST)
 
     def send(self, message: FromHost) -> None:
-        """Sends a message; waits while the pool does not read. Ends the process when the pool ended, or when a node
-        closed the socket: whoever waits for the message would do so for ever.
+        """Sends a message; blocks while the pool does not read. Ends the process when the pool has ended or a node has
+        closed the socket: the pool would wait for the message forever.
 
         Raises:
             ProtocolError: The message is too large.

@@ -1,4 +1,4 @@
-"""What a node asks of the mesh: the port, its requests and replies."""
+"""Calls of nodes to the mesh: the port, its requests and results."""
 
 from atelier_nodes.mesh.calls import (
     ClipAnswer,

@@ -1,4 +1,4 @@
-"""The port to the mesh: what nodes ask, as the owner of the execution that they run in."""
+"""Mesh calls: the port through which nodes use the mesh, as the owner of their execution."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class ImageCall:
-    """Pictures or latents to be made by a job of the image service.
+    """A request for pictures or latents, which a job of the image service makes.
 
-    The implementation makes the idempotency key of it, from the execution's id, `node_id` and a hash of `parameters`:
-    the same node with the same parameters returns the same job, also when the graph is run again after a crash.
+    The implementation derives the idempotency key from the execution's id, `node_id` and a hash of `parameters`: the
+    same node with the same parameters receives the same job, also when the graph runs again after a crash.
 
     Attributes:
-        node_id: The node that asks.
+        node_id: The node that makes the call.
         parameters: `atelier.image.v1.GenerationParameters` in its JSON form.
     """
 
@@ -23,11 +23,11 @@ class ImageCall:
 
 @dataclass(frozen=True, slots=True)
 class ClipCall:
-    """A clip to be made by a job of the video service; keyed as an `ImageCall` is.
+    """A request for a clip, which a job of the video service makes; its idempotency key is made as for `ImageCall`.
 
     Attributes:
-        node_id: The node that asks.
-        parameters: `atelier.video.v1.GenerationParameters` in its JSON form.
+        node_id: The node that makes the call.
+        parameters: `atelier.video.v1.VideoParameters` in its JSON form.
     """
 
     node_id: str
@@ -36,13 +36,13 @@ class ClipCall:
 
 @dataclass(frozen=True, slots=True)
 class ImageAnswer:
-    """What an image job made.
+    """The result of an image job.
 
     Attributes:
         job_id: The job.
-        pictures: Asset ids, one a picture, in order; empty when none were asked for.
-        latents: Asset ids, one a latent, in order; empty when none were asked for.
-        cached: The content cache had them.
+        pictures: Asset ids of the pictures, in order; empty when none were requested.
+        latents: Asset ids of the latents, in order; empty when none were requested.
+        cached: True if they were in the content cache.
     """
 
     job_id: str
@@ -53,12 +53,12 @@ class ImageAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ClipAnswer:
-    """What a video job made.
+    """The result of a video job.
 
     Attributes:
         job_id: The job.
         clips: Asset ids of its clips.
-        cached: The content cache had them.
+        cached: True if they were in the content cache.
     """
 
     job_id: str
@@ -68,7 +68,7 @@ class ClipAnswer:
 
 @dataclass(frozen=True, slots=True)
 class MeshProgress:
-    """How far a call's job is.
+    """Progress of a call's job.
 
     Attributes:
         step: Steps done; never decreases within an attempt of the job.
@@ -88,7 +88,7 @@ class ModelInfo:
     Attributes:
         id: The id under which parameters name it.
         kind: `image` or `video`.
-        name: For a person.
+        name: Its name for display.
         defaults: Its default parameters (steps, width_px …) in JSON form.
     """
 
@@ -102,9 +102,9 @@ OnMeshProgress = Callable[[MeshProgress], None]
 
 
 class MeshCalls(Protocol):
-    """Calls to the mesh. All are made as the execution's owner, whose rights and limits hold.
+    """Calls to the mesh, made as the execution's owner, with the owner's rights and limits.
 
-    Each raises MeshError when the mesh refuses, fails or is unavailable. A call that is cancelled cancels its job.
+    Each raises MeshError when the mesh refuses, fails or is unavailable.
     """
 
     async def generate_image(self, call: ImageCall, on_progress: OnMeshProgress) -> ImageAnswer:
@@ -112,7 +112,7 @@ class MeshCalls(Protocol):
 
         Args:
             call: What to make.
-            on_progress: Receives progress, in the event loop of the caller; may be called never, or with gaps.
+            on_progress: Receives progress, in the event loop of the caller; may never be called, or with gaps.
 
         Raises:
             MeshError: The job was refused, failed or was cancelled.
@@ -132,5 +132,5 @@ class MeshCalls(Protocol):
         ...
 
     async def models(self) -> Sequence[ModelInfo]:
-        """Returns the models that the mesh offers now, the default of each kind first."""
+        """Returns the models that the mesh offers, the default of each kind first."""
         ...

@@ -1,4 +1,4 @@
-"""The current mesh: the one of the execution in which the caller runs."""
+"""The current mesh: that of the execution in which the caller runs."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from atelier_nodes.mesh.errors import NO_MESH, MeshError
 
 
 class NoMesh:
-    """A mesh that is not configured: it offers no models, and every other call says so."""
+    """Stands for a mesh that is not configured: it has no models, and every other call raises MeshError."""
 
     def __init__(self, message: str = "this server has no mesh to draw with") -> None:
         self._message = message
@@ -39,7 +39,7 @@ class NoMesh:
         raise MeshError(NO_MESH, self._message)
 
     async def models(self) -> Sequence[ModelInfo]:
-        """Returns none."""
+        """Returns an empty sequence."""
         return ()
 
 
@@ -47,7 +47,7 @@ _current: ContextVar[MeshCalls | None] = ContextVar("atelier_mesh", default=None
 
 
 def current_mesh() -> MeshCalls:
-    """Returns the mesh of the execution that the caller runs in; one that refuses every call outside of any."""
+    """Returns the mesh of the caller's execution; outside of any, a `NoMesh`."""
     return _current.get() or NoMesh("no graph is running")
 
 

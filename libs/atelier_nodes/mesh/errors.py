@@ -1,12 +1,12 @@
-"""Mesh errors: why a call of a node was not served."""
+"""Mesh errors: failures of calls to the mesh."""
 
 
 class MeshError(Exception):
     """A call to the mesh failed; the node that made it fails with this error.
 
     Attributes:
-        reason: Stable, upper-case, such as MODEL_NOT_FOUND; that of the service where it has one.
-        message: For a person; free of paths, addresses and credentials.
+        reason: A stable upper-case name such as MODEL_NOT_FOUND; that of the service if it returned one.
+        message: For display; contains no paths, addresses or credentials.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -19,4 +19,4 @@ class MeshError(Exception):
 
 
 NO_MESH = "NO_MESH"
-"""The reason when a graph runs where no mesh is configured."""
+"""The reason when no mesh is configured."""

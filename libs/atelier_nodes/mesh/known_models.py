@@ -1,4 +1,4 @@
-"""The known models: the latest list of the mesh's models, for what is declared outside of any execution."""
+"""Known models: the latest list of the mesh's models, for declarations of nodes outside of any execution."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ _known: tuple[ModelInfo, ...] = ()
 
 
 def known_models() -> tuple[ModelInfo, ...]:
-    """Returns the models that the mesh offered last; a process has none until it receives them."""
+    """Returns the latest list; empty until the process has received one."""
     return _known
 
 

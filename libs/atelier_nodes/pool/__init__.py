@@ -1,1 +1,1 @@
-"""The side of the worker: starts host processes, gives them graphs, and ends those that hang."""
+"""The pool: starts host processes, runs graphs in them, and ends hosts that hang."""

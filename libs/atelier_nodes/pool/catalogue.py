@@ -1,4 +1,4 @@
-"""The node catalogue: what a host loaded, as data that a process without torch can hold."""
+"""The node catalogue: the nodes of a host, as data that does not need torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class PackEntry:
-    """What became of one pack.
+    """The report of one pack.
 
     Attributes:
         name: Its name.
@@ -15,7 +15,7 @@ class PackEntry:
         nodes: The names of its node classes.
         error: Why it was not loaded; empty when it was.
         seconds: How long loading took.
-        notes: What is missing although it was loaded, such as single node classes; a line each.
+        notes: What is missing although it was loaded, such as single node classes; one line each.
     """
 
     name: str
@@ -36,13 +36,13 @@ class PackRoute:
 
 @dataclass(frozen=True, slots=True)
 class NodeCatalogue:
-    """All nodes.
+    """The nodes and packs of a host.
 
     Attributes:
-        classes: One entry of `/object_info` each, by class name; `NodeClass.from_info` reads it.
+        classes: Entries of `/object_info` by class name; `NodeClass.from_info` reads them.
         packs: All packs that were found.
-        routes: What packs serve over HTTP.
-        web_folders: Folders of files for the browser, by pack name.
+        routes: The HTTP routes of packs.
+        web_folders: Folders of files for the browser, by their name below `/extensions/`.
     """
 
     classes: Mapping[str, Mapping[str, Any]]
@@ -59,7 +59,7 @@ class ValidationAnswer:
         error: The top-level error object; None when at least one output can run.
         node_errors: Errors by node id; also those of outputs that cannot run while others can.
         outputs: The ids of the output nodes to run; empty when there is an error.
-        prompt: The graph with its literals coerced to their declared types.
+        prompt: The graph with its literals converted to their declared types.
     """
 
     error: Mapping[str, Any] | None
@@ -69,7 +69,7 @@ class ValidationAnswer:
 
     @property
     def ok(self) -> bool:
-        """Whether there is something to run."""
+        """True if at least one output can run."""
         return self.error is None
 
 

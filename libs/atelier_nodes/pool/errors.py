@@ -1,13 +1,13 @@
-"""Pool errors: why an execution has no result of its own."""
+"""Pool errors: an execution whose host was lost."""
 
 
 class HostLostError(Exception):
-    """The host of an execution died, or was ended because it did not stop.
+    """The host of an execution ended or was killed, or no host could be started.
 
     Attributes:
         reason: HOST_LOST (it ended by itself), MEMORY_LIMIT, PROCESS_LIMIT, TIME_LIMIT, or HOST_NOT_STARTED.
-        message: For a person: how the host ended, and the node.
-        node_id: The node that ran; empty when none did.
+        message: How the host ended, with the node, for display.
+        node_id: The node that was running; empty if none was.
         node_type: Its class.
     """
 

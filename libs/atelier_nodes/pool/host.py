@@ -1,4 +1,4 @@
-"""A host: one process that runs graphs, and what runs in it."""
+"""A host: one process that runs graphs, and the graphs that it runs."""
 
 import asyncio
 import itertools
@@ -45,14 +45,15 @@ class Host:
     """One host process, from its start to its end.
 
     Attributes:
-        loaded: What the host reported when its nodes were loaded; None before.
+        loaded: The host's report when its nodes were loaded; None before.
         running: The graphs that run in it, by execution.
-        exclusive: It runs a graph that has it to itself.
-        retired: It gets no more graphs, and ends when those that it has are done.
+        exclusive: True while it runs a graph that must not share the host.
+        retired: True if it receives no more graphs; it ends when its graphs have ended.
+        reason_of_death: The reason with which its graphs fail when the process ends.
         lost: Set when the process has ended.
-        how: How it ended.
-        packs_at: When it last ran a graph with nodes of packs, by the monotonic clock.
-        used_at: When it last ran any graph.
+        how: How it ended, for messages; empty before.
+        packs_at: When it last began a graph that must not share a host, on the monotonic clock.
+        used_at: When it last began or ended any graph.
     """
 
     def __init__(self, process: HostProcess, on_message: OnMessage) -> None:
@@ -79,16 +80,16 @@ class Host:
 
     @property
     def idle(self) -> bool:
-        """Whether it can take a graph that needs it to itself."""
+        """True if it is usable and runs no graph."""
         return self.usable and not self.running
 
     @property
     def usable(self) -> bool:
-        """Whether it has loaded, and gets graphs."""
+        """True if it has loaded its nodes and may receive graphs."""
         return self.loaded is not None and not self.retired and not self.lost.is_set()
 
     async def until_ready(self, limit_s: float) -> None:
-        """Waits until the host runs graphs.
+        """Waits until the host has loaded its nodes.
 
         Raises:
             HostLostError: The process ended before, or took too long: HOST_NOT_STARTED.
@@ -104,7 +105,7 @@ class Host:
         """Sends a request and waits for its reply.
 
         Args:
-            make: Makes the request of its number.
+            make: Makes the request, given its number.
             limit_s: The longest time to wait, in seconds.
 
         Raises:
@@ -125,7 +126,7 @@ class Host:
             del self._requests[number]
 
     def begin(self, running: RunningGraph, message: RunGraph) -> None:
-        """Starts a graph; its end arrives at `running.ended`."""
+        """Starts a graph; its result is set in `running.ended`."""
         self.running[message.execution] = running
         self.exclusive = message.exclusive
         self.used_at = time.monotonic()
@@ -134,18 +135,20 @@ class Host:
         self._send(message)
 
     def interrupt(self, execution: str) -> None:
-        """Asks the graph to stop before its next node, and at its next progress."""
+        """Requests that the graph stops before its next node or at its next progress."""
         self._send(InterruptGraph(execution))
 
     def finish(self, execution: str) -> None:
-        """The pool no longer waits for a graph. One that still runs is interrupted, and ends with its host: when no
-        other graph runs there."""
+        """Removes a graph that the pool no longer waits for.
+
+        If it still runs, it is interrupted and the host is retired: the host is killed once no other graph runs there.
+        """
         running = self.running.pop(execution)
         self._desk.end(execution)
         self.exclusive = False
         self.used_at = time.monotonic()
         if running.ended.done():
-            running.ended.exception()  # retrieved here where nobody waits for it any more
+            running.ended.exception()  # marked as retrieved: there may be no waiter any more
         else:
             self.interrupt(execution)
             self.retired = True
@@ -153,7 +156,7 @@ class Host:
             self.kill()
 
     async def responds(self, limit_s: float) -> bool:
-        """Whether the host's receiving thread replies in time."""
+        """Returns True if the host's receiving thread replies in time."""
         try:
             await self.request(Ping, limit_s)
         except (TimeoutError, HostLostError):
@@ -161,7 +164,7 @@ class Host:
         return True
 
     def send(self, message: ToHost) -> None:
-        """Sends a message that has no reply."""
+        """Sends a message without a reply."""
         self._send(message)
 
     def kill(self, reason: str = "HOST_LOST") -> None:
@@ -191,7 +194,7 @@ class Host:
         except ProtocolError as error:
             _log.error("a host sent what is no message, and is ended", host=self.pid, fault=str(error)[:500])
             self._process.kill()
-        # Its end of the socket may have been closed by a node; without it, it is of no use.
+        # A node may have closed the host's end of the socket; then the host cannot be used any more.
         self.how = await self._process.end()
         self.retired = True
         self.lost.set()
@@ -206,10 +209,10 @@ class Host:
             self._ready.set_exception(
                 HostLostError("HOST_NOT_STARTED", f"the host ended before it was ready ({self.how})")
             )
-            self._ready.exception()  # retrieved here in case that nobody waits for it
+            self._ready.exception()  # marked as retrieved: there may be no waiter
 
     async def _watch(self) -> None:
-        """Closes the socket when the process has ended: what a node started may hold the other end open."""
+        """Closes the socket when the process has ended: a process that a node started may hold the other end open."""
         await asyncio.shield(self._process.exited)
         try:
             async with asyncio.timeout(_LAST_MESSAGES_S):

@@ -1,4 +1,4 @@
-"""The environment of hosts: what every program needs, and no credentials."""
+"""The environment of hosts: the variables that every program needs, and no credentials."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ _PASSED = (
 
 
 def host_environment(environment: Mapping[str, str], home: Path | None, also: tuple[str, ...]) -> dict[str, str]:
-    """Returns what a host gets of an environment: what every program needs, and no credentials.
+    """Returns the environment of a host: the variables that every program needs, and those that `also` names.
 
     Args:
         environment: The environment to choose from.

@@ -1,4 +1,4 @@
-"""The host pool: graphs go in, events and results come out, and whatever nodes do ends no more than their execution."""
+"""The host pool: runs graphs in hosts and returns events and results. A failure of a node ends only its execution."""
 
 import asyncio
 import time
@@ -45,10 +45,10 @@ async def open_pool(
     """Opens a pool; its first host starts at once. At the end of the block all hosts have ended.
 
     Args:
-        options: What hosts are.
+        options: The options of the pool.
         on_message: Receives messages that packs send to clients through their prompt server.
     """
-    # Before any host is confined to them. Packs list them while they are imported.
+    # They must exist before a host is confined to them, and packs list them during their import.
     for folder in (options.folders.input, options.folders.output, options.folders.temp):
         folder.mkdir(parents=True, exist_ok=True)
     staff = Staff(options, on_message)
@@ -77,12 +77,12 @@ class HostPool:
 
     @property
     def hosts(self) -> tuple[Host, ...]:
-        """The hosts that live, those that load included."""
+        """The living hosts, including those that are loading."""
         return self._staff.hosts
 
     @property
     def host_count(self) -> int:
-        """How many hosts have loaded and live."""
+        """Number of hosts that may receive graphs."""
         return sum(host.usable for host in self._staff.hosts)
 
     def set_models(self, models: Sequence[ModelInfo]) -> None:
@@ -99,10 +99,10 @@ class HostPool:
         return _CATALOGUE.validate_python(replied.value)
 
     async def validate(self, graph: object, targets: Sequence[str] | None = None) -> ValidationAnswer:
-        """Validates a graph, also by the functions of its packs. Hosts do so while they run graphs.
+        """Validates a graph, also with the code of its packs. A host may run graphs at the same time.
 
         Args:
-            graph: The graph in API format, as JSON values; whatever it is.
+            graph: The graph in API format, as JSON values; it need not be valid.
             targets: The output nodes to run; None for all.
 
         Raises:
@@ -116,16 +116,18 @@ class HostPool:
         """Runs a graph to its end. A cancelled call interrupts the graph, as `interrupt` does.
 
         Args:
-            execution: What to run.
-            mesh: What serves the calls of its nodes, as the execution's owner.
-            on_event: Receives its events, in order, in this event loop. They are complete however the execution ends.
+            execution: The graph to run.
+            mesh: Serves the calls of its nodes, as the execution's owner.
+            on_event: Receives its events, in order, in this event loop. The last one is `RunEnded`, also when the host
+                is lost, but not when the call is cancelled or no host can be started. A graph that shared a lost host
+                runs again, and its events begin anew.
 
         Returns:
             The result: success, error (with the node that failed) or interrupted.
 
         Raises:
-            HostLostError: The host died, or was ended: MEMORY_LIMIT, TIME_LIMIT.
-            ValueError: An execution of this id runs already.
+            HostLostError: The host ended or was killed, or none can be started; see `HostLostError.reason`.
+            ValueError: An execution with this id is running.
         """
         if execution.id in self._stops:
             raise ValueError(f"execution {execution.id} runs already")
@@ -144,29 +146,31 @@ class HostPool:
                 except HostLostError as error:
                     if others == 0 or error.reason == "TIME_LIMIT":
                         raise running.failed(error.reason, error.message) from error
-                    # One of several graphs ended the host; which one shows when each runs by itself.
+                    # One of several graphs ended the host. Each runs again by itself, so that only that one fails.
                     running = RunningGraph(execution, mesh, on_event, alone=True)
         finally:
             del self._stops[execution.id]
 
     def interrupt(self, execution_id: str) -> bool:
-        """Ends an execution within 2 seconds, if need be with its host; returns whether it was there."""
+        """Ends an execution within 2 seconds, by killing its host if necessary; returns False if it does not run."""
         if stop := self._stops.get(execution_id):
             stop.set()
         return stop is not None
 
     async def free(self, *, unload_models: bool, free_memory: bool) -> None:
-        """Drops what hosts have cached, and models that packs hold.
+        """Drops cached results and objects of nodes in all hosts, except those of running graphs.
+
+        Either flag has this effect. Models that packs hold in their modules stay loaded.
 
         Args:
-            unload_models: Drop models that packs have loaded.
-            free_memory: Drop cached results of graphs that do not run, and objects of nodes.
+            unload_models: ComfyUI's flag of that name.
+            free_memory: Likewise.
         """
         hosts = [host for host in self._staff.hosts if host.usable]
         await asyncio.gather(*(_free(host, unload_models, free_memory) for host in hosts))
 
     async def http(self, request: PackRequest) -> PackResponse:
-        """Has a pack serve a request for one of its routes.
+        """Serves a request by a route of a pack, in a host.
 
         Raises:
             HostLostError: No host can be started, or the one that served was lost.
@@ -178,7 +182,7 @@ class HostPool:
         return PackResponse(int(replied.value["status"]), headers, replied.data)
 
     async def _begin(self, running: RunningGraph, stop: asyncio.Event) -> Host | None:
-        """Begins a graph in a host when it is its turn; None when it was interrupted before."""
+        """Begins a graph in a host in its turn; returns None if it was interrupted before."""
         execution = running.execution
 
         def choose(hosts: tuple[Host, ...]) -> Host | None:
@@ -205,7 +209,7 @@ class HostPool:
         return taking.result() if taking.done() else None
 
     def _choice(self, hosts: tuple[Host, ...], *, exclusive: bool) -> Host | None:
-        """The host for a graph: of those that are free for it, the one with the warmest caches."""
+        """Returns the host for a graph: of those that can take it, the one that was used last; None if none can."""
         if exclusive:
             return max((host for host in hosts if host.idle), key=lambda host: host.packs_at, default=None)
         free = [
@@ -216,7 +220,7 @@ class HostPool:
         return max(free, key=lambda host: (len(host.running) > 0, host.used_at), default=None)
 
     async def _finish(self, host: Host, running: RunningGraph, stop: asyncio.Event, until: float | None) -> RunResult:
-        """Waits for the end of a graph that runs, and sees to it when it is stopped or its time is over."""
+        """Waits for the end of a running graph, and ends it when it is interrupted or its time limit is exceeded."""
         stopping = asyncio.create_task(stop.wait())
         is_finished = True
         try:
@@ -249,7 +253,7 @@ class HostPool:
                 self._leave(host, running)
 
     async def _wind_down(self, host: Host, running: RunningGraph) -> None:
-        """Gives a graph whose caller is gone the time to end by itself."""
+        """Waits for the interrupted graph of a cancelled call to end by itself, and then leaves it."""
         await asyncio.wait({running.ended}, timeout=self._options.interrupt_grace_s)
         self._leave(host, running)
 
@@ -258,7 +262,7 @@ class HostPool:
         self._staff.notify()
 
     async def _request(self, make: Callable[[int], ToHost]) -> Replied:
-        """Sends a request to the host with the least to do."""
+        """Sends a request to the host with the fewest graphs."""
         host = await self._staff.find(_least_busy)
         return await host.request(make, _REQUEST_S)
 

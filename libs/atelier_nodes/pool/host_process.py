@@ -1,4 +1,4 @@
-"""A host process as the pool sees it: its socket, and its end."""
+"""Host processes: the pool's handle of a host, with its socket and its exit."""
 
 import asyncio
 import contextlib
@@ -27,13 +27,13 @@ class HostProcess:
     def __init__(
         self, socket: HostSocket, guardian: int, folder: Path | None = None, kill: Callable[[], None] | None = None
     ) -> None:
-        """Makes the handle of a host that runs.
+        """Makes the handle of a running host.
 
         Args:
             socket: The socket to it.
             guardian: The process id of its guardian.
-            folder: Its temporary files, which are removed when it has ended.
-            kill: Kills it with all that it started; None where its guardian does so at SIGTERM.
+            folder: Its folder of temporary files, which is removed when it has ended.
+            kill: Kills it with all that it started; None if its guardian does so on SIGTERM.
         """
         self._kill = kill or self._terminate
         self.socket = socket
@@ -47,7 +47,7 @@ class HostProcess:
             self._kill()
 
     async def end(self) -> str:
-        """Closes the socket, upon which the host ends, and waits for that; kills it after `_EXIT_S`. Idempotent.
+        """Closes the socket, which ends the host, and waits for its exit; kills it after `_EXIT_S`. Idempotent.
 
         Returns:
             How it ended.

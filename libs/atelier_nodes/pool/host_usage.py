@@ -1,4 +1,4 @@
-"""What a host uses: memory and processes, of all that it started."""
+"""Host usage: memory and processes of a host, including those that it started."""
 
 import contextlib
 
@@ -29,7 +29,7 @@ def excess_of(guardian: int, *, memory_bytes: int | None, processes: int | None)
             resident += process.memory_info().rss
     if resident <= memory_bytes:
         return None
-    # This takes longer, and differs where a node has forked.
+    # PSS takes longer to read, and differs from RSS where a node has forked.
     shared_out = 0
     for process in descendants:
         with contextlib.suppress(psutil.NoSuchProcess):

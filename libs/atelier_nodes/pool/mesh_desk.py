@@ -1,4 +1,4 @@
-"""The mesh desk: makes the calls that the nodes of a host ask for, as the owner of each execution."""
+"""The mesh desk: makes the calls of a host's nodes to the mesh, as the owner of each execution."""
 
 import asyncio
 import dataclasses
@@ -15,7 +15,7 @@ _MOST_CALLS = 256
 
 
 class MeshDesk:
-    """The mesh calls of one host. The host names only executions that it runs; anything else is refused."""
+    """The mesh calls of one host. A call for an execution that the host does not run is refused."""
 
     def __init__(self, send: Callable[[ToHost], None], mesh_of: Callable[[str], MeshCalls | None]) -> None:
         """Makes a desk.
@@ -41,7 +41,7 @@ class MeshDesk:
             self._calls[asked.number] = asyncio.create_task(self._serve(asked, mesh))
 
     def abandon(self, number: int) -> None:
-        """Cancels a call that nobody waits for."""
+        """Cancels a call that the host no longer waits for."""
         if call := self._calls.get(number):
             call.cancel()
 

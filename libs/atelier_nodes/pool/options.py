@@ -14,27 +14,25 @@ class PoolOptions:
     """The options of a pool.
 
     Attributes:
-        folders: Folders of executions that bring none. Those of executions that bring some must lie below `root`.
-        root: A further folder below which hosts may write when their files are confined: that of the executions'
-            own folders.
-        base: The folder of models and of users' settings, for packs that ask; None for the parent of the outputs.
+        folders: Folders of executions without folders of their own, which otherwise must be below `root`.
+        root: A further folder below which confined hosts may write: the parent of the executions' own folders.
+        base: The folder of models and of users' settings, for packs; None for the parent of the output folder.
         hosts: The most hosts at a time, at least 1. One is started at once, others when a graph needs one.
         warm_hosts: How many hosts are loaded ahead, also when nothing runs: one at once, the others after it.
         cache: `classic`, `lru:N`, `none`, or `ram` with optional thresholds in GB, `ram:ACTIVE:INACTIVE`.
         pack_folders: Folders of packs, or single `.py` files.
         extra_model_paths: Files of extra model paths.
-        network: Hosts may use the network: the trusted mode of one person. Without it they have none.
-        confine_files: Hosts write to their folders alone and read only what they need, where the kernel offers
-            Landlock.
-        memory_bytes: The most memory of one host with its children, in bytes; None for no bound.
+        network: True if hosts may use the network: the trusted mode, for one user.
+        confine_files: True if hosts may write only to their folders and read only what they need; needs Landlock.
+        memory_bytes: The most memory of one host with its children, in bytes; None for no limit.
         graphs_per_host: The most graphs of built-in nodes that run at a time in one host.
-        environment: Names of environment variables that hosts get besides the few that every program needs.
+        environment: Names of environment variables that hosts receive besides those that every program needs.
         models: The models of the mesh at the start; `HostPool.set_models` replaces them.
         limits: Fields of `GraphLimits` that differ from its defaults.
         options: Settings that packs read, such as `cpu`.
         load_limit_s: The longest time for a host to load its nodes, in seconds.
-        interrupt_grace_s: How long a node has to end by itself after an interrupt or a time limit, in seconds.
-        idle_s: Hosts beyond those loaded ahead end after so many seconds without work.
+        interrupt_grace_s: How long a graph has to end by itself after an interrupt or a time limit, in seconds.
+        idle_s: Seconds without work after which hosts beyond those loaded ahead end.
     """
 
     folders: Folders

@@ -1,4 +1,4 @@
-"""Output lines: what a host prints goes to the log, line by line and bounded."""
+"""Output lines: writes what a host prints to the log, line by line and at a limited rate."""
 
 import time
 

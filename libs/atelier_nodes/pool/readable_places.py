@@ -1,4 +1,4 @@
-"""Readable places: what a confined host may read besides Python, its libraries and the folders that it writes to."""
+"""Readable places: files that a confined host may read besides Python, its libraries and its writable folders."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A running graph as the pool sees it: which nodes run, what it has so far, and what nodes ask of the mesh."""
+"""Running graphs: the pool's state of an execution, with the nodes that run and the outputs so far."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,7 +22,7 @@ OnEvent = Callable[[GraphEvent], None]
 
 
 class RunningGraph:
-    """Passes on the events of one execution, and completes them when its host cannot any more."""
+    """Passes on the events of one execution, and publishes the last ones itself when its host is lost."""
 
     def __init__(self, execution: HostExecution, mesh: MeshCalls, on_event: OnEvent, *, alone: bool = False) -> None:
         """Makes the state of a graph that has not begun.
@@ -31,7 +31,7 @@ class RunningGraph:
             execution: What runs.
             mesh: What serves the calls of its nodes.
             on_event: Receives its events.
-            alone: It must have a host to itself, whatever its nodes are.
+            alone: True if it must not share a host, whatever its nodes are.
         """
         self.execution = execution
         self.mesh = mesh
@@ -65,21 +65,25 @@ class RunningGraph:
         self._pass_on(event)
 
     def mute(self) -> None:
-        """Drops what the host sends from now on."""
+        """Drops events from now on."""
         self._muted = True
 
     def end(self, result: RunResult) -> None:
-        """The host ended the execution."""
+        """Sets the result that the host sent."""
         if not self.ended.done():
             self.ended.set_result(result)
 
     def lose(self, error: BaseException) -> None:
-        """The host of the execution was lost, or its receiver failed."""
+        """Sets an error: the host was lost, or the receiver of events failed."""
         if not self.ended.done():
             self.ended.set_exception(error)
 
     def interrupted(self) -> RunResult:
-        """Ends the events of an execution that did not end by itself after an interrupt, and returns its result."""
+        """Publishes the last events of an execution that did not end by itself after an interrupt.
+
+        Returns:
+            Its result.
+        """
         self._muted = True
         node_id, node_type = self._culprit()
         self._pass_on(RunInterrupted(node_id, node_type, list(self._finished)))
@@ -87,11 +91,11 @@ class RunningGraph:
         return RunResult("interrupted", self._outputs, self._meta, None)
 
     def failed(self, reason: str, message: str) -> HostLostError:
-        """Ends the events of an execution that was lost, with the node that ran as the one that failed.
+        """Publishes the last events of an execution whose host was lost: the running node failed.
 
         Args:
             reason: The reason of the error.
-            message: What happened, for a person.
+            message: What happened, for display.
 
         Returns:
             The error for the caller.
@@ -113,7 +117,7 @@ class RunningGraph:
         return HostLostError(reason, f"{where}{message}", node_id, node_type)
 
     def _culprit(self) -> tuple[str, str]:
-        """The node of the prompt that runs, and its class: the one entered last; empty when none does."""
+        """Returns the node of the prompt that was started last and has not finished, and its class; empty if none."""
         if not self._current:
             return "", ""
         node_id = next(reversed(self._current.values())).real

@@ -1,4 +1,4 @@
-"""The staff of a pool: its hosts, started, chosen, replaced and ended."""
+"""The staff of a pool: starts, chooses, replaces and ends its hosts."""
 
 import asyncio
 import dataclasses
@@ -28,15 +28,19 @@ _PING_LIMIT_S = 10.0
 _MOST_PROCESSES = 64
 # Of threads, libraries start some for each core.
 _MOST_TASKS = _MOST_PROCESSES + 4 * (os.cpu_count() or 1)
-# Starts without a host in between, after which those who wait are told why.
+# Consecutive failed starts after which calls that wait for a host fail with the reason.
 _FAILURES = 3
 
 
 class Staff:
-    """Holds between one and `PoolOptions.hosts` hosts.
+    """Maintains between one and `PoolOptions.hosts` usable hosts.
 
-    One is started at once. Another one is started whenever no host is idle, so that the next graph, or the one after a
-    host that had to be killed, waits for no start.
+    One is started at once. Another one is started whenever no host is idle, so that the next graph, also after a host
+    was killed, need not wait for a start.
+
+    Attributes:
+        isolation: The protections of the host that was started last; empty before the first.
+        pack_nodes: The names of node classes of packs.
     """
 
     def __init__(self, options: PoolOptions, on_message: Callable[[PackMessage], None]) -> None:
@@ -61,11 +65,11 @@ class Staff:
 
     @property
     def hosts(self) -> tuple[Host, ...]:
-        """The hosts that live."""
+        """The living hosts, including those that are loading."""
         return tuple(self._hosts)
 
     async def run(self) -> None:
-        """Keeps the staff until it is cancelled; then ends all hosts."""
+        """Starts and replaces hosts until it is cancelled; then ends all of them."""
         watch = asyncio.create_task(self._watch())
         try:
             while True:
@@ -82,7 +86,7 @@ class Staff:
             await asyncio.gather(*(self._end_template(template) for template in list(self._templates)))
 
     async def take(self, choose: Callable[[tuple[Host, ...]], Host | None]) -> Host:
-        """Waits until `choose` returns a host of those that live. Those who wait are served in their order.
+        """Waits until `choose` returns one of the living hosts. Waiting calls are served in order.
 
         Raises:
             HostLostError: No host can be started: HOST_NOT_STARTED.
@@ -98,7 +102,7 @@ class Staff:
         return host
 
     async def find(self, choose: Callable[[tuple[Host, ...]], Host | None]) -> Host:
-        """As `take`, for those who occupy nothing: they do not wait for others who wait."""
+        """Like `take`, but does not wait for other calls: for requests that do not occupy a host."""
         while (host := choose(self.hosts)) is None:
             if self._fault is not None and not self._hosts:
                 raise self._fault
@@ -107,7 +111,7 @@ class Staff:
         return host
 
     def notify(self) -> None:
-        """Something changed that those who wait for a host, or the staff itself, should look at."""
+        """Wakes the calls that wait for a host, and `run`."""
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -120,22 +124,22 @@ class Staff:
         await asyncio.wait({waiter}, timeout=limit_s)
 
     def set_models(self, models: tuple[ModelInfo, ...]) -> None:
-        """Replaces the models of the mesh, in all hosts and in those to come."""
+        """Replaces the models of the mesh, in all hosts and in later ones."""
         self._models = models
         for host in self._hosts:
             host.send(SetModels(_entries(models)))
 
     def _pause_s(self) -> float | None:
-        """How long until a start is tried again; None when none is due."""
+        """Seconds until a start is tried again after a failure; None if starts need not wait."""
         pause = self._pause_until - time.monotonic()
         return max(pause, 0.01) if pause > 0 else None
 
     def _start_what_is_missing(self) -> None:
-        """Starts a host for each who waits and a spare one, and those that are loaded ahead, up to the most."""
+        """Starts a host for each waiting call, a spare one, and those to be loaded ahead, up to `PoolOptions.hosts`."""
         living = [host for host in self._hosts if not host.retired and host.loaded is not None]
         idle = sum(host.idle for host in living)
         missing = self._waiting + 1 - idle - self._starting
-        if living:  # the first one loads alone: it is waited for
+        if living:  # the first host loads alone, so that it is ready sooner
             missing = max(missing, self._options.warm_hosts - len(living) - self._starting)
         allowed = self._options.hosts - len(living) - self._starting
         if self._pause_s() is not None:
@@ -147,7 +151,7 @@ class Staff:
             task.add_done_callback(self._lifetimes.discard)
 
     async def _live(self) -> None:
-        """One host, from its start to its end."""
+        """Runs one host from its start to its end."""
         try:
             template = await self._template()
             host = Host(await template.host(), self._on_message)
@@ -176,7 +180,7 @@ class Staff:
                 self.notify()
 
     async def _template(self) -> TemplateProcess:
-        """Returns a template that has loaded: the last one, if it lives and forks hosts.
+        """Returns a template that has loaded its nodes: a living one that forks hosts, else a new one.
 
         Raises:
             HostLostError: None can be started: HOST_NOT_STARTED.
@@ -264,7 +268,7 @@ class Staff:
         )
 
     async def _watch(self) -> None:
-        """Ends hosts that take too much memory, that do not respond, and that are idle beyond the first."""
+        """Ends hosts that exceed a limit, that do not respond, or that have been idle for long."""
         pinged = time.monotonic()
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
@@ -288,7 +292,7 @@ class Staff:
             host.kill()
 
     async def _end_idle(self) -> None:
-        """Ends the idle host that ran a graph least recently, when another one is idle and has been for long."""
+        """Ends the least recently used of several idle hosts, if no host has run a graph for `PoolOptions.idle_s`."""
         idle = sorted((host for host in self._hosts if host.idle), key=lambda host: host.used_at)
         if (
             len(idle) > 1
@@ -299,7 +303,7 @@ class Staff:
 
 
 def folder_paths(folders: Folders) -> FolderPaths:
-    """Returns folders as they travel."""
+    """Returns folders in their form on the wire."""
     return FolderPaths(str(folders.input), str(folders.output), str(folders.temp))
 
 

@@ -1,4 +1,4 @@
-"""A template process as the pool sees it: it loads nodes once, and hosts are forked from it."""
+"""Template processes: the pool's handle of a template, which loads nodes once and forks hosts."""
 
 import asyncio
 import contextlib
@@ -34,10 +34,10 @@ class TemplateProcess:
     """One run of `python -m atelier_nodes.host`.
 
     Attributes:
-        folder: Its temporary files and those of its hosts.
+        folder: The folder of its temporary files and of those of its hosts.
         loading_pack: The pack that it is importing; empty when it has loaded all.
-        forkable: It forks hosts; otherwise it becomes one.
-        lost: Set when it has ended, and with it all of its hosts.
+        forkable: True if it forks hosts; otherwise it becomes a host.
+        lost: Set when it has ended, with all of its hosts.
     """
 
     def __init__(
@@ -62,8 +62,8 @@ class TemplateProcess:
         """Starts the process.
 
         Args:
-            confined: Its home is a folder of its own.
-            environment: Names of environment variables that it gets besides the usual ones.
+            confined: True to give it a home folder of its own.
+            environment: Names of environment variables that it receives besides the usual ones.
 
         Raises:
             OSError: The process cannot be started.
@@ -72,7 +72,7 @@ class TemplateProcess:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                # Its signals are not ours: a session of its own, so that Ctrl-C reaches the pool alone.
+                # A session of its own, so that Ctrl-C reaches only the pool.
                 process = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "atelier_nodes.host", str(theirs.fileno()), str(os.getpid()),
                     stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -87,11 +87,11 @@ class TemplateProcess:
 
     @property
     def last_line(self) -> str:
-        """The last line that it wrote; empty when it wrote none."""
+        """The last line that it printed; empty if it printed none."""
         return self._lines.last
 
     async def load(self, opening: OpenHost, limit_s: float) -> None:
-        """Loads the nodes.
+        """Waits until the template has loaded the nodes.
 
         Raises:
             HostLostError: The process ended before, or took too long: HOST_NOT_STARTED.
@@ -105,7 +105,7 @@ class TemplateProcess:
             raise HostLostError("HOST_NOT_STARTED", f"nodes were not loaded within {limit_s:g} s") from None
 
     async def host(self) -> HostProcess:
-        """Forks a host, or makes one of the template itself.
+        """Forks a host, or makes the template itself one.
 
         Raises:
             HostLostError: The template has ended: HOST_NOT_STARTED.
@@ -152,7 +152,7 @@ class TemplateProcess:
             kill_tree(self._process.pid)
 
     async def end(self) -> None:
-        """Closes the socket, upon which the process ends, and waits for that; kills it after `_EXIT_S`."""
+        """Closes the socket, which ends the process, and waits for its exit; kills it after `_EXIT_S`."""
         self._channel.close()
         try:
             async with asyncio.timeout(_EXIT_S):
@@ -164,7 +164,7 @@ class TemplateProcess:
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
     def _outer_pid(self, inner: int) -> int:
-        """The process id, here, of a process that the template knows by another one.
+        """Translates a process id from the template's namespace to this one.
 
         Raises:
             psutil.NoSuchProcess: It has ended.
@@ -212,7 +212,7 @@ class TemplateProcess:
         error = HostLostError("HOST_NOT_STARTED", f"the process ended while it loaded nodes ({how})")
         if not self._loaded.done():
             self._loaded.set_exception(error)
-            self._loaded.exception()  # retrieved here in case that nobody waits for it
+            self._loaded.exception()  # marked as retrieved: there may be no waiter
         for forked in self._forking:
             if not forked.done():
                 forked.set_exception(error)
@@ -227,6 +227,6 @@ class TemplateProcess:
 
 
 def _settle(future: asyncio.Future[T], value: T) -> None:
-    """Sets a result, unless nobody waits for it any more."""
+    """Sets a result, unless the future is done, as when its waiter was cancelled."""
     if not future.done():
         future.set_result(value)

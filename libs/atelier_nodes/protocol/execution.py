@@ -1,4 +1,4 @@
-"""A host execution: one graph as a host gets it, with its folders."""
+"""Host executions: a graph to run in a host, with its folders."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The folders of files that nodes read and write.
+    """The folders in which nodes read and write files.
 
     Attributes:
-        input: Files that were uploaded.
-        output: Files that are results.
-        temp: Files such as previews, which may be deleted when the execution has ended.
+        input: Uploaded files.
+        output: Results.
+        temp: Other files such as previews, which may be deleted when the execution has ended.
     """
 
     input: Path
@@ -26,14 +26,14 @@ class HostExecution:
     """One execution of a graph.
 
     Attributes:
-        id: Its id; unique among the executions that run.
+        id: Its id; unique among the running executions of a pool.
         prompt: The graph in API format, as `validate` returned it.
         outputs: The ids of the output nodes to run.
-        extra_data: What the submit brought besides the graph.
+        extra_data: What was submitted besides the graph.
         folders: Its folders; None for those of the pool.
-        time_limit_s: After so many seconds the node that runs is ended; None for no limit.
-        scope: Executions of one scope share cached results and node objects; of different scopes never. On a mesh it
-            is the execution's id or its owner's.
+        time_limit_s: Seconds after which it fails, the time that it waits for a host included; None for no limit.
+        scope: Executions of the same scope share cached results and objects of nodes; others share nothing. The
+            workflow worker gives each attempt a scope of its own.
     """
 
     id: str

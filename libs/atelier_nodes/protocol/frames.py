@@ -1,7 +1,7 @@
-"""Frames: how messages travel between a host and its pool.
+"""Frames: the encoding of messages between a host and its pool.
 
-A frame is two lengths (4 bytes each, big-endian), a JSON object, and bytes. Nothing in it is executable: a host runs
-code that its pool does not trust.
+A frame is two lengths (4 bytes each, big-endian), a JSON object, and bytes. Decoding it runs no code: a host runs code
+that its pool does not trust.
 """
 
 import dataclasses
@@ -21,11 +21,11 @@ _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 
 class ProtocolError(Exception):
-    """The other side sent what is no message, or too large a one. The connection cannot be used any more."""
+    """A message is malformed or too large. After such a message is received, the connection cannot be used any more."""
 
 
 def to_frame(message: Any) -> bytes:
-    """Encodes a message: a dataclass of JSON values; its field `data`, if it has one, travels as bytes.
+    """Encodes a message: a dataclass of JSON values, whose field `data`, if it has one, holds the bytes of the frame.
 
     Raises:
         ProtocolError: The message is too large.
@@ -60,7 +60,7 @@ def from_frame(text: bytes, data: bytes, kinds: dict[str, type[M]]) -> M:
         kinds: The messages that may arrive, by name; any other is an error.
 
     Raises:
-        ProtocolError: It is no such message, or a field has another type than declared.
+        ProtocolError: It is not one of these messages, or a field does not have its declared type.
     """
     try:
         fields = json.loads(text)
@@ -74,14 +74,14 @@ def from_frame(text: bytes, data: bytes, kinds: dict[str, type[M]]) -> M:
 
 
 def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
-    """The adapter of a kind of message; making one takes longer than using it."""
+    """Returns the adapter of a kind of message; cached, as making one takes longer than using it."""
     if kind not in _adapters:
         _adapters[kind] = TypeAdapter(kind)
     return _adapters[kind]
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass, not copied; those within it follow when they are encoded."""
+    """Returns the fields of a dataclass without copying them; nested dataclasses are converted by the encoder."""
     if not dataclasses.is_dataclass(value):
         raise TypeError(f"a {type(value).__name__} is not JSON")
     return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

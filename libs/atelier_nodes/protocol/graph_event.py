@@ -1,4 +1,4 @@
-"""Graph events as they travel: those of a host are checked before anything reads them."""
+"""Graph events on the wire: the pool checks the events and results that a host sends."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _adapters: dict[str, TypeAdapter[Any]] = {}
 
 
 def read_result(message: GraphEnded) -> RunResult:
-    """Reads the result of a graph. Raises ProtocolError when it is none."""
+    """Reads the result of a graph. Raises ProtocolError when it is malformed."""
     error = None if message.error is None else read_event(dict(message.error), b"")
     if not isinstance(error, NodeFailed | None):
         raise ProtocolError("not a result")
@@ -33,14 +33,14 @@ def read_event(value: dict[str, Any], data: bytes) -> GraphEvent:
         data: Its preview, or empty.
 
     Raises:
-        ProtocolError: It is no event, or a field has another type than declared.
+        ProtocolError: It is not an event, or a field does not have its declared type.
     """
     try:
         event = event_from_json(value, data or None)
         name = type(event).__name__
         if name not in _adapters:
             _adapters[name] = TypeAdapter(_KINDS[name])
-        # For the check alone: it would turn the 1 of a progress into 1.0.
+        # The result is not used: it would convert a progress of 1 to 1.0.
         _adapters[name].validate_python({key: part for key, part in value.items() if key != "type"})
     except (ValueError, TypeError, AttributeError, ValidationError) as error:
         raise ProtocolError(f"not an event: {error}") from error

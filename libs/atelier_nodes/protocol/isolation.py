@@ -1,20 +1,20 @@
-"""Host isolation: what a host is asked to take from itself, and what of that holds on this kernel."""
+"""Host isolation: the restrictions that a host applies to itself, and which of them are in effect on this kernel."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class IsolationWish:
-    """What a host takes from itself before it loads nodes.
+    """The restrictions that a host applies to itself before it loads nodes.
 
     Attributes:
-        network: It may use the network.
-        confine_files: It may write to `writable` alone, and read what Python, its libraries, `readable` and `writable`
-            hold.
-        readable: Folders that it may read.
-        writable: Folders that it may read and write.
-        memory_bytes: Bound of its data segments; None for no bound.
-        max_processes: Bound of its processes and threads; None for no bound.
+        network: True if it may use the network.
+        confine_files: True if it may write only to `writable`, and read only Python, system libraries, `readable` and
+            `writable`.
+        readable: Files and folders that it may read.
+        writable: Files and folders that it may read and write.
+        memory_bytes: Limit on the data segments of each of its processes, in bytes; None for no limit.
+        max_processes: Limit on its processes and threads; None for no limit.
     """
 
     network: bool
@@ -27,7 +27,7 @@ class IsolationWish:
 
 @dataclass(frozen=True, slots=True)
 class IsolationLine:
-    """One protection: whether it holds, and how or why not."""
+    """One protection: its name, whether it is in effect, and how, or why not."""
 
     name: str
     holds: bool
@@ -41,10 +41,10 @@ class HostIsolation:
     lines: tuple[IsolationLine, ...] = ()
 
     def holds(self, name: str) -> bool:
-        """Whether the protection of that name holds."""
+        """True if the protection of that name is in effect."""
         return any(line.holds for line in self.lines if line.name == name)
 
     @property
     def missing(self) -> tuple[IsolationLine, ...]:
-        """Those that were asked for and do not hold."""
+        """The requested protections that are not in effect."""
         return tuple(line for line in self.lines if not line.holds)

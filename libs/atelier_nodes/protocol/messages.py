@@ -13,7 +13,7 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A `ModelInfo` as it travels."""
+    """A `ModelInfo` on the wire."""
 
     id: str
     kind: str
@@ -23,7 +23,7 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class FolderPaths:
-    """`Folders` as they travel."""
+    """`Folders` on the wire."""
 
     input: str
     output: str
@@ -38,15 +38,15 @@ class OpenHost:
     """The first message: what the host loads and how it is isolated.
 
     Attributes:
-        folders: The folders of graphs that bring none.
+        folders: The folders of graphs without folders of their own.
         base: The folder of models and of users' settings.
         pack_folders: Folders of packs, or single `.py` files.
         extra_model_paths: Files of extra model paths.
-        skipped_packs: Why packs are not loaded, by path: they ended a host before.
+        skipped_packs: Packs that are not loaded because they ended a process before: the reason, by path.
         cache: `classic`, `lru:N`, `none` or `ram` with optional thresholds in GB, `ram:ACTIVE:INACTIVE`.
-        models: What the mesh offers.
+        models: The models of the mesh.
         limits: Fields of `GraphLimits` that differ from its defaults.
-        isolation: What the host takes from itself before it loads anything.
+        isolation: The restrictions that the host applies to itself before it loads anything.
         options: Settings that packs read, such as `cpu`.
     """
 
@@ -67,7 +67,7 @@ class RunGraph:
     """Runs a graph; see `HostExecution`. `GraphHappened` and one `GraphEnded` follow.
 
     Attributes:
-        exclusive: No other graph runs in the host meanwhile.
+        exclusive: True if no other graph runs in the host meanwhile.
     """
 
     execution: str
@@ -88,14 +88,14 @@ class InterruptGraph:
 
 @dataclass(frozen=True, slots=True)
 class DescribeNodes:
-    """Asks for the catalogue: `Replied` with `NodeCatalogue`'s fields."""
+    """Requests the catalogue: `Replied` with the fields of `NodeCatalogue`."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class ValidateGraph:
-    """Asks for a validation: `Replied` with `ValidationAnswer`'s fields."""
+    """Requests a validation: `Replied` with the fields of `ValidationAnswer`."""
 
     number: int
     graph: Json
@@ -116,7 +116,7 @@ class ServeHttp:
 
 @dataclass(frozen=True, slots=True)
 class FreeMemory:
-    """Drops cached results of graphs that do not run, and models that packs hold; `Replied` when that is done."""
+    """Drops the cached results and objects of graphs that do not run, if either flag is set; `Replied` when done."""
 
     number: int
     unload_models: bool
@@ -125,7 +125,7 @@ class FreeMemory:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Asks for a sign of life: `Replied` at once, by the thread that receives messages."""
+    """Checks that the host is alive: `Replied` at once, by the thread that receives messages."""
 
     number: int
 
@@ -149,7 +149,7 @@ class MeshProgressed:
 
 @dataclass(frozen=True, slots=True)
 class MeshReturned:
-    """A mesh call returned; `data` is the content of an asset, for `read_asset` alone."""
+    """A mesh call returned; `data` is the content of an asset for `read_asset`, otherwise empty."""
 
     number: int
     value: Json
@@ -170,7 +170,7 @@ class MeshFailed:
 
 @dataclass(frozen=True, slots=True)
 class PackBegun:
-    """The host is about to import a pack: if it dies now, this pack ended it."""
+    """The template is about to import a pack: if its process ends now, this pack ended it."""
 
     path: str
 
@@ -180,7 +180,8 @@ class TemplateLoaded:
     """A template has loaded its nodes.
 
     Attributes:
-        forkable: It forks hosts; otherwise it becomes the only host itself, since a pack started threads or a device.
+        forkable: True if it forks hosts; otherwise it becomes a host itself, because a pack started threads or
+            initialized a device.
     """
 
     forkable: bool
@@ -205,7 +206,7 @@ class HostExited:
 
     Attributes:
         pid: As in `HostForked`.
-        code: Its exit status.
+        code: Its exit code; negative for a signal.
     """
 
     pid: int
@@ -214,7 +215,13 @@ class HostExited:
 
 @dataclass(frozen=True, slots=True)
 class HostLoaded:
-    """The host has nodes, and runs graphs from now on."""
+    """The host is ready to run graphs.
+
+    Attributes:
+        seconds: How long its nodes took to load.
+        isolation: Its protections.
+        pack_nodes: The names of node classes of packs.
+    """
 
     seconds: float
     isolation: HostIsolation
@@ -269,7 +276,7 @@ class GraphEnded:
     """An execution ended: the fields of `RunResult`.
 
     Attributes:
-        leftovers: What the graph left in the process (threads, children), for people; empty when it left nothing.
+        leftovers: Processes that the graph left running, for the log; empty when there are none.
     """
 
     execution: str
@@ -296,7 +303,7 @@ class MeshAsked:
 
 @dataclass(frozen=True, slots=True)
 class MeshAbandoned:
-    """The node no longer waits for a mesh call, which is cancelled."""
+    """The node no longer waits for a mesh call, which the pool cancels."""
 
     number: int
 
