@@ -1,4 +1,4 @@
-"""Application: all routes, each also under /api, behind the check of origins."""
+"""Application: all routes, each also below /api, behind the check of origins."""
 
 from collections.abc import Iterable, Sequence
 
@@ -24,7 +24,7 @@ class SocketRoute:
         self._backend = backend
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Serves a socket; its first messages are the length of the queue, and what runs of its own."""
+        """Serves a socket; its first messages are the length of the queue, and its client's running prompts."""
         remaining = await self._backend.remaining()
 
         def welcome(client_id: str) -> list[str | Progress]:
@@ -47,12 +47,12 @@ def make_application(
 
     Args:
         routes: Served at their paths and below /api.
-        api_only: Served below /api alone.
+        api_only: Served only below /api.
         pages: The front end.
-        rest: Match what nothing else matches.
+        rest: Match all other paths.
         socket: The WebSocket.
         origin: The check of origins.
-        max_bytes: Bound of a request's body.
+        max_bytes: The largest body of a request, in bytes.
     """
     application = web.Application(client_max_size=max_bytes, middlewares=[origin.middleware, _errors, _uncached])
     every = [*routes, web.get("/ws", socket.serve)]
@@ -69,7 +69,7 @@ def _below_api(route: web.RouteDef) -> web.RouteDef:
 
 @web.middleware
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A fault of this server is logged, and its response names no file of it."""
+    """Logs an unexpected error and returns 500, without the server's paths."""
     try:
         return await handler(request)
     except web.HTTPException:
@@ -83,7 +83,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def _uncached(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """No browser shows an answer of the API that it has from before."""
+    """Sets `no-store` on responses of the API, so that browsers do not reuse them."""
     response = await handler(request)
     if not response.prepared and (request.path.startswith("/api/") or request.method != "GET"):
         response.headers.setdefault("Cache-Control", "no-store")

@@ -1,4 +1,4 @@
-"""Prompt backend: the port behind the HTTP routes, which runs prompts and remembers them."""
+"""Prompt backend: the port behind the HTTP routes, which runs prompts and stores them."""
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from atelier_comfy.submission import Submission
 
 @dataclass(frozen=True)
 class QueueListing:
-    """JSON of the prompts that run and of those that wait, each in the order of their numbers."""
+    """JSON of the running and of the waiting prompts, each in the order of their numbers."""
 
     running: list[str]
     pending: list[str]
 
 
 class PromptBackend(Protocol):
-    """Prompts of one user: the local one has a file and a pool of hosts, the mesh's has the user's executions."""
+    """The prompts of one user; `LocalBackend` stores them in a file and runs them in a pool of hosts."""
 
     async def node_info(self) -> Mapping[str, Mapping[str, Any]]:
         """Entries of `/object_info` by class name; waits until nodes are loaded."""
@@ -31,28 +31,32 @@ class PromptBackend(Protocol):
             The response: `prompt_id`, `number` and `node_errors`.
 
         Raises:
-            PromptRefusedError: Nothing of it can run.
+            PromptRefusedError: It is not valid, or no host can validate it (503).
         """
         ...
 
     async def remaining(self) -> int:
-        """How many prompts wait or run."""
+        """Returns the number of prompts that wait or run."""
         ...
 
     async def queue(self) -> QueueListing:
-        """The prompts that wait and run."""
+        """Returns the prompts that wait and run."""
         ...
 
     async def drop_waiting(self, ids: Collection[str] | None) -> None:
-        """Takes waiting prompts out of the queue: those with these ids, or all."""
+        """Removes waiting prompts from the queue: those with these ids, or all."""
         ...
 
     async def interrupt(self, prompt_id: str | None) -> None:
-        """Ends the prompt that runs with this id, or all that run; nothing happens when none does."""
+        """Ends the running prompt with this id, or all running ones; does nothing if there is none."""
         ...
 
     async def cancel(self, prompt_id: str) -> bool | None:
-        """Drops a prompt that waits or ends one that runs: whether it did; None for an unknown id."""
+        """Removes a waiting prompt or ends a running one.
+
+        Returns:
+            True if it did; False if the prompt has ended; None for an unknown id.
+        """
         ...
 
     def history(self, max_items: int | None, offset: int) -> AsyncIterator[tuple[str, str]]:
@@ -76,9 +80,9 @@ class PromptBackend(Protocol):
         ...
 
     async def free(self, *, unload_models: bool, free_memory: bool) -> None:
-        """Lets go of memory."""
+        """Frees memory of the hosts."""
         ...
 
     def now_running(self, client_id: str) -> list[str | Progress]:
-        """Messages for a client that connects again: the node that runs, and the states of all nodes."""
+        """Returns messages for a client that reconnects: states of all nodes and the running node, for each prompt."""
         ...

@@ -1,4 +1,4 @@
-"""Binary messages of the socket: previews and texts, each behind the number of its kind (4 bytes, big-endian)."""
+"""Binary messages of the socket: previews and texts, each after the number of its kind (4 bytes, big-endian)."""
 
 import struct
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _JPEG, _PNG = 1, 2
 
 
 def preview_message(picture: bytes) -> bytes:
-    """A preview for clients that know no metadata."""
+    """A preview for clients that do not support metadata."""
     return struct.pack(">II", _PREVIEW, _PNG if is_png(picture) else _JPEG) + picture
 
 
@@ -34,5 +34,5 @@ def numbered(kind: int, content: bytes) -> bytes:
 
 
 def is_png(picture: bytes) -> bool:
-    """Whether the bytes are a PNG; previews are JPEGs otherwise."""
+    """True if the bytes are a PNG; other previews are JPEGs."""
     return picture.startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""Client sockets: who listens at /ws, and what each of them is sent."""
+"""Client sockets: the open WebSockets at /ws, and the messages to each."""
 
 import asyncio
 import json
@@ -18,15 +18,15 @@ SERVER_FEATURES: dict[str, Any] = {"supports_preview_metadata": True}
 
 
 def text_message(kind: str, data: Any) -> str:
-    """JSON of a message; `data` is an object as a rule."""
+    """Returns the JSON of a message; `data` is usually an object."""
     return compact({"type": kind, "data": data})
 
 
 class Messages(Protocol):
-    """Where messages to clients go. Nothing here waits for a client."""
+    """The port for messages to clients. No method waits for a client."""
 
     def send(self, client_id: str, message: str | bytes | Progress) -> None:
-        """Sends to one client; nothing happens when it is not connected."""
+        """Sends to one client; does nothing if it is not connected."""
         ...
 
     def broadcast(self, message: str | bytes | Progress) -> None:
@@ -39,7 +39,7 @@ class Messages(Protocol):
 
 
 class ClientSockets:
-    """All sockets that are open, by client id: one each."""
+    """All open sockets, one for each client id."""
 
     def __init__(self) -> None:
         self._open: dict[str, _Client] = {}
@@ -61,11 +61,11 @@ class ClientSockets:
         return client is not None and bool(client.features.get(feature))
 
     def client_ids(self) -> list[str]:
-        """Of all that are connected."""
+        """Returns the ids of all connected clients."""
         return list(self._open)
 
     def close_all(self) -> None:
-        """Ends every socket."""
+        """Closes every socket."""
         for client in self._open.values():
             client.end()
 
@@ -75,7 +75,7 @@ class ClientSockets:
         """Serves one socket until it closes.
 
         Args:
-            request: Of `GET /ws?clientId=`; without an id the client is given one.
+            request: The request `GET /ws?clientId=`; without an id, a new one is assigned.
             welcome: Returns the first messages for a client id.
         """
         socket = web.WebSocketResponse(compress=False, max_msg_size=1024 * 1024, timeout=_CLOSE_TIMEOUT_S)
@@ -96,7 +96,7 @@ class ClientSockets:
 
     @contextmanager
     def _registered(self, client_id: str, client: "_Client") -> Iterator[None]:
-        """While open, `client` is the one with that id; an older one ends."""
+        """Registers `client` under the id inside the block; closes an older one with that id."""
         older = self._open.get(client_id)
         if older is not None:
             older.end()
@@ -109,7 +109,7 @@ class ClientSockets:
 
 
 class _Client:
-    """One socket: what waits for it, and what it said of itself."""
+    """One socket: its outbox, and the features that the client supports."""
 
     def __init__(self) -> None:
         self.features: Mapping[str, Any] = {}
@@ -126,7 +126,7 @@ class _Client:
             self.end()
 
     def end(self) -> None:
-        """Has the socket closed; what still waits is not sent."""
+        """Requests that the socket is closed; waiting messages are not sent."""
         self._end.set()
 
     async def ended(self) -> None:
@@ -134,7 +134,7 @@ class _Client:
         await self._end.wait()
 
     async def write(self, socket: web.WebSocketResponse) -> None:
-        """Sends until the client has gone or has ended."""
+        """Sends messages until the client disconnects."""
         try:
             while True:
                 for message in await self._outbox.take():
@@ -143,10 +143,10 @@ class _Client:
                     else:
                         await socket.send_bytes(message)
         except ConnectionError:
-            return  # it has gone
+            return  # the client has disconnected
 
     async def read(self, socket: web.WebSocketResponse) -> None:
-        """Reads until the client closes; the first message may name its features."""
+        """Reads until the client closes the socket; the first message may name its features."""
         async for message in socket:
             features = None if self._said_features else _features_of(message)
             self._said_features = True
@@ -156,7 +156,7 @@ class _Client:
 
 
 async def _close(socket: web.WebSocketResponse, request: web.Request) -> None:
-    """Says goodbye, and hangs up on a client that does not listen to that."""
+    """Closes the socket; aborts the connection of a client that does not confirm that in time."""
     try:
         async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             await socket.close()

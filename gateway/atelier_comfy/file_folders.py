@@ -1,4 +1,4 @@
-"""File folders: input, output and temp, and the only way from a client's names to paths inside them."""
+"""File folders: input, output and temp, and the conversion of a client's file names to paths inside them."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ _OLD_S = 24 * 3600
 
 
 class FileNameError(ValueError):
-    """A name that leads out of its folder, or a folder that does not exist; the message says which."""
+    """A name leads out of its folder, or there is no such folder; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class FileFolders:
         """Path of a file, which need not exist.
 
         Args:
-            kind: `input`, `output` or `temp`; an annotation as in `a.png [input]` at the end of `filename` is stronger.
+            kind: `input`, `output` or `temp`; an annotation in `filename`, as in `a.png [input]`, overrides it.
             subfolder: Below the folder; may be empty.
             filename: A name; folders in it lie below `subfolder`.
 
         Raises:
-            FileNameError: The path would lie outside, or is no name of a file.
+            FileNameError: The path would be outside, or is not the name of a file.
         """
         annotated = _ANNOTATED.match(filename)
         if annotated:

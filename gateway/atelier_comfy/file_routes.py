@@ -14,7 +14,7 @@ from atelier_comfy.picture_view import NotAPictureError, channel_of, masked, pre
 
 _CHUNK = 1024 * 1024
 _FIELDS_LIMIT = 64 * 1024
-# A browser shows these types; everything else is saved: a file that a node wrote must not become a page of this origin.
+# Browsers show these types and save all others: a file that a node wrote must not become a page of this origin.
 _SHOWN = ("image/", "video/", "audio/")
 _NEVER_SHOWN = ("image/svg+xml",)
 
@@ -27,7 +27,7 @@ class FileRoutes:
         self._max_bytes = max_bytes
 
     def routes(self) -> list[web.RouteDef]:
-        """To be added to the application."""
+        """Returns the routes to be added to the application."""
         return [
             web.get("/view", self.view),
             web.post("/upload/image", self.upload_image),
@@ -58,7 +58,7 @@ class FileRoutes:
         return web.Response(body=body, content_type=kind, headers=headers)
 
     async def upload_image(self, request: web.Request) -> web.Response:
-        """Stores a file of any kind, a picture as a rule."""
+        """Stores a file of any kind, usually a picture."""
         return await self._upload(request)
 
     async def upload_mask(self, request: web.Request) -> web.Response:
@@ -80,7 +80,7 @@ class FileRoutes:
                 upload.unlink(missing_ok=True)
 
     async def _read_form(self, request: web.Request) -> tuple[dict[str, str], Path | None, str]:
-        """The fields, and the file where it lies until its name is known: fields may follow it."""
+        """Returns the fields, and the temporary file and name of the upload: fields may follow it."""
         form: dict[str, str] = {}
         upload, filename = None, ""
         try:
@@ -145,7 +145,7 @@ class FileRoutes:
 
 
 def _free_name(path: Path, content: bytes) -> Path:
-    """`path`, or `name (1).ext` and so on where another file has the name; the same content needs no second file."""
+    """Returns `path`, or `name (1).ext` and so on if a file with other content has the name."""
     candidate, number = path, 1
     while candidate.exists():
         if candidate.is_file() and candidate.stat().st_size == len(content) and candidate.read_bytes() == content:

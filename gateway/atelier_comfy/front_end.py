@@ -1,4 +1,4 @@
-"""Front end: the files of a web application in front of this server, or a page that says where it would come from."""
+"""Front end: the files of a web application for this server, or a page with instructions for installing one."""
 
 import importlib.util
 from pathlib import Path
@@ -20,13 +20,13 @@ _PAGE = """<!doctype html>
 
 
 class FrontEndError(ValueError):
-    """The front end that was asked for is not there; the message says what to do."""
+    """The requested front end does not exist; the message has instructions."""
 
 
 def front_end_folder(root: Path | None) -> Path:
-    """Finds the files.
+    """Returns the folder of the front end.
 
-    The package is found and never imported: it is under the GPL, and its files are served as they are.
+    The package is located without importing it: it is under the GPL, and only its files are served.
 
     Args:
         root: Folder of another front end; None for the official one.
@@ -46,7 +46,7 @@ def front_end_folder(root: Path | None) -> Path:
 
 
 def front_end_routes(folder: Path | None) -> list[web.AbstractRouteDef]:
-    """Routes of the page and its files; without a front end, of a page that says so."""
+    """Returns the routes of the page and its files; without a front end, of a page with instructions."""
     if folder is None:
         return [web.get("/", _no_front_end)]
 

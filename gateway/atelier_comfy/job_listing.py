@@ -1,4 +1,4 @@
-"""Jobs as the front end lists them: prompts that wait, run or have ended, with filters, order and pages."""
+"""Job listings for the front end: prompts that wait, run or have ended, with filters, order and pages."""
 
 import json
 from collections.abc import Mapping
@@ -20,17 +20,20 @@ _LARGEST = 2**31
 
 
 class JobFilterError(ValueError):
-    """A query parameter that makes no sense; the message names it."""
+    """A query parameter is not valid; the message names it."""
 
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which jobs a list has, in which order.
+    """The filter, order and page of a list of jobs.
 
     Attributes:
-        statuses: `pending`, `in_progress`, `completed`, `failed`, `cancelled`: those to list.
-        workflow_id: Jobs of this workflow alone; None for all.
+        statuses: The statuses to list: `pending`, `in_progress`, `completed`, `failed`, `cancelled`.
+        workflow_id: Only jobs of this workflow; None for all.
         sort_by: `created_at` or `execution_duration`.
+        descending: True to list the largest first.
+        limit: The maximum number of jobs.
+        offset: Number of jobs to skip.
     """
 
     statuses: tuple[str, ...]

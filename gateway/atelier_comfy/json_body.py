@@ -1,4 +1,4 @@
-"""JSON bodies of requests, refused with a sentence when they are none."""
+"""JSON bodies of requests: parsed, or refused with an error."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from atelier_graph.json_value import parse_json
 
 
 async def read_json(request: web.Request) -> Any:
-    """Parses the body, with integers of any size as they are. Raises PromptRefusedError."""
+    """Parses the body; integers of any size stay exact. Raises PromptRefusedError."""
     return parsed(await request.read())
 
 

@@ -1,4 +1,4 @@
-"""Local backend: prompts in a file of this machine, run by a pool of node hosts."""
+"""Local backend: stores prompts in a file of this machine and runs them in a pool of node hosts."""
 
 import asyncio
 import time
@@ -27,10 +27,10 @@ from atelier_service.tasks import uninterrupted
 logger = structlog.get_logger(__name__)
 
 MOST_ATTEMPTS = 3
-"""Runs of a prompt that the server's end cut short: one that ends the server each time must not do so for ever."""
+"""Runs of a prompt during which the server may end, so that a prompt that ends the server is not run forever."""
 
 _LOADING_LIMIT_S = 300.0
-"""How long a prompt waits to be validated while nodes are loaded."""
+"""Seconds that a prompt waits for its validation while nodes are loaded."""
 
 
 class LocalBackend:
@@ -46,11 +46,11 @@ class LocalBackend:
         self._added = asyncio.Event()
 
     async def open(self) -> None:
-        """Reads the file; prompts that were running when the server ended wait again."""
+        """Opens the file; prompts that were running when the server ended wait again."""
         self._number = await self._store.open()
 
     async def run_prompts(self, at_once: int) -> None:
-        """Runs what waits, `at_once` prompts at a time, until cancelled."""
+        """Runs waiting prompts, `at_once` at a time, until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(at_once):
                 group.create_task(self._run_one_by_one())
@@ -60,7 +60,7 @@ class LocalBackend:
         return (await self._pool.catalogue()).classes
 
     async def submit(self, submission: Submission) -> Mapping[str, Any]:
-        """Validates a prompt and stores it; the file has it when this returns."""
+        """Validates a prompt and stores it; it is in the file when this returns."""
         number = self._next_number(submission)
         try:
             graph = parse_prompt(submission.graph, GraphLimits()).to_json()
@@ -151,11 +151,11 @@ class LocalBackend:
             if prompt is None:
                 await self._added.wait()
                 continue
-            self._added.set()  # another one may wait, whose signal was cleared here
+            self._added.set()  # another prompt may wait, whose signal was cleared above
             await self._run(prompt)
 
     async def _run(self, prompt: Prompt) -> None:
-        """Runs a prompt; its end is sent after the history has it."""
+        """Runs a prompt; its end is published when the history has it."""
         run = self._running[prompt.id] = PromptRun(prompt, self._messages, _now_ms)
         try:
             await self._publish_remaining()
@@ -188,14 +188,14 @@ class LocalBackend:
             return run.end_failed(type(error).__name__, "the server failed to run this prompt; its log says more")
 
     async def _validate(self, graph: Mapping[str, Any], targets: Sequence[str] | None) -> ValidationAnswer:
-        """Validates, once more where the host that did so was lost: to a node of another prompt, as a rule."""
+        """Validates a graph, a second time if the host was lost, usually because of a node of another prompt."""
         try:
             return await self._pool.validate(graph, targets)
         except HostLostError:
             return await self._pool.validate(graph, targets)
 
     def _stop(self, prompt_id: str) -> None:
-        """Ends a running prompt, also one that the pool does not have yet."""
+        """Ends a running prompt, also before the pool has it."""
         self._running[prompt_id].is_stopped = True
         self._pool.interrupt(prompt_id)
 

@@ -1,4 +1,4 @@
-"""`atelier comfy`: ComfyUI's API on this machine, for one person."""
+"""`atelier comfy`: composition of the server, and its entry point."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ _WRONG_USAGE = 2
 
 
 def main() -> None:
-    """Entry point: wrong usage is one line on standard error and exit code 2."""
+    """Entry point. Wrong usage and OSError are one line on standard error and exit code 2."""
     _set_up_log()
     try:
         options = read_options(sys.argv[1:], dict(os.environ))
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _set_up_log() -> None:
-    """Lines for a person on standard error; tracebacks without the values of variables, which may be secret."""
+    """Logs readable lines to standard error; tracebacks omit the values of variables, which may be secret."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -73,7 +73,7 @@ async def _serve(options: ServerOptions, front_end: Path | None, stopping: async
 
 @asynccontextmanager
 async def _mesh(options: ServerOptions) -> AsyncIterator[MeshOfPrompts]:
-    """The mesh that was named, if any."""
+    """Opens the configured mesh, or an `AbsentMesh`."""
     if not options.mesh_url:
         yield AbsentMesh()
         return
@@ -85,7 +85,7 @@ async def _mesh(options: ServerOptions) -> AsyncIterator[MeshOfPrompts]:
 
 
 async def _follow_models(mesh: MeshOfPrompts, pool: HostPool) -> None:
-    """Has nodes offer the models that the mesh has now, again and again."""
+    """Updates the models that nodes offer from the mesh, every 30 seconds."""
     known: Sequence[ModelInfo] = ()
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Mesh client: the calls of nodes as jobs of a mesh, over the client library and with its credentials."""
+"""Mesh client: makes the calls of nodes as jobs of a mesh, through the client library."""
 
 import asyncio
 import hashlib
@@ -36,13 +36,13 @@ R = TypeVar("R", bound=Message)
 
 
 class ClientMesh:
-    """A mesh that a client reaches."""
+    """A mesh that is reached through a client."""
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
     def for_prompt(self, prompt_id: str) -> MeshCalls:
-        """Returns the calls of one prompt; run again, it gets the jobs that it had."""
+        """Returns the calls of one prompt; a repeated run receives the same jobs."""
         return _PromptCalls(self._client, prompt_id)
 
     async def models(self) -> Sequence[ModelInfo]:
@@ -56,7 +56,7 @@ class ClientMesh:
                 defaults = MessageToDict(model.defaults, preserving_proto_field_name=True)
                 yield ModelInfo(model.id, model.kind, model.display_name, defaults)
         except UnreachableKindsError:
-            return  # those of the other kinds are still models
+            return  # the models of the other kinds were yielded
 
 
 class _PromptCalls:
@@ -91,7 +91,7 @@ class _PromptCalls:
             return await self._client.assets.content(asset_id)
 
     async def store_asset(self, data: bytes, content_type: str, filename: str) -> str:
-        del content_type  # storage looks at the bytes
+        del content_type  # storage detects it from the content
         with _mesh_errors(), tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "asset"
             await asyncio.to_thread(path.write_bytes, data)
@@ -117,7 +117,7 @@ class _PromptCalls:
 
 
 async def _watched(job: J, on_progress: OnMeshProgress) -> J:
-    """Reports the job's progress until it has ended; raises JobFailedError when it made nothing."""
+    """Reports the job's progress until it has ended. Raises JobFailedError if it failed or was cancelled."""
     while not job.finished:
         async for event in job.watch():
             state = event.snapshot if event.HasField("snapshot") else event.generation_progress
@@ -136,7 +136,7 @@ def _parsed(request: R, parameters: Mapping[str, Any]) -> R:
 
 @contextmanager
 def _mesh_errors() -> Iterator[None]:
-    """Errors of the client as those that a node fails with."""
+    """Converts errors of the client to MeshError."""
     try:
         yield
     except AtelierApiError as error:

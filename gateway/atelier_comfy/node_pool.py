@@ -10,7 +10,7 @@ from atelier_nodes.protocol.execution import HostExecution
 
 
 class RunOutcome(Protocol):
-    """How an execution ended; a `RunResult` of the graph engine is one."""
+    """The result of an execution, such as a `RunResult` of the graph engine."""
 
     @property
     def status(self) -> str:
@@ -19,20 +19,20 @@ class RunOutcome(Protocol):
 
     @property
     def outputs(self) -> Mapping[str, Any]:
-        """What nodes showed, by node id."""
+        """The `ui` of nodes, by node id."""
         ...
 
     @property
     def meta(self) -> Mapping[str, Any]:
-        """Where nodes with outputs are in the graph, by node id."""
+        """The places of nodes with outputs, by node id; see `NodePlace.to_meta`."""
         ...
 
 
 class MeshOfPrompts(Protocol):
-    """What serves the calls that nodes make to a mesh."""
+    """Serves the calls of nodes to a mesh."""
 
     def for_prompt(self, prompt_id: str) -> MeshCalls:
-        """Returns the calls of one prompt; run again, it gets the jobs that it had."""
+        """Returns the calls of one prompt; a repeated run receives the same jobs."""
         ...
 
     async def models(self) -> Sequence[ModelInfo]:
@@ -41,7 +41,7 @@ class MeshOfPrompts(Protocol):
 
 
 class NodePool(Protocol):
-    """What this server asks of node hosts; each call waits until nodes are loaded."""
+    """The operations of node hosts that this server uses. Asynchronous ones wait until nodes are loaded."""
 
     async def catalogue(self) -> NodeCatalogue:
         """All node classes, packs and their routes."""
@@ -58,11 +58,11 @@ class NodePool(Protocol):
         ...
 
     def interrupt(self, execution_id: str) -> bool:
-        """Ends an execution soon, with the status `interrupted`; whether it runs."""
+        """Ends an execution within 2 seconds with the status `interrupted`; returns False if it does not run."""
         ...
 
     async def free(self, *, unload_models: bool, free_memory: bool) -> None:
-        """Lets go of models or of cached results."""
+        """Drops cached results of hosts; see `HostPool.free`."""
         ...
 
     async def http(self, request: PackRequest) -> PackResponse:

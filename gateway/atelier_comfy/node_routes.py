@@ -1,4 +1,4 @@
-"""Node routes: what node classes there are, and the files of models that they may name."""
+"""Node routes: the node classes, and the files of models."""
 
 import asyncio
 import json
@@ -23,14 +23,14 @@ class NodeRoutes:
         """Creates the routes.
 
         Args:
-            backend: Knows the node classes.
-            mesh_models: Returns the ids of the mesh's models, which are checkpoints here.
+            backend: Returns the node classes.
+            mesh_models: Returns the ids of the mesh's image models, which are listed as checkpoints.
         """
         self._backend = backend
         self._mesh_models = mesh_models
 
     def routes(self) -> list[web.RouteDef]:
-        """To be added to the application."""
+        """Returns the routes to be added to the application."""
         return [
             web.get("/object_info", self.object_info),
             web.get("/object_info/{name}", self.object_info_of),
@@ -61,16 +61,16 @@ class NodeRoutes:
         return web.json_response(await self._models_in(request.match_info["folder"]))
 
     async def embeddings(self, _request: web.Request) -> web.Response:
-        """Embeddings, without the ends of their names."""
+        """Names of embeddings, without file extensions."""
         files = await asyncio.to_thread(model_folders.files_of, "embeddings")
         return web.json_response([name.rpartition(".")[0] for name in files])
 
     async def described_folders(self, _request: web.Request) -> web.Response:
-        """Folders as the front end's library of models reads them; it shows the names alone."""
+        """Folders in the form of the front end's model library, which shows only their names."""
         return web.json_response([{"name": name, "folders": []} for name in _folder_names()])
 
     async def described_files(self, request: web.Request) -> web.Response:
-        """Models in one folder, as the front end's library of models reads them."""
+        """Models in one folder, in the form of the front end's model library."""
         names = await self._models_in(request.match_info["folder"])
         return web.json_response([{"name": name, "pathIndex": 0} for name in names])
 

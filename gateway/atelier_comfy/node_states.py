@@ -1,11 +1,11 @@
-"""Node states of a running prompt, as `progress_state` has them: those that changed, or all."""
+"""Node states of a running prompt, in the form of `progress_state`: those that changed, or all."""
 
 from typing import Any
 
 from atelier_comfy.outbox import Progress
 
 _MOST_RUNNING = 16
-"""Other running nodes that are sent again with each change, for clients that show the last message alone."""
+"""Other running nodes that are sent again with each change, for clients that show only the last message."""
 
 
 class NodeStates:
@@ -27,7 +27,7 @@ class NodeStates:
         parent_id: str | None = None,
         real_id: str | None = None,
     ) -> Progress:
-        """Stores a node's state and returns the message of it; what is None stays as it was."""
+        """Stores a node's state and returns the message about it; arguments that are None do not change it."""
         known = self._nodes.get(node_id, {})
         top = maximum if maximum is not None else known.get("max", 1.0)
         self._nodes[node_id] = {

@@ -1,4 +1,4 @@
-"""Command line of `atelier comfy`: ComfyUI's flags that mean something here, and a few of our own."""
+"""Options of `atelier comfy`: the flags of ComfyUI that it supports, and a few of its own."""
 
 import argparse
 import hashlib
@@ -17,7 +17,7 @@ OPEN_FLAG = "--anybody-who-reaches-this-port-controls-this-machine"
 
 
 class OptionsError(ValueError):
-    """Flags that contradict each other, or a value that makes no sense."""
+    """Flags contradict each other, or a value is not valid."""
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,19 @@ class ServerOptions:
 
     Attributes:
         listen: Addresses to bind.
-        port: Port; 0 takes any that is free.
-        open_to_all: Whether an address that is not loopback is among `listen`, on purpose.
+        port: Port; 0 for any free one.
+        open_to_all: True if `listen` has an address that is not loopback; OPEN_FLAG allows that.
         base, input, output, temp, user, state: Folders.
         extra_paths: YAML files that name further folders of packs and models.
-        custom_nodes: Whether packs are loaded.
-        cache: `classic`, `lru:N`, `none` or `ram`, with the gigabytes after colons.
-        hosts: Prompts that run at once, each in a host at most.
-        cpu: Whether hosts hide GPUs from nodes.
-        front_end: Whether the official front end is served.
-        front_end_root: Folder of another front end.
-        cors_origin: Origin of other web pages that may call; `*` for any.
-        max_upload_bytes: Bound of a request's body.
-        mesh_url, mesh_key: Mesh that draws, empty for none.
+        custom_nodes: True if packs are loaded.
+        cache: `classic`, `lru:N`, `none` or `ram`, with thresholds in GB after colons.
+        hosts: The most hosts, and prompts that run at once.
+        cpu: True to hide GPUs from nodes.
+        front_end: True if a front end is served.
+        front_end_root: Folder of another front end; None for the official one.
+        cors_origin: Another origin whose pages are allowed; `*` for any, empty for none.
+        max_upload_bytes: The largest body of a request.
+        mesh_url, mesh_key: The mesh that draws, and its API key; empty for none.
     """
 
     listen: tuple[str, ...]
@@ -66,7 +66,7 @@ class ServerOptions:
 def read_options(arguments: Sequence[str], environment: dict[str, str]) -> ServerOptions:
     """Parses the command line.
 
-    Flags of ComfyUI that mean nothing here are named in one line on standard error and ignored.
+    Unknown flags, such as other ones of ComfyUI, are ignored and named in one line on standard error.
 
     Args:
         arguments: Words after `atelier comfy`.
@@ -119,7 +119,7 @@ def read_options(arguments: Sequence[str], environment: dict[str, str]) -> Serve
 
 
 def shown_arguments(arguments: Sequence[str]) -> list[str]:
-    """The words of the command line without the key of the mesh, as clients may see them."""
+    """Returns the words of the command line without the key of the mesh, for clients."""
     shown: list[str] = []
     for word in arguments:
         if shown and shown[-1] == "--key":
@@ -129,15 +129,15 @@ def shown_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def host_environment(environment: Iterable[str]) -> tuple[str, ...]:
-    """Names of the variables that node hosts get: all but ours, which hold the key of the mesh."""
+    """Returns the names of the variables for node hosts: all except `ATELIER_*`, such as the key of the mesh."""
     return tuple(name for name in environment if not name.startswith("ATELIER_"))
 
 
 def _default_state(options: ServerOptions) -> Path:
-    """A folder for each port and each set of flags that say how prompts run and where their files are.
+    """Returns a folder for each port and each set of flags that determine how prompts run and where their files are.
 
-    What is in it means something to a server that is started the same way again: an entry of the history names files of
-    the output folder, and a prompt that waits names files of the input folder and nodes of packs.
+    Its content is only valid with the same flags: the history names files of the output folder, and waiting prompts
+    name files of the input folder and nodes of packs.
     """
     ways = (options.input, options.output, options.temp, options.extra_paths, options.custom_nodes, options.cache)
     digest = hashlib.sha256(repr(ways).encode()).hexdigest()[:8]
@@ -145,7 +145,7 @@ def _default_state(options: ServerOptions) -> Path:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether only this machine reaches `address`, a name or an IP address."""
+    """True if `address`, a name or an IP address, is reachable only from this machine."""
     if address in LOCAL_NAMES:
         return True
     try:

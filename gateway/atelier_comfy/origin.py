@@ -1,8 +1,8 @@
-"""Origin check: web pages of other sites, and names that lead to this machine, get nothing from a loopback server.
+"""Origin check: refuses requests from web pages of other sites, and on loopback requests with a foreign `Host`.
 
-The server asks for no credentials, so a browser on this machine must not be a way in: a page of another site may not
-post a prompt, and a name that its owner points at 127.0.0.1 (DNS rebinding) may not read responses. Clients that are no
-browser send neither `Origin` nor `Sec-Fetch-Site`, and are not concerned.
+The server requires no credentials, so pages of other sites in a browser must not use it: such a page may not post a
+prompt, nor read responses through a name that resolves to 127.0.0.1 (DNS rebinding). Clients other than browsers send
+neither `Origin` nor `Sec-Fetch-Site`, and are not affected.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,21 +17,21 @@ _METHODS = "GET, POST, PUT, DELETE, OPTIONS"
 
 
 class OriginCheck:
-    """Refuses what a page of another origin sends with 403."""
+    """Refuses requests from pages of another origin with 403."""
 
     def __init__(self, *, loopback_only: bool, allowed: str = "") -> None:
         """Creates the check.
 
         Args:
-            loopback_only: The server is bound to loopback alone: the `Host` must be a name of this machine.
-            allowed: Another origin whose pages may call; `*` for any.
+            loopback_only: True if the server is bound only to loopback: the `Host` must be a name of this machine.
+            allowed: Another origin whose pages are allowed; `*` for any, empty for none.
         """
         self._loopback_only = loopback_only
         self._allowed = allowed
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """To be put in front of all routes."""
+        """The middleware in front of all routes."""
         refusal = self._refusal(request)
         if refusal is not None:
             return web.json_response({"error": refusal}, status=403)
@@ -75,7 +75,7 @@ class OriginCheck:
 
 
 def _same(origin: str, hostname: str | None, port: int | None, scheme: str) -> bool:
-    """Whether a page of `origin` is this server's: 127.0.0.1 and localhost at one port are one."""
+    """True if `origin` is this server's; all names of loopback with the same port are equal."""
     page = urlsplit(origin)
     try:
         page_port = page.port

@@ -1,8 +1,8 @@
-"""Outbox: messages that wait for one slow socket, bounded by leaving out progress and never what matters.
+"""Outbox: messages that wait for one socket, limited by dropping older progress.
 
-A client that reads slower than nodes run loses single steps of progress: of previews and `progress` only the newest of
-each node waits, and states of nodes that were not sent are merged into the next ones. What tells of outputs and ends is
-never left out; a client that lets megabytes of that pile up is disconnected, and reads the history when it comes back.
+A client that reads slower than nodes run misses steps of progress: when `CROWDED` messages wait, a new preview or
+`progress` of a node replaces the older one, and states of nodes are merged. Messages about outputs and ends are never
+dropped; a client for which more than `MOST_BYTES` of them wait is disconnected, and can read the history later.
 """
 
 import asyncio
@@ -13,23 +13,25 @@ from typing import Any
 from atelier_comfy.prompt import compact
 
 MOST_BYTES = 32 * 1024 * 1024
-"""Of messages that may not be left out."""
+"""The most bytes of waiting messages that may not be dropped."""
 
 CROWDED = 256
-"""Messages that wait, from which on progress replaces older progress instead of waiting behind it."""
+"""Number of waiting messages from which on progress replaces older progress with the same key."""
 
 
 class OutboxFullError(Exception):
-    """The client reads nothing, and what waits for it may not be left out."""
+    """More than `MOST_BYTES` wait that may not be dropped."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A message of which the newest one counts.
+    """A message that a newer one may replace.
 
     Attributes:
-        key: What it tells of: one with the same key replaces it while both wait.
-        nodes: For states of nodes: those that it holds, which the replacement must hold too.
+        key: Its subject: a newer message with the same key may replace it while it waits.
+        body: The message; empty for states of nodes.
+        prompt_id: The prompt, for states of nodes.
+        nodes: States of nodes by id, which are merged into the replacement; None for other messages.
     """
 
     key: str
@@ -52,7 +54,7 @@ class Outbox:
         """Appends a message.
 
         Raises:
-            OutboxFullError: More than `MOST_BYTES` wait that may not be left out.
+            OutboxFullError: More than `MOST_BYTES` wait that may not be dropped.
         """
         if isinstance(message, Progress):
             message = self._merged(message)
@@ -76,7 +78,7 @@ class Outbox:
         return messages
 
     def _merged(self, message: Progress) -> Progress:
-        """Takes the older message of the same key out, when many wait."""
+        """Removes the older message with the same key if many wait, and returns the message to add."""
         older = self._newest.get(message.key)
         if older is None or len(self._waiting) < CROWDED:
             return message

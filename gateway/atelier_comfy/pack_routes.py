@@ -1,4 +1,4 @@
-"""Pack routes: files of packs for the browser, and requests that packs serve themselves, in a host."""
+"""Pack routes: files of packs for the browser, and requests that packs serve in a host."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ from atelier_nodes.packs.prompt_server import PROMPT_HANDLERS_PATH
 from atelier_nodes.pool.catalogue import NodeCatalogue, PackRequest
 
 _FIELD = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
-# Of one connection, or about a body that is whole here.
+# Headers that apply to one connection, or that do not apply to a complete body.
 _OF_A_CONNECTION = frozenset(
     ("connection", "content-length", "content-encoding", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 )
@@ -23,20 +23,20 @@ _REPLACEMENTS = "/node_replacements"
 
 
 class PackRoutes:
-    """`/extensions`, and what no other route serves."""
+    """`/extensions`, and all paths that no other route serves."""
 
     def __init__(self, pool: NodePool, front_end: Path | None) -> None:
         """Creates the routes.
 
         Args:
-            pool: Knows the packs.
+            pool: Returns the packs, and serves their routes.
             front_end: Folder of the front end, which has extensions of its own; None without one.
         """
         self._pool = pool
         self._front_end = front_end
 
     def routes(self) -> list[web.RouteDef]:
-        """To be added to the application."""
+        """Returns the routes to be added to the application."""
         return [
             web.get("/extensions", self.extensions),
             web.get("/extensions/{pack}/{file:.+}", self.file),
@@ -44,7 +44,7 @@ class PackRoutes:
         ]
 
     def rest(self) -> list[web.RouteDef]:
-        """To be added last: it matches every path."""
+        """Returns the route to be added last, which matches every path."""
         return [web.route("*", "/{path:.*}", self.forward)]
 
     async def extensions(self, _request: web.Request) -> web.Response:
@@ -72,7 +72,7 @@ class PackRoutes:
         return web.FileResponse(path, headers={hdrs.CACHE_CONTROL: "no-cache"})
 
     async def replacements(self, request: web.Request) -> web.StreamResponse:
-        """Which node classes take the place of others, as packs have registered it; empty without any."""
+        """The node replacements that packs registered; an empty object if there are none."""
         catalogue = await self._pool.catalogue()
         if any(route.path == _REPLACEMENTS for route in catalogue.routes):
             return await self.forward(request)
@@ -109,7 +109,7 @@ class PackRoutes:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """A path as packs declare it, such as `/cats/{name}` or `/files/{path:.+}`."""
+    """Compiles a path in aiohttp's form, such as `/cats/{name}` or `/files/{path:.+}`."""
     parts, end = [], 0
     for field in _FIELD.finditer(path):
         parts += [re.escape(path[end : field.start()]), f"(?:{field[2] or '[^{}/]+'})"]

@@ -1,4 +1,4 @@
-"""Picture views: a smaller form of a picture, or some of its channels, as `GET /view` returns them."""
+"""Picture views: a re-encoded picture, or some of its channels, as `GET /view` returns them."""
 
 import io
 from pathlib import Path
@@ -14,7 +14,7 @@ class NotAPictureError(ValueError):
 
 
 def preview_of(path: Path, wish: str) -> tuple[bytes, str]:
-    """Encodes a picture anew.
+    """Re-encodes a picture.
 
     Args:
         path: A picture.
@@ -38,7 +38,13 @@ def channel_of(path: Path, channel: str) -> tuple[bytes, str]:
 
     Args:
         path: A picture.
-        channel: `rgb` for the colours, `a` for the alpha channel as a picture's own, which is opaque where it has none.
+        channel: `rgb` for the colours; `a` for a black picture with the same alpha channel, opaque if there is none.
+
+    Returns:
+        The bytes and their content type.
+
+    Raises:
+        NotAPictureError: It cannot be decoded.
     """
     with _opened(path) as picture:
         if channel == "rgb":

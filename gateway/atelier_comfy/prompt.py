@@ -1,4 +1,4 @@
-"""Prompt: a graph that was submitted, from its place in the queue to its entry in the history."""
+"""Prompts: submitted graphs, in the queue and in the history."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SENSITIVE = ("auth_token_comfy_org", "api_key_comfy_org")
-"""Keys of `extra_data` that no listing shows."""
+"""Keys of `extra_data` that no listing contains."""
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,11 @@ class Prompt:
         seq: Order of arrival, unique.
         number: Priority: lower is earlier.
         id: The client's or the server's UUID; a client may use one again.
-        graph: Node id to node, with literals as validation coerced them.
-        extra_data: What the client sent with it, without sensitive keys.
-        sensitive: The sensitive keys of what the client sent.
+        graph: Nodes by id, with literals as validation converted them.
+        extra_data: The client's `extra_data`, without sensitive keys.
+        sensitive: The sensitive keys of `extra_data`.
         outputs: Ids of the output nodes to run.
-        attempts: Runs begun, this one included.
+        attempts: Number of runs that began, including the current one.
     """
 
     seq: int
@@ -35,21 +35,22 @@ class Prompt:
 
     @property
     def client_id(self) -> str | None:
-        """Of the socket that hears of it."""
+        """The id of the client that receives its messages; None if it has none."""
         client = self.extra_data.get("client_id")
         return client if isinstance(client, str) and client else None
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a prompt ended.
+    """The end of a prompt, for the history.
 
     Attributes:
         outcome: `success`, `error` or `interrupted`.
-        outputs: Node id to what it showed, its `ui`.
-        meta: Node id to the ids that it is displayed under.
-        messages: Pairs of type and data: what the socket was sent of its start and end.
-        started_ms, ended_ms: Unix times.
+        outputs: The `ui` of nodes, by node id.
+        meta: The places of these nodes, by node id.
+        messages: Type and data of the messages about its start, cache, errors and end.
+        started_ms, ended_ms: Unix times in milliseconds.
+        error: The data of `execution_error`; None if it did not fail.
     """
 
     outcome: str
@@ -61,7 +62,7 @@ class Ended:
     error: Mapping[str, Any] | None = None
 
     def status(self) -> dict[str, Any]:
-        """The history's account of the end."""
+        """Returns the `status` of the entry in the history."""
         success = self.outcome == "success"
         return {
             "status_str": "success" if success else "error",
@@ -72,12 +73,12 @@ class Ended:
 
 @dataclass(frozen=True)
 class OutputSummary:
-    """What a list of jobs says about outputs.
+    """The outputs of a job in a list of jobs.
 
     Attributes:
-        count: Files and other values that nodes showed.
-        previewable: Those of them that are pictures, clips or sounds.
-        preview: The one to show, with `nodeId` and `mediaType`; None when there is none.
+        count: Number of files and other values.
+        previewable: Number of files.
+        preview: The file to show, with `nodeId` and `mediaType`; None if there is none.
     """
 
     count: int = 0
@@ -86,7 +87,7 @@ class OutputSummary:
 
     @classmethod
     def of(cls, outputs: Mapping[str, Any]) -> "OutputSummary":
-        """Counts; prefers a saved file to a temporary one as the preview, and a later one to an earlier."""
+        """Summarizes the `ui` of nodes. The preview is the last saved file, or else the last temporary one."""
         count = 0
         shown: list[dict[str, Any]] = []
         for node_id, values in outputs.items():
@@ -105,7 +106,7 @@ class OutputSummary:
 
 
 def compact(value: object) -> str:
-    """JSON as short as it gets; half a surrogate pair, which no encoding of text has, stays an escape."""
+    """Returns compact JSON. ASCII is used for text with lone surrogates, which UTF-8 cannot encode."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     try:
         text.encode()
@@ -115,5 +116,5 @@ def compact(value: object) -> str:
 
 
 def plain_number(number: float) -> float | int:
-    """An integer where it is one, as clients sent it."""
+    """Returns an int for a whole number, as clients sent it."""
     return int(number) if number.is_integer() and abs(number) < 2**53 else number

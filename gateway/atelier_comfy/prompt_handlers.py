@@ -16,7 +16,7 @@ from atelier_nodes.pool.errors import HostLostError
 logger = structlog.get_logger(__name__)
 
 _LIMIT_S = 300.0
-"""How long a prompt waits while nodes are loaded and handlers run."""
+"""Seconds that a prompt waits while nodes are loaded and handlers run."""
 
 
 class PromptHandlers:
@@ -27,7 +27,7 @@ class PromptHandlers:
         self._are_there: bool | None = None
 
     async def applied(self, body: dict[str, Any]) -> Any:
-        """Returns a body as the handlers leave it, or itself where there are none. Waits until nodes are loaded.
+        """Returns the body that the handlers made, or the same object if there are none. Waits until nodes are loaded.
 
         Raises:
             PromptRefusedError: Nodes are not loaded in time, or no host can be started.

@@ -14,14 +14,14 @@ from atelier_comfy.submission import PromptRefusedError, read_submission
 
 
 class PromptRoutes:
-    """What clients submit, watch and fetch."""
+    """`/prompt`, `/queue`, `/interrupt`, `/history`, `/free` and `/api/jobs`."""
 
     def __init__(self, backend: PromptBackend, handlers: PromptHandlers) -> None:
         self._backend = backend
         self._handlers = handlers
 
     def routes(self) -> list[web.RouteDef]:
-        """To be added to the application."""
+        """Returns the routes to be added to the application."""
         return [
             web.get("/prompt", self.remaining),
             web.post("/prompt", self.submit),
@@ -35,7 +35,7 @@ class PromptRoutes:
         ]
 
     def job_routes(self) -> list[web.RouteDef]:
-        """To be added below /api alone."""
+        """Returns the routes to be added only below /api."""
         return [
             web.get("/jobs", self.jobs),
             web.post("/jobs/cancel", self.cancel_jobs),
@@ -74,7 +74,7 @@ class PromptRoutes:
         return web.Response()
 
     async def interrupt(self, request: web.Request) -> web.Response:
-        """Ends what runs: one prompt or all."""
+        """Ends one running prompt, or all."""
         body = await read_object(request)
         prompt_id = body.get("prompt_id")
         if prompt_id is not None and not isinstance(prompt_id, str):
@@ -83,7 +83,7 @@ class PromptRoutes:
         return web.Response()
 
     async def history(self, request: web.Request) -> web.StreamResponse:
-        """All entries or some, streamed: they may be many."""
+        """Streams all entries, or some."""
         max_items, offset = _whole(request, "max_items"), _whole(request, "offset")
         response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
         await response.prepare(request)
@@ -111,7 +111,7 @@ class PromptRoutes:
         return web.Response()
 
     async def free(self, request: web.Request) -> web.Response:
-        """Lets go of memory."""
+        """Frees memory of the hosts."""
         body = await read_object(request)
         await self._backend.free(
             unload_models=bool(body.get("unload_models")), free_memory=bool(body.get("free_memory"))
@@ -141,7 +141,7 @@ class PromptRoutes:
         return web.json_response(job, dumps=compact)
 
     async def cancel_job(self, request: web.Request) -> web.Response:
-        """Drops a job that waits, or ends one that runs."""
+        """Removes a waiting job, or ends a running one."""
         cancelled = await self._backend.cancel(request.match_info["id"])
         if cancelled is None:
             return _no_job()

@@ -1,4 +1,4 @@
-"""Prompt run: events of one execution as messages to its client, and as the entry of the history that they lead to."""
+"""Prompt runs: convert the events of one execution to messages for clients and to its entry in the history."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,7 +31,8 @@ _PREVIEW_METADATA = "supports_preview_metadata"
 class PromptRun:
     """One prompt while it runs.
 
-    Messages go to the client that submitted it. Without one, progress goes to all clients, and nothing else does.
+    Messages go to the client that submitted it, interrupts to all clients. Without a client, progress and messages of
+    packs go to all clients, and other messages to none.
     """
 
     def __init__(self, prompt: Prompt, messages: Messages, now_ms: Callable[[], int]) -> None:
@@ -81,7 +82,7 @@ class PromptRun:
                 pass  # RunEnded: the result says more
 
     def end(self, result: RunOutcome) -> Ended:
-        """Sends the last message of the execution, and returns what the history holds of it."""
+        """Sends the last message of the execution, and returns its end for the history."""
         if result.status == "success":
             self._send_dated("execution_success", {})
         elif result.status == "interrupted" and not self._ended:
@@ -89,24 +90,24 @@ class PromptRun:
         return self._entry(result.status, result.outputs, result.meta)
 
     def end_interrupted(self) -> Ended:
-        """The same for one that was interrupted before anything ran."""
+        """Like `end`, for a prompt that was interrupted before it ran."""
         self._interrupt("", "", [])
         return self._entry("interrupted", {}, {})
 
     def end_lost(self, error: HostLostError) -> Ended:
-        """The same for an execution whose host has ended."""
+        """Like `end`, for an execution whose host was lost."""
         node_id = self._states.of(error.node_id or self._executing or "")["display_node_id"]
         kind = error.node_type or self._class_of(node_id)
         self._fail(NodeFailed(node_id, kind, [], error.reason, error.message))
         return self._entry("error", {}, {})
 
     def end_failed(self, kind: str, message: str) -> Ended:
-        """The same for one that failed outside of its nodes."""
+        """Like `end`, for a prompt that failed outside of its nodes."""
         self._fail(NodeFailed("", "", [], kind, message))
         return self._entry("error", {}, {})
 
     def now(self) -> list[str | Progress]:
-        """For a client that connects again: the states of all nodes, and the node that runs."""
+        """Returns messages for a client that reconnects: the states of all nodes, and the last started node."""
         executing = self._executing
         if executing is None:
             return []

@@ -1,4 +1,4 @@
-"""Prompts in SQLite: queue and history in one table, durable when a call returns."""
+"""The prompt store: queue and history in one SQLite table; a change is durable when its call returns."""
 
 import json
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -62,10 +62,10 @@ class PromptStore:
         self._limit = history_limit
 
     async def open(self) -> int:
-        """Creates the table where it is missing, and puts prompts that were running back into the queue.
+        """Creates the table if it does not exist, and returns prompts that were running to the queue.
 
         Returns:
-            The number that the next prompt is given.
+            The number for the next prompt.
 
         Raises:
             StateVersionError: Another version of this program made the file.
@@ -83,7 +83,7 @@ class PromptStore:
         return max(int(last or 0), int(highest or -1) + 1)
 
     async def add(self, prompt: Prompt, created_ms: int) -> None:
-        """Stores a prompt that waits; its `seq` is given here."""
+        """Stores a waiting prompt; the store assigns its `seq`."""
         async with self._engine.begin() as db:
             await db.execute(
                 prompts.insert().values(
@@ -102,7 +102,7 @@ class PromptStore:
     async def claim(self, now_ms: int) -> Prompt | None:
         """Marks the first waiting prompt as running and returns it; None when none waits.
 
-        One whose id a running prompt has waits for that one's end.
+        A prompt with the id of a running one waits for the end of that one.
         """
         running = prompts.alias()
         twin = sa.exists().where(running.c.prompt_id == prompts.c.prompt_id, running.c.state == "running")
@@ -159,7 +159,7 @@ class PromptStore:
             await db.execute(prompts.delete().where(_ENDED, prompts.c.ended_order < oldest_stored))
 
     async def remaining(self) -> int:
-        """How many wait or run."""
+        """Returns the number of prompts that wait or run."""
         return int(await self._read_one(sa.select(sa.func.count()).where(_WAITING | _RUNNING)) or 0)
 
     async def listing(self, state: str) -> list[str]:
@@ -252,7 +252,7 @@ _JOB = [column for column in prompts.c if column.name not in ("graph", "extra_da
 
 
 async def _check_version(db: AsyncConnection) -> None:
-    """Compares the file's version with that of this code; a new file gets it."""
+    """Compares the file's version with that of this code; sets it in a new file."""
     version = int(await db.scalar(sa.text("PRAGMA user_version")) or 0)
     if version == 0:
         await db.execute(sa.text(f"PRAGMA user_version = {_VERSION}"))

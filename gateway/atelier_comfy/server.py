@@ -1,4 +1,4 @@
-"""Comfy server: the store, the backend and the routes put together, and the addresses that they are served at."""
+"""The server: composes the store, the backend and the routes, and serves them."""
 
 import fcntl
 import sys
@@ -116,7 +116,7 @@ async def _listening(options: ServerOptions, application: web.Application) -> As
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One server uses a folder at a time; the lock goes with the process."""
+    """Locks a folder for one server; the kernel releases the lock when the process ends."""
     with (folder / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Submission: the body of `POST /prompt`, checked before anything looks at the graph."""
+"""Submissions: the body of `POST /prompt`, checked except for the graph."""
 
 import math
 import uuid
@@ -10,7 +10,7 @@ from atelier_comfy.prompt import SENSITIVE
 
 
 class PromptRefusedError(Exception):
-    """A prompt that does not run; `body` is the response's JSON, in ComfyUI's shape."""
+    """A prompt is refused; `body` is the JSON of the response, in ComfyUI's shape."""
 
     def __init__(self, body: Mapping[str, Any], status: int = 400) -> None:
         super().__init__(str(body))
@@ -19,7 +19,7 @@ class PromptRefusedError(Exception):
 
     @classmethod
     def of(cls, kind: str, message: str, details: str | None = None, *, status: int = 400) -> "PromptRefusedError":
-        """With an error that belongs to no node."""
+        """Returns an error that is not about a node."""
         said = message if details is None else details
         return cls({"error": error_object(kind, message, said), "node_errors": {}}, status)
 
@@ -29,11 +29,12 @@ class Submission:
     """A prompt as it was posted.
 
     Attributes:
-        graph: The value of `prompt`, not yet looked at.
-        prompt_id: The client's, or a new one.
-        number: Priority that the client asks for; None for the next number.
-        front: Whether it goes before all that wait.
-        extra_data: With `client_id`, without sensitive keys.
+        graph: The value of `prompt`, not checked.
+        prompt_id: The client's id, or a new one.
+        number: The priority that the client requests; None for the next number.
+        front: True to put it before all waiting prompts.
+        extra_data: The client's `extra_data` with `client_id`, without sensitive keys.
+        sensitive: The sensitive keys.
         targets: Output nodes to run; None for all.
     """
 
@@ -54,7 +55,7 @@ def read_submission(body: object, usage_source: str | None = None) -> Submission
         usage_source: The header `Comfy-Usage-Source`.
 
     Raises:
-        PromptRefusedError: The body is no object, has no prompt, or a field has the wrong type.
+        PromptRefusedError: The body is not an object, has no prompt, or a field has the wrong type.
     """
     if not isinstance(body, dict):
         raise PromptRefusedError.of("invalid_body", "The body must be a JSON object")

@@ -1,4 +1,4 @@
-"""System routes: the machine, what the server can do, and lists of the front end that are empty here."""
+"""System routes: the machine, the features of the server, and empty lists for the front end."""
 
 import platform
 import sys
@@ -11,20 +11,20 @@ from aiohttp import web
 from atelier_comfy.client_socket import SERVER_FEATURES
 
 COMFYUI_VERSION = "0.33.0"
-"""Of ComfyUI, whose protocol this is: clients compare it with what they need."""
+"""The version of ComfyUI whose protocol this is: clients compare it with the one that they need."""
 
 _EMPTY_OBJECTS = ("/workflow_templates", "/i18n", "/global_subgraphs")
 
 
 class SystemRoutes:
-    """`/system_stats`, `/features` and what has nothing to say."""
+    """`/system_stats`, `/features` and routes that return empty objects."""
 
     def __init__(self, *, max_upload_bytes: int, arguments: list[str]) -> None:
         self._max_upload_bytes = max_upload_bytes
         self._arguments = arguments
 
     def routes(self) -> list[web.RouteDef]:
-        """To be added to the application."""
+        """Returns the routes to be added to the application."""
         return [
             web.get("/system_stats", self.system_stats),
             web.get("/features", self.features),
@@ -32,7 +32,7 @@ class SystemRoutes:
         ]
 
     async def system_stats(self, _request: web.Request) -> web.Response:
-        """Versions, memory and devices. Nodes use torch in hosts, so that its numbers are not known here."""
+        """Versions, memory and devices. torch's numbers are unknown here: only hosts import it."""
         memory = psutil.virtual_memory()
         system = {
             "os": sys.platform,
@@ -51,7 +51,7 @@ class SystemRoutes:
         return web.json_response({"system": system, "devices": [_processor(memory)]})
 
     async def features(self, _request: web.Request) -> web.Response:
-        """What clients may use."""
+        """The features of the server."""
         return web.json_response({**SERVER_FEATURES, "max_upload_size": self._max_upload_bytes})
 
 

@@ -1,4 +1,4 @@
-"""User routes: settings and files of the front end, for the one user that there is."""
+"""User routes: settings and files of the front end, for one user."""
 
 import asyncio
 import json
@@ -17,14 +17,14 @@ _SETTINGS = "comfy.settings.json"
 
 
 class UserRoutes:
-    """`/users`, `/settings` and `/userdata`; files lie below the user's folder."""
+    """`/users`, `/settings` and `/userdata`; files are below the user's folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / _USER
         self._writing = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
-        """To be added to the application."""
+        """Returns the routes to be added to the application."""
         return [
             web.get("/users", self.users),
             web.post("/users", self.add_user),
@@ -45,7 +45,7 @@ class UserRoutes:
         return web.json_response({"storage": "server", "migrated": True})
 
     async def add_user(self, _request: web.Request) -> web.Response:
-        """There is one user."""
+        """Refused: there is one user."""
         return web.json_response({"error": "this server has one user"}, status=400)
 
     async def settings(self, _request: web.Request) -> web.Response:
@@ -200,7 +200,7 @@ def _entry(path: Path, name: str) -> dict[str, Any]:
 
 
 def _write(path: Path, body: bytes) -> None:
-    """All of it or nothing, also when the process is killed."""
+    """Writes a file atomically: after a crash it has the old or the new content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
     with os.fdopen(handle, "wb") as file:
