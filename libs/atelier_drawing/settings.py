@@ -18,7 +18,7 @@ class DrawingSettings(JobSettings):
     """Settings of the API process and of the worker."""
 
     kind: ClassVar[ModelKind]
-    """Of the models that it draws with."""
+    """The kind of the models that it draws with."""
 
     storage_address: str = Field(default="127.0.0.1:8102", description="host:port of atelier-storage")
     models: str = Field(

@@ -52,7 +52,7 @@ def read_parameters(message: ParametersMessage, asked: AskedT) -> AskedT:
 
 
 def write_parameters(message: ParametersMessage, parameters: DrawingParameters[DrawingRequest]) -> None:
-    """Sets the fields that `read_parameters` reads: sent again, the message asks for the same drawing."""
+    """Sets the fields that `read_parameters` reads: sent again, the message requests the same drawing."""
     write_defaults(message, parameters.model, parameters.request)
     message.prompt = parameters.request.prompt
     message.negative_prompt = parameters.request.negative_prompt

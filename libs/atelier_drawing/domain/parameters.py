@@ -34,7 +34,7 @@ class AskedDrawing:
 
     @property
     def is_seeded(self) -> bool:
-        """Whether the caller sent a seed."""
+        """True if the caller sent a seed."""
         return self.seed is not None
 
 

@@ -31,7 +31,7 @@ def asked_from(message: image_pb2.GenerationParameters) -> AskedImage:
 
 
 def parameters_message(parameters: ImageParameters) -> image_pb2.GenerationParameters:
-    """Writes resolved parameters; sent again, they ask for the same image."""
+    """Returns the message of resolved parameters; sent again, it requests the same image."""
     request = parameters.request
     message = image_pb2.GenerationParameters(
         count=request.count,

@@ -17,9 +17,9 @@ class ImageFile(StoredFile):
 
     Attributes:
         index: Its place among the pictures, from 0; a latent has that of its picture.
-        seed: Its own: with `count` 1 it generates this picture alone. 0 beside a wide seed.
-        wide_seed: The same, for an image that was asked for with a wide seed.
-        kind: What it is.
+        seed: Its own seed: with `count` 1 it generates only this picture. 0 if there is a wide seed.
+        wide_seed: Its own seed, for an image that was requested with a wide seed.
+        kind: `PICTURE` or `LATENT`.
     """
 
     index: int

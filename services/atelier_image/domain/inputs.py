@@ -1,4 +1,4 @@
-"""Inputs of an image: assets of the caller that a drawing begins with, and its mask."""
+"""Inputs of an image: assets of the caller with which a drawing begins, and its mask."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
 
 @dataclass(frozen=True, slots=True)
 class AssetFacts:
-    """What storage knows of a file."""
+    """The metadata of an asset: media type, size in bytes, and SHA-256 in hex."""
 
     content_type: str
     size_bytes: int
@@ -29,25 +29,25 @@ class AssetFacts:
 
 
 class CallersAssets(Protocol):
-    """The caller's files."""
+    """The port to the caller's assets."""
 
     async def facts(self, asset_id: str) -> AssetFacts:
-        """Returns what is known of a file. Raises NotFoundError."""
+        """Returns the metadata of an asset. Raises NotFoundError."""
         ...
 
     async def head(self, asset_id: str, length: int) -> bytes:
-        """Returns the first `length` bytes of a file, or all of a shorter one. Raises NotFoundError."""
+        """Returns the first `length` bytes of an asset, or all of a shorter one. Raises NotFoundError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One asset that an image is made of.
+    """An asset with which an image begins, or its mask.
 
     Attributes:
         asset_id: The asset.
-        sha256: The digest of its content, which the image depends on; empty until it was looked up.
-        latent: The header of a latent that was looked up; None for a picture.
+        sha256: The hash of its content, on which the image depends; empty until the asset is looked up.
+        latent: The header of a latent after it is looked up; None for a picture, and in a stored spec.
     """
 
     asset_id: str
@@ -60,7 +60,7 @@ async def looked_up(assets: CallersAssets, inputs: Mapping[InputName, Input]) ->
 
     Raises:
         NotFoundError: The caller has no such asset.
-        InvalidArgumentError: It is no picture, or no latent.
+        InvalidArgumentError: NOT_A_PICTURE or NOT_A_LATENT, it has another content type or is malformed.
     """
     return {name: await _looked_up(assets, name, each.asset_id) for name, each in inputs.items()}
 

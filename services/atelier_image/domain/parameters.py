@@ -19,7 +19,11 @@ class AskedImage(AskedDrawing):
     """Parameters as a caller sent them. None: the caller left it out.
 
     Attributes:
-        inputs: The assets that the caller named; what `looked_up` returned before they are resolved.
+        inputs: The assets that the caller named; before `resolve`, they must have been looked up by `looked_up`.
+        denoise, start_step, end_step, add_noise, keep_noise: As in the contract.
+        outputs: The outputs to store; empty for pictures only.
+        sigmas: The spacing of the noise levels.
+        wide_seed: A seed of 64 bits in place of `seed`.
     """
 
     count: int | None = None
@@ -36,7 +40,7 @@ class AskedImage(AskedDrawing):
 
     @property
     def is_seeded(self) -> bool:
-        """Whether the caller sent a seed."""
+        """True if the caller sent a seed."""
         return self.seed is not None or self.wide_seed is not None
 
 
@@ -45,7 +49,7 @@ class ImageParameters(DrawingParameters[ImageRequest]):
     """The spec of an image. Its request has no arrays: the worker sets them.
 
     Attributes:
-        inputs: The assets that it is made of. The files depend on their content and not on their ids.
+        inputs: The assets with which it begins. The files depend on their content and not on their ids.
     """
 
     output_format: FormatName

@@ -1,4 +1,4 @@
-"""Rules of sampling: which seeds, inputs, steps and noise levels go together, and with which model."""
+"""Rules of sampling: valid combinations of seeds, inputs, steps and noise levels, and of these with a model."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ class Steps:
     """The steps of a drawing.
 
     Attributes:
-        count: Steps that are counted: the last of a schedule of `count / denoise`.
-        denoise: Greater than 0, at most 1.
-        start: The step to begin with.
-        end: The step to stop before.
+        count: Number of steps of the request: the last ones of a schedule of `count / denoise` steps.
+        denoise: The share of the schedule, greater than 0, at most 1.
+        start: The first step, from 0.
+        end: The step before which drawing stops, at most `count`.
     """
 
     count: int
@@ -28,7 +28,7 @@ class Steps:
 
     @property
     def are_none(self) -> bool:
-        """Whether nothing is denoised: the input is encoded or decoded only."""
+        """True if nothing is denoised: the input is only encoded or decoded."""
         return self.start == self.end
 
 
@@ -39,7 +39,7 @@ def check_seeds(seed: int | None, wide_seed: int | None) -> None:
 
 
 def check_inputs(names: Collection[InputName]) -> None:
-    """Raises InvalidArgumentError for inputs that exclude each other, and for a mask of nothing."""
+    """Raises InvalidArgumentError for inputs that exclude each other, and for a mask without a picture or latent."""
     if "init_image" in names and "init_latent" in names:
         text = "is instead of init_image_asset_id: send one of them"
         raise InvalidArgumentError.of_field("init_latent_asset_id", text, reason="INVALID_INPUTS")
@@ -49,7 +49,7 @@ def check_inputs(names: Collection[InputName]) -> None:
 
 
 def check_steps(steps: Steps, *, has_input: bool) -> None:
-    """Raises InvalidArgumentError for steps out of order, and for those that no schedule has."""
+    """Raises InvalidArgumentError for steps that are out of order or outside of the schedule, or that need an input."""
     if steps.end > steps.count:
         raise _wrong_steps("end_step", f"must be at most steps, which are {steps.count}")
     if steps.start > steps.end:
@@ -65,9 +65,9 @@ def check_steps(steps: Steps, *, has_input: bool) -> None:
 
 
 def check_sigmas(sigmas: SigmasName, scheduler: SchedulerName, card: ModelCard) -> None:
-    """Raises InvalidArgumentError for noise levels that the scheduler cannot take.
+    """Raises InvalidArgumentError for a spacing of noise levels that the scheduler does not support.
 
-    A model whose files no worker has yet is not checked here, but when it draws.
+    If no worker has the files of the model yet, this is checked when the job runs.
     """
     refused = refused_sigmas(scheduler, sigmas, family_of(card.schedulers)) if card.schedulers else ""
     if refused:
@@ -75,9 +75,9 @@ def check_sigmas(sigmas: SigmasName, scheduler: SchedulerName, card: ModelCard) 
 
 
 def check_latent(latent: Input, request: ImageRequest, card: ModelCard) -> None:
-    """Raises InvalidArgumentError for a latent of another family or size than the model's and the request's.
+    """Raises InvalidArgumentError for a latent of another size than the request's, or another family than the model's.
 
-    A model whose files no worker has yet is not checked here, but when it draws.
+    If no worker has the files of the model yet, the family is checked when the job runs.
     """
     header = latent.latent
     assert header is not None, "it was looked up"

@@ -1,4 +1,4 @@
-"""The inputs of an image, read from storage as the engine takes them."""
+"""Input files: the inputs of an image, read from storage and decoded for the engine."""
 
 import asyncio
 from typing import Any
@@ -21,7 +21,7 @@ async def read_inputs(files: AssetFiles, job: Job, attempt: Attempt, parameters:
     """Returns the arrays of the request by their fields in ImageRequest.
 
     Raises:
-        JobFault: One is not there any more, or cannot be decoded (storage reads headers only).
+        JobFault: A file does not exist any more, or cannot be decoded (storage checks only headers).
         InfrastructureFault: Storage was unavailable for too long.
         Stopped: A stop was requested.
     """
@@ -33,7 +33,7 @@ async def read_inputs(files: AssetFiles, job: Job, attempt: Attempt, parameters:
 
 
 def _decoded(name: InputName, data: bytes, request: ImageRequest) -> Any:
-    """Decodes an input. A picture is cropped around its middle and scaled to the request's size, and so is a mask."""
+    """Decodes an input. Pictures and masks are cropped around their centre and scaled to the request's size."""
     try:
         if name == "init_latent":
             return read_latent(data)[0]
