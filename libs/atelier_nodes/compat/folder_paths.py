@@ -69,7 +69,7 @@ def get_folder_paths(folder_name: str) -> list[str]:
     """Returns a category's folders.
 
     Raises:
-        KeyError: there is no such category.
+        KeyError: There is no such category.
     """
     return model_folders.folders_of(folder_name)
 
@@ -83,7 +83,7 @@ def get_filename_list(folder_name: str) -> list[str]:
     """Returns the names of a category's files, sorted; of checkpoints the mesh's models first, the default first.
 
     Raises:
-        KeyError: there is no such category.
+        KeyError: There is no such category.
     """
     files = model_folders.files_of(folder_name)
     if map_legacy(folder_name) != "checkpoints":
@@ -103,7 +103,7 @@ def get_full_path_or_raise(folder_name: str, filename: str) -> str:
     """Returns the path of a category's file.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: There is none.
     """
     path = get_full_path(folder_name, filename)
     if path is None:
@@ -153,7 +153,7 @@ def get_annotated_filepath(name: str, default_dir: str | None = None) -> str:
     """Returns the path of a file that a graph names.
 
     Raises:
-        FolderEscapeError: the name leads out of its folder.
+        FolderEscapeError: The name leads out of its folder.
     """
     return str(annotated_file(name, None if default_dir is None else Path(default_dir)))
 
@@ -172,7 +172,7 @@ def get_save_image_path(
     """Returns where the next file of a prefix is written: folder, name, counter, sub-folder and filled prefix.
 
     Raises:
-        FolderEscapeError: the prefix leads out of the folder.
+        FolderEscapeError: The prefix leads out of the folder.
     """
     place = save_place(filename_prefix, Path(output_dir), int(image_width), int(image_height))
     return str(place.folder), place.name, place.counter, place.subfolder, place.prefix
@@ -196,7 +196,7 @@ def set_output_directory(output_dir: str) -> None:
     """Refuses: folders are settings of the host.
 
     Raises:
-        PermissionError: always.
+        PermissionError: Always.
     """
     raise PermissionError(f"The output folder is a setting of the host; {output_dir!r} was not set")
 

@@ -32,9 +32,9 @@ class Latent2RGBPreviewer(LatentPreviewer):
     """Makes previews by a linear map from latent channels to RGB.
 
     Args:
-        latent_rgb_factors: three factors for each channel.
-        latent_rgb_factors_bias: three values to add.
-        latent_rgb_factors_reshape: a function that is applied to the latents before.
+        latent_rgb_factors: Three factors for each channel.
+        latent_rgb_factors_bias: Three values to add.
+        latent_rgb_factors_reshape: A function that is applied to the latents before.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ def preview_to_image(latent_image: torch.Tensor, do_scale: bool = True) -> Image
     """Returns a Pillow image of (height, width, 3) values.
 
     Args:
-        latent_image: from -1 to 1 with `do_scale`, else from 0 to 1.
-        do_scale: whether to move the values to 0…1 first.
+        latent_image: From -1 to 1 with `do_scale`, else from 0 to 1.
+        do_scale: Whether to move the values to 0…1 first.
     """
     return to_picture((latent_image + 1.0) / 2.0 if do_scale else latent_image)
 
@@ -92,9 +92,9 @@ def prepare_callback(
     """Returns a function that reports a sampler's steps as progress of the node.
 
     Args:
-        model: is not used: its inside is on a worker.
-        steps: how many steps there are.
-        x0_output_dict: receives the latest prediction as `x0`.
+        model: Is not used: its inside is on a worker.
+        steps: How many steps there are.
+        x0_output_dict: Receives the latest prediction as `x0`.
     """
     bar = ProgressBar(steps)
 

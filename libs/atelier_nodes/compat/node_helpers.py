@@ -14,9 +14,9 @@ def conditioning_set_values(conditioning: list[Any], values: Mapping[str, Any] =
     """Returns a conditioning whose options have more values.
 
     Args:
-        conditioning: pairs of a value and its options; stays as it is.
-        values: options by name.
-        append: whether values are added to lists that the options have already.
+        conditioning: Pairs of a value and its options; stays as it is.
+        values: Options by name.
+        append: Whether values are added to lists that the options have already.
     """
     changed = []
     for pair in conditioning:

@@ -98,24 +98,24 @@ def common_ksampler(
     """Samples a latent on the mesh, and waits for it.
 
     Args:
-        model: a model of the mesh.
-        seed: of 64 bits.
-        steps: how many steps the schedule has.
-        cfg: guidance scale.
-        sampler_name: a name of `comfy.samplers.KSampler.SAMPLERS`.
-        scheduler: a name of `comfy.samplers.KSampler.SCHEDULERS`.
-        positive: what to draw.
-        negative: what not to draw.
-        latent: what to begin with.
-        denoise: the share of the schedule that is done.
-        disable_noise: whether no noise is added first.
-        start_step: the first step that is done.
-        last_step: the step before which it stops.
-        force_full_denoise: whether no noise is left at `last_step`.
+        model: A model of the mesh.
+        seed: Of 64 bits.
+        steps: How many steps the schedule has.
+        cfg: Guidance scale.
+        sampler_name: A name of `comfy.samplers.KSampler.SAMPLERS`.
+        scheduler: A name of `comfy.samplers.KSampler.SCHEDULERS`.
+        positive: What to draw.
+        negative: What not to draw.
+        latent: What to begin with.
+        denoise: The share of the schedule that is done.
+        disable_noise: Whether no noise is added first.
+        start_step: The first step that is done.
+        last_step: The step before which it stops.
+        force_full_denoise: Whether no noise is left at `last_step`.
 
     Raises:
-        MeshError: a job was refused or failed.
-        ValueError: the mesh has no sampler or scheduler of this name.
+        MeshError: A job was refused or failed.
+        ValueError: The mesh has no sampler or scheduler of this name.
     """
     if refusal := refused_names(sampler_name, scheduler):
         raise ValueError(refusal)
@@ -141,7 +141,7 @@ def interrupt_processing(value: bool = True) -> None:
     """Ends the execution of the node that runs.
 
     Raises:
-        RunInterruptedError: a node runs.
+        RunInterruptedError: A node runs.
     """
     interrupt_current_processing(value)
 
@@ -150,6 +150,6 @@ def before_node_execution() -> None:
     """Checks whether the execution of the node that runs is interrupted.
 
     Raises:
-        RunInterruptedError: it is.
+        RunInterruptedError: It is.
     """
     throw_exception_if_processing_interrupted()

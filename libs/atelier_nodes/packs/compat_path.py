@@ -1,6 +1,6 @@
 """The import path of the modules that packs import, such as `folder_paths` and `comfy.utils`.
 
-They are in a folder that is no package, and on `sys.path` only in a process that loads packs.
+They are in a folder that is not a package, and on `sys.path` only in a process that loads packs.
 """
 
 import importlib
@@ -36,7 +36,7 @@ def add_compat_path() -> None:
 
 
 def import_compat() -> None:
-    """Imports the modules, so that a pack which puts its own folder first on `sys.path` cannot take their places."""
+    """Imports the modules, so that a pack which puts its own folder first on `sys.path` cannot replace them."""
     add_compat_path()
     for name in _IMPORTED_FIRST:
         importlib.import_module(name)

@@ -1,7 +1,7 @@
-"""The environment of a pack: a virtual environment with the packages that its `requirements.txt` names.
+"""The environment of a pack: a virtual environment with the packages of its `requirements.txt`.
 
-It lies beside the pack, in `.atelier/<name>` of the folder of packs, and comes after the host's own packages on
-`sys.path`: a pack brings what is missing, and never replaces torch or anything else that the host has.
+It is in `.atelier/<name>` of the folder of packs, and comes after the host's own packages on `sys.path`: a pack can add
+packages, and cannot replace torch or any other package of the host.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ _MARKER = "installed.json"
 
 @dataclass(frozen=True, slots=True)
 class PackEnvironment:
-    """Where the packages of a pack are, or would be.
+    """The environment of a pack, which need not exist.
 
     Attributes:
-        pack: whose packages they are.
-        path: of the virtual environment.
+        pack: The pack.
+        path: The folder of the virtual environment.
     """
 
     pack: Pack
@@ -52,30 +52,30 @@ class PackEnvironment:
     def missing(self) -> list[str]:
         """Returns the requirements that neither the host nor the environment meets, as the pack writes them.
 
-        Lines that are no plain requirement, such as addresses and options, are met by an installed environment alone.
+        Lines that are not plain requirements, such as URLs and options, are met only by an installed environment.
         """
         if self.pack.requirements is None or self.is_installed():
             return []
         return [line for line in requirement_lines(self.pack.requirements) if not _met(line)]
 
     def is_installed(self) -> bool:
-        """Whether the packages of the present `requirements.txt` were installed for this version of Python."""
+        """True if the packages of the current `requirements.txt` were installed for this version of Python."""
         marker = self.path / _MARKER
         return marker.is_file() and json.loads(marker.read_text("utf-8")) == self._content()
 
     def packages(self) -> dict[str, str]:
-        """Returns the versions of what is installed there, by canonical name."""
+        """Returns the versions of the installed packages, by canonical name."""
         if not self.is_installed():
             return {}
         found = metadata.distributions(path=[str(self.site_packages)])
         return {canonicalize_name(each.name): each.version for each in found if each.name}
 
     def mark_installed(self) -> None:
-        """Notes that everything is installed; an installation that was cut off leaves no such note."""
+        """Records that the installation is complete."""
         (self.path / _MARKER).write_text(json.dumps(self._content()), "utf-8")
 
     def activate(self) -> None:
-        """Puts its packages on `sys.path`, after those of the host, where they are installed."""
+        """Adds its packages to `sys.path`, after those of the host, if they are installed."""
         if self.is_installed():
             site.addsitedir(str(self.site_packages))
 

@@ -23,7 +23,9 @@ class ExtraPath:
     """One folder of a category.
 
     Attributes:
-        first: whether the category's files are saved there.
+        category: The category, such as `loras`.
+        folder: The absolute path.
+        first: True to put it before the other folders of the category, so that files are saved there.
     """
 
     category: str
@@ -35,7 +37,7 @@ def read_extra_paths(file: Path) -> list[ExtraPath]:
     """Returns the folders that the file names, in its order.
 
     Raises:
-        ExtraPathsError: the file cannot be read or has another form.
+        ExtraPathsError: The file cannot be read or is malformed.
     """
     try:
         content = yaml.safe_load(file.read_text("utf-8"))
@@ -61,7 +63,7 @@ def apply_extra_paths(file: Path) -> None:
     """Adds the folders that the file names to those of the host.
 
     Raises:
-        ExtraPathsError: the file cannot be read or has another form.
+        ExtraPathsError: The file cannot be read or is malformed.
     """
     for extra in read_extra_paths(file):
         model_folders.add_folder(extra.category, extra.folder, first=extra.first)

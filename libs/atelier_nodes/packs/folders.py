@@ -1,7 +1,7 @@
 """The folders of nodes: where they read inputs and write outputs and temporary files.
 
-A host has default folders, and an execution may have folders of its own: they are those of the current context, so that
-graphs that run side by side in one host do not see each other's files.
+A host has default folders, and an execution may have folders of its own. Those are in a context variable, so that
+concurrent graphs in one host do not read each other's files.
 """
 
 import re
@@ -29,12 +29,12 @@ class NodeFolders:
     """Folders of a host or of one execution.
 
     Attributes:
-        base: what relative paths of model folders start from; ComfyUI's own folder for packs that ask.
-        input: uploads and other files that nodes load.
-        output: files that nodes save.
-        temp: previews and other files that nobody stores.
-        user: settings of users.
-        models: weights that packs look up themselves.
+        base: The base of relative paths of model folders; packs receive it as ComfyUI's own folder.
+        input: Uploads and other files that nodes load.
+        output: Files that nodes save.
+        temp: Previews and other temporary files.
+        user: Settings of users.
+        models: Files of weights that packs load themselves.
     """
 
     base: Path
@@ -48,7 +48,7 @@ class NodeFolders:
     def under(
         cls, base: Path, *, inputs: Path | None = None, outputs: Path | None = None, temp: Path | None = None
     ) -> "NodeFolders":
-        """Returns folders with the usual names below `base`, but for those that are given."""
+        """Returns folders with the usual names below `base`, except those that are given."""
         return cls(
             base,
             inputs or base / "input",
@@ -59,7 +59,7 @@ class NodeFolders:
         )
 
     def of(self, folder: FolderType) -> Path:
-        """Returns the folder of a file's `type`, as `/view` and image entries name it."""
+        """Returns the folder for a file's `type`, as in `/view` and in image entries."""
         return {"input": self.input, "output": self.output, "temp": self.temp}[folder]
 
 
@@ -68,11 +68,11 @@ class SavePlace:
     """Where the next file of a prefix is written: `folder / f"{name}_{counter:05}_.png"`.
 
     Attributes:
-        folder: exists already.
-        name: the prefix without its sub-folder.
-        counter: one more than that of any file of this prefix there.
-        subfolder: relative to the output folder, with `/`; empty for the folder itself.
-        prefix: with its variables filled in.
+        folder: The folder, which exists.
+        name: The prefix without its sub-folder.
+        counter: One more than the highest counter of files with this prefix in the folder.
+        subfolder: The folder relative to the output or temp folder, with `/`; empty for that folder itself.
+        prefix: The prefix with its variables filled in.
     """
 
     folder: Path
@@ -87,7 +87,7 @@ _current: ContextVar[NodeFolders | None] = ContextVar("node_folders", default=No
 
 
 def use_folders(folders: NodeFolders) -> None:
-    """Sets the default folders of this process, those of models too; a host does so once, before packs are loaded."""
+    """Sets the default folders of this process, including those of models; called once, before packs are loaded."""
     global _default
     _default = folders
     model_folders.use_models(folders.models)
@@ -95,7 +95,7 @@ def use_folders(folders: NodeFolders) -> None:
 
 @contextmanager
 def execution_folders(folders: NodeFolders) -> Iterator[None]:
-    """Makes `folders` those of the current context, as long as the block runs."""
+    """Makes `folders` those of the current context inside the block."""
     token = _current.set(folders)
     try:
         yield
@@ -104,12 +104,12 @@ def execution_folders(folders: NodeFolders) -> Iterator[None]:
 
 
 def node_folders() -> NodeFolders:
-    """Returns the folders of the current execution, or else of the host; of neither, those of the working directory."""
+    """Returns the folders of the current execution, else of the host, else those below the working directory."""
     return _current.get() or _default or NodeFolders.under(Path.cwd())
 
 
 def split_annotation(name: str) -> tuple[str, FolderType | None]:
-    """Splits `"a.png [output]"` into the name and the folder's type; None where no type is given."""
+    """Splits `"a.png [output]"` into the name and the folder's type; None if there is no type."""
     match = _ANNOTATION.match(name)
     if match is None:
         return name, None
@@ -120,10 +120,10 @@ def split_annotation(name: str) -> tuple[str, FolderType | None]:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """Returns `folder / name`, where that is inside the folder.
+    """Returns `folder / name`, which must be inside the folder.
 
     Raises:
-        FolderEscapeError: the name is absolute or leads out of the folder, also by a symbolic link.
+        FolderEscapeError: The name leads out of the folder, also through a symbolic link.
     """
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
@@ -135,11 +135,11 @@ def annotated_file(name: str, default: Path | None = None) -> Path:
     """Returns the path of a file that a graph names, such as `"a.png"` or `"a.png [temp]"`.
 
     Args:
-        name: relative to the folder of its annotation.
-        default: the folder of a name without annotation; the input folder if omitted.
+        name: Relative to the folder of its annotation.
+        default: The folder of a name without annotation; the input folder if omitted.
 
     Raises:
-        FolderEscapeError: the name leads out of its folder.
+        FolderEscapeError: The name leads out of its folder.
     """
     plain, folder = split_annotation(name)
     folders = node_folders()
@@ -147,16 +147,16 @@ def annotated_file(name: str, default: Path | None = None) -> Path:
 
 
 def save_place(prefix: str, folder: Path, width: int = 0, height: int = 0) -> SavePlace:
-    """Returns where the next file of a prefix is written, and makes its folder.
+    """Returns where the next file with a prefix is written, and creates its folder.
 
     Args:
-        prefix: may hold sub-folders, `%width%`, `%height%`, and `%year%` to `%second%` of the local time.
-        folder: the output or temp folder.
-        width: of the picture, in pixels.
-        height: of the picture, in pixels.
+        prefix: May hold sub-folders, `%width%`, `%height%`, and `%year%` to `%second%` of the local time.
+        folder: The output or temp folder.
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
 
     Raises:
-        FolderEscapeError: the prefix leads out of the folder.
+        FolderEscapeError: The prefix leads out of the folder.
     """
     filled = _filled(prefix, width, height)
     target = inside(folder, filled)

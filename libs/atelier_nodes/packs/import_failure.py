@@ -7,11 +7,11 @@ from atelier_nodes.packs.pack import Pack, PackFormError
 
 
 def failure_line(error: BaseException, pack: Pack) -> str:
-    """Returns the failure in one line, with the place in the pack's own code from which it came.
+    """Returns the failure in one line, with the file and line of the pack's own code that caused it.
 
     Args:
-        error: what was raised while the pack was loaded.
-        pack: whose code names the place.
+        error: What was raised while the pack was loaded.
+        pack: The pack.
     """
     match error:
         case ModuleNotFoundError(name=str() as module):

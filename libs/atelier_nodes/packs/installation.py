@@ -13,22 +13,22 @@ from atelier_nodes.packs.pack import Pack
 
 
 class InstallationError(Exception):
-    """Requirements could not be installed; the message says why."""
+    """Requirements could not be installed; the message has the reason."""
 
 
 def install_requirements(pack: Pack) -> PackEnvironment:
-    """Makes the environment of a pack anew, and installs its requirements there.
+    """Creates the environment of a pack, in place of an existing one, and installs its requirements there. Blocks.
 
-    Versions of what the host has are constraints: a pack that needs another torch is refused, not given one.
+    The versions of the host's packages are constraints: the installation of a pack that needs another torch fails.
 
     Raises:
-        InstallationError: the pack has no requirements, or pip failed.
+        InstallationError: The pack has no requirements, or pip failed.
     """
     if pack.requirements is None:
         raise InstallationError(f"{pack.path} has no requirements.txt")
     environment = PackEnvironment.of(pack)
     venv.create(environment.path, clear=True, with_pip=False, symlinks=True)
-    # pip finds what the host has, and does not install it again.
+    # With this file pip finds the host's packages, and does not install them again.
     (environment.site_packages / "host.pth").write_text("\n".join(host_site_packages()), "utf-8")
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder) / "constraints.txt"

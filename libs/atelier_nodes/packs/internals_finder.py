@@ -1,6 +1,6 @@
-"""The finder of modules that have no counterpart: they can be imported, and their names are placeholders.
+"""The finder of modules without a counterpart: they can be imported, and their attributes are placeholders.
 
-Modules of `comfy_extras` hold node classes in the original: their names are the node classes that ship.
+Modules of `comfy_extras` hold node classes in the original: they have the node classes that ship.
 """
 
 import sys
@@ -59,7 +59,7 @@ INTERNALS = (
 
 
 class InternalsFinder(MetaPathFinder, Loader):
-    """Finds every module of `INTERNALS`; each is a package, for there may be modules below it."""
+    """Finds every module of `INTERNALS`; each is a package, as there may be modules below it."""
 
     def find_spec(
         self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None

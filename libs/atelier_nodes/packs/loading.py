@@ -1,6 +1,6 @@
 """Loading packs: each is imported under its own name, and its node classes are registered.
 
-A pack that fails costs itself alone, and a node class that cannot be declared costs itself alone; both are reported.
+A failure of a pack affects no other pack, and an invalid node class no other class; both are reported.
 """
 
 import importlib.util
@@ -23,13 +23,13 @@ from atelier_nodes.packs.report import PackReport
 
 @dataclass(slots=True)
 class LoadedPacks:
-    """What the packs brought.
+    """The loaded packs.
 
     Attributes:
-        classes: node classes of packs by name.
-        display_names: of those classes that have one.
-        reports: one for each pack that was found, in the order of loading.
-        web_dirs: folders of scripts and styles, by the name under `/extensions/`.
+        classes: Node classes of packs by name.
+        display_names: Display names of those classes that have one.
+        reports: One for each pack that was found, in the order of loading.
+        web_dirs: Folders of scripts and styles, by their name below `/extensions/`.
     """
 
     classes: dict[str, type] = field(default_factory=dict)
@@ -48,13 +48,13 @@ async def load_packs(
     """Loads every pack of the folders into this process.
 
     Args:
-        folders: of packs; a single `.py` file is a pack itself.
+        folders: Folders of packs; a single `.py` file is a pack itself.
         extra_paths: YAML files that name more folders of packs and models.
-        skipped: packs that are not imported, and why: they ended an earlier process.
-        on_import: is called with each pack before its code runs, so that a pack that ends the process is known.
+        skipped: Packs that are not imported, with the reason: they ended an earlier process.
+        on_import: Called with the path of each pack before its code runs: a pack that ends the process is known so.
 
     Raises:
-        ExtraPathsError: an extra paths file cannot be read.
+        ExtraPathsError: An extra paths file cannot be read.
     """
     import_compat()
     for file in extra_paths:
@@ -79,11 +79,11 @@ async def load_packs(
 
 
 def _announced_to_nobody(_: Path) -> None:
-    """Stands for a caller that does not ask which pack is imported."""
+    """The default of `on_import`: does nothing."""
 
 
 def _activate_environments(packs: Iterable[Pack]) -> dict[Path, list[str]]:
-    """Puts the packages of all packs on the import path; returns what is missing or in conflict, by the pack's path."""
+    """Adds the packages of all packs to the import path; returns missing and conflicting packages, by pack path."""
     notes: dict[Path, list[str]] = {}
     first: dict[str, tuple[str, str]] = {}
     for pack in packs:

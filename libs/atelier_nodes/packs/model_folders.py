@@ -1,6 +1,6 @@
-"""Model folders: which folders hold the files of a category, such as `loras`, and which files are there.
+"""Model folders: the folders of each category of files, such as `loras`, and the files in them.
 
-`FOLDERS` has the shape that packs know and change in place: category → (folders, extensions).
+`FOLDERS` has the shape that packs expect and change in place: category → (folders, extensions).
 """
 
 import os
@@ -48,12 +48,12 @@ def use_models(models: Path) -> None:
 
 
 def current_name(category: str) -> str:
-    """Returns the present name of a category."""
+    """Returns the current name of a category."""
     return ALIASES.get(category, category)
 
 
 def add_folder(category: str, folder: str, *, first: bool = False) -> None:
-    """Adds a folder to a category, which is made if it is new; the first one is the default of saved files."""
+    """Adds a folder to a category, which is created if it is new; files are saved in the first folder by default."""
     folders, _ = FOLDERS.setdefault(current_name(category), ([], set()))
     if folder in folders:
         if not first or folders[0] == folder:
@@ -66,7 +66,7 @@ def folders_of(category: str) -> list[str]:
     """Returns the category's folders.
 
     Raises:
-        KeyError: there is no such category.
+        KeyError: There is no such category.
     """
     return list(FOLDERS[current_name(category)][0])
 
@@ -75,7 +75,7 @@ def files_of(category: str) -> list[str]:
     """Returns the names of a category's files, relative to its folders, sorted.
 
     Raises:
-        KeyError: there is no such category.
+        KeyError: There is no such category.
     """
     folders, extensions = FOLDERS[current_name(category)]
     found: set[str] = set()
@@ -85,10 +85,10 @@ def files_of(category: str) -> list[str]:
 
 
 def find_file(category: str, name: str) -> str | None:
-    """Returns the path of a category's file, or None where no folder has it or the name leads out of the folder.
+    """Returns the path of a category's file; None if no folder has it or the name leads out of the folder.
 
     Raises:
-        KeyError: there is no such category.
+        KeyError: There is no such category.
     """
     for folder in folders_of(category):
         root = os.path.realpath(folder)

@@ -1,7 +1,7 @@
-"""Placeholders for what touches a model's inside, which has no counterpart: weights are not in the host.
+"""Placeholders for internals of models, which have no counterpart: weights are not in the host.
 
-A placeholder can be imported, named and inherited from, so that a pack loads as far as it can. Calling it, or making an
-object of a class that inherits from it, raises an error that names the pack, the node and what is missing.
+A placeholder can be imported, named and inherited from, so that the other nodes of a pack load. Calling it, or making
+an object of a class that inherits from it, raises an error that names the pack, the node and what is missing.
 """
 
 import sys
@@ -14,7 +14,7 @@ from atelier_nodes.packs import registry
 
 
 class ModelInternalsError(NotImplementedError):
-    """A node uses what touches a model's inside."""
+    """A node uses internals of a model or of the executor."""
 
 
 class ModelInternals(ABCMeta):
@@ -38,14 +38,14 @@ def placeholder(name: str) -> ModelInternals:
     """Returns a placeholder.
 
     Args:
-        name: as packs write it, with its module: `comfy.sd.load_checkpoint_guess_config`.
+        name: As packs write it, with its module: `comfy.sd.load_checkpoint_guess_config`.
     """
     module, _, last = name.rpartition(".")
     return ModelInternals(last, (), {"missing_name": name, "__module__": module})
 
 
 def missing(name: str) -> ModelInternalsError:
-    """Returns the error that says that `name` is missing, and which pack and node use it."""
+    """Returns the error for the use of `name`, with the pack and the node that use it."""
     pack, node = _user(sys._getframe(1))
     user = f"Pack {pack!r}" if pack else "A node"
     return ModelInternalsError(
@@ -55,7 +55,7 @@ def missing(name: str) -> ModelInternalsError:
 
 
 def _user(frame: FrameType | None) -> tuple[str, str]:
-    """Returns the pack whose code runs, and the node class that the outermost of its objects is of."""
+    """Returns the names of the pack whose code runs, and of the node class whose method is outermost in the stack."""
     pack = node = ""
     while frame is not None:
         if found := registry.pack_of(frame.f_code.co_filename):

@@ -10,7 +10,7 @@ PYTHON_MODULE_PREFIX = "custom_nodes"
 
 
 class PackFormError(Exception):
-    """A folder or file has not the form of a pack."""
+    """A folder or file is not a pack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class Pack:
     """A folder with an `__init__.py`, or a `.py` file.
 
     Attributes:
-        path: absolute.
-        name: the folder's name, or the file's without its suffix.
+        path: Its absolute path.
+        name: The folder's name, or the file's without its suffix.
     """
 
     path: Path
@@ -37,32 +37,32 @@ class Pack:
 
     @property
     def module_name(self) -> str:
-        """The name in `sys.modules`: the path, without dots, which would name parent modules."""
+        """The name in `sys.modules`: the path, with dots replaced, as they would denote parent modules."""
         path = self.path if self.path.is_dir() else self.path.with_suffix("")
         return str(path).replace(".", "_x_")
 
     @property
     def python_module(self) -> str:
-        """What `/object_info` says of its nodes' origin."""
+        """The `python_module` of its nodes in `/object_info`."""
         return f"{PYTHON_MODULE_PREFIX}.{self.name}"
 
     @property
     def prestartup(self) -> Path | None:
-        """The script that runs before any pack is imported, where there is one."""
+        """The script that runs before any pack is imported; None if there is none."""
         script = self.path / "prestartup_script.py"
         return script if self.path.is_dir() and script.is_file() else None
 
     @property
     def requirements(self) -> Path | None:
-        """The file of packages that it needs, where there is one."""
+        """The file with the packages that it needs; None if there is none."""
         file = self.path / "requirements.txt"
         return file if self.path.is_dir() and file.is_file() else None
 
     def project(self) -> dict[str, Any]:
-        """Returns its `pyproject.toml`, or nothing where there is none.
+        """Returns its `pyproject.toml`; empty if there is none.
 
         Raises:
-            tomllib.TOMLDecodeError: it is no TOML.
+            tomllib.TOMLDecodeError: It is not valid TOML.
         """
         file = self.path / "pyproject.toml"
         if not self.path.is_dir() or not file.is_file():
@@ -73,8 +73,8 @@ class Pack:
 def find_packs(places: Iterable[Path]) -> Iterator[Pack]:
     """Yields the packs in folders, in the order of the folders, by name within one.
 
-    A folder that does not exist has none. Names that end in `.disabled`, hidden ones, caches and files that are not
-    Python are passed over. A file among the places is a pack itself.
+    Names that end in `.disabled`, hidden ones, caches and files that are not Python are skipped, and so are folders
+    that do not exist. A file among the places is a pack itself.
     """
     seen: set[Path] = set()
     for place in places:

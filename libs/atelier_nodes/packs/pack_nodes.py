@@ -15,10 +15,13 @@ from atelier_nodes.packs.pack import Pack, PackFormError
 
 @dataclass(slots=True)
 class NodesOfPack:
-    """What one pack declares.
+    """The declarations of one pack.
 
     Attributes:
-        notes: what was left out and why, a line each.
+        classes: Node classes by name.
+        display_names: Display names of those classes that have one.
+        web_dirs: Folders of scripts and styles, by their name below `/extensions/`.
+        notes: What was left out and why, one line each.
     """
 
     classes: dict[str, type] = field(default_factory=dict)
@@ -28,11 +31,11 @@ class NodesOfPack:
 
 
 async def declared_nodes(module: ModuleType, pack: Pack) -> NodesOfPack:
-    """Returns what a pack's module declares; a class that cannot be declared becomes a note.
+    """Returns the declarations of a pack's module; an invalid class becomes a note.
 
     Raises:
-        PackFormError: it declares neither nodes nor a web directory.
-        Exception: whatever the pack's own entry point raises.
+        PackFormError: It declares neither nodes nor a web directory.
+        Exception: Anything that the entry point of the pack raises.
     """
     found = NodesOfPack()
     _add_web_directories(module, pack, found)

@@ -1,7 +1,7 @@
-"""The prompt server that packs know: their HTTP routes, and messages to clients over the WebSocket.
+"""The prompt server of packs: their HTTP routes, and messages to clients over the WebSocket.
 
-The process that packs run in serves no port. Their routes are called by the host for a request that it is given, and
-their messages are given to the host, which passes them on.
+The process of packs serves no port: the host receives requests from its pool and calls the routes, and sends messages
+to its pool.
 """
 
 import asyncio
@@ -20,19 +20,19 @@ OnPrompt = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 PROMPT_HANDLERS_PATH = "/atelier/prompt-handlers"
-"""The route that applies prompt handlers: it takes the body of `POST /prompt`, and is there if a pack added one."""
+"""The route that applies prompt handlers to the body of `POST /prompt`; it exists if a pack added a handler."""
 
 
 class ClientMessages(Protocol):
-    """Where messages of nodes to clients go; called on any thread."""
+    """The port for messages of nodes to clients; called in any thread."""
 
     def send(self, event: str | int, data: Any, client_id: str | None) -> None:
         """Sends a message.
 
         Args:
-            event: the type of a text message, or the number of a binary one.
+            event: The type of a text message, or the number of a binary one.
             data: JSON values; bytes or a picture for a binary message.
-            client_id: whom it is for; None for every client.
+            client_id: The client that receives it; None for every client.
         """
 
 
@@ -45,12 +45,12 @@ class NoClients:
 
 @dataclass(slots=True)
 class PromptQueue:
-    """What packs read of the queue."""
+    """The part of the queue that packs read; always empty in a host."""
 
     currently_running: dict[int, Any] = field(default_factory=dict)
 
     def get_tasks_remaining(self) -> int:
-        """Returns how many executions this host runs."""
+        """Returns the number of entries in `currently_running`."""
         return len(self.currently_running)
 
 
@@ -58,13 +58,13 @@ class PromptServer:
     """One object for each host, which packs find as `PromptServer.instance`.
 
     Attributes:
-        routes: where packs add their routes, by `@routes.get(path)` and its kin.
-        app: the application that routes are served by.
-        client_id: the client that submitted the graph with nodes of packs that runs; there is one at a time.
-        last_prompt_id: that graph's execution.
-        prompt_queue: what packs read of the queue.
-        on_prompt_handlers: functions that may change the body of `POST /prompt`.
-        messages: where messages to clients go; the host sets it.
+        routes: Where packs add their routes, by `@routes.get(path)` and its kin.
+        app: The application that routes are served by.
+        client_id: The client that submitted the graph with nodes of packs that runs; there is one at a time.
+        last_prompt_id: That graph's execution.
+        prompt_queue: What packs read of the queue.
+        on_prompt_handlers: Functions that may change the body of `POST /prompt`.
+        messages: Where messages to clients go; the host sets it.
     """
 
     instance: ClassVar["PromptServer"]
@@ -92,7 +92,7 @@ class PromptServer:
         """The loop on which routes run.
 
         Raises:
-            RuntimeError: the host has not begun to serve them.
+            RuntimeError: The host has not begun to serve them.
         """
         if self._loop is None:
             raise RuntimeError("The host does not serve routes yet")
@@ -125,7 +125,7 @@ class PromptServer:
         self.on_prompt_handlers.append(handler)
 
     def trigger_on_prompt(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Returns the body as the handlers leave it; a handler that fails is passed over and logged."""
+        """Returns the body that the handlers made; a handler that fails is skipped and logged."""
         for handler in self.on_prompt_handlers:
             try:
                 body = handler(body)
@@ -137,7 +137,7 @@ class PromptServer:
         """Does nothing: the queue is the door's, which publishes its changes itself."""
 
     def get_queue_info(self) -> dict[str, Any]:
-        """Returns how many executions this host runs, in the shape of a status message."""
+        """Returns the number of tasks that remain, in the form of a status message."""
         return {"exec_info": {"queue_remaining": self.prompt_queue.get_tasks_remaining()}}
 
 

@@ -1,6 +1,6 @@
-"""The registry of a host: its node classes by name, and which pack a file of code belongs to.
+"""The registry of a host: its node classes by name, and the packs that files of code belong to.
 
-It is data of the process, as packs expect: `nodes.NODE_CLASS_MAPPINGS` is `NODE_CLASSES`, and a pack may change it.
+It is global, as packs expect: `nodes.NODE_CLASS_MAPPINGS` is a view of `NODE_CLASSES`, and a pack may change it.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ NODE_CLASSES: dict[str, type] = {}
 """Every node class of this process."""
 
 DISPLAY_NAMES: dict[str, str] = {}
-"""What a person reads instead of a class's name, where it has such a name."""
+"""Names of classes for display, for those that have one."""
 
 WEB_DIRECTORIES: dict[str, Path] = {}
 """Folders of scripts and styles of packs, by the name under `/extensions/`."""
@@ -29,12 +29,12 @@ def add_builtin(classes: Mapping[str, type], display_names: Mapping[str, str]) -
 
 
 def is_builtin(name: str) -> bool:
-    """Whether a node of this name ships."""
+    """True if a node of this name ships."""
     return name in _builtin
 
 
 def add_pack(pack: Pack) -> None:
-    """Remembers a pack, so that its code is recognised."""
+    """Adds a pack, so that `pack_of` finds it."""
     _packs.append(pack)
 
 

@@ -1,4 +1,4 @@
-"""What became of each pack when it was loaded."""
+"""Pack reports: the outcome of loading each pack."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,12 @@ class PackReport:
     """One pack's outcome.
 
     Attributes:
-        name: of its folder or file.
-        path: of its folder or file.
-        nodes: names of the node classes that it brought.
-        error: why it did not load, in one line; empty where it did.
-        notes: what is missing although it loaded, such as single node classes; a line each.
-        seconds: how long it took to load.
+        name: Of its folder or file.
+        path: Of its folder or file.
+        nodes: Names of the node classes that it brought.
+        error: Why it did not load, in one line; empty where it did.
+        notes: What is missing although it loaded, such as single node classes; a line each.
+        seconds: How long it took to load.
     """
 
     name: str

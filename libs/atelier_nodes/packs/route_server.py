@@ -1,4 +1,4 @@
-"""The route server: answers HTTP requests by the routes that packs registered, without a port."""
+"""The route server: serves HTTP requests by the routes that packs registered, without a port."""
 
 import asyncio
 import http.client
@@ -17,7 +17,7 @@ class RouteServer:
     """Serves the routes of a prompt server, once all packs are loaded.
 
     Args:
-        server: whose routes they are; no routes can be added after `start`.
+        server: The server with the routes; no routes can be added after `start`.
     """
 
     def __init__(self, server: PromptServer) -> None:
@@ -36,7 +36,7 @@ class RouteServer:
         return web.json_response(self._server.trigger_on_prompt(await request.json()))
 
     async def stop(self) -> None:
-        """Ends requests that are served, and runs the packs' cleanups."""
+        """Ends running requests, and runs the packs' cleanups."""
         await self._runner.cleanup()
 
     def routes(self) -> Iterator[tuple[str, str]]:
@@ -48,20 +48,20 @@ class RouteServer:
     async def respond(
         self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes, timeout_s: float = 60.0
     ) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
-        """Returns the response to a request: 404 where no pack serves it, 500 where a pack's code fails.
+        """Returns the response to a request: 404 if no pack serves it, 500 if a pack's code fails.
 
         Args:
-            method: the HTTP method.
-            target: path and query, as in the request line.
-            headers: names and values.
-            body: the whole body.
-            timeout_s: how long the route may take, in seconds.
+            method: The HTTP method.
+            target: Path and query, as in the request line.
+            headers: Names and values.
+            body: The whole body.
+            timeout_s: How long the route may take, in seconds.
 
         Returns:
             Status, headers and the whole body.
 
         Raises:
-            TimeoutError: the route took longer.
+            TimeoutError: The route took longer.
         """
         assert self._runner.server is not None, "it was started"
         ours, theirs = socket.socketpair()

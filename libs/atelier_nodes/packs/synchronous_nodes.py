@@ -1,7 +1,7 @@
-"""Synchronous nodes: node classes as packs call them themselves, from functions that wait for nothing.
+"""Synchronous nodes: node classes in the form that packs call, from synchronous functions.
 
-Nodes of the mesh are asynchronous, so that several run at the same time. A pack that calls
-`nodes.KSampler().sample(…)` expects the result, and waits for it here.
+Nodes that call the mesh are asynchronous, so that several run concurrently. A pack that calls
+`nodes.KSampler().sample(…)` expects the result; this module waits for it.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ Result = TypeVar("Result")
 def wait_for(call: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     """Runs a coroutine to its end in a thread, in the context of the caller, and returns its result.
 
-    The caller's own loop, if it has one, stands still meanwhile, as it does for every synchronous node.
+    The caller's own loop, if it has one, is blocked meanwhile, as by every synchronous node.
 
     Args:
-        call: makes the coroutine.
+        call: Makes the coroutine.
 
     Raises:
-        BaseException: what the coroutine raises.
+        BaseException: What the coroutine raises.
     """
     results: list[Result] = []
     failures: list[BaseException] = []
@@ -64,10 +64,10 @@ def synchronous(node_class: type) -> type:
 
 
 class SynchronousNodes(UserDict[str, type]):
-    """Node classes by name as packs see them; changes are made to the dict that it is made of.
+    """Node classes by name, in the form that packs use; changes apply to the underlying dict.
 
     Args:
-        classes: node classes by name; the same object is used, not a copy.
+        classes: Node classes by name; the same object is used, not a copy.
     """
 
     def __init__(self, classes: dict[str, type]) -> None:
@@ -78,6 +78,6 @@ class SynchronousNodes(UserDict[str, type]):
         """Returns a class in synchronous form.
 
         Raises:
-            KeyError: there is none of this name.
+            KeyError: There is none of this name.
         """
         return synchronous(self.data[name])

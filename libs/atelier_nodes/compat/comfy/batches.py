@@ -13,8 +13,8 @@ def common_upscale(samples: Tensor, width: int, height: int, upscale_method: str
 
     Args:
         samples: (n, channels, height, width), or (n, channels, frames, height, width).
-        width: the new width, in elements.
-        height: the new height.
+        width: The new width, in elements.
+        height: The new height.
         upscale_method: `nearest-exact`, `bilinear`, `area`, `bicubic`, `lanczos` or `bislerp`.
         crop: `center` cuts to the new proportions first; `disabled` distorts.
     """
@@ -66,7 +66,7 @@ def reshape_mask(input_mask: Tensor, output_shape: Any) -> Tensor:
 
     Args:
         input_mask: (height, width), (n, height, width) or (n, 1, height, width).
-        output_shape: of the latent: (n, channels, height, width).
+        output_shape: Of the latent: (n, channels, height, width).
 
     Returns:
         A mask of that shape, repeated for each channel and element.

@@ -324,7 +324,7 @@ def load_models_gpu(models: Any, *_: Any, **__: Any) -> None:
     """Refuses to load a model.
 
     Raises:
-        ModelInternalsError: there are models to load.
+        ModelInternalsError: There are models to load.
     """
     if models:
         raise missing("comfy.model_management.load_models_gpu")
@@ -334,7 +334,7 @@ def load_model_gpu(model: Any) -> None:
     """Refuses to load a model.
 
     Raises:
-        ModelInternalsError: always.
+        ModelInternalsError: Always.
     """
     load_models_gpu([model])
 
@@ -343,7 +343,7 @@ def throw_exception_if_processing_interrupted() -> None:
     """Checks whether the execution of the node that runs is interrupted.
 
     Raises:
-        InterruptProcessingException: it is.
+        InterruptProcessingException: It is.
     """
     if node := current_node():
         node.check_interrupt()
@@ -362,7 +362,7 @@ def interrupt_current_processing(value: bool = True) -> None:
     """Ends the execution of the node that runs.
 
     Raises:
-        InterruptProcessingException: a node runs.
+        InterruptProcessingException: A node runs.
     """
     if value and current_node() is not None:
         raise InterruptProcessingException

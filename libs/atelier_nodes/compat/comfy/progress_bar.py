@@ -15,8 +15,8 @@ class ProgressBar:
     """Reports progress of the node in whose call it was made, on any thread.
 
     Args:
-        total: the value at which it is done.
-        node_id: another node of the same graph whose progress it is.
+        total: The value at which it is done.
+        node_id: Another node of the same graph whose progress it is.
     """
 
     def __init__(self, total: float, node_id: str | None = None) -> None:
@@ -30,12 +30,12 @@ class ProgressBar:
         """Sets the value.
 
         Args:
-            value: how much is done, at most the total.
-            total: a new total.
-            preview: format (`JPEG` or `PNG`), Pillow image and the length of the longer side in pixels, or None.
+            value: How much is done, at most the total.
+            total: A new total.
+            preview: Format (`JPEG` or `PNG`), Pillow image and the length of the longer side in pixels, or None.
 
         Raises:
-            RunInterruptedError: the execution is interrupted.
+            RunInterruptedError: The execution is interrupted.
         """
         if total is not None:
             self.total = total
@@ -57,7 +57,7 @@ def encoded_preview(preview: tuple[str, Image.Image, int | None]) -> tuple[bytes
     """Returns a preview's bytes and media type.
 
     Args:
-        preview: format, picture, and the most pixels of its longer side.
+        preview: Format, picture, and the most pixels of its longer side.
     """
     name, picture, size = preview
     media_type = _FORMATS.get(name, "image/jpeg")

@@ -17,9 +17,9 @@ def prepare_noise(latent_image: Tensor, seed: int, noise_inds: Any = None) -> Te
     """Returns the noise of a seed, drawn on the CPU.
 
     Args:
-        latent_image: a batch of latents, whose shape and type the noise has.
-        seed: of 64 bits.
-        noise_inds: for each element the number of its noise in the sequence of the seed; equal numbers get equal
+        latent_image: A batch of latents, whose shape and type the noise has.
+        seed: Of 64 bits.
+        noise_inds: For each element the number of its noise in the sequence of the seed; equal numbers get equal
             noise. Without it the batch is drawn at once.
     """
     generator = torch.manual_seed(seed)

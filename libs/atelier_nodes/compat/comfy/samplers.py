@@ -36,7 +36,7 @@ class KSampler:
         """Refuses: a sampler takes a model's inside.
 
         Raises:
-            ModelInternalsError: always.
+            ModelInternalsError: Always.
         """
         _refuse("comfy.samplers.KSampler")
 

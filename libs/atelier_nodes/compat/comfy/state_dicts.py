@@ -35,9 +35,9 @@ def state_dict_prefix_replace(
     """Renames entries by prefix.
 
     Args:
-        state_dict: loses the renamed entries, and keeps them under their new names unless `filter_keys`.
-        replace_prefix: new prefixes by the present ones.
-        filter_keys: whether to return the renamed entries alone.
+        state_dict: Loses the renamed entries, and keeps them under their new names unless `filter_keys`.
+        replace_prefix: New prefixes by the present ones.
+        filter_keys: Whether to return the renamed entries alone.
 
     Returns:
         `state_dict` itself, or a new dict with `filter_keys`.

@@ -42,15 +42,15 @@ def tiled_scale_multidim(
 
     Args:
         samples: (n, channels, *axes).
-        function: from one tile, (1, channels, *axes), to its result, (1, `out_channels`, *axes).
-        tile: a tile's length along each axis.
-        overlap: how much neighbours share, along each axis or all.
-        upscale_amount: factor of the lengths, or a function of a length, for each axis or all.
-        out_channels: of the result.
-        output_device: where the result is.
-        downscale: whether lengths are divided instead.
-        index_formulas: as `upscale_amount`, for positions; the same if omitted.
-        pbar: a progress bar that is updated by 1 for each tile.
+        function: From one tile, (1, channels, *axes), to its result, (1, `out_channels`, *axes).
+        tile: A tile's length along each axis.
+        overlap: How much neighbours share, along each axis or all.
+        upscale_amount: Factor of the lengths, or a function of a length, for each axis or all.
+        out_channels: Of the result.
+        output_device: Where the result is.
+        downscale: Whether lengths are divided instead.
+        index_formulas: As `upscale_amount`, for positions; the same if omitted.
+        pbar: A progress bar that is updated by 1 for each tile.
 
     Returns:
         (n, `out_channels`, *axes).

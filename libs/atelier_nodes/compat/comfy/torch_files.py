@@ -23,10 +23,10 @@ def load_torch_file(
     """Reads a file of weights.
 
     Args:
-        ckpt: its path.
-        safe_load: has no effect: a file is never allowed to run code.
-        device: where the tensors are put; the CPU if omitted.
-        return_metadata: whether to return the header's metadata too, which is None for a pickle.
+        ckpt: Its path.
+        safe_load: Has no effect: a file is never allowed to run code.
+        device: Where the tensors are put; the CPU if omitted.
+        return_metadata: Whether to return the header's metadata too, which is None for a pickle.
 
     Returns:
         Tensors by name, or these and the metadata.

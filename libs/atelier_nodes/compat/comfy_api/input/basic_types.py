@@ -16,7 +16,7 @@ class AudioInput(TypedDict):
 
     Attributes:
         waveform: (n, channels, samples), from -1 to 1.
-        sample_rate: samples a second.
+        sample_rate: Samples a second.
     """
 
     waveform: torch.Tensor
@@ -28,8 +28,8 @@ class LatentInput(TypedDict):
 
     Attributes:
         samples: (n, channels, height, width), or with frames before the height.
-        noise_mask: where noise is added; everywhere if omitted.
-        batch_index: for each element the number of its noise.
+        noise_mask: Where noise is added; everywhere if omitted.
+        batch_index: For each element the number of its noise.
     """
 
     samples: torch.Tensor

@@ -13,7 +13,7 @@ class VideoFromFile(video_values.VideoFromFile):
     """A video in a file, or the content of one.
 
     Args:
-        file: the path, the content, or a stream of it, which is read to its end.
+        file: The path, the content, or a stream of it, which is read to its end.
     """
 
     def __init__(self, file: str | Path | bytes | BytesIO) -> None:

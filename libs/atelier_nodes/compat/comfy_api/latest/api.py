@@ -9,9 +9,9 @@ class ComfyAPI:
     """The server, for asynchronous functions.
 
     Attributes:
-        execution: progress of nodes.
-        caching: cache providers, which are accepted and not asked.
-        node_replacement: classes in place of those that are gone.
+        execution: Progress of nodes.
+        caching: Cache providers, which are accepted and not asked.
+        node_replacement: Classes in place of those that are gone.
     """
 
     VERSION = "latest"
@@ -29,9 +29,9 @@ class ComfyAPISync:
     """The server, for functions that wait for nothing.
 
     Attributes:
-        execution: progress of nodes.
-        caching: cache providers, which are accepted and not asked.
-        node_replacement: classes in place of those that are gone.
+        execution: Progress of nodes.
+        caching: Cache providers, which are accepted and not asked.
+        node_replacement: Classes in place of those that are gone.
     """
 
     VERSION = "latest"

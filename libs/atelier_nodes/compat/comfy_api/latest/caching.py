@@ -18,9 +18,9 @@ class CacheContext:
     """Which result it is.
 
     Attributes:
-        node_id: the node.
-        class_type: its class.
-        cache_key_hash: a hash of all that the result depends on.
+        node_id: The node.
+        class_type: Its class.
+        cache_key_hash: A hash of all that the result depends on.
     """
 
     node_id: str
@@ -33,8 +33,8 @@ class CacheValue:
     """A result.
 
     Attributes:
-        outputs: for each output its list of values.
-        ui: what the node showed, or None.
+        outputs: For each output its list of values.
+        ui: What the node showed, or None.
     """
 
     outputs: Sequence[Any]

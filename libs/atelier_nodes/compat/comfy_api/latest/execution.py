@@ -25,15 +25,15 @@ class ExecutionSync:
         """Reports progress of the node that runs, or of another one of its graph.
 
         Args:
-            value: how much is done.
-            max_value: the value at which it is done.
-            node_id: whose progress it is; that of the node that runs if omitted.
-            preview_image: a picture, or IMAGE (n, height, width, channels) of which the first one is shown.
-            ignore_size_limit: whether the preview keeps its size.
+            value: How much is done.
+            max_value: The value at which it is done.
+            node_id: Whose progress it is; that of the node that runs if omitted.
+            preview_image: A picture, or IMAGE (n, height, width, channels) of which the first one is shown.
+            ignore_size_limit: Whether the preview keeps its size.
 
         Raises:
-            ValueError: no node runs here, and none is named.
-            RunInterruptedError: the execution is interrupted.
+            ValueError: No node runs here, and none is named.
+            RunInterruptedError: The execution is interrupted.
         """
         node = current_node()
         if node is None:

@@ -26,10 +26,10 @@ class DynamicInput(BaseInput, ABC):
         """Adds the inputs that there are.
 
         Args:
-            to: what they are added to.
-            path: the name of this input, with those that it is in.
-            live: the inputs of the node in the prompt.
-            optional: whether none of them is required.
+            to: What they are added to.
+            path: The name of this input, with those that it is in.
+            live: The inputs of the node in the prompt.
+            optional: Whether none of them is required.
         """
 
     @abstractmethod
@@ -37,8 +37,8 @@ class DynamicInput(BaseInput, ABC):
         """Takes its parts out of the arguments of a call, and returns them as one value, or `ABSENT`.
 
         Args:
-            flat: arguments by dotted name.
-            path: the name of this input, with those that it is in.
+            flat: Arguments by dotted name.
+            path: The name of this input, with those that it is in.
         """
 
 
@@ -109,10 +109,10 @@ class TemplatePrefix(_Template):
     """Numbered inputs, from `prefix0` on.
 
     Args:
-        input: what each of them is.
-        prefix: the beginning of their names.
-        min: how many are required.
-        max: how many there may be.
+        input: What each of them is.
+        prefix: The beginning of their names.
+        min: How many are required.
+        max: How many there may be.
     """
 
     def __init__(self, input: BaseInput, prefix: str, min: int = 1, max: int = 10) -> None:  # noqa: A002
@@ -129,9 +129,9 @@ class TemplateNames(_Template):
     """Inputs of given names.
 
     Args:
-        input: what each of them is.
-        names: their names.
-        min: how many are required, of the first ones.
+        input: What each of them is.
+        names: Their names.
+        min: How many are required, of the first ones.
     """
 
     def __init__(self, input: BaseInput, names: Sequence[str], min: int = 1) -> None:  # noqa: A002

@@ -15,8 +15,8 @@ class MultiType(ComfyTypeI):
         """An input that takes several types.
 
         Args:
-            id: its name; or a widget, whose type is one of those that it takes.
-            types: the types.
+            id: Its name; or a widget, whose type is one of those that it takes.
+            types: The types.
         """
 
         def __init__(
@@ -74,8 +74,8 @@ class Template:
     """A type that is the same in all inputs and outputs of a node that name it.
 
     Args:
-        template_id: its name in the node.
-        allowed_types: what it may be.
+        template_id: Its name in the node.
+        allowed_types: What it may be.
     """
 
     def __init__(self, template_id: str, allowed_types: type[ComfyType] | list[type[ComfyType]] = AnyType) -> None:

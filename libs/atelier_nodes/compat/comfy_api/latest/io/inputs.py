@@ -8,8 +8,8 @@ class ComfyType:
     """A type of values between nodes.
 
     Attributes:
-        io_type: its name in prompts and in /object_info.
-        Type: the Python type of its values.
+        io_type: Its name in prompts and in /object_info.
+        Type: The Python type of its values.
     """
 
     io_type: ClassVar[str]
@@ -20,14 +20,14 @@ class Input:
     """An input.
 
     Args:
-        id: its name, as `execute` takes it.
-        display_name: its label.
-        optional: whether a prompt may omit it.
-        tooltip: a hint for people.
-        lazy: whether the node before runs only when `check_lazy_status` asks for it.
-        extra_dict: further options.
-        raw_link: whether the node receives the link itself.
-        advanced: whether clients hide it at first.
+        id: Its name, as `execute` takes it.
+        display_name: Its label.
+        optional: Whether a prompt may omit it.
+        tooltip: A hint for people.
+        lazy: Whether the node before runs only when `check_lazy_status` asks for it.
+        extra_dict: Further options.
+        raw_link: Whether the node receives the link itself.
+        advanced: Whether clients hide it at first.
     """
 
     Parent: ClassVar[type[ComfyType]]
@@ -81,18 +81,18 @@ class WidgetInput(Input):
     """An input that people can type a value into.
 
     Args:
-        id: its name.
-        display_name: its label.
-        optional: whether a prompt may omit it.
-        tooltip: a hint for people.
-        lazy: whether it is evaluated on request.
-        default: its first value; also the value of an optional input that is omitted.
-        socketless: whether nothing can be linked to it.
-        widget_type: how it is shown, if not by its type.
-        force_input: whether it is shown as a socket alone.
-        extra_dict: further options.
-        raw_link: whether the node receives the link itself.
-        advanced: whether clients hide it at first.
+        id: Its name.
+        display_name: Its label.
+        optional: Whether a prompt may omit it.
+        tooltip: A hint for people.
+        lazy: Whether it is evaluated on request.
+        default: Its first value; also the value of an optional input that is omitted.
+        socketless: Whether nothing can be linked to it.
+        widget_type: How it is shown, if not by its type.
+        force_input: Whether it is shown as a socket alone.
+        extra_dict: Further options.
+        raw_link: Whether the node receives the link itself.
+        advanced: Whether clients hide it at first.
     """
 
     def __init__(
@@ -135,10 +135,10 @@ class Output:
     """An output.
 
     Args:
-        id: its name in the schema.
-        display_name: its label.
-        tooltip: a hint for people.
-        is_output_list: whether its elements become calls of the nodes after it.
+        id: Its name in the schema.
+        display_name: Its label.
+        tooltip: A hint for people.
+        is_output_list: Whether its elements become calls of the nodes after it.
     """
 
     Parent: ClassVar[type[ComfyType]]
@@ -195,8 +195,8 @@ def comfytype(io_type: str, **attributes: Any) -> Callable[[Declared], Declared]
     """Decorates a class as a type of values, with inputs and outputs that are of this type.
 
     Args:
-        io_type: its name.
-        attributes: further attributes of the class.
+        io_type: Its name.
+        attributes: Further attributes of the class.
     """
 
     def decorate(declared: Declared) -> Declared:
@@ -225,9 +225,9 @@ def socket_type(io_type: str, value: Any = Any, **attributes: Any) -> type[Comfy
     """Returns a type without a widget.
 
     Args:
-        io_type: its name.
-        value: the Python type of its values.
-        attributes: further attributes of the class.
+        io_type: Its name.
+        value: The Python type of its values.
+        attributes: Further attributes of the class.
     """
     declared = type(io_type, (ComfyTypeIO,), {"Type": value, **attributes, "__module__": __name__})
     return comfytype(io_type)(declared)

@@ -20,8 +20,8 @@ def locked(python_class: type, attributes: dict[str, Any]) -> Any:
     """Returns a subclass with attributes, which cannot be changed any more.
 
     Args:
-        python_class: what it is like; also in name and module.
-        attributes: what it has of its own.
+        python_class: What it is like; also in name and module.
+        attributes: What it has of its own.
     """
     named = {"__module__": python_class.__module__, "__qualname__": python_class.__qualname__}
     made = _metaclass(type(python_class))(python_class.__name__, (python_class,), {**named, **attributes})

@@ -59,8 +59,8 @@ class ComfyNode:
     `fingerprint_inputs` and `check_lazy_status`.
 
     Attributes:
-        hidden: the hidden inputs of a call.
-        SCHEMA: the schema as it was last read.
+        hidden: The hidden inputs of a call.
+        SCHEMA: The schema as it was last read.
     """
 
     hidden: ClassVar[HiddenHolder] = HiddenHolder({})
@@ -111,8 +111,8 @@ class ComfyNode:
         """Reads the schema.
 
         Raises:
-            TypeError: the class is no node.
-            ValueError: names in the schema are not unique.
+            TypeError: The class is no node.
+            ValueError: Names in the schema are not unique.
         """
         if isinstance(cls, Locked):
             return schema_of(cls)

@@ -10,12 +10,12 @@ class NodeReplace:
     """A node class in place of another one.
 
     Attributes:
-        new_node_id: the class that is there.
-        old_node_id: the class that prompts may still name.
-        old_widget_ids: the old inputs with widgets, in the order of their values in workflow files.
-        input_mapping: for each new input `new_id`, and `old_id` whose value it has or `set_value`; None leaves all as
+        new_node_id: The class that is there.
+        old_node_id: The class that prompts may still name.
+        old_widget_ids: The old inputs with widgets, in the order of their values in workflow files.
+        input_mapping: For each new input `new_id`, and `old_id` whose value it has or `set_value`; None leaves all as
             they are.
-        output_mapping: for each old output `old_idx` the `new_idx`; others keep their number.
+        output_mapping: For each old output `old_idx` the `new_idx`; others keep their number.
     """
 
     new_node_id: str

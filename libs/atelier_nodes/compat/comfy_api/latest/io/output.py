@@ -10,10 +10,10 @@ class NodeOutput:
     """Values, and with them a `ui`, a graph, or that what follows is blocked.
 
     Args:
-        args: a value for each output.
-        ui: what clients show: a dict of lists, or an object of `ui`.
-        expand: a graph that takes the node's place; the values are outputs of its nodes.
-        block_execution: why nothing that depends on this node runs.
+        args: A value for each output.
+        ui: What clients show: a dict of lists, or an object of `ui`.
+        expand: A graph that takes the node's place; the values are outputs of its nodes.
+        block_execution: Why nothing that depends on this node runs.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class NodeOutput:
         """Returns the output of a dict as V1 nodes return it.
 
         Raises:
-            TypeError: its `result` is no tuple.
+            TypeError: Its `result` is no tuple.
         """
         result = data.get("result")
         if isinstance(result, ExecutionBlocker):
@@ -56,13 +56,13 @@ def as_v1(returned: Any, *, node_id: str, may_expand: bool) -> Any:
     """Returns what `execute` returned in the form of V1 nodes.
 
     Args:
-        returned: an output, or a tuple, a dict, a blocker or None.
-        node_id: the class, for messages.
-        may_expand: whether it may return a graph.
+        returned: An output, or a tuple, a dict, a blocker or None.
+        node_id: The class, for messages.
+        may_expand: Whether it may return a graph.
 
     Raises:
-        TypeError: it is none of these.
-        ValueError: it is a graph, which the schema does not allow.
+        TypeError: It is none of these.
+        ValueError: It is a graph, which the schema does not allow.
     """
     if returned is None or isinstance(returned, ExecutionBlocker):
         return () if returned is None else returned

@@ -35,26 +35,26 @@ class Schema:
     """A declaration of a node.
 
     Attributes:
-        node_id: its name in prompts; two packs should not choose the same.
-        display_name: its name for people.
-        category: its place in menus, with `/` between the levels.
-        inputs: in order.
-        outputs: in order.
-        hidden: values of the execution, which `cls.hidden` holds in a call.
-        description: what it does.
-        search_aliases: other words to find it by.
-        is_input_list: it is called once, with whole lists.
-        is_output_node: prompts are executed for it.
-        is_deprecated: it is not to be used any more.
-        is_experimental: it may change.
-        is_dev_only: it is shown to developers alone.
-        is_api_node: it calls a service, for which it gets keys.
-        price_badge: what the service costs.
-        not_idempotent: two nodes of equal inputs do not share a result.
-        enable_expand: it may return a graph in place of itself.
-        accept_all_inputs: it gets inputs that are not declared.
-        essentials_category: its place in a client's short menu.
-        has_intermediate_output: its `ui` is published again when its result is in the cache.
+        node_id: Its name in prompts; two packs should not choose the same.
+        display_name: Its name for people.
+        category: Its place in menus, with `/` between the levels.
+        inputs: In order.
+        outputs: In order.
+        hidden: Values of the execution, which `cls.hidden` holds in a call.
+        description: What it does.
+        search_aliases: Other words to find it by.
+        is_input_list: It is called once, with whole lists.
+        is_output_node: Prompts are executed for it.
+        is_deprecated: It is not to be used any more.
+        is_experimental: It may change.
+        is_dev_only: It is shown to developers alone.
+        is_api_node: It calls a service, for which it gets keys.
+        price_badge: What the service costs.
+        not_idempotent: Two nodes of equal inputs do not share a result.
+        enable_expand: It may return a graph in place of itself.
+        accept_all_inputs: It gets inputs that are not declared.
+        essentials_category: Its place in a client's short menu.
+        has_intermediate_output: Its `ui` is published again when its result is in the cache.
     """
 
     node_id: str
@@ -87,7 +87,7 @@ class Schema:
         """Checks that names are unique.
 
         Raises:
-            ValueError: they are not.
+            ValueError: They are not.
         """
         for kind, ids in (
             ("inputs", [each.id for each in self.inputs]),
@@ -127,7 +127,7 @@ class Schema:
         """Returns the inputs that there are for one node, in the form of `INPUT_TYPES`.
 
         Args:
-            live: what the prompt gives: values, and links.
+            live: What the prompt gives: values, and links.
         """
         found: Declaration = {"required": {}, "optional": {}}
         declare_live(found, self.inputs, live)

@@ -48,12 +48,12 @@ class RemoteOptions:
     """Where a client finds the choices.
 
     Attributes:
-        route: path or URL.
-        refresh_button: whether people can ask for them again.
-        control_after_refresh: what is chosen then.
-        timeout: in milliseconds.
-        max_retries: how often a failed request is repeated.
-        refresh: after how many milliseconds they are asked for again.
+        route: Path or URL.
+        refresh_button: Whether people can ask for them again.
+        control_after_refresh: What is chosen then.
+        timeout: In milliseconds.
+        max_retries: How often a failed request is repeated.
+        refresh: After how many milliseconds they are asked for again.
     """
 
     route: str
@@ -72,9 +72,9 @@ class _OptionsInput(WidgetInput):
     """A widget whose further options are passed as they are.
 
     Args:
-        id: its name.
-        options: options of its type, without those that are None.
-        common: arguments of `WidgetInput`.
+        id: Its name.
+        options: Options of its type, without those that are None.
+        common: Arguments of `WidgetInput`.
     """
 
     def __init__(self, id: str, options: Mapping[str, Any], common: Mapping[str, Any]) -> None:  # noqa: A002

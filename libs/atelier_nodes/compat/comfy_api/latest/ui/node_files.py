@@ -12,7 +12,7 @@ def metadata_of(node: Any) -> tuple[Any, Mapping[str, Any] | None]:
     """Returns the graph and what the client brought, which files carry; None for what the node does not get.
 
     Args:
-        node: the class of the node, as `execute` has it; None for files that carry nothing.
+        node: The class of the node, as `execute` has it; None for files that carry nothing.
     """
     hidden = getattr(node, "hidden", None)
     if hidden is None or args.disable_metadata:
@@ -24,7 +24,7 @@ def folder_of(folder: FolderType | str) -> Folder:
     """Returns the folder of that name.
 
     Raises:
-        ValueError: there is none.
+        ValueError: There is none.
     """
     name = str(folder)
     if name not in ("input", "output", "temp"):

@@ -18,8 +18,8 @@ class PreviewImage(UIOutput):
 
     Args:
         image: IMAGE, (n, height, width, channels).
-        animated: whether they are frames.
-        cls: the class of the node.
+        animated: Whether they are frames.
+        cls: The class of the node.
     """
 
     def __init__(self, image: torch.Tensor, animated: bool = False, cls: Any = None, **_: Any) -> None:
@@ -38,8 +38,8 @@ class PreviewMask(PreviewImage):
 
     Args:
         mask: MASK, (n, height, width).
-        animated: whether they are frames.
-        cls: the class of the node.
+        animated: Whether they are frames.
+        cls: The class of the node.
     """
 
     def __init__(self, mask: torch.Tensor, animated: bool = False, cls: Any = None, **_: Any) -> None:

@@ -31,14 +31,14 @@ class AudioSaveHelper:
 
         Args:
             audio: AUDIO: `waveform` (n, channels, samples) and `sample_rate`.
-            filename_prefix: with sub-folders.
-            folder_type: where to.
-            cls: the class of the node.
+            filename_prefix: With sub-folders.
+            folder_type: Where to.
+            cls: The class of the node.
             format: `flac`, `mp3` or `opus`.
             quality: `64k` to `320k`, or `V0` for the best of MP3.
 
         Raises:
-            SoundWriteError: it cannot be encoded.
+            SoundWriteError: It cannot be encoded.
         """
         folder = folder_of(folder_type)
         place = save_place(filename_prefix, node_folders().of(folder))
