@@ -1,4 +1,4 @@
-"""The nodes that ship, under ComfyUI's names, and a few of our own."""
+"""The nodes that ship: under ComfyUI's names, and a few of Atelier's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoint and LoRA nodes: which model of the mesh draws."""
+"""Checkpoint and LoRA nodes: the model of the mesh that draws."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Conditioning nodes: texts for samplers.
 
-The image service takes one text and one negative text. What a graph combines of several is refused here, by name,
-rather than drawn as something else.
+The image service takes one text and one negative text. A graph that combines several is refused here, with the name
+of the node, rather than drawn as something else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Decoded nodes: which samplers of a graph have their latent decoded, so that one job can return the picture too."""
+"""Decoded nodes: the nodes of a graph whose latent is decoded, so that one job can return the picture too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Descriptions of nodes: what an editor says about a class is the beginning of its docstring."""
+"""Descriptions of nodes: the text that editors show for a class is the first paragraph of its docstring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Display names: what an editor shows for a node class whose name does not say it."""
+"""Display names: the names that editors show for node classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Latent assets: what each element of a LATENT is on the mesh, so that a job can begin with it."""
+"""Latent assets: the asset of each element of a LATENT on the mesh, so that a job can begin with it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LatentAsset:
 
 
 async def latent_assets(latent: Mapping[str, Any], model: str, mesh: NodeMesh) -> list[LatentAsset]:
-    """Returns what each element of a LATENT is on the mesh, and stores what is not there yet.
+    """Returns the asset of each element of a LATENT, and stores those that are not on the mesh yet.
 
     Args:
         latent: The LATENT.
@@ -64,12 +64,12 @@ async def latent_assets(latent: Mapping[str, Any], model: str, mesh: NodeMesh) -
 
 
 def sources_of(latent: Mapping[str, Any]) -> tuple[LatentSource, ...]:
-    """Where the elements of a LATENT come from; empty for a tensor of this process."""
+    """Returns the sources of the elements of a LATENT; empty for a tensor of this process."""
     return latent.sources if isinstance(latent, MeshLatent) else ()
 
 
 def is_empty(latent: Mapping[str, Any]) -> bool:
-    """Whether a LATENT is all zeros, as an empty latent is: pictures begin with noise alone."""
+    """True if a LATENT is all zeros, like an empty latent: pictures then begin with noise only."""
     return not sources_of(latent) and not torch.count_nonzero(latent[SAMPLES])
 
 

@@ -1,6 +1,6 @@
 """Latent nodes: a LATENT is a dict with `samples`, (n, channels, height, width), float32, a cell for 8 × 8 pixels.
 
-What a node does not have to compute it leaves on the mesh: see `mesh_latent`.
+Values that a node need not read stay on the mesh: see `mesh_latent`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mask nodes: MASK is (n, height, width), float32, 1 where something is to happen."""
+"""Mask nodes: MASK is (n, height, width), float32, 1 where a node has an effect."""
 
 from __future__ import annotations
 

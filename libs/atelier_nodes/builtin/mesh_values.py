@@ -1,4 +1,4 @@
-"""Mesh values: MODEL, CLIP, VAE and CONDITIONING as descriptions. The weights are on the workers of the mesh."""
+"""Mesh values: MODEL, CLIP, VAE and CONDITIONING as descriptions; the weights are on the workers of the mesh."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class VaeValue:
 
 @dataclass(frozen=True, slots=True)
 class EncodedText:
-    """A text as its model's encoders read it.
+    """A text and the encoders that read it.
 
     Attributes:
         clip: The encoders.
-        text: What they read.
+        text: The text.
         zeroed: The encoders' result is replaced by zeros.
     """
 

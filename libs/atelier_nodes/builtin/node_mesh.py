@@ -1,4 +1,4 @@
-"""The mesh as one call of a node sees it: pictures and latents in and out, jobs, and their progress."""
+"""The mesh of one call of a node: reads and stores pictures and latents, and runs jobs with their progress."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class NodeMesh:
         return self._node.node_id if self._node else ""
 
     async def draw(self, parameters: Mapping[str, Any], progress: ProgressSum | None = None) -> ImageAnswer:
-        """Runs a job of the image service to its end.
+        """Runs a job of the image service and waits for its end.
 
         Args:
             parameters: `atelier.image.v1.GenerationParameters` as JSON values.
@@ -124,7 +124,7 @@ class NodeMesh:
         return await self._mesh.store_asset(data, CONTENT_TYPE, f"{_digest(data)}.{SUFFIX}")
 
     async def gather(self, calls: Sequence[Callable[[], Awaitable[Result]]]) -> list[Result]:
-        """Makes calls side by side, at most `MAX_CALLS` at once; the first failure cancels the others."""
+        """Makes calls concurrently, at most `MAX_CALLS` at once; the first failure cancels the others."""
         places = asyncio.Semaphore(MAX_CALLS)
 
         async def placed(call: Callable[[], Awaitable[Result]]) -> Result:

@@ -1,4 +1,4 @@
-"""Nodes of our own: a picture or a clip from a prompt, in one node each."""
+"""One-node nodes, Atelier's own: a picture or a clip from a prompt, in one node each."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from atelier_nodes.builtin.pixels import from_picture
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 # Checked before anything is decoded; a small file can announce a large picture.
 MAX_PIXELS = 1 << 26
-# Where a picture has no alpha, its mask says nothing, in a size of its own.
+# A picture without alpha has an empty mask of this size.
 _NO_MASK = (64, 64)
 
 

@@ -1,4 +1,4 @@
-"""Primitive nodes: a value of the graph's author."""
+"""Primitive nodes: constants in a graph."""
 
 from __future__ import annotations
 

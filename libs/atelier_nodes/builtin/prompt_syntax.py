@@ -1,4 +1,4 @@
-"""Prompt syntax: what a text says besides words, and what of it the mesh cannot draw."""
+"""Prompt syntax: emphasis and other syntax in texts, and which of it the mesh does not support."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _ESCAPED = re.compile(r"\\([()])")
 _EMPHASIS = re.compile(r"(?<!\\)\((?:[^()]|\\[()])*(?<!\\)\)")
 _EMBEDDING = re.compile(r"\bembedding:(\S+)")
 
-# The contract wants at least one character; text encoders read a space as nothing.
+# The contract requires at least one character; text encoders ignore a space.
 NOTHING = " "
 
 
 def unsupported_syntax(text: str) -> str:
-    """A sentence about the first thing that a text asks and the mesh cannot do; empty if there is none."""
+    """Returns an error text about the first syntax that the mesh does not support; empty if there is none."""
     if match := _EMBEDDING.search(text):
         return f"the image service has no embeddings: {match[0]!r}"
     if match := _EMPHASIS.search(text):

@@ -1,4 +1,4 @@
-"""Resampling: batches of pictures, masks and latents in another size, by the methods that graphs name."""
+"""Resampling: changes the size of batches of pictures, masks and latents, by the methods that graphs name."""
 
 from __future__ import annotations
 

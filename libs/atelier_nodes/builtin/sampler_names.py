@@ -1,4 +1,4 @@
-"""Sampler names: ComfyUI's samplers and schedulers, and the image service's words for them."""
+"""Sampler names: ComfyUI's samplers and schedulers, and their names in the image service."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def sampler_parameters(sampler_name: str, scheduler: str) -> dict[str, str]:
 
 
 def refused_names(sampler_name: str | None, scheduler: str | None) -> str:
-    """Why the image service cannot sample so, as a sentence; empty if it can.
+    """Returns an error text if the image service does not support the names; empty if it does.
 
     Args:
         sampler_name: ComfyUI's name; None where a link brings it.

@@ -1,4 +1,4 @@
-"""Sampling: what a sampler node asks for, as the parameters of image jobs."""
+"""Sampling: the settings of a sampler node, as the parameters of image jobs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Sampling:
 
         Raises:
             TypeError: The model or a conditioning is no description of the mesh's.
-            ValueError: A conditioning asks what the image service cannot do.
+            ValueError: A conditioning has an option that the image service does not support.
         """
         require_kind(self.model, ModelValue, "model")
         if self.cfg < 1:
@@ -87,7 +87,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What one element of a batch is sampled from.
+    """The beginning of one element of a batch.
 
     Attributes:
         width_px: Width of the picture.
@@ -132,7 +132,7 @@ def job_parameters(sampling: Sampling, beginnings: Sequence[Beginning], outputs:
 
 
 def seeded(seed: int, count: int) -> dict[str, Any]:
-    """The parameters that say the seeds of a job: from `seed` on, modulo 2^64."""
+    """Returns the parameters for the seeds of a job: successive seeds from `seed`, modulo 2^64."""
     seed %= SEED_RANGE
     # The pictures of a job count on within the range of the field.
     if seed + count <= NARROW_SEED_RANGE:

@@ -1,4 +1,4 @@
-"""Saved pictures: files in an output folder, and the entries by which clients find them."""
+"""Saved pictures: files in an output folder, and their entries in the `ui` of nodes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def write_next(place: SavePlace, extension: str, write: Callable[[BinaryIO], Non
 
 
 def entry(path: Path, place: SavePlace, folder: FolderType) -> dict[str, str]:
-    """What a node's `ui` says about a file that it has written."""
+    """Returns the entry in a node's `ui` for a file that it has written."""
     return {"filename": path.name, "subfolder": place.subfolder, "type": folder}
 
 

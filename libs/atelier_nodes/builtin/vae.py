@@ -117,7 +117,7 @@ NODES: tuple[type, ...] = (VAEDecode, VAEDecodeTiled, VAEEncode, VAEEncodeForInp
 async def decoded(latent: Mapping[str, Any], vae: VaeValue, mesh: NodeMesh) -> Tensor:
     """Decodes a LATENT.
 
-    The job that made a latent has decoded it already where the graph asked for that; any other is a job of its own.
+    If the job that made a latent has decoded it already, its picture is used; otherwise a new job decodes it.
 
     Returns:
         IMAGE, (n, height, width, 3).

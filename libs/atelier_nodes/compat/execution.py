@@ -1,4 +1,4 @@
-"""`execution`: the executor. Graphs run in the host's own engine, whose inside packs do not reach."""
+"""`execution`: the executor. Graphs run in the host's own engine, which packs cannot access."""
 
 from atelier_graph.blocker import ExecutionBlocker
 from atelier_graph.errors import DependencyCycleError, NodeInputError

@@ -33,7 +33,7 @@ _COMPUTED = {
 
 
 def __getattr__(name: str) -> str:
-    """Folders are those of the running execution: they are looked up when they are asked for."""
+    """Folders are those of the running execution: they are looked up on access."""
     if computed := _COMPUTED.get(name):
         return computed()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -112,7 +112,7 @@ def get_full_path_or_raise(folder_name: str, filename: str) -> str:
 
 
 def map_legacy(folder_name: str) -> str:
-    """Returns the present name of a category."""
+    """Returns the current name of a category."""
     return model_folders.current_name(folder_name)
 
 

@@ -1,4 +1,4 @@
-"""`comfy`: what packs import of it, written anew. What touches a model's inside is a placeholder."""
+"""`comfy`: what packs import of it, written anew. Internals of models are placeholders."""
 
 from atelier_nodes.packs.internals_finder import add_internals_finder
 

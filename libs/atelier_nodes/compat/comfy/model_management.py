@@ -304,13 +304,13 @@ cleanup_models_gc = cleanup_models
 
 
 def unload_all_models() -> None:
-    """Gives memory back: the host holds no models but those of packs, which they unload themselves."""
+    """Frees memory: the host holds no models except those of packs, which unload them themselves."""
     gc.collect()
     soft_empty_cache()
 
 
 def free_memory(memory_required: int, device: torch.device, *_: Any, **__: Any) -> list[Any]:
-    """Gives memory back and returns the models that were unloaded, of which there are none."""
+    """Frees memory and returns the models that were unloaded, of which there are none."""
     unload_all_models()
     return []
 

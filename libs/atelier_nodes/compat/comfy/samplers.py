@@ -33,7 +33,7 @@ class KSampler:
     DISCARD_PENULTIMATE_SIGMA_SAMPLERS: ClassVar[set[str]] = {"dpm_2", "dpm_2_ancestral", "uni_pc", "uni_pc_bh2"}
 
     def __init__(self, *_: Any, **__: Any) -> None:
-        """Refuses: a sampler takes a model's inside.
+        """Refuses: a sampler needs internals of a model.
 
         Raises:
             ModelInternalsError: Always.

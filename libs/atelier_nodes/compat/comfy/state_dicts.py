@@ -22,7 +22,7 @@ def weight_dtype(sd: Mapping[str, Tensor], prefix: str = "") -> torch.dtype | No
 
 
 def state_dict_key_replace(state_dict: dict[str, Any], keys_to_replace: Mapping[str, str]) -> dict[str, Any]:
-    """Renames entries in place; names that are not there are passed over."""
+    """Renames entries in place; names that do not exist are skipped."""
     for old, new in keys_to_replace.items():
         if old in state_dict:
             state_dict[new] = state_dict.pop(old)

@@ -10,7 +10,7 @@ class ComfyAPI:
 
     Attributes:
         execution: Progress of nodes.
-        caching: Cache providers, which are accepted and not asked.
+        caching: Cache providers, which are accepted and never called.
         node_replacement: Classes in place of those that are gone.
     """
 
@@ -26,11 +26,11 @@ class ComfyAPI:
 
 
 class ComfyAPISync:
-    """The server, for functions that wait for nothing.
+    """The server, for synchronous functions.
 
     Attributes:
         execution: Progress of nodes.
-        caching: Cache providers, which are accepted and not asked.
+        caching: Cache providers, which are accepted and never called.
         node_replacement: Classes in place of those that are gone.
     """
 

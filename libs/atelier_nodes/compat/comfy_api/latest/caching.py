@@ -1,7 +1,7 @@
 """Cache providers: stores of results that packs bring.
 
 Hosts run graphs of several owners, and their own caches pass nothing from one to another. A provider has no notion of
-owners: it is accepted, so that its pack loads, and is not asked.
+owners: it is accepted, so that its pack loads, and is never called.
 """
 
 import logging
@@ -53,7 +53,7 @@ class CacheProvider(ABC):
         """Stores a result."""
 
     def should_cache(self, context: CacheContext, value: CacheValue | None = None) -> bool:
-        """Returns whether it is to be asked."""
+        """Returns True if the provider is to be called."""
         return True
 
     def on_prompt_start(self, prompt_id: str) -> None:  # noqa: B027 - a provider need not override it
@@ -83,7 +83,7 @@ class Caching:
 
     @staticmethod
     def register_provider(provider: _Provider) -> Done:
-        """Accepts a provider, and logs that it is not asked."""
+        """Accepts a provider, and logs that it is not called."""
         _log.warning(
             "cache provider %s is not asked: results of one owner must not reach another", type(provider).__name__
         )
@@ -91,5 +91,5 @@ class Caching:
 
     @staticmethod
     def unregister_provider(provider: _Provider) -> Done:
-        """Does nothing: no provider is asked."""
+        """Does nothing: no provider is called."""
         return Done()

@@ -12,7 +12,7 @@ from comfy.progress_bar import encoded_preview
 
 
 class ExecutionSync:
-    """Progress, from functions that wait for nothing."""
+    """Progress, from synchronous functions."""
 
     def set_progress(
         self,

@@ -63,7 +63,7 @@ class NodeReplacement:
 
 
 class NodeReplacementSync:
-    """Node replacements, for functions that wait for nothing."""
+    """Node replacements, for synchronous functions."""
 
     def register(self, node_replace: NodeReplace) -> None:
         """Adds a replacement."""

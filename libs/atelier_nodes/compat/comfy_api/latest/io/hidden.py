@@ -1,4 +1,4 @@
-"""Hidden inputs: values of the execution that a node asks for."""
+"""Hidden inputs: values of the execution that a node declares."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -24,7 +24,7 @@ class Input:
         display_name: Its label.
         optional: Whether a prompt may omit it.
         tooltip: A hint for people.
-        lazy: Whether the node before runs only when `check_lazy_status` asks for it.
+        lazy: Whether the linked node runs only when `check_lazy_status` requests the input.
         extra_dict: Further options.
         raw_link: Whether the node receives the link itself.
         advanced: Whether clients hide it at first.

@@ -53,7 +53,7 @@ class RemoteOptions:
         control_after_refresh: What is chosen then.
         timeout: In milliseconds.
         max_retries: How often a failed request is repeated.
-        refresh: After how many milliseconds they are asked for again.
+        refresh: After how many milliseconds they are requested again.
     """
 
     route: str
