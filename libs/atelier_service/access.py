@@ -22,19 +22,19 @@ class Access:
     scope: str
     caller: access_pb2.Caller.ValueType
     may_finish: bool
-    """A download that has begun may finish when its credential ends."""
+    """Whether a download in progress may finish after its credential has ended."""
     job_token: bool
-    """The token of a job may call it."""
+    """Whether the token of a job may call it."""
     parent_token: bool
-    """The token of a job that has jobs of its own may call it, for those."""
+    """Whether the token of a parent job may call it, for the jobs of that parent."""
     streams: bool
-    """True when the response is a stream."""
+    """Whether the response is a stream."""
     answer: str
     """Full name of the response message."""
 
     @property
     def is_public(self) -> bool:
-        """Needs no credential."""
+        """Whether the method needs no credential."""
         return self.caller == access_pb2.ANYBODY
 
     def check(self, principal: "Principal") -> None:

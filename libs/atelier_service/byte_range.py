@@ -1,4 +1,4 @@
-"""Ranges and conditions of a GET, as RFC 9110 has them: what to send of some bytes that have a strong ETag."""
+"""Range and conditional requests (RFC 9110): which bytes a GET of content with a strong ETag returns."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from atelier_service.errors import OutOfRangeError
 
 _RANGE = re.compile(r"(\d*)-(\d*)", re.ASCII)
-# No file has more digits; int() of a longer string is slow on purpose or by malice.
+# No file size has more digits. int() of a very long string is slow, which a caller could exploit.
 _MAX_DIGITS = 18
 
 
@@ -26,7 +26,7 @@ class ByteRange:
 
 @dataclass(frozen=True, slots=True)
 class ContentPlan:
-    """What to send: HTTP status 200, 206 or 304, and which bytes (for 304 none)."""
+    """The response to a GET: HTTP status 200, 206 or 304, and which bytes to send (for 304 none)."""
 
     status: int
     offset: int
@@ -35,7 +35,7 @@ class ContentPlan:
 
 
 class UnsatisfiableRangeError(OutOfRangeError):
-    """A range that is wrong or lies past the end (HTTP 416)."""
+    """A range that is malformed or contains no byte of the content (HTTP 416)."""
 
     def __init__(self, total: int) -> None:
         super().__init__(
@@ -52,7 +52,8 @@ def parse_range(value: str | None, total: int) -> ByteRange | None:
         total: The size of the content in bytes.
 
     Returns:
-        The range. None where everything is to be sent: as the RFC allows, also for other units and for several ranges.
+        The range; None when all of the content is to be sent. That is so without a header and, as the RFC allows, for
+        other units and for several ranges.
 
     Raises:
         UnsatisfiableRangeError: The range is malformed or contains no byte.
@@ -78,13 +79,24 @@ def parse_range(value: str | None, total: int) -> ByteRange | None:
 def plan_content(
     total: int, etag: str, *, range_: str | None, if_range: str | None, if_none_match: str | None
 ) -> ContentPlan:
-    """What to send of `total` bytes whose quoted strong ETag is `etag`, given the three request headers.
+    """Evaluates the headers of a GET.
 
-    Raises UnsatisfiableRangeError as `parse_range` does.
+    Args:
+        total: The size of the content in bytes.
+        etag: Its strong ETag, in quotes.
+        range_: The header `Range`; this and the other headers are None when absent.
+        if_range: The header `If-Range`.
+        if_none_match: The header `If-None-Match`.
+
+    Returns:
+        The status, and the bytes to send.
+
+    Raises:
+        UnsatisfiableRangeError: The range is malformed or contains no byte.
     """
     if if_none_match is not None and names_etag(if_none_match, etag):
         return ContentPlan(304, 0, 0)
-    # A date in If-Range cannot match: content never changes under its ETag, and no date is given out.
+    # A date in If-Range never matches: responses have no Last-Modified.
     if if_range is not None and if_range.strip() != etag:
         range_ = None
     part = parse_range(range_, total)
@@ -94,6 +106,6 @@ def plan_content(
 
 
 def names_etag(if_none_match: str, etag: str) -> bool:
-    """Whether an If-None-Match list names `etag`; comparison is weak, so `W/` does not matter."""
+    """Whether an If-None-Match list contains `etag`. The comparison is weak: `W/` is ignored."""
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return "*" in tags or etag in tags

@@ -1,4 +1,4 @@
-"""Channels to other services: they carry the trace and a token."""
+"""gRPC channels to other services, whose calls carry the trace and a token."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -20,9 +20,9 @@ TokenSource = Callable[[], Awaitable[str]]
 _OPTIONS = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
-    # A service that comes back is found again within a second, and not after gRPC's two minutes.
+    # A restarted service is reconnected within a second; gRPC's own backoff grows to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 2_000),  # also how long one try to connect may take
+    ("grpc.min_reconnect_backoff_ms", 2_000),  # also the timeout of one connection attempt
     ("grpc.max_reconnect_backoff_ms", 1_000),
 ]
 
@@ -32,7 +32,7 @@ async def _callers_token() -> str:
 
 
 class _Outgoing:
-    """Adds `authorization` and `traceparent` to what leaves, and a client span around each call, to its end."""
+    """Adds `authorization` and `traceparent` to outgoing calls, and a client span to each until its end."""
 
     def __init__(self, peer: dict[str, str | int], token: TokenSource) -> None:
         self._peer = peer
@@ -85,10 +85,12 @@ class _StreamUnary(_Outgoing, grpc.aio.StreamUnaryClientInterceptor):
 def open_channel(
     address: str, *, token: TokenSource | None = None, max_message_bytes: int = MAX_MESSAGE_BYTES
 ) -> grpc.aio.Channel:
-    """A channel to `address` (host:port); the caller closes it.
+    """Opens a channel whose calls carry the current trace and a token; the caller closes it.
 
-    Calls carry the current trace, and the token that `token` returns: by default that of the caller being served.
-    Messages of more than `max_message_bytes` are refused.
+    Args:
+        address: `host:port`.
+        token: Returns the token of a call; by default that of the caller being served.
+        max_message_bytes: Larger messages are refused, in both directions.
     """
     source = token or _callers_token
     peer = peer_attributes(address)

@@ -12,17 +12,17 @@ from opentelemetry import trace
 
 from atelier_service.telemetry import tracer
 
-_ending: set[asyncio.Task[None]] = set()  # held, or the collector may take them
+_ending: set[asyncio.Task[None]] = set()  # strong references: the loop holds only weak ones
 
 
 def peer_attributes(address: str) -> dict[str, str | int]:
-    """Who is called: `address` is host:port."""
+    """Returns the span attributes of the callee at `address` (host:port)."""
     host, _, port = address.rpartition(":")
     return {"server.address": host, "server.port": int(port)} if port.isdigit() else {"server.address": address}
 
 
 def start_client_span(method: str | bytes, peer: dict[str, str | int]) -> trace.Span:
-    """A span of a call of `method`, such as `/package.Service/Method`; `end_client_span` ends it."""
+    """Starts a span of a call of `method`, such as `/package.Service/Method`; `end_client_span` ends it."""
     name = (method if isinstance(method, str) else method.decode()).strip("/")
     service, _, rpc = name.partition("/")
     attributes: dict[str, str | int] = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": rpc, **peer}
@@ -30,8 +30,7 @@ def start_client_span(method: str | bytes, peer: dict[str, str | int]) -> trace.
 
 
 def end_client_span(span: trace.Span, call: Any) -> None:
-    """Ends the span of a call that is done; to be called in the event loop. A call that its caller cancelled is no
-    error."""
+    """Ends the span of a completed call; to be called in the event loop. A cancellation by the caller is no error."""
     task = asyncio.get_running_loop().create_task(_end(span, call))
     _ending.add(task)
     task.add_done_callback(_ending.discard)

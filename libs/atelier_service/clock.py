@@ -21,7 +21,7 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock that stands still until it is advanced."""
+    """A clock for tests, which changes only by `advance`."""
 
     def __init__(self, now_us: int = 1_700_000_000_000_000) -> None:
         self._now_us = now_us
@@ -31,5 +31,5 @@ class FakeClock:
         return self._now_us
 
     def advance(self, seconds: float) -> None:
-        """Lets `seconds` pass."""
+        """Moves the time forward by `seconds`."""
         self._now_us += int(seconds * 1e6)

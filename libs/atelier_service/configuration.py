@@ -12,7 +12,7 @@ from pydantic_settings.exceptions import SettingsError
 from atelier_service.errors import FailedPreconditionError
 
 EXIT_STATUS = os.EX_CONFIG
-"""78, of a process that ends because of its configuration: started again it would end the same way."""
+"""78 (`EX_CONFIG`): the process ended because of its configuration, and would do so again after a restart."""
 
 _LONGEST_VALUE = 80  # characters of a value that is shown
 
@@ -20,27 +20,28 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 class ConfigurationError(Exception):
-    """A setting, or a file that a setting names, with which the process cannot work. The message is one line."""
+    """A setting, or a file that a setting names, is invalid. The message is one line."""
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
 
 
 def read(settings: type[S]) -> S:
-    """The settings as the environment has them. Raises ConfigurationError, which names each variable that is wrong."""
+    """Reads settings from the environment. Raises ConfigurationError, which names each invalid variable."""
     try:
         return settings()
     except ValidationError as error:
         raise ConfigurationError("; ".join(_wrong_fields(settings, error))) from None
-    except SettingsError as error:  # text that should be JSON and is not; it may be a secret, and is not in the error
+    except SettingsError as error:  # invalid JSON, which may be a secret: the message does not contain it
         named = [name for name in settings.model_fields if f'"{name}"' in str(error)]
         raise ConfigurationError("; ".join(f"{_variable(settings, n)}: should be JSON" for n in named)) from None
 
 
 def configuration_error(error: BaseException) -> ConfigurationError | None:
-    """The ConfigurationError that `error` is, stands for, or, as a group of exceptions, holds.
+    """Returns `error` as a ConfigurationError; None when it has another cause.
 
-    A FailedPreconditionError at the start stands for one: what is stored does not suit the settings.
+    A FailedPreconditionError is converted: during the start it means that stored data do not match the settings. A
+    group of exceptions is searched.
     """
     if isinstance(error, ConfigurationError):
         return error
@@ -68,7 +69,7 @@ def _wrong_fields(settings: type[BaseSettings], error: ValidationError) -> Itera
 
 
 def _shown(field: FieldInfo, value: object) -> str:
-    """`=value` where it cannot be a secret."""
+    """Returns `=value`; the empty string when the value may be a secret."""
     if not field.repr or SecretStr.__name__ in str(field.annotation) or not isinstance(value, str):
         return ""
     return "=" + (value if len(value) <= _LONGEST_VALUE else value[:_LONGEST_VALUE] + "…")

@@ -1,4 +1,4 @@
-"""Expiry of calls: what a credential opened ends when the credential does."""
+"""Expiry of calls: a call ends when the credential that it was made with ends."""
 
 import asyncio
 import time
@@ -11,9 +11,9 @@ from atelier_service.errors import AtelierError, UnauthenticatedError, Unavailab
 from atelier_service.identity import LEEWAY_S, Principal
 from atelier_service.revoked_keys import RevokedKeys
 
-# asyncio.wait_for of Python 3.11 may drop a cancellation (python/cpython#86296): so one is followed by another.
+# asyncio.wait_for of Python 3.11 may drop a cancellation (python/cpython#86296): it is repeated after this time.
 _AGAIN_S = 5.0
-# Further than any credential; loops count time in floats.
+# Longer than any credential is valid: timers take no infinite delay.
 _NEVER_S = 10 * 365 * 86_400.0
 
 
@@ -28,18 +28,18 @@ class Ending:
         self._timers: list[asyncio.TimerHandle] = []
 
     def end(self, error: AtelierError) -> None:
-        """Ends it now."""
+        """Cancels the task now, and again every few seconds until `close` is called."""
         self.error = self.error or error
         self._cancels += 1
         self._task.cancel()
         self._timers.append(self._loop.call_later(_AGAIN_S, self.end, error))
 
     def end_in(self, seconds: float, error: AtelierError) -> None:
-        """Ends it then."""
+        """Cancels the task after `seconds`."""
         self._timers.append(self._loop.call_later(max(0.0, seconds), self.end, error))
 
     def close(self) -> bool:
-        """Ends nothing any more. Returns whether the task was cancelled by other code as well."""
+        """Stops the timers and undoes their cancellations. Returns whether other code cancelled the task as well."""
         for timer in self._timers:
             timer.cancel()
         for _ in range(self._cancels):
@@ -50,10 +50,17 @@ class Ending:
 
 @asynccontextmanager
 async def while_credential_lasts(principal: Principal, revoked: RevokedKeys) -> AsyncIterator[Ending]:
-    """Cancels what runs inside when the caller's credential ends, and raises UnauthenticatedError then.
+    """Cancels the block when the caller's credential ends.
 
-    A token ends at its time; a key when it is revoked, deleted or over. Raises UnavailableError when something was
-    opened with a key and `auth` has not confirmed keys for a while.
+    A token ends when it expires; a key when it is revoked, deleted or expires.
+
+    Args:
+        principal: The caller.
+        revoked: The revoked keys.
+
+    Raises:
+        UnauthenticatedError: The credential has ended (TOKEN_EXPIRED or KEY_REVOKED).
+        UnavailableError: The call was made with a key, and `auth` has not confirmed keys for a while (KEY_UNCONFIRMED).
     """
     task = asyncio.current_task()
     assert task is not None
@@ -90,5 +97,5 @@ def last_word(error: AtelierError) -> events_pb2.Event:
 
 
 def key_revoked() -> UnauthenticatedError:
-    """The error of what was opened with a key that is revoked, or with a token made from it."""
+    """Returns the error of a call that was made with a revoked key, or with a token made from it."""
     return UnauthenticatedError("KEY_REVOKED", "the API key was revoked")

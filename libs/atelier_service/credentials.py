@@ -1,4 +1,4 @@
-"""A service's own credential, and tokens on behalf of those whose signed URLs it serves."""
+"""Service credentials: tokens of the service itself, and tokens on behalf of users whose signed URLs it serves."""
 
 import time
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from atelier.auth.v1 import auth_pb2, auth_pb2_grpc
 from atelier_service.channel import open_channel
 from atelier_service.identity import JwksSource, current_token, principal_or_none
 
-# A token is renewed while it still has this long to live.
+# A token is renewed this long before it expires.
 _MARGIN_S = 60.0
 _DEADLINE_S = 5.0
 
@@ -27,9 +27,9 @@ async def _no_token() -> str:
 
 
 class ServiceCredential:
-    """Tokens of one service, cached until shortly before they end.
+    """Tokens of one service, cached until shortly before they expire.
 
-    Raises grpc.aio.AioRpcError when `auth` is unavailable or refuses.
+    Methods that return a token raise grpc.aio.AioRpcError when `auth` is unavailable or refuses.
     """
 
     def __init__(self, auth_address: str, service: str, secret: SecretStr) -> None:
@@ -41,7 +41,7 @@ class ServiceCredential:
         self._channel = open_channel(auth_address, token=self.token)
 
     async def token(self) -> str:
-        """A token of the service itself."""
+        """Returns a token of the service itself."""
         if self._own is None or self._own.renew_at_s < time.monotonic():
             stub = auth_pb2_grpc.AuthServiceStub(self._public)
             request = auth_pb2.CreateServiceTokenRequest(service=self._service, secret=self._secret.get_secret_value())
@@ -50,7 +50,7 @@ class ServiceCredential:
         return self._own.value
 
     async def on_behalf_of(self, user_id: str) -> str:
-        """A token of `user_id` whose actor is this service."""
+        """Returns a token of `user_id` whose actor is this service."""
         token = self._delegated.get(user_id)
         if token is None or token.renew_at_s < time.monotonic():
             stub = auth_pb2_grpc.AuthServiceStub(self._channel)
@@ -64,8 +64,10 @@ class ServiceCredential:
         return token.value
 
     async def of_caller(self) -> str:
-        """The token of the caller being served; for one with a signed URL, which opens nothing else, a token on behalf
-        of whoever signed it."""
+        """Returns the token of the caller being served.
+
+        A caller with a signed URL has none: for it, a token on behalf of the user who signed the URL.
+        """
         principal = principal_or_none()
         if principal is not None and principal.signed is not None:
             return await self.on_behalf_of(principal.subject)
@@ -78,7 +80,7 @@ class ServiceCredential:
 
 
 def jwks_from(auth_address: str) -> JwksSource:
-    """The key set as `auth` at `auth_address` serves it."""
+    """Returns a source of the key set that `auth` at `auth_address` (host:port) serves."""
     stub = auth_pb2_grpc.AuthServiceStub(open_channel(auth_address, token=_no_token))
 
     async def fetch() -> dict[str, Any]:

@@ -18,10 +18,10 @@ registry.register("sqlite.loop", LoopSqlite.__module__, LoopSqlite.__name__)
 
 
 def create_engine(url: str) -> AsyncEngine:
-    """An engine for `sqlite:///…` or `postgresql+asyncpg://…`, traced.
+    """Creates a traced engine for a URL of the form `sqlite:///…` or `postgresql+asyncpg://…`.
 
-    SQLite: write-ahead log, every commit synced to the disk, writers wait up to 10 s for one another, and each
-    transaction takes the write lock at its start, so that none fails half-way for having read first.
+    On SQLite there is a write-ahead log, every commit is synced to the disk, and writers wait up to 10 s for one
+    another. Each transaction takes the write lock at its start, so that none fails at its first write after a read.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -43,7 +43,7 @@ def create_engine(url: str) -> AsyncEngine:
 def _set_up_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
-        # What only reads needs none: each statement sees what was committed, as on PostgreSQL.
+        # Reads need no transaction: each statement sees what was committed, as on PostgreSQL.
         if not connection.get_execution_options().get("readonly", False):
             connection.exec_driver_sql(BEGIN_TO_WRITE)
 
@@ -64,7 +64,7 @@ def _ping_after_idling(engine: AsyncEngine) -> None:
             dialect.do_ping(connection)
         except Exception as error:
             if isinstance(error, dialect.loaded_dbapi.Error) and dialect.is_disconnect(error, connection, None):
-                raise DisconnectionError from error  # and the pool opens another one
+                raise DisconnectionError from error  # the pool then opens another one
             raise
 
 

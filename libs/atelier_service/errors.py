@@ -1,4 +1,4 @@
-"""Errors that the domain names; `rpc_errors` maps them to the wire, once."""
+"""Domain errors, each with a stable reason; `rpc_errors` maps them to gRPC statuses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class UnauthenticatedError(AtelierError):
 
 
 class PermissionDeniedError(AtelierError):
-    """The caller is known and lacks the permission (HTTP 403)."""
+    """The caller is authenticated but lacks the permission (HTTP 403)."""
 
     code = "PERMISSION_DENIED"
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 # Callers cannot send it: the gateway drops `x-atelier-*` of requests from outside.
 _HEADER = "x-atelier-forwarded"
 FORWARDED = ((_HEADER, "true"),)
-"""Metadata of a call to a peer: it returns its own part alone."""
+"""Metadata of a call to a peer, which then returns its own part alone."""
 
 _RETRY_AFTER_S = 1.0
 
@@ -79,11 +79,14 @@ class Federation(Generic[SourceT]):
         return type(self)(self._name, self._own, {}) if is_forwarded(context) else self
 
     async def gather(self, ask: Callable[[SourceT], Awaitable[T]], names: Collection[str] | None = None) -> Gathered[T]:
-        """Asks the sources at the same time.
+        """Calls the sources concurrently.
 
         Args:
             ask: Called with each source.
-            names: Which sources to ask; None for all. Names that no source has are passed over.
+            names: Which sources to call; None for all. Unknown names are ignored.
+
+        Returns:
+            The responses, and the names of the sources that are unavailable.
 
         Raises:
             UnavailableError: None of the sources is available (reason KINDS_UNREACHABLE).
@@ -99,7 +102,7 @@ class Federation(Generic[SourceT]):
         return Gathered(parts, unreachable)
 
     async def find(self, ask: Callable[[SourceT], Awaitable[T]]) -> T:
-        """Asks the own source, and when it has no such record the peers at the same time.
+        """Calls the own source and, when it has no such record, all peers concurrently.
 
         Returns:
             What the source that has the record returned.

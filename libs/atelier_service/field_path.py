@@ -1,4 +1,4 @@
-"""Where a field stands in a request, as the caller wrote it: `steps`, `outputs[2].seed`, `metadata.colour`."""
+"""Field paths: the location of a field in a request, such as `steps`, `outputs[2].seed` or `metadata.colour`."""
 
 import json
 import re
@@ -9,17 +9,17 @@ _BODY = "parameters."
 
 
 def member(path: str, name: str) -> str:
-    """A field of the message at `path`, which is empty for the request itself."""
+    """Returns the path of a field of the message at `path`, which is empty for the request itself."""
     return f"{path}.{name}" if path else name
 
 
 def item(path: str, index: int) -> str:
-    """An item of the list at `path`."""
+    """Returns the path of an item of the list at `path`."""
     return f"{path}[{index}]"
 
 
 def entry(path: str, key: object) -> str:
-    """The value under `key` in the map at `path`: with a dot where the key reads as a name, in brackets elsewhere."""
+    """Returns the path of `key` in the map at `path`: after a dot if the key is a plain name, else in brackets."""
     text = str(key).lower() if isinstance(key, bool) else str(key)
     if _PLAIN_KEY.fullmatch(text) and len(text) <= _LONGEST_KEY:
         return f"{path}.{text}"
@@ -29,5 +29,5 @@ def entry(path: str, key: object) -> str:
 
 
 def as_written(path: str) -> str:
-    """Of a submit, `parameters` is the body itself over REST and is left out."""
+    """Returns `path` without `parameters.`, which is the body itself of a submit over REST."""
     return path.removeprefix(_BODY)

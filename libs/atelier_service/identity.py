@@ -1,4 +1,4 @@
-"""Authentication: the caller's short-lived JWT, verified here again after the gateway."""
+"""Authentication: principals, and the verification of their short-lived JWTs, which the gateway verified before."""
 
 import asyncio
 import math
@@ -21,32 +21,32 @@ warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=Securi
 ISSUER = "atelier"
 AUDIENCE = "atelier"
 URL_AUDIENCE = "atelier-url"
-"""Of signatures of URLs, which are no tokens."""
-# Clocks of two machines may differ by this much.
+"""Audience of URL signatures, which are not accepted as tokens."""
+# Largest difference between the clocks of two machines.
 LEEWAY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
 class JobGrant:
-    """What the token of a job opens: the files that one claim of the job stores, and those that the job reads."""
+    """What the token of a job permits: the files that one claim of the job stores, and those that the job reads."""
 
     kind: str
     job_id: str
     epoch: int
-    """Of the claim: an attempt that is fenced off stores nothing under the epoch of the next one."""
+    """Epoch of the claim: a fenced attempt stores nothing under the epoch of the next one."""
     asset_ids: frozenset[str]
     """Assets of the owner that the job's spec names."""
     is_parent: bool = False
-    """True when the job has jobs of its own: the token makes, watches and stops those, and reads the owner's assets."""
+    """True when the job has child jobs: the token may submit, watch and cancel those, and read the owner's assets."""
 
     @property
     def key_prefix(self) -> str:
-        """How every write-once key of this claim begins."""
+        """Prefix of every write-once key of this claim."""
         return f"{self.kind}/{self.job_id}/{self.epoch}/"
 
     @property
     def shared_key_prefix(self) -> str:
-        """How write-once keys begin that all claims of a parent share, so that its jobs get the same inputs again."""
+        """Prefix of write-once keys that all claims of a parent share, so that its jobs get the same inputs again."""
         return f"{self.kind}/{self.job_id}/shared/"
 
 
@@ -61,9 +61,9 @@ class Principal:
     scopes: frozenset[str] = frozenset()
     """What the credential may be used for: `read`, `submit`, `keys`, `admin`."""
     from_key: bool = False
-    """True when the caller sent an API key, which the gateway has exchanged: it holds as long as the key does."""
+    """True when the caller sent an API key, which the gateway has exchanged: it is valid as long as the key is."""
     end_s: float = math.inf
-    """When the credential ends, in seconds since the epoch: the token, or the key that was sent."""
+    """When the credential, a token or the key that was sent, expires, in seconds since the epoch."""
     signed: tuple[str, Mapping[str, str]] | None = None
     """The one route and resource that a signed URL opens; None for every other credential."""
     job: JobGrant | None = None
@@ -72,17 +72,17 @@ class Principal:
 
     @property
     def is_admin(self) -> bool:
-        """May load models and make users."""
+        """Whether it may load models and create users."""
         return "admin" in self.roles
 
     @property
     def is_service(self) -> bool:
-        """A part of the mesh, acting for itself."""
+        """Whether it is a service of the mesh that acts for itself."""
         return "service" in self.roles
 
     @property
     def is_worker(self) -> bool:
-        """A worker, acting for itself."""
+        """Whether it is a worker that acts for itself."""
         return "worker" in self.roles
 
 
@@ -112,7 +112,7 @@ def current_token() -> str:
 
 
 def set_principal(principal: Principal | None) -> None:
-    """Sets the caller for the rest of this task's context."""
+    """Sets the caller in the context of the current task."""
     _principal.set(principal)
 
 
@@ -126,10 +126,10 @@ JwksSource = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class TokenVerifier:
-    """Verifies tokens against the key set of `auth`, which it fetches when it meets a key that it does not know.
+    """Verifies tokens against the key set of `auth`, which it fetches when a token names an unknown key.
 
-    Fetches are at least `min_refetch_s` apart, so that forged key ids cannot make it hammer `auth`; a key that left
-    the set is forgotten after `max_age_s`.
+    Fetches are at least `min_refetch_s` seconds apart, so that forged key ids cause no load on `auth`. A key that was
+    removed from the set is accepted for at most `max_age_s` seconds.
     """
 
     def __init__(self, source: JwksSource, *, min_refetch_s: float = 2.0, max_age_s: float = 300.0) -> None:
@@ -143,10 +143,19 @@ class TokenVerifier:
         self._verified: dict[tuple[str, str], tuple[float, Principal]] = {}
 
     async def verify(self, token: str, audience: str = AUDIENCE) -> Principal:
-        """The principal that `token` names. One that was made for another audience is no token here.
+        """Verifies a token.
 
-        Raises UnauthenticatedError for anything else than a living token of ours, UnavailableError when the key set
-        cannot be fetched.
+        Args:
+            token: A JWT in compact form.
+            audience: The audience that it must be made for.
+
+        Returns:
+            The principal of the token.
+
+        Raises:
+            UnauthenticatedError: The token is malformed, expired, of another issuer or audience, or not signed by a
+                known key.
+            Exception: Whatever the source of the key set raises, when it cannot be fetched.
         """
         cached = self._verified.get((audience, token))
         if cached and cached[0] > time.time() - LEEWAY_S and self._age_s() < self._max_age_s:
@@ -219,7 +228,7 @@ def _job_grant(claim: Mapping[str, Any] | None) -> JobGrant | None:
 
 
 def _key_id(token: str) -> str:
-    """The key id in a token's header; raises UnauthenticatedError for what is no JWT at all."""
+    """Returns the key id in the header of a token. Raises UnauthenticatedError when it is no JWT."""
     from joserfc.jws import extract_compact
 
     if len(token) > 4096:

@@ -1,4 +1,4 @@
-"""Metadata of a call."""
+"""gRPC metadata of a call."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ KIND_HEADER = "x-atelier-kind"
 
 
 def metadata_value(metadata: Any, name: str) -> str | None:
-    """The first value of metadata key `name` (lower case), or None; `metadata` is a sequence of pairs or None."""
+    """Returns the first value of key `name` (lower case), or None; `metadata` is a sequence of pairs or None."""
     for key, value in metadata or ():
         if key == name:
             return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""Pages: sizes that are coerced, a limit of bytes, tokens that are opaque."""
+"""Paging: page sizes, a limit in bytes, and opaque page tokens."""
 
 import base64
 import binascii
@@ -12,18 +12,18 @@ from atelier_service.channel import MAX_MESSAGE_BYTES
 from atelier_service.errors import InvalidArgumentError
 
 PAGE_BYTES = MAX_MESSAGE_BYTES // 4
-"""Of the records of one page, as protobuf. As JSON they take up to six times as much, which the gateway passes too."""
+"""Largest size of the records of a page as protobuf. JSON takes up to six times as much, which the gateway accepts."""
 
 _MessageT = TypeVar("_MessageT", bound=Message)
 
 
 def page_size(requested: int, default: int = 50, maximum: int = 100) -> int:
-    """The size to use: `default` for 0, at most `maximum`."""
+    """Returns the page size to use: `default` for 0, at most `maximum`."""
     return min(requested, maximum) if requested > 0 else default
 
 
 def fitting(messages: Iterable[_MessageT]) -> list[_MessageT]:
-    """The first of `messages` that fit in a page: PAGE_BYTES in all, but never none where there is one."""
+    """Returns the first of `messages`, of up to PAGE_BYTES bytes together; at least one, unless there are none."""
     found: list[_MessageT] = []
     size = 0
     for message in messages:
@@ -35,7 +35,7 @@ def fitting(messages: Iterable[_MessageT]) -> list[_MessageT]:
 
 
 def encode_token(*values: str | int) -> str:
-    """A token that holds the key of the last row of a page."""
+    """Returns a page token that contains `values`, the key of the last row of a page."""
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
 
 
@@ -43,7 +43,7 @@ def decode_token(token: str, length: int) -> list[str | int]:
     """Decodes a token into its `length` values.
 
     Raises:
-        InvalidArgumentError: `encode_token` did not make this token.
+        InvalidArgumentError: The token is not one that `encode_token` returned for `length` values.
     """
     try:
         values = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
@@ -55,7 +55,7 @@ def decode_token(token: str, length: int) -> list[str | int]:
 
 
 def decode_position(token: str) -> int:
-    """The place, from 0, that a token of one number holds; 0 without a token. Raises InvalidArgumentError."""
+    """Returns the position, from 0, in a token of one number; 0 for an empty token. Raises InvalidArgumentError."""
     position = decode_token(token, 1)[0] if token else 0
     if not isinstance(position, int) or position < 0:
         raise _not_ours()
@@ -67,5 +67,5 @@ def _not_ours() -> InvalidArgumentError:
 
 
 def _is_value(value: object) -> bool:
-    """A number, or a text that every database takes: no half of a surrogate pair, no NUL."""
+    """Whether it is an integer, or a text that every database stores: without lone surrogates and NUL."""
     return type(value) is int or (isinstance(value, str) and value.isprintable())

@@ -1,4 +1,4 @@
-"""The life of a process: uvloop, and signals as an event."""
+"""Running a process: uvloop, signals as an event, and background tasks."""
 
 import asyncio
 import signal
@@ -26,8 +26,8 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
 async def background(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Runs `works` while the context is open, then cancels them and waits for their end.
 
-    One that fails takes the whole process with it, so that its supervisor starts it again: a service whose relay or
-    reader is dead must not go on as if nothing were.
+    The process ends when one of them fails, so that its supervisor restarts it: a service must not continue without its
+    relay or reader.
     """
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(work) for work in works]
@@ -54,7 +54,7 @@ def heed_cancellation() -> None:
     """Raises CancelledError when this task was cancelled; to be called after awaiting a library's `wait_for`.
 
     In Python 3.11 `asyncio.wait_for` drops a cancellation that comes together with its result (python/cpython#86296),
-    and a task that works for ever would then never end.
+    and a task with an endless loop would then never end.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

@@ -16,17 +16,17 @@ from atelier_service.channel import open_channel
 _log = structlog.get_logger(__name__)
 
 _TRY_AGAIN_S = 0.5
-# Three words of auth that did not come.
+# The stream is broken when three messages in a row, which are 5 s apart, are missing.
 _SILENCE_S = 15.0
 
 Callback = Callable[[], None]
 
 
 class RevokedKeys:
-    """Knows which keys are revoked, and notifies those who hold something open for one.
+    """The set of revoked keys, with callbacks for calls that depend on a key.
 
-    While `auth` is unavailable, keys are not confirmed. What was opened with one goes on for `grace_s` seconds, as long
-    as a token would; then `is_confirmed` is False and every holder is called.
+    While `auth` is unavailable, revocations are not received. Calls made with a key continue for `grace_s` seconds, as
+    long as a token is valid; then `is_confirmed` is False and every callback is called.
     """
 
     def __init__(self, *, grace_s: float = 300.0) -> None:
@@ -34,7 +34,7 @@ class RevokedKeys:
         self._ids: set[str] = set()
         self._holders: defaultdict[str, set[Callback]] = defaultdict(set)
         self._until: Timestamp | None = None
-        self._heard_s = float("inf")  # nothing is held against auth before it was first asked
+        self._heard_s = float("inf")  # keys count as confirmed before `run` begins
 
     def is_revoked(self, key_id: str) -> bool:
         """Whether this key is known to be revoked."""
@@ -42,7 +42,7 @@ class RevokedKeys:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether the list of revoked keys is recent."""
+        """Whether the last message of `auth` is at most `grace_s` seconds old."""
         return asyncio.get_running_loop().time() - self._heard_s <= self._grace_s
 
     @contextmanager
@@ -57,7 +57,7 @@ class RevokedKeys:
                 del self._holders[key_id]
 
     async def run(self, auth_address: str) -> None:
-        """Listens to `auth` at `auth_address` until it is cancelled."""
+        """Reads the stream of `auth` at `auth_address` (host:port) until it is cancelled; reconnects when it breaks."""
         loop = asyncio.get_running_loop()
         self._heard_s = loop.time()
         async with open_channel(auth_address, token=_no_token) as channel:
@@ -79,7 +79,7 @@ class RevokedKeys:
                 async with asyncio.timeout(_SILENCE_S):
                     message = await call.read()
                 if not isinstance(message, auth_pb2.RevokedKeys):
-                    return  # the end: auth stops
+                    return  # end of the stream: auth is stopping
                 self._hear(message)
         finally:
             call.cancel()

@@ -14,7 +14,7 @@ from atelier_service.errors import AtelierError, FieldViolation
 
 DOMAIN = "atelier"
 
-# A status travels in trailers, which gRPC and proxies limit to 16 KiB: a longer one is lost, and the call with it.
+# A status is sent in trailers, which gRPC and proxies limit to 16 KiB: a longer one fails the call without its error.
 _LONGEST_TEXT = 1000
 _MOST_VIOLATION_BYTES = 8000
 
@@ -32,9 +32,9 @@ def _packed(message: object) -> any_pb2.Any:
 
 
 def to_status(error: AtelierError) -> status_pb2.Status:
-    """The status of `error`: exactly one ErrorInfo, and BadRequest and RetryInfo where they apply.
+    """Returns the status of `error`: exactly one ErrorInfo, and BadRequest and RetryInfo where they apply.
 
-    Long texts are cut, and the last of many violations left out.
+    Long texts are truncated, and the last of many violations are left out.
     """
     code = grpc.StatusCode[error.code].value[0]
     status = status_pb2.Status(code=code, message=_cut(error.message))
@@ -64,14 +64,14 @@ def _bad_request(fields: Iterable[FieldViolation]) -> error_details_pb2.BadReque
 
 
 def _cut(text: str) -> str:
-    """The beginning of a text that is too long, in UTF-8 as it travels."""
+    """Truncates a text to `_LONGEST_TEXT` bytes of UTF-8."""
     if len(text.encode()) <= _LONGEST_TEXT:
         return text
     return f"{text.encode()[:_LONGEST_TEXT].decode(errors='ignore')}…"
 
 
 def from_rpc_error(error: grpc.RpcError) -> AtelierError:
-    """The error that another service raised, from the status of the call.
+    """Returns the error that another service raised, from the status of the call.
 
     A status without details (the peer is unavailable, a deadline) keeps its code; its reason is UPSTREAM_<CODE>.
     """

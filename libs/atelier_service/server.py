@@ -1,4 +1,4 @@
-"""A gRPC server as every service of the mesh runs it."""
+"""The gRPC server that every service of the mesh runs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
@@ -25,11 +25,11 @@ from atelier_service.settings import ServiceSettings
 _log = structlog.get_logger(__name__)
 
 _OPTIONS = [
-    # Metadata between the two limits is refused by chance. The gateway lets 16 KiB through (headers.lua), sends the
+    # gRPC refuses metadata between the two limits at random. The gateway lets 16 KiB through (headers.lua), sends the
     # path of a REST call a second time, and adds a token.
     ("grpc.max_metadata_size", 64 * 1024),
     ("grpc.absolute_max_metadata_size", 128 * 1024),
-    # Two servers on one port would share its calls by chance.
+    # Otherwise a second server on the same port would start, and get some of the calls.
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
@@ -37,10 +37,10 @@ _OPTIONS = [
 
 
 def server_options(max_message_bytes: int) -> list[tuple[str, int]]:
-    """The options of a server whose messages have at most so many bytes."""
+    """Returns the options of a server whose messages have at most `max_message_bytes` bytes."""
     return [
         *_OPTIONS,
-        # The runtime's own limit: what lies between is refused by DecodingInterceptor, with a reason.
+        # The runtime's own limit: DecodingInterceptor refuses messages between the two limits, with a reason.
         ("grpc.max_receive_message_length", 2 * max_message_bytes),
         ("grpc.max_send_message_length", max_message_bytes),
     ]
@@ -68,12 +68,21 @@ async def run_server(
     revoked: RevokedKeys | None = None,
     max_message_bytes: int = MAX_MESSAGE_BYTES,
 ) -> AsyncIterator[RunningServer]:
-    """Serves what `register` adds while the context is open, and says SERVING.
+    """Runs a server while the context is open; its health is SERVING.
 
-    At the end it says NOT_SERVING, waits `drain_s` for whoever routes to notice, and stops with `shutdown_grace_s` for
-    calls that run. `public` names the methods of foreign contracts that need no token. Services that users call pass
-    `revoked`, and let it listen to `auth`. Messages of more than `max_message_bytes` are refused. Raises OSError when
-    the port is taken.
+    At the end the health becomes NOT_SERVING, `drain_s` seconds pass in which load balancers notice that, and running
+    calls get `shutdown_grace_s` seconds to end.
+
+    Args:
+        settings: Address, and the two times above.
+        register: Adds the servicers to the server.
+        verifier: Verifies the tokens of callers.
+        public: Methods of third-party contracts that need no token.
+        revoked: The revoked keys, for services that users call; the caller runs `RevokedKeys.run`.
+        max_message_bytes: Larger messages are refused, in both directions.
+
+    Raises:
+        OSError: The port is in use.
     """
     known = revoked or RevokedKeys()
     server = grpc.aio.server(
@@ -83,9 +92,9 @@ async def run_server(
             MetricsInterceptor(),  # likewise
             FailuresInterceptor(),  # maps what everything below raises
             IdentityInterceptor(verifier, known, public),  # no handler is called without a principal and the scope
-            CredentialEndInterceptor(known),  # what a credential opened ends with it
-            DecodingInterceptor(max_message_bytes),  # bytes that are no request are an error like every other
-            SignedUrlInterceptor(),  # a signed URL opens what it was made for
+            CredentialEndInterceptor(known),  # streams end with their credential
+            DecodingInterceptor(max_message_bytes),  # malformed bytes are an error like every other
+            SignedUrlInterceptor(),  # a signed URL permits the resource that it was made for
             ValidationInterceptor(),  # the handler sees only what the contract allows
             EncodedInterceptor(),  # around no call: it changes how responses are encoded
         ],

@@ -1,4 +1,4 @@
-"""The whole life of a service's process, from its settings to its last span."""
+"""The process of a service: reads the settings, serves until a signal, and flushes the spans."""
 
 import asyncio
 import gc
@@ -17,7 +17,7 @@ S = TypeVar("S", bound=ServiceSettings)
 
 
 def read_settings(settings: type[S], service: str) -> S:
-    """The settings of this process; a wrong one ends it with `EXIT_STATUS` and a line on standard error."""
+    """Returns the settings of this process. An invalid one ends it with `EXIT_STATUS` and a line on standard error."""
     try:
         found = read(settings)
         found.check()
@@ -29,10 +29,13 @@ def read_settings(settings: type[S], service: str) -> S:
 def run_service(
     settings: ServiceSettings, service: str, serve: Callable[[], AbstractAsyncContextManager[object]]
 ) -> None:
-    """Serves until SIGTERM or SIGINT; what traces are left goes out at the end, also when it ends badly.
+    """Serves until SIGTERM or SIGINT. Spans are flushed at the end, also after an error.
 
-    `serve` is called in the event loop: channels that it opens belong to that loop. A ConfigurationError that it raises
-    ends the process as a wrong setting does.
+    Args:
+        settings: The settings of the process.
+        service: The name of the service in logs, spans and error messages.
+        serve: Called in the event loop, to which channels that it opens belong. It serves while its context is open. A
+            ConfigurationError that it raises ends the process as an invalid setting does.
     """
 
     async def _serve(stopping: asyncio.Event) -> None:
@@ -42,11 +45,11 @@ def run_service(
             async with serve():
                 up.set()
                 gc.collect()
-                gc.freeze()  # what is there now stays: the collector need not look at it again and again
+                gc.freeze()  # objects that exist now live as long as the process: they need not be scanned again
                 await stopping.wait()
 
         async with first_of(work(), stopping.wait()) as (working, _):
-            # A start that is not over is cancelled: it may take long (torch is loaded in it).
+            # A start in progress is cancelled: it may take long, since torch is loaded in it.
             if up.is_set():
                 await asyncio.wait({working})
         if not working.cancelled():

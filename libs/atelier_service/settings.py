@@ -31,9 +31,9 @@ class ServiceSettings(BaseSettings):
     shutdown_grace_s: float = Field(default=5.0, ge=0, le=300, description="seconds that running calls get to end")
 
     def check(self) -> list[str]:
-        """Looks at what the settings name besides values, such as files. Returns what is worth a warning.
+        """Checks what the settings refer to, such as files. Returns warnings.
 
-        Raises ConfigurationError for what the process cannot work with.
+        Raises ConfigurationError when the process cannot run with it.
         """
         return []
 

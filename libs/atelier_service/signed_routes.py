@@ -17,15 +17,15 @@ from atelier_service.contracts import load_contracts
 from atelier_service.errors import InvalidArgumentError
 
 Resource = Mapping[str, str]
-"""The fields of a request that name the one thing, as text."""
+"""The fields of a request that identify one resource, as text."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedRoute:
     """A GET route whose response is a stream: of bytes, or of events.
 
-    `fields` are those of the request to which a signature is bound: the path's, and those of the query that the
-    contract names. The others (a thumbnail's width, where to resume) are free.
+    `fields` are the fields of the request that a signature covers: those of the path, and those of the query that the
+    contract names. The others (a thumbnail's width, where to resume) may vary.
     """
 
     template: str
@@ -37,9 +37,11 @@ class SignedRoute:
         return {name: str(getattr(request, name)) for name in self.fields}
 
     def parse(self, path: str, query: str) -> Resource | None:
-        """What a GET of this path and query asks for; None when it is no GET of this route.
+        """Returns the resource that a GET of this path and query names; None when the path is of another route.
 
-        Raises ValueError for a query that the route does not understand.
+        Raises:
+            ValueError: The query is malformed, or repeats a variable of the path.
+            json_format.ParseError: The query has an unknown field, or a value of the wrong type.
         """
         match = re.fullmatch(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(self.template)), path)
         if match is None:
@@ -69,13 +71,13 @@ def parse_url(url: str) -> tuple[str, Resource]:
 
 
 def with_signature(url: str, signature: str) -> str:
-    """`url` with the signature in its query."""
+    """Returns `url` with the signature in its query."""
     return f"{url}{'&' if '?' in url else '?'}sig={quote(signature, safe='')}"
 
 
 @cache
 def route_of(method: str) -> SignedRoute | None:
-    """The route of `/package.Service/Method`; None when no signed URL opens it."""
+    """Returns the route of `/package.Service/Method`; None when no signed URL opens it."""
     found = _find(method)
     return None if found is None else next(iter(_routes(found)), None)
 
@@ -94,7 +96,7 @@ def _path_fields(template: str) -> tuple[str, ...]:
 
 @cache
 def record_of_stream(method: str, template: str) -> SignedRoute | None:
-    """The signed route of the stream at `template`, in terms of the GET of its record; see head.lua of the gateway.
+    """Returns the route of a stream for the GET of its record, which serves a HEAD; see head.lua of the gateway.
 
     Args:
         method: `/package.Service/Method`.
@@ -121,7 +123,7 @@ def _routes(method: MethodDescriptor) -> Iterator[SignedRoute]:
 
 @cache
 def _all_routes() -> tuple[SignedRoute, ...]:
-    """Of every service, each template once."""
+    """Returns the signed routes of every service, each template once."""
     found: dict[str, SignedRoute] = {}
     for contract in load_contracts():
         for service in contract.services_by_name.values():

@@ -8,18 +8,18 @@ from atelier_service.errors import AtelierError
 
 
 class Slots:
-    """Bounds calls that hold something for as long as their caller likes. A call that finds no free slot is refused.
+    """Limits concurrent calls that last as long as their caller wishes, such as streams.
 
-    Of one event loop.
+    A call is refused when no slot is free. Not thread-safe: for the calls of one event loop.
     """
 
     def __init__(self, total: int, per_owner: int, refusal: Callable[[str], AtelierError]) -> None:
-        """Limits concurrent calls.
+        """Creates free slots.
 
         Args:
-            total: How many calls run at once.
-            per_owner: How many of them one owner may have.
-            refusal: Makes the error of a refused call from a sentence that says why.
+            total: The largest number of concurrent calls.
+            per_owner: The largest number of concurrent calls of one owner.
+            refusal: Returns the error of a refused call; its argument is a sentence with the reason.
         """
         self._total = total
         self._per_owner = per_owner
@@ -27,7 +27,7 @@ class Slots:
         self._taken: Counter[str] = Counter()
 
     def check(self, owner: str) -> None:
-        """Raises what `refusal` makes when all slots, or all of this owner, are taken."""
+        """Raises the error of `refusal` when all slots, or all slots of this owner, are taken."""
         if self._taken[owner] >= self._per_owner:
             raise self._refusal(f"{self._per_owner} are under way, which is as many as one caller may have at once")
         if self._taken.total() >= self._total:
@@ -35,7 +35,7 @@ class Slots:
 
     @contextmanager
     def take(self, owner: str) -> Iterator[None]:
-        """Holds one slot of `owner`. Raises like `check`."""
+        """Holds one slot of `owner` while the context is open. Raises as `check` does."""
         self.check(owner)
         self._taken[owner] += 1
         try:

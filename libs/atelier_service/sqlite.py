@@ -1,9 +1,9 @@
-"""SQLite for an event loop: what may wait for a disk or for another writer leaves it, the rest runs where it is.
+"""SQLite on an event loop: operations that may block run in threads, all others on the loop itself.
 
-Statements on a small local database take microseconds, less than handing one to a thread and back (of a submit's two
-milliseconds such trips were half). What can take long goes to a thread: opening, `BEGIN IMMEDIATE` (waits for another
-process's transaction) and `COMMIT` (waits for the disk). Within a transaction no statement waits: the writer has its
-lock, and readers of a write-ahead log never need one.
+A statement on a small local database takes microseconds, less than handing it to a thread and back, which made up half
+of the two milliseconds of a submit. Operations that may block run in a thread: opening, `BEGIN IMMEDIATE` (waits for
+the transaction of another process) and `COMMIT` (waits for the disk). Within a transaction no statement waits: a writer
+has the lock, and readers of a write-ahead log never need one.
 """
 
 import asyncio
@@ -21,16 +21,17 @@ from atelier_service.tasks import uninterrupted
 T = TypeVar("T")
 
 BEGIN_TO_WRITE = "BEGIN IMMEDIATE"
-"""Takes the write lock, when it is free."""
+"""Begins a transaction and takes the write lock."""
 
 BUSY_TIMEOUT_MS = 10_000
-"""How long a writer waits for others."""
+"""How long a writer waits for the write lock, in milliseconds."""
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
-"""Of every connection: a write-ahead log, and commits that are on the disk when they return."""
+"""Pragmas of every connection: a write-ahead log, and commits that are on the disk when they return."""
 
 CONNECTIONS = 12
-"""Of one engine at most, and a thread for each: all but one may wait to begin, and that one must commit."""
+"""Largest number of connections of an engine, with a thread for each: while the others wait for the write lock, the one
+that holds it needs a thread to commit."""
 
 
 class LoopSqlite(SQLiteDialect_pysqlite):
@@ -45,16 +46,16 @@ class LoopSqlite(SQLiteDialect_pysqlite):
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="sqlite")
 
     def get_driver_connection(self, connection: Any) -> Any:
-        """There is no asynchronous driver beneath."""
+        """Returns `connection` itself: there is no asynchronous driver beneath it."""
         return connection
 
     def connect(self, *arguments: Any, **options: Any) -> Any:
-        """Opens a file and sets it up; whoever holds the connection may use it, in whatever thread."""
+        """Opens a connection in a thread and sets its pragmas. Its holder may use it in any thread."""
 
         def open_file() -> Any:
             connection: Any = opens(*arguments, factory=_Connection, **options)
             connection.isolation_level = None  # SQLAlchemy's BEGIN is the only one
-            # The first of these is the first to touch the file, and may find another process at it.
+            # The first pragma is the first access to the file, and may wait for the lock of another process.
             for pragma in PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
             return connection
@@ -63,12 +64,12 @@ class LoopSqlite(SQLiteDialect_pysqlite):
         return self._elsewhere(open_file)
 
     def do_commit(self, dbapi_connection: Any) -> None:
-        """Waits for the disk."""
+        """Commits in a thread, since it waits for the disk."""
         self._elsewhere(dbapi_connection.commit)
 
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-        """Runs here and now, unless it waits for its turn to write."""
-        await_only(_nothing())  # SQLAlchemy insists that something was waited for
+        """Executes on the loop, or in a thread when it has to wait for the write lock."""
+        await_only(_nothing())  # SQLAlchemy requires that something is awaited
         if statement == BEGIN_TO_WRITE:
             if not _begun_at_once(cursor):
                 self._elsewhere(functools.partial(cursor.execute, statement))
@@ -76,7 +77,7 @@ class LoopSqlite(SQLiteDialect_pysqlite):
         super().do_execute(cursor, statement, parameters, context)  # type: ignore[no-untyped-call]
 
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-        """Runs here and now."""
+        """Executes on the loop."""
         await_only(_nothing())
         super().do_executemany(cursor, statement, parameters, context)  # type: ignore[no-untyped-call]
 
@@ -84,12 +85,16 @@ class LoopSqlite(SQLiteDialect_pysqlite):
         return await_only(self._in_thread(work))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        """Ends together with the thread's work also when cancelled: the connection may not be used before."""
+        """Waits for the end of `work` also when cancelled: until then the connection must not be used."""
         return await uninterrupted(asyncio.get_running_loop().run_in_executor(self._threads, work))
 
 
 def _begun_at_once(cursor: sqlite3.Cursor) -> bool:
-    """Begins if there is no other writer, which is the usual case and needs no thread."""
+    """Begins a transaction if no other writer holds the lock, the usual case, which needs no thread.
+
+    Returns:
+        Whether the transaction has begun.
+    """
     cursor.execute("PRAGMA busy_timeout=0")
     try:
         cursor.execute(BEGIN_TO_WRITE)
@@ -105,7 +110,7 @@ def _begun_at_once(cursor: sqlite3.Cursor) -> bool:
 
 class _Cursor(sqlite3.Cursor):
     async def _async_soft_close(self) -> None:
-        """SQLAlchemy takes it that the rows are in memory and the driver's cursor can go; here they come from it."""
+        """Does nothing. SQLAlchemy assumes that all rows are in memory by now; here they are read from the cursor."""
 
 
 class _Connection(sqlite3.Connection):
@@ -114,4 +119,4 @@ class _Connection(sqlite3.Connection):
 
 
 async def _nothing() -> None:
-    """Over before anything else gets its turn."""
+    """Completes without yielding to other tasks."""

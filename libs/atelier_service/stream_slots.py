@@ -1,4 +1,4 @@
-"""How many streams of events a process has open, in all and of one caller."""
+"""Slots of event streams: how many a process has open, in all and for each caller."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,14 +8,14 @@ from prometheus_client import Gauge
 from atelier_service.errors import ResourceExhaustedError
 from atelier_service.slots import Slots
 
-_CALLERS = 10  # so many can have all their streams open at once
+_CALLERS = 10  # callers that can have all their streams open at once
 _RETRY_AFTER_S = 5.0
 
 _OPEN = Gauge("atelier_event_streams_open", "Streams of events that are open")
 
 
 class StreamSlots:
-    """Slots of streams: one caller cannot take the places, or the processor, of all."""
+    """Limits event streams, so that one caller cannot use up the slots or the CPU of the process."""
 
     def __init__(self, per_caller: int) -> None:
         def refusal(why: str) -> ResourceExhaustedError:
@@ -34,6 +34,6 @@ class StreamSlots:
 
     @contextmanager
     def take(self, caller: str) -> Iterator[None]:
-        """Holds a slot for a stream of `caller` while the context is open. Raises like `check`."""
+        """Holds a slot for a stream of `caller` while the context is open. Raises as `check` does."""
         with self._slots.take(caller), _OPEN.track_inprogress():
             yield

@@ -1,7 +1,7 @@
 """Traces, logs and metrics of a process.
 
-Spans leave as OTLP when an endpoint is set and are dropped otherwise; trace ids exist either way, so that logs, jobs
-and events always carry one. Logs are JSON lines on standard output.
+Spans are exported as OTLP when an endpoint is set and dropped otherwise; trace ids exist either way, so that logs, jobs
+and events always contain one. Logs are JSON lines on standard output.
 """
 
 import logging
@@ -22,7 +22,7 @@ from prometheus_client import start_http_server
 from atelier_service.settings import ServiceSettings
 
 _PROPAGATOR = TraceContextTextMapPropagator()
-_TRACER = trace.get_tracer("atelier")  # stands for that of the provider that is set later
+_TRACER = trace.get_tracer("atelier")  # a proxy, which delegates to the provider that is set later
 
 
 def tracer() -> trace.Tracer:
@@ -44,7 +44,7 @@ def current_traceparent() -> str:
 
 
 def context_from_traceparent(traceparent: str) -> Context:
-    """The context that a W3C traceparent names; an empty one starts a new trace."""
+    """Returns the context of a W3C traceparent; an empty one starts a new trace."""
     return _PROPAGATOR.extract({"traceparent": traceparent}, context=Context())
 
 
@@ -97,9 +97,20 @@ def _configure_logs(level: str, service: str) -> None:
 
 
 def start_telemetry(settings: ServiceSettings, service: str) -> TracerProvider:
-    """Sets up logs, traces and metrics of this process; call `shutdown()` on the result at the end to flush spans."""
+    """Sets up logs, traces and metrics of this process.
+
+    Args:
+        settings: Log level, OTLP endpoint, and address of the metrics.
+        service: The name of the service in logs and spans.
+
+    Returns:
+        The tracer provider. The caller calls `shutdown()` on it at the end, which flushes the spans.
+
+    Raises:
+        OSError: The port of the metrics is in use.
+    """
     _configure_logs(settings.log_level, service)
-    # Without a listener nothing is recorded, which costs next to nothing; the ids are made and passed on all the same.
+    # Without an endpoint no span is recorded, which costs next to nothing; ids are created and propagated all the same.
     sampler = ALWAYS_ON if settings.otlp_endpoint else ALWAYS_OFF
     provider = TracerProvider(sampler=sampler, resource=Resource.create({SERVICE_NAME: service}))
     if settings.otlp_endpoint:

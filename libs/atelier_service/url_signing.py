@@ -1,4 +1,4 @@
-"""Signing the URLs in a record, for pages whose elements send no headers."""
+"""Signs the URLs in a record, for elements of web pages, which cannot send headers."""
 
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
@@ -20,21 +20,25 @@ class _MaySign(Protocol):
 
 
 class UrlSigner:
-    """Has `auth` sign what the contract marks as signable. `channel` speaks for the caller being served."""
+    """Signs the fields that the contract marks as `signable`, by calls of `auth`.
+
+    `channel` leads to `auth` and carries the token of the caller being served.
+    """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = auth_pb2_grpc.AuthServiceStub(channel)
 
     async def signed(self, request: _MaySign, record: RecordT) -> RecordT:
-        """Returns the response to `request`, with signed URLs where it asks for them. See `sign`."""
+        """Returns `record`, whose URLs are signed in place if `request.signed_urls`. Raises as `sign` does."""
         if request.signed_urls:
             await self.sign(record)
         return record
 
     async def sign(self, record: Message) -> None:
-        """Replaces the URLs in the record, or in all records of a page, in one call.
+        """Replaces the URLs in the record, or in all records of a page, by signed ones.
 
-        Raises grpc.aio.AioRpcError: what `auth` says.
+        Raises:
+            grpc.aio.AioRpcError: `auth` is unavailable or refuses.
         """
         places = list(_signable(record))
         for start in range(0, len(places), _AT_ONCE):

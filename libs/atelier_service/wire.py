@@ -1,4 +1,4 @@
-"""The wire format of protobuf, read far enough to name the field whose text is not valid."""
+"""The wire format of protobuf: a scan for the field of a message whose text is invalid."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from atelier_service.field_path import as_written, entry, item, member
 
 _LOOKED_AT = 10_000
-"""Fields that are looked at, so that a large message costs no more than a few milliseconds."""
+"""Largest number of fields that are scanned, so that a large message costs no more than a few milliseconds."""
 _DEEPEST = 100
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -20,7 +20,15 @@ class _UnreadableError(Exception):
 
 
 def find_invalid_text(descriptor: Descriptor, data: bytes) -> tuple[str, str] | None:
-    """The path of the first string in `data` that is not UTF-8 or holds a NUL, and which of them; None without one."""
+    """Finds the first string in `data` that is not UTF-8 or contains NUL.
+
+    Args:
+        descriptor: The type of the message.
+        data: The encoded message, which may be malformed.
+
+    Returns:
+        The path of the field and what is wrong with its text; None when no such field was found.
+    """
     try:
         found = next(_invalid(descriptor, data, "", iter(range(_LOOKED_AT)), 0), None)
     except _UnreadableError:
@@ -58,7 +66,7 @@ def _invalid_value(field: Any, value: bytes, path: str, budget: Iterator[int], d
 def _invalid_entry(
     kind: Descriptor, data: bytes, path: str, budget: Iterator[int], depth: int
 ) -> Iterator[tuple[str, str]]:
-    """An entry of a map goes by its key; one whose key is not text, by the map."""
+    """Yields the path of an entry of a map; the path of the map when the key itself is invalid."""
     found = dict(_fields(data, budget))
     key = found.get(1, b"")
     if problem := _problem(key):
@@ -68,7 +76,7 @@ def _invalid_entry(
 
 
 def _problem(value: bytes) -> str:
-    """What is wrong with a text. PostgreSQL stores no NUL."""
+    """Returns what is wrong with a text, or the empty string. PostgreSQL stores no NUL."""
     try:
         value.decode()
     except UnicodeDecodeError:
@@ -77,7 +85,7 @@ def _problem(value: bytes) -> str:
 
 
 def _fields(data: bytes, budget: Iterator[int]) -> Iterator[tuple[int, bytes]]:
-    """The fields that hold bytes: number and value."""
+    """Yields number and value of the fields whose wire type is bytes."""
     position = 0
     while position < len(data):
         if next(budget, None) is None:
@@ -100,7 +108,7 @@ def _fields(data: bytes, budget: Iterator[int]) -> Iterator[tuple[int, bytes]]:
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """A number, and where the next one begins."""
+    """Returns a number, and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(data):

@@ -38,7 +38,7 @@ class Around(grpc.aio.ServerInterceptor, ABC):
 
     @abstractmethod
     def around(self, call: Call) -> AbstractAsyncContextManager[None]:
-        """What stands around `call`."""
+        """Returns the context in which `call` is served."""
 
     async def intercept_service(
         self,
@@ -78,7 +78,7 @@ class Around(grpc.aio.ServerInterceptor, ABC):
 
 
 def behavior_of(handler: Any) -> Callable[[Any, Any], Any]:
-    """Returns what `handler` runs, whichever of the four kinds it is."""
+    """Returns the function that `handler` calls, whichever of the four kinds it is."""
     behaviors = (handler.unary_unary, handler.unary_stream, handler.stream_unary, handler.stream_stream)
     behavior: Callable[[Any, Any], Any] = next(found for found in behaviors if found is not None)
     return behavior
@@ -106,9 +106,10 @@ _CANCELLED = 1
 
 
 def status_number(context: grpc.aio.ServicerContext[Any, Any]) -> int:
-    """The status that a call ended with, as gRPC numbers it: 0 when the handler set none.
+    """Returns the number of the status with which a call ended: 0 (OK) when the handler set none.
 
-    CANCELLED when the caller left, or this service ends: for that, call it while the handler's exception passes by.
+    CANCELLED when the caller cancelled the call or this service stops. To be called while the exception of the handler
+    propagates, such as in a `finally` block: a stopping service is recognised by it.
     """
     if context.cancelled() or isinstance(sys.exception(), asyncio.CancelledError):
         return _CANCELLED

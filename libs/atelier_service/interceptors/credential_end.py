@@ -20,20 +20,23 @@ from atelier_service.revoked_keys import RevokedKeys
 
 _EVENT = events_pb2.Event.DESCRIPTOR.full_name
 _FRAMES = httpbody_pb2.HttpBody.DESCRIPTOR.full_name
-# Whoever reads nothing is not waited for.
+# Deadline for sending the last event: the caller may have stopped reading.
 _LAST_WORD_S = 1.0
 
 
 class CredentialEndInterceptor(Around):
-    """Inside of the identity interceptor. Downloads that the contract lets finish are left alone, and so are calls that
-    return at once. The last event of a stream of events says why it ends: over HTTP/1.1 there is no other way."""
+    """Ends streams, and calls that wait (`prefer`), with their credential. Inside of the identity interceptor.
+
+    Downloads that may finish by the contract are not ended. The last event of an event stream contains the reason: over
+    HTTP/1.1 there is no other place for it.
+    """
 
     def __init__(self, revoked: RevokedKeys) -> None:
         self._revoked = revoked
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
-        """Holds the call as long as its caller's credential lasts."""
+        """Cancels the call when its caller's credential ends."""
         access, principal = access_of(call.method), principal_or_none()
         lasts = access.streams and not access.may_finish
         if principal is None or not (lasts or call.header("prefer")):
@@ -53,7 +56,7 @@ class CredentialEndInterceptor(Around):
 
 
 def _word(access: Access, call: Call, error: AtelierError) -> Message | None:
-    """The last item of a stream of events: an event, or a frame of what REST sends; None for any other stream."""
+    """Returns the last item of an event stream: an event, or a frame of the REST stream; None for other streams."""
     event = last_word(error)
     if access.answer == _EVENT:
         return event

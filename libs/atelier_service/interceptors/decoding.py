@@ -1,4 +1,4 @@
-"""Bytes of a request become its message inside of the call, so that a refusal is an error like every other.
+"""Decoding: requests are decoded within the call, so that malformed bytes are an error like every other.
 
 The runtime would decode them before any interceptor runs, and return UNKNOWN with the name of a Python class.
 """
@@ -19,8 +19,12 @@ _Decode = Callable[[bytes], Any]
 
 
 def _checked(decode: _Decode, data: bytes, max_bytes: int) -> Any:
-    """The message. Raises InvalidArgumentError for bytes that are none and for text that no database takes,
-    ResourceExhaustedError for too many bytes."""
+    """Returns the decoded message.
+
+    Raises:
+        InvalidArgumentError: The bytes are malformed, or a text is not UTF-8 or contains NUL, which no database stores.
+        ResourceExhaustedError: There are more than `max_bytes` bytes.
+    """
     if len(data) > max_bytes:
         limit = str(max_bytes)
         text = f"the message has {len(data)} bytes; at most {limit} are allowed"
@@ -46,7 +50,7 @@ async def _messages(decode: _Decode, pieces: AsyncIterator[bytes], max_bytes: in
 
 
 class DecodingInterceptor(grpc.aio.ServerInterceptor):
-    """Stands below whatever shall see the call before its request is believed to be one."""
+    """Decodes and checks the messages of requests. Interceptors outside of it see the call before it is decoded."""
 
     def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self._max_bytes = max_message_bytes
@@ -56,7 +60,7 @@ class DecodingInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """Returns the handler, which takes bytes."""
+        """Returns the handler, wrapped in one that receives bytes and decodes them."""
         handler = await continuation(handler_call_details)
         if handler is None or handler.request_deserializer is None:
             return handler

@@ -1,4 +1,4 @@
-"""Messages of a stream that are encoded already: what goes to a thousand callers is encoded once."""
+"""Pre-encoded messages of streams: an event for many callers is encoded once."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
@@ -13,7 +13,7 @@ M = TypeVar("M", bound=Message)
 
 
 def encoded(kind: type[M], data: bytes) -> M:
-    """`data`, the encoding of a `kind`, in place of the message: what a servicer yields so is sent as it is."""
+    """Returns `data`, an encoded `kind`, typed as that message: yielded by a servicer, it is sent unchanged."""
     del kind
     return cast(M, data)
 
@@ -26,7 +26,7 @@ class EncodedInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """Returns the handler, whose serializer leaves bytes alone."""
+        """Returns the handler with a serializer that passes bytes through."""
         handler = await continuation(handler_call_details)
         if handler is None or not handler.response_streaming:
             return handler

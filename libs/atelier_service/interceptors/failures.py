@@ -37,7 +37,7 @@ class FailuresInterceptor(Around):
             await self._abort(call, InternalError("INTERNAL", "internal error"))
 
     async def _abort(self, call: Call, error: AtelierError) -> None:
-        # Headers of the REST response are sent as trailers: initial metadata may have left already.
+        # Headers of the REST response are sent as trailers: initial metadata may have been sent already.
         headers: list[tuple[str, str | bytes]] = list(call.context.trailing_metadata() or ())
         if error.retry_after_s is not None:
             headers.append(("retry-after", str(max(1, round(error.retry_after_s)))))

@@ -1,4 +1,4 @@
-"""Authentication: no call without a principal, except to methods that the contract opens to ANYBODY."""
+"""Authentication: every call has a principal, except of methods that the contract opens to ANYBODY."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -11,16 +11,16 @@ from atelier_service.interceptors.around import Around, Call
 from atelier_service.revoked_keys import RevokedKeys
 
 SIGNATURE_HEADER = "x-atelier-signature"
-"""Where the gateway puts the signature of a URL. What a client sends under this name is dropped there."""
+"""Header in which the gateway sends the signature of a URL. It drops this header from requests of clients."""
 
 _ALWAYS_PUBLIC = ("/grpc.health.v1.Health/",)
 
 
 class IdentityInterceptor(Around):
-    """Verifies the bearer token of every call, and that it is good for the method; plain headers are never trusted.
+    """Verifies the token or URL signature of every call, and checks it against the access rule of the method.
 
-    Fails closed: a method whose contract has no access rule is refused. `public` names methods of contracts that are
-    not ours.
+    Fails closed: a method without an access rule is refused. `public` names methods of third-party contracts that need
+    no token.
     """
 
     def __init__(self, verifier: TokenVerifier, revoked: RevokedKeys, public: Collection[str] = ()) -> None:
@@ -30,7 +30,9 @@ class IdentityInterceptor(Around):
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
-        """Sets the current principal, once its credential was found good for this method."""
+        """Sets the current principal when its credential permits the method. Raises UnauthenticatedError otherwise, or
+        PermissionDeniedError.
+        """
         access = access_of(call.method)
         if access.is_public or call.method in self._public or call.method.startswith(_ALWAYS_PUBLIC):
             set_principal(None)

@@ -23,7 +23,7 @@ class MetricsInterceptor(Around):
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
-        """Starts the watch, and counts at the end."""
+        """Measures the duration, and counts the call at its end."""
         started = time.perf_counter()
         try:
             yield

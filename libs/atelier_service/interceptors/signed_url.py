@@ -1,4 +1,4 @@
-"""A signed URL opens the one thing that it was made for."""
+"""Signed URLs: a signature permits the one resource that it was made for."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,16 +11,16 @@ from atelier_service.signed_routes import record_of_stream, route_of
 HEAD_OF_STREAM_HEADER = "x-atelier-head-of-stream"
 """Set by the gateway where it requests a record in place of the HEAD of a stream, and drops the body of the response.
 
-What a client sends under this name is dropped there.
+The gateway drops this header from requests of clients.
 """
 
 
 class SignedUrlInterceptor(Around):
-    """Inside of the decoding interceptor: it looks at what is asked for."""
+    """Inside of the decoding interceptor, since it reads the request."""
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
-        """Refuses a signature that was made for something else."""
+        """Refuses a signature that was made for another resource."""
         principal = principal_or_none()
         if principal is not None and principal.signed is not None:
             is_head = call.header(HEAD_OF_STREAM_HEADER) is not None

@@ -16,7 +16,7 @@ class TracingInterceptor(Around):
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
-        """Opens the span, and names its status at the end."""
+        """Opens the span, and sets its status at the end."""
         if call.method.startswith("/grpc.health."):
             yield
             return
@@ -40,6 +40,6 @@ class TracingInterceptor(Around):
 def _finish(span: trace.Span, context: grpc.aio.ServicerContext[Any, Any]) -> None:
     number = status_number(context)
     span.set_attribute("rpc.grpc.status_code", number)
-    # What the caller did wrong is no fault of this service: only these are errors of a server span.
+    # As OpenTelemetry defines it, a fault of the caller is no error of a server span: only these codes are.
     if number in (2, 4, 12, 13, 14, 15):
         span.set_status(trace.StatusCode.ERROR)

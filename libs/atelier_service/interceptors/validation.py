@@ -30,14 +30,14 @@ class ValidationInterceptor(Around):
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
-        """Validates, then calls."""
+        """Validates the request. Raises InvalidArgumentError."""
         if not call.streams_requests:
             validate(call.request)
         yield
 
 
 def _path(violation: Any) -> str:
-    """The field as the caller wrote it."""
+    """Returns the path of the field as the caller wrote it."""
     path = ""
     for element in violation.proto.field.elements:
         path = member(path, str(element.field_name))

@@ -67,7 +67,7 @@ async def check_schemas(engine: AsyncEngine, schemas: Sequence[Schema]) -> None:
 
 
 def mismatch(url: URL, schema: Schema, found: str | None) -> ConfigurationError:
-    """What is wrong with a database whose `schema` is at the revision `found`, and what to do about it."""
+    """Returns the error of a database whose `schema` is at the revision `found`; it names the remedy."""
     at = "at no revision" if found is None else f"at revision {found}"
     text = f"the schema {schema.name!r} of the database {sqlite_file(url) or url} is {at}"  # a URL hides its password
     needed = f"this version needs {schema.head}"

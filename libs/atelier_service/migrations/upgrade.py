@@ -12,14 +12,14 @@ from atelier_service.database import create_engine
 from atelier_service.migrations.schema import Schema, mismatch
 from atelier_service.private_file import make_private, sqlite_file
 
-_LOCK = 0x41_54_45_4C  # "ATEL": the advisory lock of whoever migrates a PostgreSQL database
+_LOCK = 0x41_54_45_4C  # "ATEL": the advisory lock under which a PostgreSQL database is migrated
 
 
 async def upgrade(url: str, schemas: Sequence[Schema]) -> Mapping[str, tuple[str | None, str]]:
     """Brings every schema of a database to its newest revision; an empty database gets all tables.
 
-    Everything happens in one transaction: it is there as a whole or not at all. A second process that upgrades the same
-    database waits for the first one, and then finds nothing to do.
+    Everything happens in one transaction, which is committed as a whole or not at all. A second process that upgrades
+    the same database waits for the first one, and then has nothing to do.
 
     Args:
         url: An SQLAlchemy URL, as for `create_engine`. A missing SQLite file is created, readable by its owner alone.
@@ -37,7 +37,7 @@ async def upgrade(url: str, schemas: Sequence[Schema]) -> Mapping[str, tuple[str
         make_private(url)
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
-        # A table that is rebuilt is dropped and renamed meanwhile. It cannot be turned off within a transaction.
+        # A rebuilt table is dropped and renamed, which foreign keys forbid. The pragma has no effect in a transaction.
         @event.listens_for(engine.sync_engine, "connect")
         def _suspend_foreign_keys(connection: Any, _record: Any) -> None:
             connection.execute("PRAGMA foreign_keys=OFF")
@@ -75,5 +75,5 @@ def _config(connection: Connection, schema: Schema) -> Config:
 
 
 def _quoted(path: Path) -> str:
-    """As Alembic's configuration, which interpolates, takes it."""
+    """Escapes `%`, which Alembic's configuration interpolates."""
     return str(path).replace("%", "%%")
