@@ -40,7 +40,7 @@ class AnyJobRecord(JobRecord[Job]):
 
     @property
     def kind_name(self) -> str:
-        """The kind of the job: `image` or `video`."""
+        """The kind of the job, such as `image`, `video` or `workflow`."""
         return self.message.kind
 
     def __repr__(self) -> str:

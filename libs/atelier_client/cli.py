@@ -2,7 +2,7 @@
 
 Exit codes: 0 done · 1 the job failed or was cancelled, or the mesh did · 2 wrong usage or a value that is refused ·
 3 the mesh cannot be reached · 4 not authorised · 5 not found · 6 busy or over a limit · 7 a local file cannot be read
-or written · 70 a fault of this program (ATELIER_DEBUG=1 shows it) · 130 interrupted · 141 nobody reads the output.
+or written · 70 a fault of this program (ATELIER_DEBUG=1 shows it) · 130 interrupted · 141 standard output was closed.
 """
 
 import sys
@@ -18,7 +18,7 @@ from atelier_client.external_command import EXTERNAL_COMMANDS, PASSED_ON
 from atelier_client.standard_output import OutputClosedError, abandon_stdout
 
 _OUTPUT_CLOSED = 141
-"""As a shell has it of a process that SIGPIPE ended."""
+"""The status that shells report for a process that SIGPIPE ended."""
 
 app = typer.Typer(
     name="atelier",
@@ -38,7 +38,7 @@ def _version(asked: bool) -> None:
 
 
 def _installed_version() -> str:
-    """Of the distribution that brought this command: that of the client alone, or the whole mesh."""
+    """Returns the version of the distribution that installed this command: the client alone, or the whole mesh."""
     try:
         return metadata.version("atelier-client")
     except metadata.PackageNotFoundError:
@@ -83,7 +83,7 @@ def main() -> None:
     except OutputClosedError:
         abandon_stdout()
         code = _OUTPUT_CLOSED
-    except Exception as error:  # noqa: BLE001 (said in one line, or raised when ATELIER_DEBUG is set)
+    except Exception as error:  # noqa: BLE001 (printed in one line, or raised when ATELIER_DEBUG is set)
         code = complain(error)
     sys.exit(code)
 

@@ -1,4 +1,4 @@
-"""Commands: asynchronous functions with a client, as functions of the command line."""
+"""Commands: asynchronous functions that take a client, adapted to typer."""
 
 import asyncio
 import inspect
@@ -29,11 +29,11 @@ class Options:
     grpc: bool = False
 
     def within(self, outer: "Options | None") -> "Options":
-        """These options, and those of the command around this one where these are silent."""
+        """Returns these options; where they are empty, those of the outer command."""
         return Options(self.url or (outer.url if outer else ""), self.grpc or bool(outer and outer.grpc))
 
     def open(self) -> "AsyncClient":
-        """The client. Raises ValueError when the settings make no sense."""
+        """Creates the client. Raises ValueError for invalid settings."""
         from atelier_client.async_client import AsyncClient
         from atelier_client.retry import RetryPolicy
 
@@ -50,7 +50,12 @@ class Options:
 def with_client(
     function: "Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, None]]",
 ) -> Callable[..., None]:
-    """A command for typer: `function` with the options that open its client. A group's runs when no subcommand does."""
+    """Returns a command for typer with the parameters of `function` and the options of the connection.
+
+    Args:
+        function: Called with the open client and its own options. As the callback of a group it is called only when no
+            subcommand is.
+    """
 
     def run(ctx: typer.Context, /, *args: Any, url: str, grpc: bool, **kwargs: Any) -> None:
         options = Options(url, grpc).within(ctx.obj)
@@ -65,7 +70,7 @@ def with_client(
         try:
             asyncio.run(work())
         except BrokenPipeError as error:
-            raise OutputClosedError from error  # typer has an answer of its own to the other
+            raise OutputClosedError from error  # typer would handle a BrokenPipeError itself
 
     parameters = list(inspect.signature(function).parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY

@@ -26,7 +26,7 @@ _LOCAL_FILE = 7
 
 
 class JobInterruptedError(Exception):
-    """Ctrl-C, and what became of the job."""
+    """The command was interrupted by Ctrl-C; the message contains the state of the job."""
 
 
 class Complaint(NamedTuple):
@@ -38,7 +38,7 @@ class Complaint(NamedTuple):
 
 
 def complaint_of(error: Exception) -> Complaint:
-    """Returns the complaint about any `error`."""
+    """Returns the line of text and the exit code of any `error`."""
     if isinstance(error, CannotReachError):
         return Complaint(error, f"{error.message}; is the mesh running?", 3)
     if isinstance(error, AtelierApiError):
@@ -58,7 +58,18 @@ def complaint_of(error: Exception) -> Complaint:
 
 
 def complain(error: Exception, *, where: str = "") -> int:
-    """Says what went wrong, and `where`; returns the exit code. Raises `error` when ATELIER_DEBUG is set."""
+    """Prints an error to standard error.
+
+    Args:
+        error: The error.
+        where: A prefix of the line, such as `line 3: `.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        Exception: `error` itself, when it is a fault of this program and ATELIER_DEBUG is set.
+    """
     complaint = complaint_of(error)
     if os.environ.get("ATELIER_DEBUG") and complaint.exit_code == _FAULT:
         raise error
@@ -72,7 +83,7 @@ def complain(error: Exception, *, where: str = "") -> int:
 
 
 def wants_json() -> bool:
-    """Whether the command line has `--json`: known also when it cannot be understood otherwise."""
+    """Whether the command line contains `--json`; also when it is invalid otherwise."""
     words = sys.argv[1:]
     return "--json" in (words[: words.index("--")] if "--" in words else words)
 

@@ -17,7 +17,7 @@ _PATIENCE_S = 3.0
 _LATEST = 20
 
 Item = tuple[str, str]
-"""An id, and what a shell that shows more shows beside it."""
+"""An id, and a description for shells that show one."""
 
 
 def jobs(ctx: typer.Context, incomplete: str) -> list[Item]:
@@ -81,8 +81,11 @@ async def _keys(client: "AsyncClient") -> AsyncIterator[Item]:
 
 
 def _items(ctx: typer.Context, incomplete: str, listed: "Callable[[AsyncClient], AsyncIterator[Item]]") -> list[Item]:
-    """Those that begin with `incomplete`; none when the mesh does not say: a line that is completed has no place for
-    an error, and the command itself will say it."""
+    """Returns the items whose ids begin with `incomplete`.
+
+    When the mesh is unavailable, only those received before: a completion cannot show an error, and the command itself
+    will report it.
+    """
     found: list[Item] = []
 
     async def ask() -> None:
@@ -99,7 +102,7 @@ def _items(ctx: typer.Context, incomplete: str, listed: "Callable[[AsyncClient],
 
 
 def _options(ctx: typer.Context) -> Options:
-    """As far as the line says how to reach the mesh."""
+    """Returns the connection options that the command line contains so far."""
     own, outer = ctx.params, ctx.find_root().params
 
     def option(name: str) -> Any:

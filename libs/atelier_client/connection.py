@@ -1,4 +1,4 @@
-"""A transport with retries: repeats calls where that is safe, and resumes streams that broke."""
+"""A connection: a transport with retries, which repeats calls where that is safe and resumes broken streams."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -46,7 +46,7 @@ class Connection:
             request: Its message.
             metadata: Headers or gRPC metadata of the call.
             timeout_s: The deadline of one attempt, in seconds.
-            repeatable: Whether the call may be made twice; None: as `rpc` says.
+            repeatable: Whether the call may be made twice; None: as `rpc` declares.
 
         Returns:
             The response.
@@ -165,14 +165,14 @@ class Connection:
         )
 
     async def _pause(self, failures: int, error: AtelierApiError) -> None:
-        """Waits before the stream is opened again; raises `error` when it has failed too often in a row."""
+        """Waits before the stream is reopened; raises `error` when it has failed too often in a row."""
         if failures >= self._policy.attempts:
             raise error
         wait_s = self._policy.first_wait_s * 2 ** (failures - 1)
         await asyncio.sleep(min(max(wait_s, error.retry_after_s or 0.0), self._policy.longest_wait_s))
 
     async def _has_ended(self, kind: JobKind[Any], job_id: str, seq: int) -> bool:
-        """Whether the job ended with the last event that the caller saw, so that nothing will follow."""
+        """Whether the job ended with the last event that the caller received, so that no other will follow."""
         job = await self.call(kind.get, kind.get.request_type(id=job_id))
         return bool(job.seq <= seq and job.state in TERMINAL_STATES)
 

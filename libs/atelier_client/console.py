@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 
 def result(line: str) -> None:
-    """A line of the result."""
+    """Prints a line of the result to standard output."""
     print(line, flush=True)
 
 
 def say(line: str) -> None:
-    """A line for the person who waits."""
+    """Prints a line for the user to standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
 def as_dict(message: "Message") -> dict[str, Any]:
-    """`message` as its JSON form, as the REST API writes it."""
+    """Returns the JSON form of `message`, as the REST API writes it."""
     from atelier_client import message_json
 
     return message_json.fields(message)
 
 
 def result_json(value: Any, *, lines: bool = False) -> None:
-    """`value` as JSON, on one line for streams."""
+    """Prints `value` as JSON to standard output; on one line if `lines`, for streams."""
     result(json.dumps(value, ensure_ascii=False, indent=None if lines else 2))
 
 
 def pairs(values: Iterable[tuple[str, str]]) -> None:
-    """Names and values, aligned; what is empty is left out."""
+    """Prints names and values, aligned; empty values are left out."""
     shown = [(name, clean(value)) for name, value in values if value]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
@@ -47,12 +47,12 @@ def pairs(values: Iterable[tuple[str, str]]) -> None:
 
 
 def moment(time: "Timestamp") -> str:
-    """A time in UTC to the second; empty when there is none."""
+    """Returns a time in UTC to the second; the empty string when it is unset."""
     return time.ToDatetime().strftime("%Y-%m-%d %H:%M:%SZ") if time.seconds else ""
 
 
 def when(moment_of: "Timestamp") -> str:
-    """A time as a person reads it in a table on a terminal, how long ago; anywhere else as `moment`."""
+    """Returns how long ago a time was, when standard output is a terminal; otherwise as `moment` does."""
     if not sys.stdout.isatty() or not moment_of.seconds:
         return moment(moment_of)
     ago_s = int(time.time()) - moment_of.seconds
@@ -65,7 +65,7 @@ def when(moment_of: "Timestamp") -> str:
 
 
 def size(count_bytes: int) -> str:
-    """Bytes for a person."""
+    """Returns a number of bytes as text, such as `1.2 MB`."""
     amount, units = float(count_bytes), ["B", "kB", "MB", "GB", "TB"]
     while amount >= 1000 and len(units) > 1:
         amount, units = amount / 1000, units[1:]
@@ -73,18 +73,18 @@ def size(count_bytes: int) -> str:
 
 
 def _stage(state: str, progress: "Progress") -> str:
-    """What is being done, in a word."""
+    """Returns the stage of a running job, otherwise its state in lower case."""
     return progress.stage if state == "RUNNING" and progress.stage else state.lower()
 
 
 class ProgressLines:
-    """Progress as plain lines, one for every state and every tenth of the way."""
+    """Progress as plain lines, one for every state and every tenth of a stage."""
 
     def __init__(self) -> None:
         self._last = ""
 
     def show(self, state: str, progress: "Progress") -> None:
-        """Prints a line when the state or the step has changed."""
+        """Prints a line when the state, the stage or the tenth has changed."""
         word, done, total = _stage(state, progress), progress.done, progress.total
         tenth = 10 * done // total if total else 0
         line = f"{word} {tenth}" if state == "RUNNING" else word
@@ -94,28 +94,28 @@ class ProgressLines:
 
 
 class ProgressBar:
-    """Progress as a bar, which each stage of a job fills anew."""
+    """Progress as a bar, which begins again with each stage of a job."""
 
     def __init__(self, progress: Any) -> None:
         self._progress = progress
         self._task = progress.add_task("queued", total=None)
 
     def show(self, state: str, progress: "Progress") -> None:
-        """Draws it."""
+        """Updates the bar."""
         known = progress.total if progress.total and state in ("RUNNING", "SUCCEEDED") else None
         self._progress.update(self._task, description=_stage(state, progress), completed=progress.done, total=known)
 
 
 class NoProgress:
-    """Progress that is not shown: a program reads standard error, or many jobs run at once."""
+    """Progress that is not shown: a program reads standard error, or many jobs run concurrently."""
 
     def show(self, state: str, progress: "Progress") -> None:
-        """Says nothing."""
+        """Does nothing."""
 
 
 @contextmanager
 def progress(*, quiet: bool = False) -> Iterator[ProgressLines | ProgressBar | NoProgress]:
-    """A bar when stderr is a terminal; otherwise lines, or nothing if `quiet`."""
+    """Opens a progress bar when stderr is a terminal; otherwise lines, or nothing if `quiet`."""
     if not sys.stderr.isatty():
         yield NoProgress() if quiet else ProgressLines()
         return
@@ -129,7 +129,7 @@ def progress(*, quiet: bool = False) -> Iterator[ProgressLines | ProgressBar | N
 
 @contextmanager
 def counter() -> Iterator[Callable[[int, int], None]]:
-    """Takes how many are done and how many of them failed; shows it when stderr is a terminal."""
+    """Opens a counter: a function that shows the numbers of jobs done and failed when stderr is a terminal."""
     if not sys.stderr.isatty():
         yield lambda _done, _failed: None
         return

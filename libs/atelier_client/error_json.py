@@ -6,11 +6,11 @@ if TYPE_CHECKING:
     from atelier_client.errors import AtelierApiError
 
 DOMAIN = "atelier.client"
-"""Of reasons that the client gives itself."""
+"""The domain of reasons of errors that the client raises itself."""
 
 
 def status_of(error: "AtelierApiError") -> dict[str, Any]:
-    """`code` (a number), `message` and `details`: those of the answer, or an ErrorInfo for what the client found."""
+    """Returns `code` (a number), `message` and `details`: those of the response, or an ErrorInfo made of the error."""
     from google.rpc import code_pb2
 
     code = code_pb2.Code.Value(error.code) if error.code in code_pb2.Code.keys() else code_pb2.UNKNOWN  # noqa: SIM118

@@ -20,7 +20,7 @@ class AtelierApiError(Exception):
         message: one sentence for a person.
         fields: field of the request → what is wrong with it.
         trace_id: 32 hex digits that find the call in traces and logs; empty when unknown.
-        retry_after_s: seconds after which a repeat makes sense; None when the mesh did not say.
+        retry_after_s: seconds after which the call may be repeated; None when the response contained none.
         details: those of the response (`google.rpc.Status`), as JSON; empty for errors raised by the client itself.
     """
 
@@ -45,7 +45,7 @@ class AtelierApiError(Exception):
         self.details = tuple(details)
 
     def __str__(self) -> str:
-        """One line: the message, the fields that it does not name yet, and where to look."""
+        """One line: the message, the fields that it does not name yet, the reason and the trace id."""
         parts = [self.message or self.reason or self.code]
         parts += [f"{field}: {text}" for field, text in self.fields.items() if field not in self.message]
         line = "; ".join(parts) + f" ({self.reason or self.code})"
@@ -55,7 +55,7 @@ class AtelierApiError(Exception):
 class CannotReachError(AtelierApiError):
     """No response was received, or it broke off.
 
-    `delivered` is False when the request certainly never left, so that anything may be repeated.
+    `delivered` is False when the request was certainly not sent, so that any call may be repeated.
     """
 
     def __init__(self, message: str, *, delivered: bool) -> None:

@@ -11,7 +11,7 @@ from atelier_client import api_status, message_json
 from atelier_client.errors import AtelierApiError, CannotReachError
 
 PATH = "/ws/v1/events"
-# RFC 6455: 1008 is "policy violation"; 4000 and up are the application's own: a new connection would not help.
+# RFC 6455: 1008 is "policy violation"; 4000 and up are the application's own: reconnecting would not help.
 _REFUSED = 1008
 _APPLICATION = 4000
 _CREDENTIAL_ENDED = 4401
@@ -22,10 +22,11 @@ async def listen(
 ) -> AsyncGenerator[Event]:
     """Yields events, including heartbeats, until the gateway closes the socket.
 
-    Raises CannotReachError when the gateway is not there, the connection breaks or nothing comes for `idle_s` seconds,
-    AtelierApiError when the gateway refuses.
+    Raises:
+        CannotReachError: The gateway is unavailable, the connection broke, or no message arrived for `idle_s` seconds.
+        AtelierApiError: The gateway refused the connection or closed it with an error.
     """
-    # Loaded here: most programs never listen.
+    # Imported here: most programs open no WebSocket.
     from websockets.asyncio.client import connect
     from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus
 

@@ -43,12 +43,12 @@ class ExecutionRecord(JobRecord[Execution]):
 
     @property
     def progress(self) -> ExecutionProgress:
-        """Its nodes: done, in all, and those that run."""
+        """The numbers of its nodes, done and in total, and the nodes that run."""
         return self.message.progress
 
     @property
     def outputs(self) -> tuple[ExecutionOutput, ...]:
-        """What its output nodes have made: files, which have an `asset_id`, and values."""
+        """The outputs of its output nodes: files, which have an `asset_id`, and values."""
         return tuple(self.message.outputs)
 
     @property
@@ -69,7 +69,7 @@ class AsyncExecution(AsyncJob[Execution], ExecutionRecord):
     async def save_all(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Writes all files to a folder under the names that nodes gave them, and returns the paths.
 
-        A name that another file has already gets a number. Raises JobFailedError, OSError, and as `content` does.
+        A name that is taken gets a number. Raises JobFailedError, OSError, and as `content` does.
         """
         self._require_outputs()
         taken = set[str]()

@@ -1,6 +1,6 @@
-"""External commands: parts of `atelier` that other packages hold, each started as a program of its own.
+"""External commands: subcommands of `atelier` that other packages implement, each started as a program of its own.
 
-The client installs without them and imports none of them: `atelier comfy …` replaces its process by
+The client can be installed without them and imports none of them: `atelier comfy …` replaces its process by
 `python -m atelier_comfy …`, so that signals and exit codes are those of that program.
 """
 
@@ -14,7 +14,7 @@ from typing import NoReturn
 import typer
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-"""Settings of a command whose words the external program reads, `--help` among them."""
+"""Context settings of a command whose arguments the external program parses, including `--help`."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ExternalCommand:
         name: Word after `atelier`.
         module: Package or module that `python -m` runs.
         extra: Extra of the distribution `atelier-mesh` that installs what the module imports.
-        needs: Modules that come with the extra: one that is missing says that the extra is.
+        needs: Modules that the extra installs; when one is missing, the extra is not installed.
         summary: One sentence for `atelier --help`.
     """
 
@@ -54,7 +54,7 @@ class ExternalCommand:
                 f"atelier {self.name} needs {missing}, which is not installed: pip install 'atelier-mesh[{self.extra}]'"
             )
         sys.stdout.flush()
-        # -P: a file named like a module in the working directory is not imported instead of it.
+        # -P: a file of the working directory that is named like a module is not imported in its place.
         os.execv(sys.executable, [sys.executable, "-P", "-m", self.module, *arguments])  # noqa: S606 (our own module)
 
     def as_function(self) -> Callable[[typer.Context], None]:

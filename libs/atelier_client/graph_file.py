@@ -44,7 +44,7 @@ class GraphFile:
             raise ValueError(f"{path}: {error}") from None
 
     def assign(self, name: str, text: str) -> None:
-        """Sets an input to the value that a text stands for.
+        """Sets an input from text.
 
         Args:
             name: A typed input of the workflow; `NODE.INPUT`; the name of an input that one node alone has; or
@@ -73,7 +73,7 @@ class GraphFile:
         raise ValueError(f"--input {name}: the graph has {'several' if found else 'no'} such inputs; there are {known}")
 
     def _texts(self, link: str) -> Iterator[str]:
-        """The nodes with a text to which inputs of this name lead, over what combines them."""
+        """Yields nodes with a literal text to which inputs named `link` lead, also through nodes that combine them."""
         waiting = [node["inputs"][link] for node in self.graph.values() if link in node.get("inputs", {})]
         seen = set[str]()
         while waiting:
@@ -103,7 +103,10 @@ class GraphFile:
 
 
 def value_like(present: object, text: str, name: str) -> Any:
-    """Reads a text as a value of the kind of the present one. Raises ValueError."""
+    """Returns `text` as a value of the type of `present`; `name` is for the error.
+
+    Raises ValueError when `present` is a number or a boolean and `text` is not.
+    """
     if not isinstance(present, bool | int | float):
         return text
     try:

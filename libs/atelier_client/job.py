@@ -1,4 +1,4 @@
-"""Job of the caller, of any kind: a snapshot of its record, and the operations on it."""
+"""The caller's job, of any kind: a snapshot of its record, and the operations on it."""
 
 import asyncio
 import hashlib
@@ -106,7 +106,7 @@ class AsyncJob(JobRecord[M]):
         return job
 
     async def cancel(self) -> Self:
-        """Cancels the job; it stops within one denoising step. A finished job is not changed."""
+        """Requests cancellation; the job stops within one denoising step. A finished job is not changed."""
         return await self._ask(self.kind.cancel)
 
     async def delete(self) -> None:
@@ -132,7 +132,7 @@ class AsyncJob(JobRecord[M]):
     async def _bytes(
         self, rpc: Rpc[Any, HttpBody], request: Message, output: ImageOutput | VideoOutput | ExecutionOutput
     ) -> bytes:
-        """The bytes of `output`, checked against their SHA-256."""
+        """Returns the bytes of `output`. Raises IncompleteError when size or SHA-256 are not those of the record."""
         data = await self._connection.content(rpc, request, size_bytes=output.size_bytes)
         if output.sha256 and hashlib.sha256(data).hexdigest() != output.sha256:
             raise IncompleteError(f"the bytes are not those of the {self.kind.noun}: was it made anew meanwhile?")

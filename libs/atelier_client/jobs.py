@@ -58,7 +58,7 @@ class AsyncJobs(JobsById[J]):
         self._submit = submit
 
     async def submit(self, request: Message, *, wait: bool | float, idempotency_key: str | None = None) -> J:
-        """Submits `request`, the contract's message of this kind; see `AsyncClient.generate` for the rest."""
+        """Submits `request`, the message of this kind. Other arguments and errors as for `AsyncClient.generate`."""
         timeout_s = None if wait is True else float(wait)
         loop = asyncio.get_running_loop()
         end = None if timeout_s is None else loop.time() + timeout_s

@@ -50,7 +50,7 @@ class AsyncKeys:
         """Creates a key.
 
         Args:
-            display_name: A name for its owner.
+            display_name: A display name.
             expires_in_s: Lifetime in seconds; 0: unlimited.
             user_id: Its owner, for administrators; empty: the caller.
             admin: Whether it has the administrator's role, for administrators.

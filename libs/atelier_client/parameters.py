@@ -1,4 +1,4 @@
-"""What to draw, from keyword arguments; unknown ones are refused here, because the gateway would drop them silently."""
+"""Parameters of pictures and clips as keyword arguments; unknown ones are refused: the gateway would ignore them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
@@ -14,7 +14,7 @@ class DrawingParameters(TypedDict, total=False):
     """Parameters besides the prompt, of pictures and clips; what is left out is filled in from the model's card."""
 
     negative_prompt: str
-    """What should not be seen."""
+    """What the picture should not show."""
     model: str
     """Id of a model in the catalogue."""
     width_px: int
@@ -29,7 +29,7 @@ class DrawingParameters(TypedDict, total=False):
     """`DDIM`, `EULER`, `EULER_ANCESTRAL`, `DPMPP_2M`, `DPMPP_SDE`, `DPMPP_2M_SDE`, `HEUN`, `UNIPC`, `DDPM`, `LMS`,
     `DPM2`, `DPM2_ANCESTRAL` or, for models distilled for it, `LCM`."""
     metadata: Mapping[str, str]
-    """Labels of your own."""
+    """Labels for your own use."""
 
 
 class Parameters(DrawingParameters, total=False):
@@ -48,7 +48,7 @@ class Parameters(DrawingParameters, total=False):
     init_latent: str
     """Id of an asset of yours, a latent, that the drawing begins with."""
     mask: str
-    """Id of an asset of yours, a picture: its white is drawn anew, the rest of what the drawing begins with stays."""
+    """Id of an asset of yours, a picture: its white is redrawn, the rest of the initial picture stays."""
     denoise: float
     """How much is denoised, more than 0 to 1."""
     start_step: int
@@ -107,20 +107,29 @@ _ELSEWHERE = {
 
 
 def to_message(prompt: str, parameters: Mapping[str, Any]) -> GenerationParameters:
-    """The contract's message for an image. Raises as `fill` does."""
+    """Returns the contract's message for an image. Raises as `fill` does."""
     return fill(GenerationParameters(), prompt, parameters)
 
 
 def to_video_message(prompt: str, parameters: Mapping[str, Any]) -> video_pb2.VideoParameters:
-    """The contract's message for a video. Raises as `fill` does."""
+    """Returns the contract's message for a video. Raises as `fill` does."""
     return fill(video_pb2.VideoParameters(), prompt, parameters)
 
 
 def fill(message: P, prompt: str, parameters: Mapping[str, Any]) -> P:
-    """`message` with these values in it. A field `…_asset_id` is given without that ending.
+    """Sets the fields of a message. Ranges are checked by the server, which has the rules.
 
-    Raises TypeError for a name that is none, naming the nearest, and for a value of another type; ValueError for a
-    value that the field cannot hold. Ranges are the server's business: it knows the rules.
+    Args:
+        message: The message, which is changed.
+        prompt: What to draw.
+        parameters: Values by field name, without the suffix `_asset_id`; None leaves a field unset.
+
+    Returns:
+        `message`.
+
+    Raises:
+        TypeError: A name is unknown (the message names the nearest one), or a value has the wrong type.
+        ValueError: A value is outside the range of its field's type.
     """
     fields = {field.name.removesuffix("_asset_id"): field for field in message.DESCRIPTOR.fields}
     for name, value in {"prompt": prompt, **parameters}.items():
@@ -137,9 +146,9 @@ def fill(message: P, prompt: str, parameters: Mapping[str, Any]) -> P:
 
 
 def enum_number(field: str, kind: EnumDescriptor, value: str) -> int:
-    """The number of an enum value, written in any case, `dpm++ 2m` as `DPMPP_2M`, blanks and dashes as `_`.
+    """Returns the number of an enum value by its name, in any case and with spaces or dashes for `_`.
 
-    Raises ValueError that lists them all when there is none such.
+    `dpm++` is `DPMPP`. Raises ValueError, whose message lists all names, when there is no such value.
     """
     numbers = {known.name: known.number for known in kind.values if known.number}
     name = value.strip().upper().replace("-", "_").replace(" ", "_").replace("DPM++", "DPMPP")
@@ -149,7 +158,7 @@ def enum_number(field: str, kind: EnumDescriptor, value: str) -> int:
 
 
 def _enum_value(field: str, kind: EnumDescriptor, value: Any) -> Any:
-    """The number of a name, or the numbers of several; what is no name is left as it is."""
+    """Returns the number of a name, or the numbers of several; other values are returned unchanged."""
     if isinstance(value, str):
         return enum_number(field, kind, value)
     if isinstance(value, list | tuple):

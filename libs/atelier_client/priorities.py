@@ -5,7 +5,10 @@ from atelier.jobs.v1.job_pb2 import Priority
 
 
 def priority_named(name: str | None) -> "Priority.ValueType":
-    """The priority of that name in any case; the usual one for None. Raises ValueError that lists them all."""
+    """Returns the priority of that name in any case; for None the unspecified one, for which the server has a default.
+
+    Raises ValueError, whose message lists all names.
+    """
     if name is None:
         return job_pb2.PRIORITY_UNSPECIFIED
     names = [known for known, number in Priority.items() if number]

@@ -1,4 +1,4 @@
-"""Prompts from a file or from a pipe, one a line."""
+"""Prompts from a file or a pipe, one per line."""
 
 import asyncio
 import codecs
@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-_MAX_LINE_BYTES = 100_000  # many times what a prompt may have
+_MAX_LINE_BYTES = 100_000  # much more than the longest prompt
 _READ_BYTES = 65_536
 _LINES_AHEAD = 16
 _STDIN = 0
@@ -28,7 +28,7 @@ async def read_prompts(file: Path) -> AsyncIterator[Line]:
     queue: asyncio.Queue[Line | BaseException | None] = asyncio.Queue(_LINES_AHEAD)
 
     def read() -> None:
-        """In a thread of its own, which may wait for a line while the program ends."""
+        """Runs in a thread of its own, which may still wait for a line when the program ends."""
         try:
             last: BaseException | None = None
             for line in _lines(descriptor):
@@ -48,7 +48,7 @@ async def read_prompts(file: Path) -> AsyncIterator[Line]:
 
 
 def _lines(descriptor: int) -> Iterator[Line]:
-    # Not through sys.stdin: a thread that waits in its buffer would hold up the end of the program.
+    # Not through sys.stdin: a thread that waits for its buffer would block the exit of the program.
     text, rest, number = codecs.getincrementaldecoder("utf-8-sig")(), "", 0
     while True:
         data = os.read(descriptor, _READ_BYTES)

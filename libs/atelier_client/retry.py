@@ -10,12 +10,12 @@ from atelier_client.errors import AtelierApiError, CannotReachError
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often calls are repeated, and after which waits.
+    """How often calls are repeated, and after which delays.
 
     Attributes:
         attempts: Calls in all, including the first; also how many streams in a row may break before one is an error.
         first_wait_s: Upper bound of the first wait in seconds; doubles with every attempt.
-        longest_wait_s: Longest wait in seconds. A response that demands a longer wait is an error at once.
+        longest_wait_s: Longest wait in seconds. A response that requires a longer wait is not retried.
     """
 
     attempts: int = 5
@@ -45,7 +45,7 @@ class RetryPolicy:
 
 
 class PoliteWait(wait_base):
-    """Waits as long as the response demands; else exponential with full jitter, so that clients do not synchronise."""
+    """Waits as long as the response requires, else exponential with full jitter, so that clients do not synchronise."""
 
     def __init__(self, otherwise: wait_base) -> None:
         self._otherwise = otherwise

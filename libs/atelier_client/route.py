@@ -25,7 +25,7 @@ class RestRequest:
 
     @property
     def target(self) -> str:
-        """Path and query. A blank is `%20`: the transcoder takes `+` for a plus."""
+        """Path and query. A space is `%20`: the transcoder reads `+` as a plus."""
         return self.path + ("?" + urlencode(self.query, quote_via=quote) if self.query else "")
 
 
@@ -33,7 +33,7 @@ class RestRequest:
 class Route:
     """One HTTP binding of a method: verb, path template such as `/api/v1/images/{id}`, and the field that is the body.
 
-    `body` is empty for none and `*` for all that the path does not hold.
+    `body` is empty for none, and `*` for all fields that are not in the path.
     """
 
     verb: str
@@ -42,7 +42,7 @@ class Route:
 
     @classmethod
     def of(cls, method: MethodDescriptor) -> "Route":
-        """The first binding of `method`. Raises TypeError when it has none (the RPC is internal)."""
+        """Returns the first binding of `method`. Raises TypeError when it has none (the RPC is internal)."""
         rule = method.GetOptions().Extensions[annotations_pb2.http]
         verb = rule.WhichOneof("pattern")
         if verb is None:
@@ -59,7 +59,7 @@ class Route:
 
         def parameter(match: re.Match[str]) -> str:
             name = match.group(1)
-            values.pop(name, None)  # which is not there when it is 0: a frame's index
+            values.pop(name, None)  # absent when it is 0, such as the index of a frame
             value = str(getattr(request, name))
             if value in ("", ".", ".."):
                 raise AtelierApiError(

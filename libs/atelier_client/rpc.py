@@ -14,7 +14,7 @@ Res = TypeVar("Res", bound=Message)
 class Rpc(Generic[Req, Res]):
     """A method of the contract with the Python types of its messages.
 
-    `repeatable`: a second call does no harm, so it may be repeated when it is not known whether the first arrived.
+    `repeatable`: a second call has no further effect, so it may be repeated when the first may have been received.
     """
 
     method: MethodDescriptor
@@ -31,7 +31,7 @@ class Rpc(Generic[Req, Res]):
 def rpc(
     file: FileDescriptor, name: str, request_type: type[Req], response_type: type[Res], *, repeatable: bool = True
 ) -> Rpc[Req, Res]:
-    """The RPC `Service.Method` of `file`; the types must be those of the contract."""
+    """Returns the RPC `Service.Method` of `file`. Raises TypeError when the types are not those of the contract."""
     service, _, method_name = name.partition(".")
     method = file.services_by_name[service].methods_by_name[method_name]
     for found, given in ((method.input_type, request_type), (method.output_type, response_type)):

@@ -7,7 +7,7 @@ from atelier_client.errors import AtelierApiError
 
 
 def scopes_of(names: Iterable[str]) -> list[Scope.ValueType]:
-    """Scopes by their names, such as `read`. Raises AtelierApiError INVALID_FIELD for a name that is none."""
+    """Returns scopes by their names, such as `read`. Raises AtelierApiError INVALID_FIELD for an unknown name."""
     found = []
     for name in names:
         if name.upper() not in Scope.keys() or name.upper() == "SCOPE_UNSPECIFIED":  # noqa: SIM118 - no dict
@@ -17,5 +17,5 @@ def scopes_of(names: Iterable[str]) -> list[Scope.ValueType]:
 
 
 def scope_names(scopes: Iterable[Scope.ValueType]) -> str:
-    """Their names, as people read them."""
+    """Returns the names of scopes in lower case, separated by spaces."""
     return " ".join(Scope.Name(scope).lower() for scope in scopes)

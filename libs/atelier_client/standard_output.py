@@ -1,4 +1,4 @@
-"""Standard output as a place for a picture or a clip: `-o -`."""
+"""Standard output as the target of a picture or a clip: `-o -`."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ def is_stdout(path: Path | None) -> bool:
 
 
 def check_stdout(*, json: bool) -> None:
-    """Raises ValueError, before anything is submitted, when the bytes could not be written there."""
+    """Raises ValueError, before a job is submitted, when a file cannot be written to standard output."""
     if json:
         raise ValueError("--json and -o - both want standard output; name a file")
     if sys.stdout.isatty():

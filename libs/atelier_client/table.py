@@ -5,16 +5,20 @@ import sys
 from collections.abc import Iterable, Sequence
 
 _GAP = 2
-_LEAST_ELASTIC = 10  # cells that the elastic column gets before others give way
+_LEAST_ELASTIC = 10  # cells that the elastic column has at least before others are left out
 
 
 def table(
     headings: Sequence[str], rows: Iterable[Sequence[str]], *, elastic: str, droppable: Sequence[str] = ()
 ) -> None:
-    """Prints `rows`. Anywhere but on a terminal: each a line with tabs and no headings, for `cut` and `awk`.
+    """Prints a table to standard output. Unless that is a terminal, rows are separated by tabs and have no headings.
 
-    On a terminal the column `elastic` is cut to what the others leave, and the columns in `droppable` are left out, the
-    first one first, when that is too little. The rest is shown in full, whatever the width.
+    Args:
+        headings: The names of the columns.
+        rows: The cells of each row.
+        elastic: The column that is truncated to the width that the others leave.
+        droppable: Columns that are left out, the first one first, when that width is too small. All others are shown in
+            full, whatever the width.
     """
     cleaned = [[clean(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
@@ -29,7 +33,7 @@ def table(
 def drawn(
     headings: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, elastic: str, droppable: Sequence[str] = ()
 ) -> list[str]:
-    """The lines of a table in a terminal of `width` cells."""
+    """Returns the lines of a table for a terminal of `width` cells; other arguments as for `table`."""
     from rich.cells import cell_len, set_cell_size
 
     columns = list(zip(headings, *rows, strict=True))
@@ -56,7 +60,7 @@ def clean(text: str) -> str:
 
 
 def _rest(widths: dict[str, int], width: int, elastic: str) -> int:
-    """Cells that the other columns leave to the elastic one."""
+    """Returns the number of cells that the other columns leave to the elastic one."""
     return width - sum(taken + _GAP for heading, taken in widths.items() if heading != elastic)
 
 

@@ -8,28 +8,51 @@ from atelier_client.rpc import Req, Res, Rpc
 
 
 class Transport(Protocol):
-    """Carries calls. Every method raises AtelierApiError, and CannotReachError when no response came.
+    """Makes calls. Every method but `close` raises AtelierApiError, and CannotReachError when no response was received.
 
-    It repeats nothing: `Connection` does. `base_url` is where the gateway's REST is, empty when
-    that is not known.
+    A transport does not retry: `Connection` does. `base_url` is the base URL of the gateway's REST API, empty when
+    unknown.
     """
 
     base_url: str
 
     async def call(self, rpc: Rpc[Req, Res], request: Req, *, metadata: Mapping[str, str], timeout_s: float) -> Res:
-        """One request, one response. `metadata` is sent as HTTP headers or gRPC metadata; names in lower case."""
+        """Makes a unary call.
+
+        Args:
+            rpc: The method.
+            request: Its message.
+            metadata: Sent as HTTP headers or gRPC metadata; names in lower case.
+            timeout_s: The deadline in seconds.
+
+        Returns:
+            The response.
+        """
         ...
 
     def stream(self, rpc: Rpc[Req, Res], request: Req, *, idle_s: float) -> AsyncGenerator[Res]:
-        """One request, a stream of responses; ended with an error when none comes for `idle_s` seconds."""
+        """Yields the responses to one request; raises CannotReachError when none arrives for `idle_s` seconds."""
         ...
 
     async def upload(self, rpc: Rpc[Req, Res], first: Req, chunks: AsyncIterable[bytes], *, timeout_s: float) -> Res:
-        """Streams `chunks` (at most 1 MiB each) into the RPC's body field; `first` holds the other fields."""
+        """Uploads a file as a stream.
+
+        Args:
+            rpc: The method, one of whose fields is the HTTP body.
+            first: The other fields.
+            chunks: The file, in chunks of at most 1 MiB.
+            timeout_s: The deadline in seconds.
+
+        Returns:
+            The response.
+        """
         ...
 
     def events(self, request: SubscribeRequest, *, idle_s: float) -> AsyncGenerator[Event]:
-        """Every event of the caller, heartbeats among them; ends only when the server ends it."""
+        """Yields every event of the caller, including heartbeats, until the server ends the stream.
+
+        Raises CannotReachError when none arrives for `idle_s` seconds.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Atomic writes of files: whole or not at all."""
+"""Atomic writes of files: a file is written completely or not at all."""
 
 import asyncio
 import os

@@ -1,11 +1,11 @@
-"""Whether a picture of unknown length is complete: its own format says so."""
+"""Completeness of a picture whose length is unknown, by the end marker or length of its format."""
 
 _PNG_END = b"IEND\xaeB`\x82"
 _JPEG_END = b"\xff\xd9"
 
 
 def is_whole(picture: bytes) -> bool:
-    """False for nothing, and for a PNG, JPEG or WebP that was cut; True for what this client does not know."""
+    """Whether the bytes are a complete PNG, JPEG or WebP. True for other formats unless there are no bytes."""
     if picture.startswith(b"\x89PNG"):
         return picture.endswith(_PNG_END)
     if picture.startswith(b"\xff\xd8"):

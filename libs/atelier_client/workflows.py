@@ -63,7 +63,7 @@ class AsyncWorkflows:
         """Stores a new workflow.
 
         Args:
-            name: A name for people.
+            name: A display name.
             graph: The graph in ComfyUI's API format, or its JSON text; empty with a template.
             description: What it does.
             inputs: Typed inputs.
@@ -91,8 +91,8 @@ class AsyncWorkflows:
         """Stores a new version of a workflow; arguments as for `create`.
 
         Args:
-            etag: The `etag` of the version that was changed: the update is refused when another one is the newest by
-                now. Empty: it is not.
+            etag: The `etag` of the version that was edited: the update is refused when it is not the newest any more.
+                Empty: no check.
 
         Raises:
             AtelierApiError: FAILED_PRECONDITION, reason VERSION_CONFLICT.
@@ -120,7 +120,7 @@ class AsyncWorkflows:
         await self._connection.call(_DELETE, DeleteWorkflowRequest(id=workflow_id))
 
     async def publish(self, workflow_id: str, *, withdraw: bool = False) -> Workflow:
-        """Makes the newest version a template for everybody, or withdraws it (administrators only)."""
+        """Makes the newest version a template for all users, or withdraws it (administrators only)."""
         return await self._connection.call(_PUBLISH, PublishWorkflowRequest(id=workflow_id, withdraw=withdraw))
 
     async def templates(self) -> Sequence[Workflow]:

@@ -1,4 +1,4 @@
-"""The demonstration: a picture, another one out of it, and a clip of the models that ship, by the client library."""
+"""The demonstration: a picture, a second one drawn over it, and a clip, with the demo models and the client library."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ PICTURE = "a red circle on a blue background"
 RECOLOURED = "a yellow circle on a blue background"
 CLIP = "a red ball moving right on a white background"
 _SEED = 1
-# How much of the first picture is drawn anew: enough for another colour, too little for another shape.
+# The share of the first picture that is redrawn: enough for another colour, too little for another shape.
 _DENOISE = 0.6
 # Seconds. A picture takes one, a clip up to half a minute on two cores; other jobs may be queued before them.
 _PICTURE_S = 90.0
@@ -34,7 +34,7 @@ async def make_picture(address: Address, target: Path, prompt: str = PICTURE, ti
         The trace id of the request.
 
     Raises:
-        NotMadeError: The picture failed or did not end within `timeout_s` seconds; an accepted job goes on then.
+        NotMadeError: The picture failed or did not end within `timeout_s` seconds; an accepted job continues then.
         OSError: `target` cannot be written.
     """
     async with AsyncClient(address.url, address.api_key, retry=_RETRY) as client:
@@ -44,7 +44,7 @@ async def make_picture(address: Address, target: Path, prompt: str = PICTURE, ti
 
 
 async def recolour(address: Address, picture: Path, target: Path) -> str:
-    """Draws another colour over the picture in the file `picture`. Returns and raises as `make_picture`."""
+    """Draws another colour over the picture in `picture`. Returns and raises as `make_picture` does."""
     async with AsyncClient(address.url, address.api_key, retry=_RETRY) as client:
         try:
             asset = await client.upload(picture)
@@ -57,7 +57,7 @@ async def recolour(address: Address, picture: Path, target: Path) -> str:
 
 
 async def make_clip(address: Address, target: Path, sheet: Path) -> str:
-    """Makes a clip and writes it to `target`, its contact sheet to `sheet`. Returns and raises as `make_picture`."""
+    """Makes a clip in `target` and its contact sheet in `sheet`. Returns and raises as `make_picture` does."""
     async with AsyncClient(address.url, address.api_key, retry=_RETRY) as client:
         video = await _end(client.generate_video(CLIP, wait=False, seed=_SEED), _CLIP_S)
         await _save(video.save, target)
@@ -66,7 +66,7 @@ async def make_clip(address: Address, target: Path, sheet: Path) -> str:
 
 
 async def make_demo(address: Address, folder: Path, report: Callable[[str], None]) -> dict[str, str]:
-    """Makes pictures and a clip below `folder`; `report` gets progress. Returns the path of each file by its name.
+    """Makes pictures and a clip below `folder`; `report` is called with progress. Returns the path of each file by name.
 
     Raises NotMadeError, OSError.
     """

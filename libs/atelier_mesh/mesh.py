@@ -24,7 +24,7 @@ async def running_mesh(settings: MeshSettings, report: Callable[[str], None]) ->
 
     Args:
         settings: Of the launcher.
-        report: Gets one sentence for a person about each event.
+        report: Called with one sentence for the user about each event.
 
     Raises:
         ConfigurationError: A setting is wrong, or the state folder cannot be used.
@@ -34,7 +34,7 @@ async def running_mesh(settings: MeshSettings, report: Callable[[str], None]) ->
         TimeoutError: A program was not ready in time.
         OSError: A program cannot be executed, or a file written.
     """
-    os.umask(0o077)  # the state holds prompts and keys: its owner alone reads it
+    os.umask(0o077)  # the state contains prompts and keys: only its owner may read it
     state = settings.state_dir
     ports = Ports.following(settings.port)
     async with AsyncExitStack() as stack:

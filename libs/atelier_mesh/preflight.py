@@ -37,7 +37,7 @@ def check_programs(programs: Sequence[Program]) -> list[str]:
 
 
 def check_names(programs: Sequence[Program], environment: Mapping[str, str]) -> list[str]:
-    """Returns a warning for each variable of `environment` that looks like a setting and is none, or has no effect."""
+    """Returns a warning for each variable of `environment` that begins like a setting but is none, or has no effect."""
     fields = {program.name: _variables(_settings_class(program)) for program in programs if program.settings}
     own = _variables(MeshSettings) | _CLIENT
     known = own.union(*fields.values())
@@ -56,7 +56,7 @@ def check_names(programs: Sequence[Program], environment: Mapping[str, str]) -> 
 
 
 def _settings_class(program: Program) -> type[ServiceSettings | GatewaySettings]:
-    """Resolves the class by its name: apart from this, the launcher imports no service."""
+    """Resolves the class by its name: the launcher imports no service otherwise."""
     found: type[ServiceSettings | GatewaySettings] = pkgutil.resolve_name(program.settings)
     return found
 
@@ -68,7 +68,7 @@ def _variables(settings: type[BaseSettings]) -> frozenset[str]:
 
 @contextmanager
 def _environment(more: Mapping[str, str]) -> Iterator[None]:
-    """Adds `more` to the environment of this process for a while."""
+    """Adds `more` to the environment of this process while the context is open."""
     before = dict(os.environ)
     os.environ.update(more)
     try:

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# The launcher forks and executes at once. gRPC need not guard its threads for that: its guard aborts one such child in
-# a hundred ("epoll_wait error: Bad file descriptor"), and prints to the terminal.
+# The launcher executes a program right after the fork, for which gRPC's fork support is not needed. That support aborts
+# one such child in a hundred ("epoll_wait error: Bad file descriptor"), and prints to the terminal.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-# Third-party programs do not notify anybody when they are up, so they are polled.
+# Third-party programs send no notification when they are ready, so they are polled.
 _POLL_INTERVAL_S = 0.05
 
 
@@ -30,7 +30,7 @@ class Program:
     stop_wave: int = 0
     """Programs with the smallest number are stopped first; the next ones when these have ended."""
     settings: str = ""
-    """Its settings class, `module:Class`, for programs of ours; see `preflight`."""
+    """Its settings class, `module:Class`, for Atelier's own programs; see `preflight`."""
     folder: Path | None = None
     """Working directory; None for the launcher's own."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -62,7 +62,7 @@ async def _until_serving(port: int) -> None:
                     if response.status == health_pb2.HealthCheckResponse.SERVING:
                         return
             except grpc.aio.AioRpcError:
-                await asyncio.sleep(_POLL_INTERVAL_S)  # it ended while it started; its supervisor starts it again
+                await asyncio.sleep(_POLL_INTERVAL_S)  # it ended during its start; the supervisor restarts it
 
 
 def _responds(url: str) -> bool:

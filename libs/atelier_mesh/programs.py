@@ -14,11 +14,11 @@ from atelier_mesh.state_folder import Secrets
 LOOPBACK = "127.0.0.1"
 BUCKET = "atelier"
 _SCRIPTS = Path(sys.executable).parent
-# Stop waves: the gateway and the workers first, so that jobs are released while the services that take them run.
+# Stop waves: the gateway and the workers first, so that jobs are released while the services that record it run.
 _FIRST, _SERVICES, _LAST = range(3)
 
 _PortPair = tuple[int, int]
-"""Of gRPC and of metrics."""
+"""The ports of gRPC and of metrics."""
 
 
 def _address(port: int) -> str:
@@ -30,10 +30,10 @@ def _database(state: Path, name: str) -> str:
 
 
 def nats_program(ports: Ports, state_dir: Path) -> Program:
-    """NATS with JetStream, which syncs every message to the disk (its own default is two minutes)."""
+    """Returns NATS with JetStream, which syncs every message to the disk (by default it would every two minutes)."""
     folder = state_dir / "nats"
     folder.mkdir(parents=True, exist_ok=True)
-    # It runs in its folder, so that no path stands in its configuration, whose language has quotes of its own.
+    # It runs in its folder, so that its configuration contains no path, which would have to be quoted.
     (folder / "nats.conf").write_text(
         f"server_name: atelier\nlisten: {_address(ports.nats)}\nhttp: {_address(ports.nats_monitor)}\n"
         'jetstream { store_dir: ".", sync_interval: always }\n'
@@ -48,10 +48,10 @@ def nats_program(ports: Ports, state_dir: Path) -> Program:
 
 
 def s3_program(ports: Ports, secrets: Secrets, state_dir: Path) -> Program:
-    """SeaweedFS as an S3 server, on loopback, without its user interfaces."""
+    """Returns SeaweedFS as an S3 server, on loopback, without its user interfaces."""
     folder = state_dir / "s3"
     folder.mkdir(parents=True, exist_ok=True)
-    # It runs in its folder: the path of a Unix socket may have 107 bytes, and a comma would part `dir` in two.
+    # It runs in its folder: a path of a Unix socket has at most 107 bytes, and a comma in `dir` separates two folders.
     options = {
         "dir": ".", "ip": LOOPBACK, "ip.bind": LOOPBACK, "bucket": BUCKET, "admin.ui": "false", "webdav": "false",
         "admin.port": ports.s3_admin, "admin.port.grpc": ports.s3_admin_grpc,
@@ -73,7 +73,7 @@ def s3_program(ports: Ports, secrets: Secrets, state_dir: Path) -> Program:
 
 
 def gateway_program(settings: MeshSettings, ports: Ports) -> Program:
-    """Envoy, with its bootstrap rendered into the state folder at every start."""
+    """Returns Envoy, whose bootstrap is rendered into the state folder at every start."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     variables = {
         "LISTEN": f"{host}:{ports.gateway}",
@@ -103,7 +103,7 @@ def gateway_program(settings: MeshSettings, ports: Ports) -> Program:
 
 
 def migrate_program(settings: MeshSettings) -> Program:
-    """The upgrade of all database schemas: it runs to its end before the services are started."""
+    """Returns the upgrade of all database schemas, which ends before the services are started."""
     return Program(
         "atelier-migrate",
         [str(_SCRIPTS / "atelier-migrate")],
@@ -116,7 +116,7 @@ def migrate_program(settings: MeshSettings) -> Program:
 
 
 def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> list[Program]:
-    """Returns the programs of ours, apart from the gateway."""
+    """Returns Atelier's own programs except the gateway."""
     state = settings.state_dir
     shared = {
         "ATELIER_AUTH_ADDRESS": _address(ports.auth),
@@ -150,7 +150,7 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
         return ",".join(f"{peer}={address}" for peer, address in job_services.items() if peer != kind)
 
     def maker(kind: str, api: _PortPair, first_worker: _PortPair, workers: int) -> list[Program]:
-        """The API of one kind of job, and the workers, which need its address and a secret of their own."""
+        """Returns the API of one kind of job, and its workers, which have its address and a secret of their own."""
         settings_class = f"atelier_{kind}.settings:{kind.title()}"
         found = [
             program(
@@ -213,7 +213,7 @@ def service_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> 
 
 
 def all_programs(settings: MeshSettings, ports: Ports, secrets: Secrets) -> list[Program]:
-    """Returns all programs in the order of their start; none waits for another to be up."""
+    """Returns all programs in the order of their start; none requires that another is ready."""
     return [
         nats_program(ports, settings.state_dir),
         s3_program(ports, secrets, settings.state_dir),

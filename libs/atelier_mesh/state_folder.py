@@ -15,7 +15,7 @@ from atelier_client.settings import ClientSettings
 from atelier_service.configuration import ConfigurationError
 
 LEAST_FREE_BYTES = 256 * 2**20
-"""Free space that the disk needs. Databases, the broker and the S3 server fail late, each in its own way, with less."""
+"""Free space that the disk needs: with less, databases, broker and S3 server fail later, each in its own way."""
 
 _ANOTHER = "ATELIER_STATE_DIR=<another> moves it"
 _ALPHABET = string.ascii_letters + string.digits
@@ -27,7 +27,7 @@ class AlreadyRunningError(Exception):
 
 
 class UnknownAddressError(Exception):
-    """A mesh runs, and has not written its address yet."""
+    """A mesh runs but has not written its address yet."""
 
 
 @contextmanager
@@ -81,8 +81,8 @@ def _check_writable(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The development API key, the secret that the services share, those of the workers (which open what is for workers
-    and nothing else), and the S3 server's credentials."""
+    """The development API key, the secret that the services share, one for each kind of worker (which permits only the
+    methods for workers), and the credentials of the S3 server."""
 
     api_key: str
     service_secret: str
@@ -126,7 +126,7 @@ class Secrets:
             video_worker_secret=found.video_worker_secret or _random(43),
             workflow_worker_secret=found.workflow_worker_secret or _random(43),
         )
-        written = path.with_name(f".{path.name}.new")  # what is there is replaced as a whole
+        written = path.with_name(f".{path.name}.new")  # replaces the existing file atomically
         written.unlink(missing_ok=True)
         _write_private(written, json.dumps(asdict(created)), os.O_EXCL)
         written.replace(path)

@@ -19,7 +19,7 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0
 # A process that ran this long before it ended is restarted after the first pause.
 _STABLE_S = 30.0
-# A process that ends this often before the mesh is up will not come up: nothing has used it yet.
+# A process that ends this often before the mesh is ready is given up: no request can have caused that.
 _EXITS_AT_START = 3
 _MAX_LOG_BYTES = 10 * 1024 * 1024
 _LAST_LINE_BYTES = 4096
@@ -52,7 +52,7 @@ class Supervisor:
         Args:
             logs: Folder of logs, created when needed.
             pids: Folder of process ids, created when needed.
-            report: Gets one sentence for a person about each event, such as a restart.
+            report: Called with one sentence for the user about each event, such as a restart.
         """
         self._logs = logs
         self._pids = pids
@@ -83,14 +83,14 @@ class Supervisor:
             raise self._failure(program, code)
 
     async def start(self, programs: Sequence[Program]) -> None:
-        """Starts all, and restarts them from now on. Raises OSError when one cannot be executed."""
+        """Starts programs, and restarts each that ends. Raises OSError when one cannot be executed."""
         self._make_folders()
         for program in programs:
             await self._spawn(program)
             self._monitors[program.name] = asyncio.create_task(self._monitor(program))
 
     async def until_ready(self, programs: Sequence[Program], timeout_s: float) -> None:
-        """Waits until all are ready.
+        """Waits until all programs are ready.
 
         Raises:
             ProgramFailedError: One cannot run; raised at once.
@@ -112,9 +112,10 @@ class Supervisor:
         self._up = True
 
     async def stop(self, timeout_s: float = 10.0) -> None:
-        """Sends SIGTERM to all, one `Program.stop_wave` after the other; SIGKILL to those that run `timeout_s` later.
+        """Sends SIGTERM to all programs, one `Program.stop_wave` after the other.
 
-        Workers end before the programs that they need to release their jobs.
+        Those that still run after `timeout_s` seconds get SIGKILL. Workers end before the services by which
+        they release their jobs.
         """
         for monitor in self._monitors.values():
             monitor.cancel()
@@ -127,7 +128,7 @@ class Supervisor:
             (self._pids / f"{name}.pid").unlink(missing_ok=True)
 
     def log_of(self, name: str) -> Path:
-        """The file of a program's output."""
+        """Returns the path of the file with a program's output."""
         return self._logs / f"{name}.log"
 
     def _make_folders(self) -> None:
@@ -172,11 +173,11 @@ class Supervisor:
                 try:
                     await self._spawn(program)
                     break
-                except OSError as error:  # a full disk, say: it may have room again later
+                except OSError as error:  # such as a full disk, which may be temporary
                     self._report(f"{program.name} cannot be started: {error}")
 
     def _give_up(self, program: Program, code: int) -> None:
-        """Leaves a program stopped; a mesh that is not up yet fails with it."""
+        """Leaves a program stopped; a mesh that is not ready yet fails."""
         error = self._failure(program, code)
         if self._up:
             self._report(f"{error}. It is not started again.")
@@ -194,12 +195,12 @@ class Supervisor:
 
 
 def _how(code: int) -> str:
-    """Describes an exit code."""
+    """Returns an exit code as text: the name of a signal, or the exit status."""
     return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
 def _last_line(log: Path) -> str:
-    """The last line of a log without control characters; empty when there is none."""
+    """Returns the last line of a log without control characters; empty when there is none."""
     with log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_LINE_BYTES))
         lines = file.read().decode(errors="replace").strip().splitlines()

@@ -1,4 +1,4 @@
-"""A picture for each of many prompts: submitted ahead, shown in the order of the prompts."""
+"""Batches: a job for each of many prompts, submitted ahead and reported in the order of the prompts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -10,9 +10,9 @@ from atelier_client.console import counter
 from atelier_client.errors import AtelierApiError, CannotReachError
 
 _AHEAD = 8
-"""Jobs that are under way besides the one whose end is waited for."""
+"""Jobs in progress besides the one that is waited for."""
 
-# What would go wrong with every other prompt too.
+# Errors that every other prompt would have as well.
 _FATAL = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"})
 
 
@@ -21,11 +21,20 @@ async def each(
     make: Callable[[int, str], Coroutine[Any, Any, None]],
     show: Callable[[int], None],
 ) -> None:
-    """Runs `make` for each prompt, a few at once, and `show` for each that succeeded, in order.
+    """Runs `make` for each prompt, a few concurrently, and `show` for each that succeeded, in order.
 
-    One that fails is reported with its line number, and the others go on. Raises AtelierApiError PROMPTS_FAILED at
-    the end when some did, and at once what concerns all: no connection, no authorisation, a file that cannot be
-    written. What is under way is cancelled then.
+    A prompt that fails is reported with its line number, and the others continue.
+
+    Args:
+        prompts: Line numbers and prompts.
+        make: Makes the picture of a prompt.
+        show: Called with the line number of a prompt whose picture was made.
+
+    Raises:
+        AtelierApiError: PROMPTS_FAILED, at the end, when some prompts failed. At once: an error that concerns all
+            prompts, such as a missing connection; jobs in progress are cancelled then.
+        OSError: A file cannot be read or written.
+        ValueError: There is no prompt, or a line is invalid.
     """
     waiting: asyncio.Queue[tuple[int, asyncio.Task[None]] | Exception | None] = asyncio.Queue(_AHEAD)
     tasks: set[asyncio.Task[None]] = set()
@@ -73,7 +82,7 @@ async def each(
 
 
 def numbered(output: Path | None, number: int) -> Path | None:
-    """The file for a prompt: `out-0003.png` of `out.png`, `0003` within a folder; None leaves it to the job's id."""
+    """Returns the file of a prompt: `out-0003.png` for `out.png`, `0003` in a folder; None for None."""
     if output is None:
         return None
     if output.is_dir():

@@ -1,4 +1,4 @@
-"""Lists that may be incomplete: what is there is shown, then the error says what is missing."""
+"""Lists that may be incomplete: what was received is shown before the error about what is missing."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,12 +11,12 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def complete(items: AsyncIterator[T]) -> AsyncIterator[list[T]]:
-    """All of `items` that came. Raises UnreachableKindsError at the end of the context when some are missing."""
+    """Yields the items received. Raises UnreachableKindsError at the end of the context when some are missing."""
     found: list[T] = []
     missing: UnreachableKindsError | None = None
     try:
         async for item in items:
-            found.append(item)  # noqa: PERF401 - those that came before an error count
+            found.append(item)  # noqa: PERF401 - those received before an error are used
     except UnreachableKindsError as error:
         missing = error
     yield found

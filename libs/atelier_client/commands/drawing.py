@@ -26,12 +26,12 @@ class Shows(Protocol):
     """Shows the progress of a job."""
 
     def show(self, state: str, progress: "Progress") -> None:
-        """Shows it."""
+        """Shows the state and the progress."""
         ...
 
 
 class Screen(Protocol):
-    """Opens what shows the progress of a job."""
+    """Opens a display of the progress of a job."""
 
     def __call__(self, *, quiet: bool = False) -> "AbstractContextManager[Shows]": ...
 
@@ -62,12 +62,12 @@ Parent = Annotated[
     str, Option(metavar="ID", help="Another job of yours that this one is a part of.", autocompletion=jobs)
 ]
 
-# Seconds that cancelling may take after Ctrl-C.
+# Deadline of the cancellation after Ctrl-C, in seconds.
 _CANCEL_S = 5.0
 
 
 def given(*, metadata: Sequence[str] | None, **values: Any) -> dict[str, Any]:
-    """The parameters that the command line names, for the library."""
+    """Returns the parameters that the command line contains, as keyword arguments of the library."""
     named = {name: value for name, value in values.items() if value is not None}
     return {**named, "metadata": dict(_label(text) for text in metadata or ())}
 
@@ -75,13 +75,21 @@ def given(*, metadata: Sequence[str] | None, **values: Any) -> dict[str, Any]:
 async def drawn(
     submitting: "Coroutine[Any, Any, J]", *, wait: bool, shown: bool = True, screen: Screen = progress
 ) -> J:
-    """The job that `submitting` makes, followed until its end if `wait`; one that is interrupted is cancelled.
+    """Submits a job and waits for its end; cancels it when interrupted.
 
-    How far it is, is `shown` on the `screen`, but not to a program that asked for JSON.
+    Args:
+        submitting: Submits the job.
+        wait: Whether to wait for the end.
+        shown: Whether progress is shown.
+        screen: Opens the display of progress; quiet when the output is JSON.
 
-    Raises JobFailedError when it failed or was cancelled.
+    Returns:
+        The job after the wait.
+
+    Raises:
+        JobFailedError: It failed or was cancelled.
     """
-    # A task of its own: interrupted at this moment, we still learn which job to cancel.
+    # A task of its own: after an interruption here, the id of the job to cancel is still received.
     submission = asyncio.ensure_future(submitting)
     try:
         job = await asyncio.shield(submission)
@@ -95,7 +103,7 @@ async def drawn(
 
 
 def answer(job: "AsyncJob[Any]", files: Sequence[Path], *, json: bool, lines: bool = False) -> None:
-    """Says which files were written, or the job's id when none was; `lines`: as JSON on one line."""
+    """Prints the paths of the files, or without any the job's id. `json`: prints JSON, on one line if `lines`."""
     paths = [str(path) for path in files]
     if json:
         result_json({**as_dict(job.message), "files": paths}, lines=lines)
@@ -105,7 +113,7 @@ def answer(job: "AsyncJob[Any]", files: Sequence[Path], *, json: bool, lines: bo
 
 
 def check(output: Path) -> None:
-    """Raises OSError before anything is made when its file could not be written."""
+    """Raises OSError, before a job is submitted, when the file cannot be written."""
     if is_stdout(output):
         return
     if output.is_dir():
@@ -117,7 +125,7 @@ def check(output: Path) -> None:
 
 
 def format_of(output: Path | None, formats: Mapping[str, str], hint: str = ", or give --format") -> str | None:
-    """The format that the file's name asks for; None to leave it to the mesh. Raises ValueError for another kind."""
+    """Returns the format by the suffix of a file; None for the server's default. Raises ValueError if unknown."""
     if output is None or not output.suffix or output.is_char_device():
         return None
     found = formats.get(output.suffix.lower())
@@ -127,7 +135,7 @@ def format_of(output: Path | None, formats: Mapping[str, str], hint: str = ", or
 
 
 async def _follow(job: J, *, shown: bool, screen: Screen) -> J:
-    """Shows how it goes, until the end."""
+    """Shows the progress of a job until it ends, and returns its final record."""
     from atelier.jobs.v1 import job_pb2
 
     with screen(quiet=wants_json()) if shown else nullcontext(NoProgress()) as shown_on:
@@ -142,7 +150,7 @@ async def _follow(job: J, *, shown: bool, screen: Screen) -> J:
 
 
 async def _abandon(submission: "asyncio.Future[J]") -> None:
-    """Cancels what was submitted, and says whether that went well."""
+    """Cancels the submitted job, and prints its state or why it could not be cancelled."""
     from atelier_client.errors import AtelierApiError, CannotReachError
 
     job: J | None = None

@@ -157,7 +157,7 @@ async def generate(
 
 
 def _check(output: Path, *, several: bool, count: int | None, json: bool) -> None:
-    """Raises ValueError or OSError before anything is made when it could not go to `output`."""
+    """Raises ValueError or OSError, before a job is submitted, when a picture cannot be written to `output`."""
     if is_stdout(output):
         if several or (count or 1) > 1:
             raise ValueError("standard output takes one picture; name a file")
@@ -167,7 +167,7 @@ def _check(output: Path, *, several: bool, count: int | None, json: bool) -> Non
 
 
 async def _saved(image: "AsyncImage", output: Path | None) -> list[Path]:
-    """Every picture in a file, which is named after the image when `output` is None."""
+    """Saves every picture to a file, named after the image's id when `output` is None."""
     target = output or Path(image.id)
     if not target.suffix:
         target = target.with_name(target.name + _SUFFIXES.get(image.pictures[0].content_type, ""))
@@ -175,7 +175,7 @@ async def _saved(image: "AsyncImage", output: Path | None) -> list[Path]:
 
 
 def _check_latent(output: Path) -> None:
-    """Raises ValueError or OSError before anything is made when no latent could go to `output`."""
+    """Raises ValueError or OSError, before a job is submitted, when a latent cannot be written to `output`."""
     if is_stdout(output):
         raise ValueError("a latent goes to a file")
     format_of(output, {".safetensors": "LATENT"}, hint="")

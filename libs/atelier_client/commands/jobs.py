@@ -162,7 +162,7 @@ def _show_execution(execution: "AsyncExecution", json: bool) -> None:
 
 
 def _detail(message: "Job") -> str:
-    """Why it failed or how far it has come, and its labels."""
+    """Returns the reason of the failure or the progress, and the labels."""
     done = message.progress.fraction
     words = [message.error.reason] if message.HasField("error") else [f"{done:.0%}"] if 0 < done < 1 else []
     return " ".join([*words, *(f"{name}={value}" for name, value in sorted(message.labels.items()))])
@@ -173,7 +173,7 @@ def _failure(message: "Image | Video | Execution | Job") -> str:
 
 
 def _cut(count: "TokenCount") -> str:
-    """Says so when the model has not read all of a text."""
+    """Returns how many tokens the model read, when a text was truncated; otherwise the empty string."""
     return f"read to token {count.limit} of {count.tokens}" if count.truncated else ""
 
 
@@ -206,7 +206,7 @@ async def _listed(drawings: "AsyncJobs[Any]", state: str | None, limit: int, jso
 
 
 def _frames(job: "AsyncImage | AsyncVideo") -> str:
-    """Empty for an image."""
+    """Returns number and rate of a video's frames; empty for an image."""
     from atelier_client.video import AsyncVideo
 
     if not isinstance(job, AsyncVideo):
@@ -215,7 +215,7 @@ def _frames(job: "AsyncImage | AsyncVideo") -> str:
 
 
 def _outputs(job: "AsyncImage | AsyncVideo") -> Iterator[str]:
-    """A line for each of its files."""
+    """Yields a line for each file of a job."""
     from atelier.video.v1.video_pb2 import OutputRole
     from atelier_client.video import AsyncVideo
 

@@ -20,7 +20,7 @@ class NodeBars:
         self._nodes: dict[str, Any] = {}
 
     def show(self, state: str, progress: "Progress") -> None:
-        """Draws them."""
+        """Updates the bars."""
         from atelier.workflow.v1.execution_pb2 import ExecutionProgress
 
         detail = ExecutionProgress()
@@ -40,7 +40,7 @@ class NodeBars:
 
 @contextmanager
 def node_bars(*, quiet: bool = False) -> Iterator[NodeBars | ProgressLines | NoProgress]:
-    """Bars when stderr is a terminal; otherwise lines, or nothing if `quiet`."""
+    """Opens progress bars when stderr is a terminal; otherwise lines, or nothing if `quiet`."""
     if not sys.stderr.isatty():
         yield NoProgress() if quiet else ProgressLines()
         return

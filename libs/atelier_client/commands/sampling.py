@@ -1,4 +1,4 @@
-"""Options of `atelier generate` for what a drawing begins with, its steps and its latents."""
+"""Options of `atelier generate` for its initial picture or latent, its steps and its noise."""
 
 import asyncio
 from pathlib import Path
@@ -39,12 +39,15 @@ OutputLatent = Annotated[
 
 
 def seeds(seed: int | None) -> dict[str, int | None]:
-    """The parameter for a seed: `seed` for one of 32 bits, `wide_seed` for a larger one."""
+    """Returns the parameter of a seed: `seed` for one of 32 bits, `wide_seed` for a larger one."""
     return {"seed": seed} if seed is None or seed < _NARROW_SEEDS else {"wide_seed": seed}
 
 
 async def inputs(client: "AsyncClient", init: str | None, mask: str | None) -> dict[str, Any]:
-    """The parameters for what a drawing begins with; files are uploaded. Raises OSError when one cannot be read."""
+    """Returns the parameters of the initial picture or latent and of the mask; files are uploaded.
+
+    Raises OSError when a file cannot be read.
+    """
     found: dict[str, Any] = {}
     if init is not None:
         asset_id, content_type = await _asset(client, init)
@@ -55,7 +58,7 @@ async def inputs(client: "AsyncClient", init: str | None, mask: str | None) -> d
 
 
 async def _asset(client: "AsyncClient", named: str) -> tuple[str, str]:
-    """The id and the content type of an asset, uploaded when `named` is a file."""
+    """Returns id and content type of an asset, which is uploaded when `named` is a file."""
     path = Path(named)
     if await asyncio.to_thread(path.is_file) or path.suffix or len(path.parts) > 1:
         asset = await client.upload(path)

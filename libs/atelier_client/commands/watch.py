@@ -39,7 +39,7 @@ async def watch(
 
 
 def _summary(event: "Event") -> str:
-    """One event as half a line."""
+    """Returns the text of an event after its time and type."""
     match event.WhichOneof("payload"):
         case "snapshot":
             return f"{event.job_id} {_progress(event.snapshot)}"

@@ -179,7 +179,7 @@ async def _stored(client: "AsyncClient", document: GraphFile, name: str, descrip
 
 
 def _typed(values: dict[str, Any]) -> dict[str, Any]:
-    """A typed input as its message has it: the default is text."""
+    """Returns a typed input in the form of its message, whose default is text."""
     default = values.get("default")
     if default is None or isinstance(default, str):
         return values
@@ -187,7 +187,7 @@ def _typed(values: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _value(client: "AsyncClient", workflow: "Workflow", name: str, text: str) -> Any:
-    """The value of a typed input. Raises ValueError for an unknown name or a wrong number."""
+    """Returns the value of a typed input. Raises ValueError for an unknown name or an invalid number."""
     from atelier.workflow.v1.workflow_pb2 import InputType
 
     types = {each.name: InputType.Name(each.type) for each in workflow.definition.inputs}
@@ -199,7 +199,7 @@ async def _value(client: "AsyncClient", workflow: "Workflow", name: str, text: s
 
 
 async def _uploaded(client: "AsyncClient", text: str) -> str:
-    """The id of the asset that a file is uploaded as; the text itself when it names no file."""
+    """Uploads the file that `text` names and returns the id of the asset; `text` itself when it names no file."""
     return (await client.upload(Path(text))).id if _is_file(text) else text
 
 
