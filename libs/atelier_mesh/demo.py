@@ -66,7 +66,7 @@ async def make_clip(address: Address, target: Path, sheet: Path) -> str:
 
 
 async def make_demo(address: Address, folder: Path, report: Callable[[str], None]) -> dict[str, str]:
-    """Makes pictures and a clip below `folder`; `report` is called with progress. Returns the path of each file by name.
+    """Makes pictures and a clip below `folder`; `report` is called with progress. Returns the path of each file.
 
     Raises NotMadeError, OSError.
     """
