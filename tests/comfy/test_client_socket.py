@@ -50,7 +50,7 @@ async def test_messages_go_to_one_or_to_all(url: str, sockets: ClientSockets) ->
     await eventually(lambda: not sockets.client_ids())
 
 
-async def test_a_client_that_reads_nothing_is_disconnected_and_holds_nobody_up(
+async def test_a_client_that_reads_nothing_is_disconnected_and_delays_no_other(
     url: str, sockets: ClientSockets
 ) -> None:
     async with (

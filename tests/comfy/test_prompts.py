@@ -116,7 +116,7 @@ async def test_two_clients_receive_messages_of_their_own_prompts_alone(start_ser
         assert ids == {own}
 
 
-async def test_without_a_client_id_progress_reaches_everybody_and_nothing_else_does(client: ComfyClient) -> None:
+async def test_without_a_client_id_only_progress_is_sent_to_all_clients(client: ComfyClient) -> None:
     status, answer = await client.post("/prompt", {"prompt": shown()})
     assert status == 200
     await eventually(lambda: client.get(f"/history/{answer['prompt_id']}"), WAIT_S)
@@ -157,7 +157,7 @@ async def test_waiting_prompts_are_deleted_and_cleared(client: ComfyClient, tmp_
     assert list(await client.get("/history")) == [running]
 
 
-async def test_an_interrupt_ends_what_runs_and_everybody_hears_of_it(
+async def test_an_interrupt_ends_what_runs_and_is_sent_to_all_clients(
     client: ComfyClient, url: str, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
@@ -194,7 +194,7 @@ async def test_a_socket_with_the_same_id_replaces_the_old_one_and_receives_what_
         await again.until_end(prompt_id)
 
 
-async def test_features_are_answered_once(client: ComfyClient) -> None:
+async def test_features_are_sent_once(client: ComfyClient) -> None:
     for _ in range(2):
         await client.socket.send_json({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
     flags = await client.until("feature_flags")

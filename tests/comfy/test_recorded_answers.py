@@ -21,7 +21,7 @@ async def refusal(client: ComfyClient, prompt: Any) -> tuple[str, dict[str, Any]
     }
 
 
-async def test_wrong_prompts_are_answered_as_comfyui_answers_them_and_better_where_it_fails(tmp_path: Path) -> None:
+async def test_wrong_prompts_return_the_errors_of_comfyui_and_better_ones_where_it_fails(tmp_path: Path) -> None:
     flags = ("--extra-model-paths-config", str(extra_paths_file(tmp_path)))
     async with comfy_process(tmp_path, *flags) as server, comfy_client(server.url) as client:
         for name, recorded in RECORDED.items():

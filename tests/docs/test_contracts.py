@@ -29,7 +29,7 @@ def test_every_reason_of_services_and_workers_is_documented() -> None:
     assert not missing
 
 
-def test_no_reason_is_documented_that_nobody_gives() -> None:
+def test_no_reason_is_documented_that_is_never_raised() -> None:
     documented = set(PAGE.named(SERVICES)) | set(PAGE.named(JOBS))
     assert documented - GENERIC - set(reasons.told_by_services()) == set()
 

@@ -188,7 +188,7 @@ async def test_an_unknown_field_is_named_and_so_is_the_one_that_was_meant(
         (b"null", "the body is not a JSON object"),
     ],
 )
-async def test_what_is_wrong_with_a_body_is_told(
+async def test_the_error_of_a_body_names_its_fault(
     gateway: Gateway, ada: dict[str, str], body: bytes, message: str
 ) -> None:
     answer = await gateway.rest.post(GENERATE, headers={**ada, "content-type": "application/json"}, content=body)

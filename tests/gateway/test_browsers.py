@@ -43,7 +43,7 @@ async def test_a_preflight_of_an_allowed_origin_needs_no_credentials(
     assert "x-api-key" in answer.headers["access-control-allow-headers"]
 
 
-async def test_an_allowed_page_may_read_answers_and_refusals(open_gateway: tuple[Gateway, Upstream]) -> None:
+async def test_an_allowed_page_may_read_responses_and_errors(open_gateway: tuple[Gateway, Upstream]) -> None:
     rest = open_gateway[0].rest
 
     answer = await rest.get("/api/v1/images/1", headers={"origin": APP, "x-api-key": "atl_ada_secret"})
@@ -64,7 +64,7 @@ async def test_an_allowed_page_may_read_answers_and_refusals(open_gateway: tuple
     (404, "/nope", {}), (404, "/api/v1/images/none", {}), (405, "/api/v1/images/1/cancel", {}),
     (431, "/api/v1/images/1", {"x": "a" * 20_000}),
 ])  # fmt: skip
-async def test_every_answer_says_whether_a_page_may_read_it(
+async def test_every_response_has_its_cors_headers(
     open_gateway: tuple[Gateway, Upstream], status: int, path: str, more: dict[str, str], verb: str, origin: str | None
 ) -> None:
     headers = {"x-api-key": "atl_ada_secret", **({} if origin is None else {"origin": origin}), **more}
@@ -96,7 +96,7 @@ async def test_every_refusal_of_a_post_may_be_read_too(tmp_path: Path) -> None:
         assert {answer.headers["access-control-allow-origin"] for answer in answers} == {APP}
 
 
-async def test_a_page_may_be_told_to_trace(open_gateway: tuple[Gateway, Upstream]) -> None:
+async def test_a_page_may_send_a_traceparent(open_gateway: tuple[Gateway, Upstream]) -> None:
     answer = await open_gateway[0].rest.options("/api/v1/images/1", headers=PREFLIGHT)
 
     allowed = answer.headers["access-control-allow-headers"].split(", ")
@@ -138,7 +138,7 @@ async def test_a_page_calls_an_rpc_through_grpc_web(gateway: Gateway, ada: dict[
     assert answer.headers["content-type"].startswith("application/grpc-web")
 
 
-async def test_grpc_web_tells_an_error_of_a_service(gateway: Gateway, ada: dict[str, str]) -> None:
+async def test_grpc_web_returns_the_error_of_a_service(gateway: Gateway, ada: dict[str, str]) -> None:
     answer = await gateway.rest.post(
         "/atelier.image.v1.ImageService/GetImage",
         headers={**ada, "content-type": "application/grpc-web+proto"},

@@ -47,7 +47,7 @@ def test_envoy_accepts_the_configuration(settings: GatewaySettings, tmp_path: Pa
     assert validated.returncode == 0, validated.stderr[-2000:]
 
 
-def test_everything_listens_on_loopback_unless_told_otherwise() -> None:
+def test_everything_listens_on_loopback_by_default() -> None:
     rendered = render(SETTINGS)
 
     addresses = [listener["address"] for listener in rendered["static_resources"]["listeners"]]

@@ -110,7 +110,7 @@ async def test_a_websocket_with_a_bad_token_in_its_query_is_refused(gateway: Gat
     assert refused.value.response.status_code == 401
 
 
-async def test_an_expired_token_is_told_from_a_forged_one(gateway: Gateway, upstream: Upstream) -> None:
+async def test_an_expired_token_is_distinguished_from_a_forged_one(gateway: Gateway, upstream: Upstream) -> None:
     async def reason(bad: Bad) -> str:
         answer = await gateway.rest.get("/api/v1/images/1", headers=bad(upstream))
         return str(answer.json()["details"][0]["reason"])

@@ -28,7 +28,9 @@ def told(headers: dict[str, str]) -> dict[str, str]:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("credential", ["token", "key", "none"])
-async def test_head_tells_what_get_would(gateway: Gateway, ada: dict[str, str], path: str, credential: str) -> None:
+async def test_head_returns_the_headers_of_get(
+    gateway: Gateway, ada: dict[str, str], path: str, credential: str
+) -> None:
     headers = {"token": ada, "key": {"x-api-key": "atl_ada_secret"}, "none": {}}[credential]
 
     got = await gateway.rest.get(path, headers=headers)

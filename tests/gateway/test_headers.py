@@ -97,7 +97,7 @@ async def test_a_stranger_does_not_switch_keys_off(gateway: Gateway, door: Door)
 
 @pytest.mark.parametrize("door", [GRPC, GRPC_WEB], ids=lambda door: door.name)
 @pytest.mark.parametrize("header", [(b"grpc-timeout", b"x"), (b"grpc-timeout", b"1"), (b"grpc-encoding", b"foo")])
-async def test_a_grpc_call_is_told_which_header_is_wrong(gateway: Gateway, door: Door, header: Header) -> None:
+async def test_the_error_of_a_grpc_call_names_the_wrong_header(gateway: Gateway, door: Door, header: Header) -> None:
     answer = await door.ask(gateway.settings.port, [KEY, header])
 
     assert answer.grpc_status == grpc.StatusCode.INVALID_ARGUMENT.value[0]
@@ -186,7 +186,7 @@ async def test_what_envoy_does_not_even_read_is_431_too(gateway: Gateway, door: 
 
 
 @pytest.mark.parametrize("metadata", [[("x", "a" * 17_000)], [(f"x-{number}", "a") for number in range(500)]])
-async def test_a_grpc_client_is_told_that_its_metadata_is_too_large(
+async def test_too_much_grpc_metadata_is_an_error_with_a_reason(
     gateway: Gateway, metadata: list[tuple[str, str]]
 ) -> None:
     stub = image_pb2_grpc.ImageServiceStub(gateway.channel)

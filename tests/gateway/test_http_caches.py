@@ -29,7 +29,7 @@ async def test_no_cache_keeps_a_refusal(gateway: Gateway, verb: str, path: str, 
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api/v1/nowhere", "/healthz"])
-async def test_no_cache_keeps_what_the_gateway_answers_itself(gateway: Gateway, path: str) -> None:
+async def test_no_cache_stores_the_gateways_own_responses(gateway: Gateway, path: str) -> None:
     assert (await gateway.rest.get(path)).headers.get_list("cache-control") == ["no-store"]
 
 
@@ -41,5 +41,5 @@ async def test_what_a_service_says_goes_on(gateway: Gateway, ada: dict[str, str]
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/api/v1/openapi.json"])
-async def test_pages_that_are_nobodys_are_asked_for_again(gateway: Gateway, path: str) -> None:
+async def test_pages_without_an_owner_are_revalidated(gateway: Gateway, path: str) -> None:
     assert (await gateway.rest.get(path)).headers.get_list("cache-control") == ["no-cache"]

@@ -22,7 +22,7 @@ def bearer(upstream: Upstream, subject: str) -> dict[str, str]:
     return {"authorization": f"Bearer {upstream.signer.token(subject)}"}
 
 
-async def test_who_asks_too_often_is_told_to_wait_and_nobody_else_is(tmp_path: Path) -> None:
+async def test_only_the_caller_over_its_rate_limit_gets_429(tmp_path: Path) -> None:
     async with run_mesh(tmp_path, requests_per_s=1, request_burst=3) as (gateway, upstream):
         ada, bob = bearer(upstream, "ada"), bearer(upstream, "bob")
 
@@ -60,7 +60,7 @@ async def test_a_key_that_is_used_too_often_does_not_trouble_auth(tmp_path: Path
             assert upstream.auth.checks - before == tries - len(refused)
 
 
-async def test_a_client_cannot_borrow_somebody_elses_bucket(tmp_path: Path) -> None:
+async def test_a_client_cannot_use_the_bucket_of_another(tmp_path: Path) -> None:
     async with run_mesh(tmp_path, requests_per_s=1, request_burst=2) as (gateway, upstream):
         ada = bearer(upstream, "ada")
 
@@ -85,7 +85,7 @@ async def test_more_connections_than_allowed_are_refused(tmp_path: Path) -> None
                 await third.get("/healthz")
 
 
-async def test_more_streams_than_the_gateway_has_room_for_are_told_when_to_come_back(tmp_path: Path) -> None:
+async def test_streams_over_the_limit_of_the_gateway_get_the_time_to_retry(tmp_path: Path) -> None:
     async with run_mesh(tmp_path, max_streams=1) as (gateway, upstream):
         quiet, ada = "/api/v1/images/quiet/events", bearer(upstream, "ada")
         async with gateway.rest.stream("GET", quiet, headers=ada):
@@ -98,7 +98,7 @@ async def test_more_streams_than_the_gateway_has_room_for_are_told_when_to_come_
         assert (info["reason"], retry["retry_delay"]) == ("UNAVAILABLE", "1s")
 
 
-async def test_who_does_not_read_an_answer_stops_nobody_else(tmp_path: Path) -> None:
+async def test_a_client_that_reads_no_response_stops_no_other(tmp_path: Path) -> None:
     async with run_mesh(tmp_path) as (gateway, upstream), AsyncExitStack() as stack:
         large, ada = "/api/v1/images/large/content", bearer(upstream, "ada")
         for _ in range(6):

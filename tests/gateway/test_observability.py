@@ -41,7 +41,7 @@ async def test_a_request_without_a_trace_gets_one(
 
 
 @pytest.mark.parametrize("path", ["/api/v1/images/none", "/api/v1/images?foo=1", "/nope", "/api/v1/openapi.json"])
-async def test_errors_and_files_tell_their_trace_too(gateway: Gateway, ada: dict[str, str], path: str) -> None:
+async def test_errors_and_files_have_their_trace_id_too(gateway: Gateway, ada: dict[str, str], path: str) -> None:
     answer = await gateway.rest.get(path, headers={**ada, "traceparent": PARENT})
     refusal = await gateway.rest.get("/api/v1/images/1", headers={"traceparent": PARENT})
 
@@ -49,14 +49,14 @@ async def test_errors_and_files_tell_their_trace_too(gateway: Gateway, ada: dict
     assert refusal.headers["x-trace-id"] == TRACE
 
 
-async def test_answers_do_not_tell_what_they_are_made_of(gateway: Gateway, ada: dict[str, str]) -> None:
+async def test_responses_do_not_name_the_software(gateway: Gateway, ada: dict[str, str]) -> None:
     for path in ("/api/v1/images/1", "/api/v1/images/none", "/nope", "/healthz"):
         answer = await gateway.rest.get(path, headers=ada)
         assert answer.headers["server"] == "atelier"
         assert not [name for name in answer.headers if name.startswith(("x-envoy", "grpc-"))]
 
 
-async def test_the_access_log_tells_who_asked_for_what_and_no_secrets(gateway: Gateway, upstream: Upstream) -> None:
+async def test_the_access_log_has_caller_and_request_and_no_secrets(gateway: Gateway, upstream: Upstream) -> None:
     token = upstream.signer.token("logged")
     await gateway.rest.get("/api/v1/images/1/events?after_seq=2", headers={"authorization": f"Bearer {token}"})
     await gateway.rest.get("/api/v1/images/1", headers={"x-api-key": "atl_logged_secret", "traceparent": PARENT})

@@ -117,7 +117,7 @@ def test_the_rules_of_the_contract_bind_a_video(body: dict[str, Any], is_valid: 
     assert (not problems(schema, body)) == is_valid
 
 
-def test_a_frame_tells_what_may_be_asked_of_it() -> None:
+def test_a_frame_documents_its_parameters() -> None:
     frame = DOCUMENT["paths"]["/api/v1/videos/{id}/frames/{index}"]["get"]
 
     places = {parameter["name"]: parameter["in"] for parameter in frame["parameters"]}
@@ -136,7 +136,7 @@ def test_the_examples_keep_the_rules(submit: dict[str, Any]) -> None:
 
 
 @SUBMITS
-def test_submits_tell_their_headers_and_their_answers(submit: dict[str, Any]) -> None:
+def test_submits_document_their_headers_and_responses(submit: dict[str, Any]) -> None:
     headers = {parameter["name"] for parameter in submit["parameters"] if parameter["in"] == "header"}
 
     assert headers == {"Prefer", "Idempotency-Key"}
@@ -168,7 +168,7 @@ def test_operations_are_named_as_functions_are_and_summed_up_in_a_line() -> None
         assert 4 <= len(operation["summary"]) <= 80, name
 
 
-def test_what_is_always_in_an_answer_is_required() -> None:
+def test_what_is_always_in_a_response_is_required() -> None:
     schemas = DOCUMENT["components"]["schemas"]
 
     assert {"id", "state", "parameters", "outputs", "links", "create_time"} <= set(schemas["Image"]["required"])
@@ -178,7 +178,7 @@ def test_what_is_always_in_an_answer_is_required() -> None:
     assert schemas["GenerationParametersInput"]["required"] == ["prompt"]
 
 
-def test_no_enum_has_the_value_that_nobody_sends() -> None:
+def test_no_enum_has_the_unspecified_value() -> None:
     assert "UNSPECIFIED" not in json.dumps(DOCUMENT)
     assert DOCUMENT["components"]["schemas"]["Event"]["properties"]["type"]["enum"][0] == "generation.snapshot"
 
@@ -207,7 +207,7 @@ def test_inputs_have_no_other_fields_than_those_of_the_contract() -> None:
                 assert schema["additionalProperties"] is False, name
 
 
-def test_every_json_answer_has_an_example_that_keeps_its_schema() -> None:
+def test_every_json_response_has_an_example_that_matches_its_schema() -> None:
     seen = 0
     for name, operation in operations():
         for status in operation["responses"]:
@@ -243,7 +243,7 @@ def test_statuses_that_the_contract_names_are_documented(route: str, status: str
     assert status in dict(operations())[route]["responses"]
 
 
-def test_answers_have_their_headers() -> None:
+def test_responses_have_their_headers() -> None:
     of = dict(operations())
     submit, content = of["POST /api/v1/images/generate"], of["GET /api/v1/images/{id}/content"]
 
@@ -257,7 +257,7 @@ def test_answers_have_their_headers() -> None:
             assert "X-Trace-Id" in answer_of(operation, status)["headers"], (name, status)
 
 
-def test_details_of_errors_are_told_apart_by_their_type() -> None:
+def test_details_of_errors_are_discriminated_by_their_type() -> None:
     items = DOCUMENT["components"]["schemas"]["Status"]["properties"]["details"]["items"]
 
     assert items["discriminator"]["propertyName"] == "@type"
@@ -304,7 +304,7 @@ def test_the_document_is_the_same_every_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_what_the_gateway_answers_is_what_the_document_says(gateway: Gateway, ada: dict[str, str]) -> None:
+async def test_responses_of_the_gateway_match_the_document(gateway: Gateway, ada: dict[str, str]) -> None:
     schemas = {name: {"$ref": f"#/components/schemas/{name}"} for name in ("CreateTokenResponse", "Status")}
 
     token = await gateway.rest.post("/api/v1/auth/token", headers=ada)

@@ -82,7 +82,7 @@ async def test_a_key_does_not_outlive_its_page(gateway: Gateway, page: Page) -> 
     assert "atl_ada_secret" not in kept
 
 
-async def test_the_index_is_html_for_a_browser_and_json_for_everybody_else(gateway: Gateway, page: Page) -> None:
+async def test_the_index_is_html_for_a_browser_and_json_for_other_clients(gateway: Gateway, page: Page) -> None:
     plain = await gateway.rest.get("/")
     seen = Seen()
     seen.watch(page)
@@ -108,7 +108,7 @@ async def test_pages_have_a_strict_policy(gateway: Gateway, path: str) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_only_an_address_with_a_version_may_be_kept(gateway: Gateway) -> None:
+async def test_only_a_url_with_a_version_may_be_cached(gateway: Gateway) -> None:
     page = await gateway.rest.get("/docs")
     for line in page.text.splitlines():
         for path in (piece for piece in line.split('"') if piece.startswith("/")):

@@ -56,7 +56,7 @@ async def test_both_forms_of_a_reply_say_the_same(reply: Reply) -> None:
 
 
 @EVERY_RPC_DOOR
-async def test_who_is_nobody_is_told_why(gateway: Gateway, upstream: Upstream, door: Door) -> None:
+async def test_a_missing_credential_is_an_error_with_a_reason(gateway: Gateway, upstream: Upstream, door: Door) -> None:
     async def ask(headers: Sequence[Header]) -> tuple[int, str]:
         return refusal(await door.ask(gateway.settings.port, headers))
 
@@ -82,7 +82,7 @@ async def test_a_rest_path_is_no_rpc(gateway: Gateway, door: Door, line: str) ->
     assert refusal(await replace(door, line=line).ask(gateway.settings.port, [KEY]))[1] == "UNSUPPORTED_MEDIA_TYPE"
 
 
-async def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
+async def test_a_caller_over_the_rate_limit_gets_the_time_to_retry(tmp_path: Path) -> None:
     async with run_mesh(tmp_path, requests_per_s=1, request_burst=1) as (gateway, _):
         port = gateway.settings.port
         stub = image_pb2_grpc.ImageServiceStub(gateway.channel)
@@ -107,7 +107,7 @@ async def test_who_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> N
         assert (status.code, waits_s(status)) == (8, 1)
 
 
-async def test_who_calls_what_is_down_or_too_slow_is_told_so(tmp_path: Path) -> None:
+async def test_a_service_that_is_unavailable_or_too_slow_is_an_error_with_a_reason(tmp_path: Path) -> None:
     signer = TestSigner()
     async with serve(signer) as others:
         settings = settings_for(others, tmp_path).model_copy(update={"image_address": f"127.0.0.1:{free_port()}"})

@@ -20,7 +20,7 @@ def told(body: dict[str, Any]) -> tuple[int, str]:
     return body["code"], infos[0]["reason"]
 
 
-async def test_an_answer_has_the_names_of_the_contract_and_prints_defaults(
+async def test_a_response_has_the_names_of_the_contract_and_prints_defaults(
     gateway: Gateway, ada: dict[str, str]
 ) -> None:
     body = (await gateway.rest.get("/api/v1/images/7", headers=ada)).json()

@@ -96,7 +96,7 @@ async def test_no_log_holds_a_signature(gateway: Gateway, upstream: Upstream) ->
     assert sig not in gateway.settings.access_log.read_text()
 
 
-async def test_head_is_answered_like_get(gateway: Gateway, upstream: Upstream) -> None:
+async def test_head_returns_the_status_and_headers_of_get(gateway: Gateway, upstream: Upstream) -> None:
     url = f"{PATH}?sig={signature(upstream.signer)}"
 
     got, headed = await gateway.rest.get(url), await gateway.rest.head(url)
@@ -120,7 +120,7 @@ async def test_head_of_a_stream_takes_its_signature_to_the_record(
     assert (seen["x-atelier-signature"], seen["x-atelier-head-of-stream"]) == (sig, "1")
 
 
-async def test_nobody_else_says_that_a_record_stands_for_a_stream(gateway: Gateway, upstream: Upstream) -> None:
+async def test_a_client_cannot_set_the_header_for_heads_of_streams(gateway: Gateway, upstream: Upstream) -> None:
     sig, lie = signature(upstream.signer), {"x-atelier-head-of-stream": "1"}
 
     for send in (gateway.rest.get, gateway.rest.head):

@@ -49,7 +49,7 @@ def test_an_unknown_query_parameter_is_named(client: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/images/..%2fmodels", "/api/v2/images"])
-def test_an_unknown_path_is_json_and_tells_nothing(client: httpx2.Client, path: str) -> None:
+def test_the_error_of_an_unknown_path_is_json_without_internals(client: httpx2.Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code in (400, 404)
     assert set(answer.json()) == {"code", "message", "details"}

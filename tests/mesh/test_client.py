@@ -77,7 +77,7 @@ def test_an_image_is_watched_from_its_snapshot_to_its_end(atelier: Client) -> No
     assert events[-1].seq == finished.message.seq
 
 
-def test_what_was_seen_is_not_told_again(atelier: Client) -> None:
+def test_events_up_to_after_seq_are_not_delivered_again(atelier: Client) -> None:
     image = atelier.generate("a yellow square on a green background", seed=new_seed())
     all_of_it = [event.seq for event in atelier.watch(image.id, after_seq=0)]
     assert sorted(set(all_of_it)) == all_of_it == list(range(1, image.message.seq + 1))
@@ -86,7 +86,7 @@ def test_what_was_seen_is_not_told_again(atelier: Client) -> None:
     assert end.snapshot.terminal
 
 
-async def test_every_event_of_the_caller_is_told(atelier_async: AsyncClient) -> None:
+async def test_every_event_of_the_caller_is_delivered(atelier_async: AsyncClient) -> None:
     listening = asyncio.Event()
     told: asyncio.Queue[Event] = asyncio.Queue()
 
@@ -214,7 +214,7 @@ def test_what_is_no_picture_is_not_stored(atelier: Client, tmp_path: Path) -> No
     assert caught.value.code == "INVALID_ARGUMENT"
 
 
-def test_models_and_status_are_told(atelier: Client) -> None:
+def test_models_and_status_are_returned(atelier: Client) -> None:
     atelier.generate("a red circle on a blue background", seed=1)
     default = next(atelier.models())
     assert default.is_default

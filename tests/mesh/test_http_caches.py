@@ -49,7 +49,7 @@ def test_bytes_are_asked_for_again_and_belong_to_their_credential(person: httpx2
             assert answer.headers["etag"] == whole.headers["etag"]
 
 
-def test_records_lists_and_refusals_are_kept_by_nobody(person: httpx2.Client) -> None:
+def test_records_lists_and_errors_are_stored_by_no_cache(person: httpx2.Client) -> None:
     image = generate(person, seed=new_seed(), steps=1)
     paths = [
         image["links"]["self"], "/api/v1/images", "/api/v1/videos", "/api/v1/assets", "/api/v1/auth/keys",
@@ -62,7 +62,7 @@ def test_records_lists_and_refusals_are_kept_by_nobody(person: httpx2.Client) ->
     assert (unsatisfied.status_code, unsatisfied.headers["cache-control"]) == (416, "no-store")
 
 
-def test_the_key_set_may_be_kept_by_everybody(person: httpx2.Client) -> None:
+def test_the_key_set_may_be_stored_by_every_cache(person: httpx2.Client) -> None:
     for path in ("/.well-known/jwks.json", "/api/v1/.well-known/jwks.json"):
         assert person.get(path).headers.get_list("cache-control") == ["public, max-age=300"]
 

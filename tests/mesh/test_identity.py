@@ -28,7 +28,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("headers", BAD)
-async def test_rest_sse_grpc_and_websocket_answer_401_alike(mesh: RunningMesh, headers: dict[str, str]) -> None:
+async def test_rest_sse_grpc_and_websocket_return_401_alike(mesh: RunningMesh, headers: dict[str, str]) -> None:
     with mesh.client("") as client:
         for accept in ("application/json", "text/event-stream"):
             for path in ("/api/v1/images", "/api/v1/events", "/api/v1/models"):

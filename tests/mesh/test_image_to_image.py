@@ -192,7 +192,7 @@ async def test_latents_go_with_their_image(client: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize("field", ["init_image_asset_id", "init_latent_asset_id", "mask_asset_id"])
-def test_somebody_elses_asset_is_404_as_if_it_were_not_there(mesh: RunningMesh, field: str) -> None:
+def test_an_asset_of_another_owner_is_404_like_a_missing_one(mesh: RunningMesh, field: str) -> None:
     with mesh.client() as owner, mesh.client(mesh.key_of("eve")) as eve:
         hers = upload(owner, demo_latent(256, 256) if "latent" in field else pictures.png(8, 8))
         never = hers[:-4] + ("0000" if hers[-4:] != "0000" else "1111")
@@ -230,7 +230,7 @@ def test_a_latent_of_numbers_that_are_none_fails_the_image_alone(client: httpx2.
     assert generate(client, seed=new_seed(), steps=2)["state"] == "SUCCEEDED"
 
 
-def test_a_latent_of_huge_numbers_harms_nobody(client: httpx2.Client) -> None:
+def test_a_latent_of_huge_numbers_affects_no_other_job(client: httpx2.Client) -> None:
     huge = upload(client, demo_latent(256, 256, value=3e38))
     body = {"prompt": RED, "init_latent_asset_id": huge, "start_step": 4, "steps": 6}
     image = client.post("/api/v1/images/generate", json=body, headers={"Prefer": "wait=60"}).json()

@@ -193,7 +193,7 @@ def test_a_deleted_image_is_gone_with_its_files(client: httpx2.Client) -> None:
         raise AssertionError("its file is still there")
 
 
-def test_somebody_elses_image_answers_exactly_like_one_that_never_was(mesh: RunningMesh, client: httpx2.Client) -> None:
+def test_an_image_of_another_owner_is_404_exactly_like_a_missing_one(mesh: RunningMesh, client: httpx2.Client) -> None:
     image = generate(client, seed=1)
     with mesh.client(mesh.key_of("stranger")) as stranger:
         never = "/api/v1/images/01890000-0000-7000-8000-000000000000"

@@ -111,7 +111,7 @@ def test_a_job_is_stopped_and_removed_by_its_id(ada: httpx2.Client, kind: str) -
 
 
 @both
-def test_a_job_that_many_stop_and_remove_at_once_is_gone_and_nobody_sees_a_fault(ada: httpx2.Client, kind: str) -> None:
+def test_concurrent_cancels_and_deletes_remove_a_job_without_an_error(ada: httpx2.Client, kind: str) -> None:
     job = submit(ada, kind)
     path = f"/api/v1/jobs/{job['id']}"
     with ThreadPoolExecutor(12) as pool:

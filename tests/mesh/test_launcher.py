@@ -148,6 +148,6 @@ def _command(process: psutil.Process) -> list[str]:
         return []
 
 
-def test_what_is_kept_is_readable_by_its_owner_alone(mesh: RunningMesh) -> None:
+def test_the_state_is_readable_by_its_owner_alone(mesh: RunningMesh) -> None:
     for name in ("secrets.json", "dev.env", "auth.db", "image.db", "video.db", "storage.db"):
         assert (mesh.state_dir / name).stat().st_mode & 0o077 == 0, name

@@ -50,7 +50,7 @@ async def _until_end(socket: ClientConnection, job_id: str) -> list[dict[str, An
     raise AssertionError("the socket closed before the end")
 
 
-async def test_all_doors_tell_the_same_story(mesh: RunningMesh, client: httpx2.Client) -> None:
+async def test_all_protocols_deliver_the_same_events(mesh: RunningMesh, client: httpx2.Client) -> None:
     url = mesh.url.replace("http", "ws", 1) + "/ws/v1/events"
     async with (
         connect(url, additional_headers={"X-Api-Key": mesh.api_key}) as socket,
@@ -88,7 +88,7 @@ def test_a_stream_begins_with_a_snapshot_and_ends_with_one_terminal_event(client
             assert opened.format == "JPEG"
 
 
-def test_a_finished_image_is_told_at_once(client: httpx2.Client) -> None:
+def test_the_stream_of_a_finished_image_ends_at_once(client: httpx2.Client) -> None:
     image = generate(client, seed=1)
     events = list(events_of(client, image["links"]["events"]))
     assert payload(events[-1])["state"] == "SUCCEEDED"
@@ -132,7 +132,7 @@ async def test_the_callers_events_are_replayed_from_a_cursor(mesh: RunningMesh) 
     assert {e.job_id for e in kept} == {image["id"]}
 
 
-async def test_nobody_hears_of_somebody_elses_pictures(mesh: RunningMesh, client: httpx2.Client) -> None:
+async def test_events_of_another_owner_are_not_delivered(mesh: RunningMesh, client: httpx2.Client) -> None:
     url = mesh.url.replace("http", "ws", 1) + "/ws/v1/events"
     key = mesh.key_of("listener")
     async with connect(url, additional_headers={"X-Api-Key": key}) as socket:
@@ -151,7 +151,7 @@ async def test_a_wrong_subscription_is_refused(mesh: RunningMesh, client: httpx2
     assert answer.status_code == 400, answer.text
 
 
-def test_status_tells_workers_queues_and_disk(client: httpx2.Client) -> None:
+def test_the_status_contains_workers_queues_and_disk(client: httpx2.Client) -> None:
     generate(client, seed=1)
     status = client.get("/api/v1/system/status").json()
     assert sorted(w["kind"] for w in status["workers"]) == ["image", "video", "workflow"]

@@ -257,7 +257,7 @@ async def test_a_deleted_video_is_gone_with_its_files(mesh: RunningMesh, moment:
         await eventually(lambda: not _scratch(mesh), 20, "no file of the worker is left")
 
 
-def test_somebody_elses_video_answers_exactly_like_one_that_never_was(mesh: RunningMesh, client: httpx2.Client) -> None:
+def test_a_video_of_another_owner_is_404_exactly_like_a_missing_one(mesh: RunningMesh, client: httpx2.Client) -> None:
     video = generate_clip(client, seed=1, steps=2)
     with mesh.client(mesh.key_of("clip-stranger")) as stranger:
         never = "/api/v1/videos/01890000-0000-7000-8000-000000000000"
@@ -271,7 +271,7 @@ def test_somebody_elses_video_answers_exactly_like_one_that_never_was(mesh: Runn
     assert client.get(video["links"]["self"]).json()["state"] == "SUCCEEDED"
 
 
-def test_nobody_without_a_key_sees_anything(mesh: RunningMesh, client: httpx2.Client) -> None:
+def test_every_route_needs_a_key(mesh: RunningMesh, client: httpx2.Client) -> None:
     video = generate_clip(client, seed=1, steps=2)
     with mesh.client("") as anybody:
         for path in ("self", "content", "frames", "events"):

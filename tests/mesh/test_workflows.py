@@ -113,7 +113,7 @@ def test_a_graph_of_more_nodes_than_allowed_is_refused(client: httpx2.Client) ->
 
 
 @pytest.mark.parametrize("template_id", ["text-to-image", "two-passes", "seed-grid"])
-def test_templates_run_for_everybody(mesh: RunningMesh, template_id: str) -> None:
+def test_templates_run_for_all_users(mesh: RunningMesh, template_id: str) -> None:
     with mesh.client(mesh.key_of("tina")) as client:
         listed = client.get("/api/v1/workflow-templates").json()["workflows"]
         assert template_id in [template["id"] for template in listed]

@@ -69,7 +69,7 @@ def test_a_clip_that_was_drawn_written_and_read_again_shows_what_was_asked(
     assert answers == dict.fromkeys(answers, True)
 
 
-def test_a_clip_that_nobody_wants_any_more_leaves_no_file(engine: VideoEngine, tmp_path: Path) -> None:
+def test_a_cancelled_clip_leaves_no_file(engine: VideoEngine, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
 
     def draw() -> None:

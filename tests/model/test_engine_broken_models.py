@@ -129,7 +129,7 @@ def test_text_encoder_and_network_of_different_models_do_not_draw(model: Path) -
 
 
 @pytest.mark.parametrize("family", [stable_diffusion, stable_diffusion_xl])
-def test_a_folder_that_has_half_precision_alone_is_loaded_without_being_told(
+def test_a_folder_with_half_precision_alone_is_loaded_without_configuration(
     demo: Path, tmp_path: Path, family: Family
 ) -> None:
     family(demo).save_pretrained(tmp_path, variant="fp16")

@@ -125,7 +125,7 @@ def test_a_clip_has_the_frames_and_the_size_that_were_asked_for(videos: VideoEng
 
 
 @pytest.mark.parametrize("family", CALLED)
-def test_every_step_is_told_and_none_has_a_preview(videos: VideoEngine, family: str) -> None:
+def test_every_step_is_reported_and_none_has_a_preview(videos: VideoEngine, family: str) -> None:
     told: list[tuple[int, int, object]] = []
 
     def hear(report: StepReport) -> bool:
@@ -189,9 +189,7 @@ def test_a_seed_gives_the_same_clip_to_the_bit_and_another_one_another(videos: V
 
 
 @pytest.mark.parametrize("family", CALLED)
-def test_loading_and_drawing_say_nothing_in_plain_text(
-    videos: VideoEngine, family: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_loading_and_drawing_print_nothing(videos: VideoEngine, family: str, capfd: pytest.CaptureFixture[str]) -> None:
     videos.unload(family)
     drawn(videos, family, prompt="a green star " * 200)
     assert capfd.readouterr() == ("", "")
@@ -222,7 +220,7 @@ def test_a_model_that_goes_on_from_a_picture_asks_for_one(videos: VideoEngine, f
 
 
 @pytest.mark.parametrize("family", ["ltx", "animate-diff"])
-def test_a_model_that_takes_no_picture_says_so(videos: VideoEngine, family: str) -> None:
+def test_a_first_frame_for_a_model_without_one_is_an_error(videos: VideoEngine, family: str) -> None:
     told = refusal(videos, family, first_frame=PICTURE)
     assert (told.reason, told.message) == ("INVALID_REQUEST", f"model {family} takes no first frame")
 
@@ -258,7 +256,7 @@ def test_a_scheduler_that_the_model_cannot_draw_with_is_refused_before_it_is_loa
     assert [status.state for status in heard] == ["LOADING", "UNLOADED"]
 
 
-def test_what_the_pipeline_itself_refuses_is_told_in_its_words(videos: VideoEngine) -> None:
+def test_the_error_of_a_pipeline_has_its_message(videos: VideoEngine) -> None:
     told = refusal(videos, "ltx", height_px=40)
     assert told.reason == "INVALID_REQUEST"
     assert "divisible by 32" in told.message

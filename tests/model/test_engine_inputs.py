@@ -237,7 +237,7 @@ def test_each_picture_of_several_has_its_own_noise_and_can_be_made_again_alone(s
         assert np.array_equal(latents_of(alone), latents_of(picture))
 
 
-def test_no_noise_is_added_where_the_request_says_so(small: ImageEngine) -> None:
+def test_no_noise_is_added_if_the_request_disables_it(small: ImageEngine) -> None:
     request = replace(REQUEST, init_picture=PICTURE, add_noise=False)
     assert np.array_equal(drawn(small, request).pixels, drawn(small, replace(request, seed=99)).pixels)
 

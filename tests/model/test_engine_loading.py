@@ -70,7 +70,7 @@ class Bomb:
         return (Path.touch, (self.target,))
 
 
-def test_loading_and_unloading_are_told(open_with: OpenWith, copied: Path) -> None:
+def test_loading_and_unloading_are_reported(open_with: OpenWith, copied: Path) -> None:
     heard: list[ModelStatus] = []
     engine = open_with(f"path:{copied}", listener=heard.append)
     assert engine.load("m").memory_bytes > 10e6

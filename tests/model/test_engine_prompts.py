@@ -32,7 +32,7 @@ def test_a_short_prompt_is_read_whole(engine: ImageEngine) -> None:
     assert picture.tokens == PromptTokens(TokenCount(5, 32), None)
 
 
-def test_a_long_prompt_is_cut_and_the_engine_says_so_and_nothing_else(
+def test_a_long_prompt_is_truncated_and_the_engine_reports_that_alone(
     engine: ImageEngine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (picture,) = engine.generate(replace(SHORT, prompt=SECRET, negative_prompt="a square"))

@@ -96,7 +96,7 @@ def test_another_family_is_refused_and_not_drawn_wrongly(
     assert "only, not with" in refused.value.message or "in at most 50" in refused.value.message
 
 
-def test_a_scheduler_that_nobody_knows_makes_the_model_unsupported(saved: Saved) -> None:
+def test_an_unknown_scheduler_makes_the_model_unsupported(saved: Saved) -> None:
     _, folder = saved("TCDScheduler")
     with engine_on(folder) as opened, pytest.raises(ModelLoadError, match="TCDScheduler") as refused:
         opened.load("m")

@@ -43,7 +43,7 @@ def test_the_scorer_names_the_one_thing_that_is_wrong(shown: ClipSpec, wrong: st
 
 
 @pytest.mark.parametrize("direction", world.DIRECTIONS)
-def test_the_scorer_tells_all_directions_apart(direction: str) -> None:
+def test_the_scorer_distinguishes_all_directions(direction: str) -> None:
     spec = replace(RED_BALL, direction=direction)
     assert scorer.direction_name(scorer.look(drawn(spec))) == direction
     opposite = {"left": "right", "right": "left", "up": "down", "down": "up"}[direction]

@@ -98,7 +98,7 @@ def test_the_process_that_draws_killed_in_the_middle_of_a_job(
 
 
 @both
-def test_a_worker_that_stood_still_past_its_lease_has_its_result_thrown_away(
+def test_the_result_of_a_worker_suspended_past_its_lease_is_discarded(
     kind: Kind, faulty: RunningMesh, client: httpx2.Client, accepted: Accepted
 ) -> None:
     job = accepted.submit(kind, **kind.long)
@@ -151,7 +151,7 @@ def test_a_part_killed_in_the_middle_of_jobs_of_both_kinds(faulty: RunningMesh, 
 
 
 @both
-def test_the_s3_server_away_when_the_files_are_ready_costs_no_attempt(
+def test_an_s3_server_that_is_unavailable_when_the_files_are_ready_costs_no_attempt(
     kind: Kind, faulty: RunningMesh, accepted: Accepted
 ) -> None:
     job = accepted.submit(kind, **kind.long)
@@ -175,7 +175,7 @@ def test_jobs_are_submitted_and_done_while_the_broker_stands_still(faulty: Runni
 
 
 @both
-def test_a_poison_job_fails_with_its_reason_and_stops_nobody(
+def test_a_poison_job_fails_with_its_reason_and_stops_no_other_job(
     kind: Kind, client: httpx2.Client, accepted: Accepted
 ) -> None:
     body = {"prompt": "x", "model": kind.broken_model, "width_px": 256, "height_px": 256}
@@ -253,9 +253,7 @@ def test_the_api_killed_while_its_worker_draws_costs_no_attempt(
 
 
 @both
-def test_an_api_that_stood_still_past_the_lease_takes_no_job_away(
-    kind: Kind, faulty: RunningMesh, accepted: Accepted
-) -> None:
+def test_an_api_suspended_past_the_lease_revokes_no_lease(kind: Kind, faulty: RunningMesh, accepted: Accepted) -> None:
     job = accepted.submit(kind, **kind.long)
     accepted.until_midway(kind, job)
     with _stopped(faulty.pid(f"atelier-{kind}")):

@@ -21,7 +21,7 @@ def _until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_a_kind_whose_api_stands_still_is_named_and_takes_nothing_else_away(
+def test_a_kind_whose_api_is_suspended_is_named_and_the_others_are_listed(
     kind: Kind, faulty: RunningMesh, client: httpx2.Client
 ) -> None:
     other = next(one for one in KINDS if one is not kind)

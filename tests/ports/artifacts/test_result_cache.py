@@ -70,18 +70,18 @@ async def cache(database_url: str) -> AsyncIterator[Cache]:
         yield Cache(database)
 
 
-async def test_a_key_answers_its_result(cache: Cache) -> None:
+async def test_a_key_returns_its_result(cache: Cache) -> None:
     await cache.add("ada", "j1", "k", result("j1"))
     assert await cache.adopt("ada", ["other", "k"], "j2") == hit_of("k", result("j1"))
 
 
-async def test_a_key_answers_only_its_owner(cache: Cache) -> None:
+async def test_a_key_returns_a_result_to_its_owner_alone(cache: Cache) -> None:
     await cache.add("ada", "j1", "k", result("j1"))
     assert await cache.adopt("bob", ["k"], "j2") is None
     assert await cache.adopt("ada", [], "j2") is None
 
 
-async def test_retired_files_answer_nothing_and_are_still_referred_to(cache: Cache) -> None:
+async def test_retired_files_are_not_found_and_are_still_referred_to(cache: Cache) -> None:
     await cache.add("ada", "j1", "k", result("j1"))
     await cache.adopt("ada", ["k"], "j2")
     await cache.retire("ada", Producer("j1", 1))
@@ -89,7 +89,7 @@ async def test_retired_files_answer_nothing_and_are_still_referred_to(cache: Cac
     assert (await cache.settle("j1")).referenced_epochs == {1}
 
 
-async def test_files_are_kept_while_another_image_refers_to_them(cache: Cache) -> None:
+async def test_files_are_retained_while_another_image_refers_to_them(cache: Cache) -> None:
     await cache.add("ada", "j1", "k", result("j1"))
     await cache.adopt("ada", ["k"], "j2")
     assert (await cache.settle("j1")).referenced_epochs == {1}
@@ -97,7 +97,7 @@ async def test_files_are_kept_while_another_image_refers_to_them(cache: Cache) -
     assert (await cache.settle("j1")).referenced_epochs == frozenset()
 
 
-async def test_what_was_let_go_of_is_told_until_it_is_forgotten(cache: Cache) -> None:
+async def test_released_files_are_listed_until_they_are_forgotten(cache: Cache) -> None:
     await cache.add("ada", "j1", "k", result("j1"))
     await cache.adopt("ada", ["k"], "j2")
     for _ in range(2):
@@ -106,7 +106,7 @@ async def test_what_was_let_go_of_is_told_until_it_is_forgotten(cache: Cache) ->
     assert (await cache.settle("j2")).released == ()
 
 
-async def test_what_was_let_go_of_answers_nothing(cache: Cache) -> None:
+async def test_released_files_are_not_found(cache: Cache) -> None:
     await cache.add("ada", "j2", "k", result("j1"))
     await cache.settle("j2")
     assert await cache.adopt("ada", ["k"], "j3") is None

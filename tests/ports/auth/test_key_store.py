@@ -45,13 +45,13 @@ def a_key(key_id: str, user_id: str = "ada", create_us: int = 1_000) -> ApiKey:
     )
 
 
-async def test_a_key_comes_back_as_it_was_kept(store: KeyStore) -> None:
+async def test_a_key_is_read_as_it_was_stored(store: KeyStore) -> None:
     await store.add_key(a_key("k1"), limit=100, create_user=True)
     assert await store.key("k1") == a_key("k1")
     assert await store.key("k2") is None
 
 
-async def test_a_key_comes_back_with_the_scopes_that_it_was_kept_with(store: KeyStore) -> None:
+async def test_a_key_is_read_with_the_scopes_that_it_was_stored_with(store: KeyStore) -> None:
     await store.add_key(replace(a_key("k1"), scopes=frozenset({READ})), limit=100, create_user=True)
     await store.add_key(
         replace(a_key("k2", create_us=2_000), scopes=frozenset({READ, KEYS})), limit=100, create_user=True
@@ -124,7 +124,7 @@ async def test_only_the_owner_revokes_and_only_once(store: KeyStore) -> None:
     assert list(await store.keys_of("ada", limit=100, before=None)) == []
 
 
-async def test_revoked_keys_are_told_from_a_moment_on(store: KeyStore) -> None:
+async def test_revoked_keys_are_listed_from_a_time_on(store: KeyStore) -> None:
     for number in range(4):
         await store.add_key(a_key(f"k{number}"), limit=100, create_user=True)
     for number in range(3):

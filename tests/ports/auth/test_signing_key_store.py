@@ -25,7 +25,7 @@ def store(engine: AsyncEngine) -> SqlSigningKeyStore:
     return SqlSigningKeyStore(engine, Seal())
 
 
-async def test_a_key_comes_back_as_it_was_kept(store: SqlSigningKeyStore) -> None:
+async def test_a_key_is_read_as_it_was_stored(store: SqlSigningKeyStore) -> None:
     key = Ed25519Signer().new_key(1, 1_000)
     assert await store.add_signing_key(key)
     assert list(await store.signing_keys()) == [key]

@@ -94,7 +94,7 @@ async def test_progress_that_cannot_be_is_refused_and_the_claim_holds(plane: Pla
 
 
 @pytest.mark.parametrize("what", UNREADABLE_DETAILS)
-async def test_a_detail_that_nobody_can_read_is_left_out_and_the_rest_is_stored(plane: Plane, what: str) -> None:
+async def test_a_detail_that_cannot_be_decoded_is_left_out_and_the_rest_is_stored(plane: Plane, what: str) -> None:
     job = await plane.submit()
     async with worker_service(plane) as service:
         [claim] = await GrpcClaimStore(service.stub, "image").claim(REQUEST)

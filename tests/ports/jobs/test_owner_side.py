@@ -36,7 +36,7 @@ async def test_a_submit_records_the_job_and_its_first_event_together(plane: Plan
     assert await plane.outbox_messages() == [("event", f"{job.id}:e1")]
 
 
-async def test_a_second_submit_with_the_same_key_answers_the_first_job(plane: Plane) -> None:
+async def test_a_second_submit_with_the_same_key_returns_the_first_job(plane: Plane) -> None:
     first = await plane.jobs.submit(_keyed(uuid7()))
     second = await plane.jobs.submit(_keyed(uuid7()))
     assert (first.repeated, second.repeated) == (False, True)
@@ -109,7 +109,7 @@ async def test_a_cache_hit_is_born_done_even_when_the_queue_is_full(plane: Plane
     assert [claim.job.id for claim in await plane.claim_some(2)] == [waiting.id]
 
 
-async def test_somebody_elses_job_answers_exactly_like_one_that_never_was(plane: Plane) -> None:
+async def test_a_job_of_another_owner_is_not_found_exactly_like_a_missing_one(plane: Plane) -> None:
     job = await plane.submit("ada")
     for act in (
         plane.jobs.get("bob", job.id),
@@ -223,7 +223,7 @@ async def test_a_deleted_job_leaves_no_row_fences_its_worker_and_has_its_files_r
     assert (await plane.submit(idempotency_key="key")).id != claim.job.id
 
 
-async def test_queue_counts_tell_length_and_oldest_wait(plane: Plane) -> None:
+async def test_queue_counts_contain_length_and_oldest_wait(plane: Plane) -> None:
     await plane.submit()
     await plane.submit(kind="video")
     await plane.submit()
@@ -234,7 +234,7 @@ async def test_queue_counts_tell_length_and_oldest_wait(plane: Plane) -> None:
     assert (await plane.jobs.queue_counts("none")).queued == 0
 
 
-async def test_a_database_that_is_away_is_named_and_nothing_of_it_is_told(tmp_path: Path) -> None:
+async def test_the_error_of_an_unavailable_database_has_no_internals(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'jobs.db'}"
     async with open_plane(url) as plane:
         await plane.database.engine.dispose()

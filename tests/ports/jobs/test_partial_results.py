@@ -19,7 +19,7 @@ from tests.support.wait import eventually
 BROKEN = Failure("BROKEN", "It broke.")
 
 
-async def test_what_was_kept_last_is_seen_while_a_worker_holds_the_job(plane: Plane) -> None:
+async def test_the_last_partial_result_is_returned_while_a_worker_holds_the_job(plane: Plane) -> None:
     job = await plane.submit()
     assert await plane.jobs.partial(job) is None
     claim = await plane.claim(job)
@@ -32,7 +32,7 @@ async def test_what_was_kept_last_is_seen_while_a_worker_holds_the_job(plane: Pl
     assert await plane.jobs.partial(canceling) == b"three frames"
 
 
-async def test_a_lost_attempt_keeps_nothing_and_what_it_kept_is_not_seen(plane: Plane) -> None:
+async def test_a_lost_attempt_cannot_save_and_its_partial_result_is_not_returned(plane: Plane) -> None:
     zombie = await plane.claim(await plane.submit(), lease_s=0.05)
     assert await plane.claims.save_partial(zombie, b"zombie")
     await eventually(plane.reap)
@@ -79,7 +79,7 @@ async def test_nothing_is_left_of_it_when_the_attempt_ends(plane: Plane, end: st
 
 
 @pytest.mark.parametrize("end", ["success", "restart", "delete"])
-async def test_nothing_is_left_either_of_what_is_kept_at_the_moment_of_the_end(plane: Plane, end: str) -> None:
+async def test_a_partial_result_saved_at_the_end_of_the_job_is_deleted_too(plane: Plane, end: str) -> None:
     for _ in range(10):
         await plane.submit()
         [claim] = await plane.claim_some(1)
@@ -87,7 +87,7 @@ async def test_nothing_is_left_either_of_what_is_kept_at_the_moment_of_the_end(p
         assert await plane.rows(schema.partial_results) == []
 
 
-async def test_a_worker_shows_what_it_has_so_far_and_clears_it_away(database_url: str, nats_server: NatsServer) -> None:
+async def test_a_worker_saves_a_partial_result_and_deletes_it(database_url: str, nats_server: NatsServer) -> None:
     may_end = asyncio.Event()
 
     async def keeps(job: Job, attempt: Attempt) -> bytes:

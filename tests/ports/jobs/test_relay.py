@@ -192,7 +192,7 @@ async def test_files_are_removed_once_more_later_and_then_no_more(sqlite_url: st
         assert [c.keep_epoch for c in api.cleanups] == [0, 0]
 
 
-async def test_a_stream_that_somebody_removed_is_made_again(sqlite_url: str, nats_server: NatsServer) -> None:
+async def test_a_deleted_stream_is_created_again(sqlite_url: str, nats_server: NatsServer) -> None:
     async with open_process(sqlite_url, nats_server.url) as api:
         await api.plane.submit()
         await eventually(lambda: _sent(api))

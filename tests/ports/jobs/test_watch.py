@@ -90,7 +90,7 @@ async def _with_steps(job: Job, attempt: Attempt) -> bytes:
     return await make_result(job, attempt)
 
 
-async def test_a_stream_tells_snapshot_steps_previews_and_one_end(database_url: str, nats_server: NatsServer) -> None:
+async def test_a_stream_yields_snapshot_steps_previews_and_one_end(database_url: str, nats_server: NatsServer) -> None:
     async with open_process(database_url, nats_server.url) as api:
         job = await api.plane.submit()
         watcher = Watcher(api, job)
@@ -113,7 +113,7 @@ async def test_a_stream_tells_snapshot_steps_previews_and_one_end(database_url: 
         assert {e.generation_progress.preview_content_type for e in previews} == {"image/jpeg"}
 
 
-async def test_who_waits_for_the_end_alone_is_told_no_steps(sqlite_url: str, nats_server: NatsServer) -> None:
+async def test_a_wait_for_the_end_receives_no_steps(sqlite_url: str, nats_server: NatsServer) -> None:
     async with open_process(sqlite_url, nats_server.url) as api:
         job = await api.plane.submit()
         watcher, brief = Watcher(api, job), Watcher(api, job, ephemeral=False)
@@ -196,7 +196,9 @@ async def test_a_resumed_stream_goes_on_live(sqlite_url: str, nats_server: NatsS
             assert _states(await watcher.end()) == [(2, State.RUNNING), (3, State.SUCCEEDED)]
 
 
-async def test_a_lost_message_hangs_nobody_the_next_heartbeat_tells(sqlite_url: str, nats_server: NatsServer) -> None:
+async def test_after_a_lost_message_the_next_heartbeat_leads_to_the_end(
+    sqlite_url: str, nats_server: NatsServer
+) -> None:
     nats_server.kill()
     async with open_process(sqlite_url, nats_server.url) as api:
         job = await api.plane.submit()
@@ -251,14 +253,14 @@ async def test_a_deleted_job_ends_its_streams(sqlite_url: str, nats_server: Nats
         assert last.generation_progress.terminal
 
 
-async def test_somebody_elses_job_cannot_be_watched(sqlite_url: str, nats_server: NatsServer) -> None:
+async def test_a_job_of_another_owner_cannot_be_watched(sqlite_url: str, nats_server: NatsServer) -> None:
     async with open_process(sqlite_url, nats_server.url) as api:
         job = await api.plane.submit("ada")
         with pytest.raises(NotFoundError):
             await anext(watching_of(api).events("bob", job.id))
 
 
-async def test_waiting_answers_the_end_or_the_job_as_it_stands(sqlite_url: str, nats_server: NatsServer) -> None:
+async def test_waiting_returns_the_end_or_the_current_job(sqlite_url: str, nats_server: NatsServer) -> None:
     async with open_process(sqlite_url, nats_server.url) as api:
         job = await api.plane.submit()
 
@@ -291,7 +293,7 @@ def _step_of(event: Event) -> int:
     return event.generation_progress.progress.done
 
 
-async def test_a_slow_watcher_loses_no_kept_event_and_is_told_the_newest_step(
+async def test_a_slow_watcher_loses_no_durable_event_and_receives_the_newest_step(
     sqlite_url: str, nats_server: NatsServer
 ) -> None:
     async with open_process(sqlite_url, nats_server.url, reconciles=False) as api:
@@ -311,7 +313,7 @@ async def test_a_slow_watcher_loses_no_kept_event_and_is_told_the_newest_step(
         assert seqs == list(range(2, 124))
 
 
-async def test_the_more_watch_the_fewer_steps_and_no_kept_event_is_left_out(
+async def test_more_watchers_receive_fewer_steps_and_every_durable_event(
     sqlite_url: str, nats_server: NatsServer
 ) -> None:
     async with open_process(sqlite_url, nats_server.url) as api:

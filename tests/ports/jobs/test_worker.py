@@ -179,7 +179,7 @@ async def test_a_worker_that_stops_lets_a_job_end_that_ends_in_time(sqlite_url: 
         assert (await api.plane.again(job)).state is State.SUCCEEDED
 
 
-async def test_a_handler_that_hears_nothing_is_left_when_the_worker_stops(
+async def test_a_handler_that_ignores_cancellation_is_abandoned_when_the_worker_stops(
     sqlite_url: str, nats_server: NatsServer
 ) -> None:
     async def deaf(job: Job, attempt: Attempt) -> bytes:

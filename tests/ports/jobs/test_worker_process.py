@@ -81,7 +81,7 @@ async def test_the_job_of_a_killed_worker_is_made_by_another(
         assert (ended.state, ended.result, ended.faults) == (State.SUCCEEDED, b"by epoch 2", 1)
 
 
-async def test_a_worker_frozen_past_its_lease_has_its_result_thrown_away(
+async def test_the_result_of_a_worker_suspended_past_its_lease_is_discarded(
     sqlite_url: str, nats_server: NatsServer, tmp_path: Path
 ) -> None:
     go = tmp_path / "go"
@@ -103,7 +103,7 @@ async def test_a_worker_frozen_past_its_lease_has_its_result_thrown_away(
             assert await api.plane.again(job) == ended
 
 
-async def test_a_worker_told_to_go_gives_its_job_to_another_at_once(
+async def test_a_worker_that_is_stopped_releases_its_job_to_another_at_once(
     sqlite_url: str, nats_server: NatsServer, tmp_path: Path
 ) -> None:
     go = tmp_path / "go"

@@ -82,7 +82,7 @@ async def service(plane: Plane) -> AsyncIterator[WorkerService]:
 
 
 @pytest.mark.parametrize("who", STRANGERS)
-async def test_nobody_but_the_workers_of_this_kind_may_call(service: WorkerService, who: str) -> None:
+async def test_only_workers_of_this_kind_may_call(service: WorkerService, who: str) -> None:
     metadata, code = STRANGERS[who]
     for name, request in CALLS.items():
         with pytest.raises(grpc.aio.AioRpcError) as refused:

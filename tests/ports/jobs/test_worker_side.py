@@ -239,7 +239,7 @@ async def test_a_clean_up_that_was_done_waits_for_its_second_time(plane: Plane) 
     assert (first.is_repeat, again.is_repeat) == (False, True)
 
 
-async def test_everything_that_these_stories_record_is_a_good_history(plane: Plane) -> None:
+async def test_all_recorded_histories_are_valid(plane: Plane) -> None:
     jobs = [await plane.submit(max_attempts=1) for _ in range(4)]
     await plane.claims.complete(await plane.claim(jobs[0]), Outcome(b"result"))
     await plane.claims.fail(await plane.claim(jobs[1]), BROKEN)

@@ -35,7 +35,7 @@ async def told(reports: SqlModelReports) -> dict[str, ModelReport]:
     return {report.model_id: report for report in await reports.all()}
 
 
-async def test_what_is_said_is_told(reports: SqlModelReports) -> None:
+async def test_a_report_is_returned_as_it_was_sent(reports: SqlModelReports) -> None:
     await reports.store("w1", [READY, FAILED])
     said = await told(reports)
     assert (said["demo"].state, said["demo"].engine, said["demo"].memory_bytes) == (ModelState.READY, READY.engine, 9)
@@ -44,7 +44,7 @@ async def test_what_is_said_is_told(reports: SqlModelReports) -> None:
     assert await reports.workers_alive()
 
 
-async def test_what_the_files_of_a_model_say_is_told(reports: SqlModelReports) -> None:
+async def test_facts_from_the_files_of_a_model_are_reported(reports: SqlModelReports) -> None:
     facts = FileFacts("EULER", ("EULER", "DPMPP_2M"), 77, LatentFormat("sd15", 4, 8, 0.18215))
     await reports.store("w1", [replace(READY, facts=facts), FAILED])
     said = await told(reports)
@@ -59,7 +59,7 @@ async def test_the_last_word_counts(reports: SqlModelReports) -> None:
     assert (await told(reports))["demo"].state is ModelState.UNLOADED
 
 
-async def test_a_worker_that_left_is_dead_and_its_last_word_is_kept(reports: SqlModelReports) -> None:
+async def test_a_worker_that_left_is_dead_and_its_last_report_is_retained(reports: SqlModelReports) -> None:
     await reports.store("w1", [READY])
     await reports.sign_off("w1")
     assert not await reports.workers_alive()

@@ -28,7 +28,7 @@ async def test_an_asset_is_found_as_it_was_added(asset_index: SqlAssetIndex) -> 
     assert await asset_index.add_sharing(draft(write_once_key="w"), "bb") == added
 
 
-async def test_somebody_elses_asset_is_not_found(asset_index: SqlAssetIndex) -> None:
+async def test_an_asset_of_another_owner_is_not_found(asset_index: SqlAssetIndex) -> None:
     added = await asset_index.add(draft(write_once_key="w"), blob())
     assert await asset_index.find("bob", added.id) is None
     assert await asset_index.add_sharing(draft("bob", write_once_key="w"), "aa") is None
@@ -59,7 +59,7 @@ async def test_the_blob_is_freed_with_its_last_asset(asset_index: SqlAssetIndex)
     assert await asset_index.known([blob().key]) == frozenset()
 
 
-async def test_a_taken_write_once_key_answers_the_asset_that_has_it(asset_index: SqlAssetIndex) -> None:
+async def test_a_taken_write_once_key_returns_the_asset_that_has_it(asset_index: SqlAssetIndex) -> None:
     first = await asset_index.add(draft(write_once_key="w"), blob("aa"))
     assert await asset_index.add(draft(write_once_key="w"), blob("bb")) == first
     assert await asset_index.add_sharing(draft(write_once_key="w"), "aa") == first
@@ -131,7 +131,7 @@ async def test_a_jobs_assets_go_but_for_the_epoch_that_won(asset_index: SqlAsset
     assert (await asset_index.remove_job("ada", "j", 0)).count == 1
 
 
-async def test_what_a_job_stores_after_somebody_looked_stays(asset_index: SqlAssetIndex) -> None:
+async def test_what_a_job_stores_after_a_lookup_stays(asset_index: SqlAssetIndex) -> None:
     await asset_index.add(draft(job_id="j", epoch=1), blob("1"))
     won = await asset_index.add(draft(job_id="j", epoch=2), blob("2"))
     later = await asset_index.add(draft(job_id="j", epoch=3), blob("3"))

@@ -79,7 +79,7 @@ async def test_preparing_twice_is_as_good_as_once(blobs: S3BlobStore) -> None:
     await blobs.prepare()
 
 
-async def test_a_server_that_is_away_is_unavailable_with_a_time_to_retry() -> None:
+async def test_an_unavailable_server_is_an_error_with_a_time_to_retry() -> None:
     store = S3BlobStore(f"127.0.0.1:{free_ports(1)[0]}", access_key="a", secret_key="b", bucket="test-bucket")
     works = (store.prepare(), put(store, "k", b"x"), read(store, "k", 0, 1), store.delete(["k"]), keys(store))
     for answer in await asyncio.gather(*works, return_exceptions=True):
@@ -89,7 +89,7 @@ async def test_a_server_that_is_away_is_unavailable_with_a_time_to_retry() -> No
     store.close()
 
 
-async def test_wrong_credentials_are_unavailable_and_not_told() -> None:
+async def test_wrong_credentials_are_unavailable_without_details() -> None:
     with running_s3() as server:
         store = S3BlobStore(server.endpoint, access_key="a", secret_key="b", bucket="test-bucket")
         with pytest.raises(UnavailableError):

@@ -149,7 +149,7 @@ async def test_a_crash_between_bytes_and_row_leaves_an_orphan_that_the_sweep_tak
     assert await keys(blobs) == [kept.blob.key]
 
 
-async def test_a_removal_while_s3_is_away_holds_and_the_sweep_takes_the_bytes(
+async def test_a_removal_while_s3_is_unavailable_is_final_and_the_sweep_deletes_the_bytes(
     library_over: MakeLibrary, blobs: S3BlobStore, asset_index: SqlAssetIndex
 ) -> None:
     async def away() -> None:

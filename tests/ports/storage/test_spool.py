@@ -49,7 +49,7 @@ def full_disk() -> Iterator[BinaryIO]:
         yield cast(BinaryIO, file)
 
 
-async def test_a_full_disk_is_unavailable_and_not_told_in_detail(full_disk: BinaryIO) -> None:
+async def test_a_full_disk_is_unavailable_without_details(full_disk: BinaryIO) -> None:
     with pytest.raises(UnavailableError) as caught:
         await SpooledFile(full_disk).append(b"x")
     assert caught.value.retry_after_s

@@ -46,7 +46,7 @@ def modes(folder: Path) -> dict[str, str]:
     return {file.name: oct(file.stat().st_mode & 0o777) for file in folder.glob("auth.db*")}
 
 
-async def test_nobody_else_reads_the_database_file(auth: RunningAuth, tmp_path: Path) -> None:
+async def test_the_database_file_is_readable_by_its_owner_alone(auth: RunningAuth, tmp_path: Path) -> None:
     await auth.new_key(await auth.as_dev())
     assert modes(tmp_path) == {"auth.db": "0o600", "auth.db-shm": "0o600", "auth.db-wal": "0o600"}
 
@@ -69,7 +69,7 @@ async def test_a_revoked_key_is_refused_at_once_and_makes_no_more_tokens(auth: R
         assert reason_of(raised.value) == "API_KEY_REQUIRED"
 
 
-async def test_somebody_elses_key_answers_exactly_like_one_that_never_was(auth: RunningAuth) -> None:
+async def test_a_key_of_another_owner_is_not_found_exactly_like_a_missing_one(auth: RunningAuth) -> None:
     ada = await auth.as_user("ada")
     made = await auth.new_key(ada)
     eve = await auth.as_user("eve")
@@ -153,7 +153,7 @@ async def test_a_page_token_of_the_callers_own_making_is_an_invalid_argument(aut
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_the_last_use_is_told_to_the_minute(auth: RunningAuth) -> None:
+async def test_the_last_use_is_precise_to_the_minute(auth: RunningAuth) -> None:
     dev = await auth.as_dev()
 
     async def last_use_s() -> int:

@@ -58,7 +58,7 @@ async def test_a_check_of_nothing_is_denied(auth: RunningAuth) -> None:
     assert (await auth.authz.Check(external_auth_pb2.CheckRequest())).status.code == 16
 
 
-async def test_plain_headers_make_nobody_somebody(auth: RunningAuth) -> None:
+async def test_plain_headers_do_not_authenticate(auth: RunningAuth) -> None:
     token = await auth.token()
     answer = await auth.check(None, authorization=f"Bearer {token}", x_atelier_subject="dev")
     assert answer.status.code == 16

@@ -82,7 +82,7 @@ FORGERIES: dict[str, Callable[[Forger], str]] = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-async def test_a_forged_token_is_nobodys(auth: RunningAuth, forgery: str) -> None:
+async def test_a_forged_token_is_refused(auth: RunningAuth, forgery: str) -> None:
     public = (await auth.auth.GetJwks(auth_pb2.GetJwksRequest())).keys[0]
     token = FORGERIES[forgery](Forger(await auth.token(), public))
     with pytest.raises(grpc.aio.AioRpcError) as raised:
@@ -111,7 +111,7 @@ async def test_no_token_is_no_caller_whatever_plain_headers_say(
     assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_an_expired_token_is_nobodys(tmp_path: Path) -> None:
+async def test_an_expired_token_is_refused(tmp_path: Path) -> None:
     six_minutes_ago = FakeClock((int(time.time()) - 360) * 1_000_000)
     async with running_auth(auth_settings(tmp_path, new_dev_key()), six_minutes_ago) as auth:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
@@ -131,7 +131,7 @@ OUR_OWN_BUT_WRONG: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("wrong", OUR_OWN_BUT_WRONG)
-async def test_a_token_of_our_own_key_with_wrong_claims_is_nobodys(
+async def test_a_token_of_our_own_key_with_wrong_claims_is_refused(
     auth: RunningAuth, tmp_path: Path, wrong: str
 ) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'auth.db'}")

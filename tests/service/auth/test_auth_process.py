@@ -48,7 +48,7 @@ async def until_serving(process: asyncio.subprocess.Process) -> list[dict[str, A
     return lines
 
 
-async def test_it_serves_logs_no_secret_and_stops_when_told(tmp_path: Path) -> None:
+async def test_it_serves_logs_no_secret_and_stops_on_a_signal(tmp_path: Path) -> None:
     dev_key, bad_key = new_dev_key(), new_dev_key()
     process = await start(tmp_path, dev_key, ATELIER_LOG_LEVEL="debug")
     log = await until_serving(process)

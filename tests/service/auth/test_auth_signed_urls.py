@@ -49,7 +49,7 @@ async def test_a_signature_names_its_maker_and_the_one_resource(auth: RunningAut
         await verifier.verify(signature_in(answer.urls[0]))
 
 
-async def test_an_administrators_signature_opens_no_more_than_anybodys(auth: RunningAuth) -> None:
+async def test_an_administrators_signature_permits_no_more_than_a_users(auth: RunningAuth) -> None:
     answer = await sign(auth, await auth.as_dev(), CONTENT)
     principal = await TokenVerifier(jwks_from(auth.address)).verify(signature_in(answer.urls[0]), URL_AUDIENCE)
     assert not principal.is_admin

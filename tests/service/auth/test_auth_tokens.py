@@ -118,7 +118,7 @@ async def test_a_service_that_acts_for_an_administrator_is_none(auth: RunningAut
 
 
 @pytest.mark.parametrize("user_id", ["nobody", "service:atelier-storage", "ADA", "' OR 1=1 --"])
-async def test_nobody_acts_for_a_user_who_is_not_there(auth: RunningAuth, user_id: str) -> None:
+async def test_there_is_no_delegated_token_for_an_unknown_user(auth: RunningAuth, user_id: str) -> None:
     request = auth_pb2.CreateDelegatedTokenRequest(user_id=user_id)
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await auth.auth.CreateDelegatedToken(request, metadata=await auth.as_service())

@@ -226,7 +226,7 @@ async def test_without_auth_a_keys_stream_goes_on_for_a_while_and_a_tokens_to_it
     by_token.cancel()
 
 
-async def test_auth_is_asked_again_from_where_it_was_heard_last(service: Service) -> None:
+async def test_the_stream_of_auth_is_resumed_after_its_last_message(service: Service) -> None:
     await service.auth.revoked.put("")
     await eventually(lambda: len(service.auth.asked) == 2, 30)
     assert service.auth.asked == [0, 1001]

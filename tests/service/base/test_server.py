@@ -135,7 +135,7 @@ async def test_retry_after_travels_as_detail_and_as_header(stub: image_pb2_grpc.
     assert dict(error.trailing_metadata())["retry-after"] == "2"
 
 
-async def test_an_unexpected_exception_tells_nothing(stub: image_pb2_grpc.ImageServiceStub) -> None:
+async def test_an_unexpected_exception_is_an_error_without_internals(stub: image_pb2_grpc.ImageServiceStub) -> None:
     error = await _failure(stub.GetImage(image_pb2.GetImageRequest(id="bug")))
     assert error.code() is grpc.StatusCode.INTERNAL
     assert "secret" not in str(error)
@@ -146,7 +146,7 @@ async def test_an_error_of_another_service_keeps_its_name(stub: image_pb2_grpc.I
     assert from_rpc_error(error).reason == "IMAGE_NOT_FOUND"
 
 
-async def test_a_field_rule_is_told_by_the_field_as_the_caller_wrote_it(
+async def test_a_broken_field_rule_names_the_field_as_the_caller_wrote_it(
     stub: image_pb2_grpc.ImageServiceStub,
 ) -> None:
     parameters = image_pb2.GenerationParameters(prompt="x", width_px=100, steps=150_000, guidance_scale=float("nan"))
@@ -368,7 +368,7 @@ async def test_a_services_own_token_opens_nothing_of_a_user(service: _Service) -
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
-def test_a_method_whose_contract_names_no_rule_is_refused_to_everybody() -> None:
+def test_a_method_without_an_access_rule_is_refused_to_all_callers() -> None:
     everything = Principal("root", frozenset({"user", "admin"}), scopes=frozenset({"read", "submit", "keys", "admin"}))
     for method in ("/atelier.image.v1.ImageService/NoSuch", "/grpc.reflection.v1.ServerReflection/Info", "", "/", "x"):
         access = access_of(method)

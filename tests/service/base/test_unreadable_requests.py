@@ -108,7 +108,7 @@ async def test_text_that_no_database_takes_is_named_and_bytes_may_be_any(caller:
 
 
 @pytest.mark.parametrize("method", [GET, UPLOAD])
-async def test_a_message_over_the_limit_is_told_the_limit(caller: _Caller, method: str) -> None:
+async def test_the_error_of_a_message_over_the_limit_has_the_limit(caller: _Caller, method: str) -> None:
     error = await caller.refused(method, b"x" * (MAX_MESSAGE_BYTES + 1))
     assert (error.code, error.reason) == ("RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE")
     assert error.metadata == {"max_message_bytes": str(MAX_MESSAGE_BYTES)}
@@ -120,7 +120,7 @@ async def test_a_later_message_of_a_stream_is_refused_alike(caller: _Caller) -> 
     assert storage_pb2.Asset.FromString(await caller.call(UPLOAD, good, good)).size_bytes == 0
 
 
-async def test_a_stranger_is_told_nothing_of_the_bytes() -> None:
+async def test_an_unauthenticated_caller_gets_no_error_about_the_bytes() -> None:
     async with _serving("not a token") as stranger:
         assert (await stranger.refused(GET, b"\xff")).code == "UNAUTHENTICATED"
 

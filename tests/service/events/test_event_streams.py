@@ -26,7 +26,7 @@ def retry_delay_s(error: grpc.aio.AioRpcError) -> int:
     return int(retry.retry_delay.seconds)
 
 
-async def test_a_caller_has_so_many_streams_whatever_way_and_nobody_else_is_affected(
+async def test_streams_of_a_caller_are_limited_over_all_protocols_and_no_other_caller_is_affected(
     events: RunningEventsService,
 ) -> None:
     first = events.subscribe()
@@ -93,7 +93,7 @@ async def test_who_does_not_read_loses_the_stream_behind_the_last_event_and_resu
     assert cursors == list(range(cursors[0], cursors[0] + count))
 
 
-async def test_frames_tell_the_same_as_messages_and_resume_after_the_last_event_id(
+async def test_frames_have_the_same_events_as_messages_and_resume_after_the_last_event_id(
     events: RunningEventsService,
 ) -> None:
     await events.publish(3)

@@ -8,7 +8,7 @@ from tests.service.image.image_mesh import SMALL, ImageMesh
 from tests.service.owner import refusal
 
 
-async def test_parts_and_conditions_are_storages_answers(mesh: ImageMesh) -> None:
+async def test_range_and_conditional_requests_are_passed_to_storage(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
     image = await ada.made((await ada.generate(**SMALL)).id)
     whole, headers = await ada.content(image.id)

@@ -17,7 +17,7 @@ async def made(owner: Owner, **fields: object) -> image_pb2.Image:
     return image
 
 
-async def test_the_same_request_answers_at_once(mesh: ImageMesh) -> None:
+async def test_the_same_request_returns_the_cached_result_at_once(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
     first = await made(ada)
     again = await ada.generate(**SMALL, seed=1, metadata={"label": "another"})
@@ -34,13 +34,13 @@ async def test_the_same_request_answers_at_once(mesh: ImageMesh) -> None:
     assert list(events[0].generation_progress.content_urls) == [again.outputs[0].content_url]
 
 
-async def test_somebody_else_gets_a_picture_of_their_own(mesh: ImageMesh) -> None:
+async def test_another_owner_gets_a_picture_of_their_own(mesh: ImageMesh) -> None:
     ada, bob = await mesh.owner("ada"), await mesh.owner("bob")
     await made(ada)
     assert not (await bob.generate(**SMALL, seed=1)).cached
 
 
-async def test_without_a_worker_nobody_knows_what_would_be_drawn(mesh: ImageMesh) -> None:
+async def test_without_a_worker_the_cache_is_not_used(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
     await made(ada)
     await mesh.worker.stop()
@@ -77,7 +77,7 @@ async def test_files_stay_when_their_maker_draws_something_else(mesh: ImageMesh)
     await mesh.settled(ada, changed)
 
 
-async def test_an_answer_from_the_cache_lets_go_when_it_is_made_anew(mesh: ImageMesh) -> None:
+async def test_a_cached_result_is_released_when_the_image_is_made_anew(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
     first = await made(ada)
     second = await made(ada)
@@ -87,7 +87,7 @@ async def test_an_answer_from_the_cache_lets_go_when_it_is_made_anew(mesh: Image
     await mesh.settled(ada, changed)
 
 
-async def test_an_update_is_answered_from_the_cache_too(mesh: ImageMesh) -> None:
+async def test_an_update_uses_the_cache_too(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
     first = await made(ada)
     other = await made(ada, seed=2)

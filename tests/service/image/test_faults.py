@@ -43,7 +43,7 @@ async def drawn_and_not_stored(mesh: ImageMesh, owner: Owner) -> AsyncIterator[i
         await mesh.storage.start()
 
 
-async def test_a_picture_that_cannot_be_stored_is_kept_and_not_drawn_again(mesh: ImageMesh) -> None:
+async def test_a_picture_that_cannot_be_stored_is_retained_and_not_drawn_again(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
     steps = counted("atelier_denoising_steps_total", kind="image")
     async with drawn_and_not_stored(mesh, ada) as accepted:
@@ -130,7 +130,7 @@ async def test_the_api_comes_back_to_what_it_knew(mesh: ImageMesh) -> None:
     assert await ada.get(image.id) == image
 
 
-async def test_a_picture_is_drawn_once_while_the_service_is_away_and_stored_when_it_is_back(mesh: ImageMesh) -> None:
+async def test_a_picture_is_drawn_once_while_the_service_is_unavailable_and_stored_afterwards(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
     steps = counted("atelier_denoising_steps_total", kind="image")
     accepted = await ada.running((await ada.generate(**{**SMALL, "steps": 200})).id)

@@ -38,7 +38,7 @@ async def test_a_prompt_becomes_a_picture(mesh: ImageMesh) -> None:
     assert parameters["seed"] == image.parameters.seed
 
 
-async def test_the_echo_makes_the_same_bytes_for_somebody_else(mesh: ImageMesh) -> None:
+async def test_the_echo_makes_the_same_bytes_for_another_owner(mesh: ImageMesh) -> None:
     ada, bob = await mesh.owner("ada"), await mesh.owner("bob")
     first = await ada.made((await ada.generate(**SMALL, output_format=type_pb2.JPEG)).id)
     second = await bob.again(first)
@@ -67,7 +67,7 @@ async def test_other_formats(mesh: ImageMesh, name: str, kind: str) -> None:
         assert picture.format == kind.upper()
 
 
-async def test_what_is_left_out_is_told(idle_mesh: ImageMesh) -> None:
+async def test_defaults_are_in_the_response(idle_mesh: ImageMesh) -> None:
     image = await (await idle_mesh.owner()).generate(prompt="a cat", metadata={"project": "cats"})
     told = image.parameters
     assert (told.model, told.width_px, told.height_px, told.steps) == ("demo-image", 256, 256, 12)

@@ -10,7 +10,7 @@ from tests.service.image.image_mesh import SMALL, ImageMesh
 from tests.service.owner import refusal
 
 
-async def test_a_second_submit_with_the_same_key_answers_the_first_image(idle_mesh: ImageMesh) -> None:
+async def test_a_second_submit_with_the_same_key_returns_the_first_image(idle_mesh: ImageMesh) -> None:
     ada = await idle_mesh.owner()
     first = await ada.generate(**SMALL, headers=(("idempotency-key", "k1"),))
     again = await ada.generate(**SMALL, headers=(("idempotency-key", "k1"),))

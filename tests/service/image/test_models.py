@@ -17,7 +17,7 @@ from tests.support.s3 import S3Server
 DEMO = "demo-image"
 
 
-async def test_the_catalogue_tells_what_a_model_fills_in(idle_mesh: ImageMesh) -> None:
+async def test_the_catalogue_contains_the_defaults_of_a_model(idle_mesh: ImageMesh) -> None:
     ada = await idle_mesh.owner()
     answer = await ada.models()
     model = answer.models[0]

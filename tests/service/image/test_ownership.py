@@ -22,7 +22,7 @@ CALLS: list[Any] = [
 ]
 
 
-async def test_somebody_elses_image_answers_like_one_that_never_was(idle_mesh: ImageMesh) -> None:
+async def test_an_image_of_another_owner_is_not_found_like_a_missing_one(idle_mesh: ImageMesh) -> None:
     ada, bob = await idle_mesh.owner("ada"), await idle_mesh.owner("bob")
     image = await ada.generate(**SMALL)
     never = image.id[:-4] + ("0000" if image.id[-4:] != "0000" else "1111")

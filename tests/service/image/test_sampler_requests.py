@@ -74,7 +74,7 @@ async def test_a_wrong_field_is_named(idle_mesh: ImageMesh, fields: dict[str, An
 
 
 @pytest.mark.parametrize("field", ["init_image_asset_id", "init_latent_asset_id", "mask_asset_id"])
-async def test_somebody_elses_asset_is_one_that_never_was(idle_mesh: ImageMesh, field: str) -> None:
+async def test_an_asset_of_another_owner_is_like_a_missing_one(idle_mesh: ImageMesh, field: str) -> None:
     ada, bob = await idle_mesh.owner("ada"), await idle_mesh.owner("bob")
     data = demo_latent(64, 64) if "latent" in field else pictures.png()
     hers = await ada.upload(data, "image/png")
@@ -114,7 +114,7 @@ async def test_a_latent_of_another_size_or_family_is_refused(
     assert await refused(call) == ("INVALID_ARGUMENT", "INVALID_LATENT", ["init_latent_asset_id"])
 
 
-async def test_a_repeat_answers_the_first_image_also_when_its_asset_is_gone(idle_mesh: ImageMesh) -> None:
+async def test_a_repeat_returns_the_first_image_also_when_its_asset_is_gone(idle_mesh: ImageMesh) -> None:
     ada = await idle_mesh.owner()
     picture = await ada.upload(pictures.png(), "image/png")
     first = await ada.generate(**SMALL, init_image_asset_id=picture, request_id="k")

@@ -32,7 +32,7 @@ async def test_a_worker_says_what_it_holds_and_what_it_does(idle_mesh: ImageMesh
     assert last.time.seconds
 
 
-async def test_everybody_hears_of_models(idle_mesh: ImageMesh, nats_server: NatsServer) -> None:
+async def test_all_users_receive_events_of_models(idle_mesh: ImageMesh, nats_server: NatsServer) -> None:
     async with Bus.open(nats_server.url, name="test") as bus:
         await bus.connection_after(0)
         async with bus.subscribe(subjects.event(subjects.EVERYBODY, "model.status", "demo-image")) as news:
@@ -67,7 +67,7 @@ async def test_the_queue_is_counted(s3_server: S3Server, nats_server: NatsServer
     assert status.time.seconds
 
 
-async def test_a_failed_image_is_told_to_its_owner(
+async def test_the_failure_of_an_image_is_sent_to_its_owner(
     s3_server: S3Server, nats_server: NatsServer, tmp_path: Path
 ) -> None:
     async with (

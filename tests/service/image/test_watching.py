@@ -9,7 +9,7 @@ from atelier.jobs.v1 import job_pb2
 from tests.service.image.image_mesh import LONG, SMALL, ImageMesh
 
 
-async def test_a_watch_tells_the_whole_story(mesh: ImageMesh) -> None:
+async def test_a_watch_yields_all_events_of_the_job(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
     image = await ada.generate(**LONG | {"count": 1, "steps": 100})
     snapshot, *events = await ada.watch(image.id)

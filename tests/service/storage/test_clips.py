@@ -26,7 +26,7 @@ def clip(path: Path, container: Container, count: int, width_px: int, height_px:
 
 @pytest.mark.parametrize(("count", "width_px", "height_px"), [(1, 64, 64), (16, 1024, 768), (300, 128, 96)])
 @pytest.mark.parametrize("container", CONTAINERS)
-async def test_a_clip_is_taken_as_what_it_is_and_any_part_of_it_is_answered(
+async def test_a_clip_is_stored_with_its_type_and_any_range_of_it_is_returned(
     storage: Storage, tmp_path: Path, container: Container, count: int, width_px: int, height_px: int
 ) -> None:
     data = clip(tmp_path / "clip", container, count, width_px, height_px)

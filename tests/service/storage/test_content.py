@@ -30,7 +30,7 @@ async def test_the_content_is_the_upload_with_its_headers(storage: Storage) -> N
     ("range_", "start", "stop"),
     [("bytes=0-99", 0, 100), ("bytes=1000000-", 1_000_000, len(DATA)), ("bytes=-7", len(DATA) - 7, len(DATA))],
 )
-async def test_a_range_answers_206_with_that_part(storage: Storage, range_: str, start: int, stop: int) -> None:
+async def test_a_range_returns_206_with_that_part(storage: Storage, range_: str, start: int, stop: int) -> None:
     asset = await storage.caller().upload(DATA)
     content = await storage.caller().content(asset.id, range=range_)
     assert content.data == DATA[start:stop]
@@ -49,7 +49,7 @@ async def test_parts_put_together_are_the_whole(storage: Storage) -> None:
     assert b"".join(parts) == DATA
 
 
-async def test_a_range_past_the_end_is_416_and_tells_the_size(storage: Storage) -> None:
+async def test_a_range_past_the_end_is_416_with_the_size(storage: Storage) -> None:
     asset = await storage.caller().upload(DATA)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await storage.caller().content(asset.id, range=f"bytes={len(DATA)}-")
@@ -69,7 +69,7 @@ async def test_a_reader_who_has_the_content_gets_304_and_no_byte(storage: Storag
     assert content.headers["vary"] == "authorization, x-api-key"
 
 
-async def test_a_range_of_another_content_answers_the_whole(storage: Storage) -> None:
+async def test_a_range_of_another_content_returns_the_whole(storage: Storage) -> None:
     asset = await storage.caller().upload(DATA)
     content = await storage.caller().content(asset.id, range="bytes=0-9", if_range='"old"')
     assert len(content.data) == len(DATA)
@@ -87,7 +87,7 @@ async def test_a_reader_may_leave_half_way_and_the_service_goes_on(storage: Stor
     assert (await caller.content(asset.id)).data == DATA
 
 
-async def test_content_whose_bytes_are_lost_is_an_error_that_tells_nothing(storage: Storage) -> None:
+async def test_content_whose_bytes_are_lost_is_an_error_without_internals(storage: Storage) -> None:
     asset = await storage.caller().upload(pictures.png())
     storage.minio.remove_object(storage.settings.s3_bucket, storage.keys()[0])
     with pytest.raises(grpc.aio.AioRpcError) as caught:

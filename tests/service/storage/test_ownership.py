@@ -18,7 +18,7 @@ CALLS: dict[str, Callable[[Client, str], Awaitable[object]]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_somebody_elses_asset_answers_like_one_that_never_was(storage: Storage, name: str) -> None:
+async def test_an_asset_of_another_owner_is_not_found_like_a_missing_one(storage: Storage, name: str) -> None:
     asset = await storage.caller("ada").upload(pictures.png())
     answers = []
     for asset_id in (asset.id, "0190aaaa-0000-7000-8000-000000000000", "no id at all"):
@@ -31,7 +31,7 @@ async def test_somebody_elses_asset_answers_like_one_that_never_was(storage: Sto
     assert (await storage.caller("ada").content(asset.id)).data == pictures.png()
 
 
-async def test_an_admin_sees_no_more_than_anybody(storage: Storage) -> None:
+async def test_an_admin_sees_no_more_than_a_user(storage: Storage) -> None:
     asset = await storage.caller("ada").upload(pictures.png())
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await storage.caller("root", roles=("user", "admin")).get(asset.id)
@@ -43,7 +43,7 @@ async def test_an_admin_sees_no_more_than_anybody(storage: Storage) -> None:
     [(), (("x-atelier-subject", "ada"),), SIGNER.metadata("ada", lifetime_s=-60)],
     ids=["no", "plain", "old"],
 )
-async def test_without_a_living_token_nothing_is_answered(storage: Storage, metadata: tuple[tuple[str, str]]) -> None:
+async def test_without_a_valid_token_every_call_is_refused(storage: Storage, metadata: tuple[tuple[str, str]]) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await storage.caller().stub.ListAssets(storage_pb2.ListAssetsRequest(), metadata=metadata, timeout=10)
     assert refusal(caught.value).code == "UNAUTHENTICATED"

@@ -56,7 +56,7 @@ async def test_a_field_that_breaks_a_rule_is_named(storage: Storage) -> None:
     assert (await refused(storage, pictures.png(), filename="x" * 201)).fields == ("filename",)
 
 
-async def test_no_picture_is_told_so_in_the_middle_of_its_upload_within_50_ms(storage: Storage) -> None:
+async def test_an_upload_that_is_no_picture_is_refused_within_50_ms_before_its_end(storage: Storage) -> None:
     caller = storage.caller()
     await caller.upload(pictures.png())  # the first call opens the connection
     told = asyncio.Event()
@@ -103,7 +103,7 @@ async def test_a_stream_over_the_limit_is_cut_off_where_it_goes_over(storage: St
     assert storage.keys() == []
 
 
-async def test_a_client_that_goes_away_half_way_leaves_nothing(storage: Storage) -> None:
+async def test_an_upload_that_is_aborted_leaves_nothing(storage: Storage) -> None:
     data, caller = pictures.noise_png(600, 600, b"x"), storage.caller()
     sent = asyncio.Event()
 

@@ -16,7 +16,7 @@ from tests.unit.storage import pictures
 
 
 @pytest.mark.parametrize("chunk", [7, 4096, 2**20])
-async def test_an_upload_answers_what_was_stored(storage: Storage, chunk: int) -> None:
+async def test_an_upload_returns_the_stored_asset(storage: Storage, chunk: int) -> None:
     data = pictures.png(31, 17)
     asset = await storage.caller().upload(data, chunk=chunk, filename="folder/red.png")
     assert (asset.filename, asset.content_type, asset.width_px, asset.height_px) == ("red.png", "image/png", 31, 17)
@@ -125,7 +125,7 @@ async def test_a_user_may_not_set_the_fields_of_services(storage: Storage, field
     assert storage.keys() == []
 
 
-async def test_a_write_once_key_answers_the_first_asset_to_the_same_content(storage: Storage) -> None:
+async def test_a_write_once_key_returns_the_first_asset_for_the_same_content(storage: Storage) -> None:
     worker = storage.worker()
     first = await worker.store(pictures.png())
     assert await worker.store(pictures.png()) == first

@@ -98,7 +98,7 @@ async def test_who_prefers_to_wait_gets_the_clip(mesh: VideoMesh) -> None:
     assert headers["preference-applied"] == "wait=30"
 
 
-async def test_the_echo_makes_the_same_clip_for_somebody_else(mesh: VideoMesh) -> None:
+async def test_the_echo_makes_the_same_clip_for_another_owner(mesh: VideoMesh) -> None:
     ada, bob = await mesh.newcomer(), await mesh.newcomer()
     first = await made(ada)
     second = await bob.made((await bob.again(first)).id)
@@ -107,7 +107,7 @@ async def test_the_echo_makes_the_same_clip_for_somebody_else(mesh: VideoMesh) -
     assert not {output.asset_id for output in second.outputs} & {output.asset_id for output in first.outputs}
 
 
-async def test_the_same_request_again_answers_with_the_same_files_and_frames(mesh: VideoMesh) -> None:
+async def test_the_same_request_again_returns_the_same_files_and_frames(mesh: VideoMesh) -> None:
     ada = await mesh.newcomer()
     first = await made(ada, seed=1)
     again = await ada.generate(**SMALL, seed=1, metadata={"label": "another"})
@@ -123,7 +123,7 @@ async def test_the_same_request_again_answers_with_the_same_files_and_frames(mes
     await mesh.settled(ada)
 
 
-async def test_parts_of_each_file_and_conditions_are_storages_answers(mesh: VideoMesh) -> None:
+async def test_range_and_conditional_requests_of_each_file_are_passed_to_storage(mesh: VideoMesh) -> None:
     ada = await mesh.newcomer()
     video = await made(ada)
     for output in video.outputs:
@@ -254,7 +254,7 @@ async def test_a_clip_that_runs_can_be_deleted(mesh: VideoMesh) -> None:
     await mesh.settled(ada)
 
 
-async def test_a_watch_of_a_video_tells_of_steps_and_then_of_frames(mesh: VideoMesh) -> None:
+async def test_a_watch_of_a_video_yields_steps_and_then_frames(mesh: VideoMesh) -> None:
     ada = await mesh.newcomer()
     video = await ada.generate(**SMALL | {"steps": 60, "frames": 16})
     snapshot, *events = await ada.watch(video.id)

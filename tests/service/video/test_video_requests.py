@@ -42,7 +42,7 @@ async def test_who_has_waited_long_enough_gets_the_video_as_it_stands(idle_mesh:
     assert (headers["x-http-code"], headers["preference-applied"]) == ("202", "wait=1")
 
 
-async def test_what_a_video_request_leaves_out_is_told(idle_mesh: VideoMesh) -> None:
+async def test_defaults_of_a_video_are_in_the_response(idle_mesh: VideoMesh) -> None:
     ada = await idle_mesh.newcomer()
     told = (await ada.generate(prompt="a cat", metadata={"project": "cats"})).parameters
     assert (told.model, told.width_px, told.height_px, told.frames, told.frame_rate_hz) == (DEMO, 128, 128, 16, 8)
@@ -84,7 +84,7 @@ async def test_a_clip_begins_with_a_picture_of_the_callers_own(idle_mesh: VideoM
     assert (code, reason, named) == ("INVALID_ARGUMENT", "FIRST_FRAME_NOT_TAKEN", ["first_frame_asset_id"])
 
 
-async def test_a_first_frame_of_somebody_else_is_one_that_never_was(idle_mesh: VideoMesh) -> None:
+async def test_a_first_frame_of_another_owner_is_like_a_missing_one(idle_mesh: VideoMesh) -> None:
     ada, bob = await idle_mesh.newcomer(), await idle_mesh.newcomer()
     hers = await ada.upload(pictures.png(), "image/png")
     never = "0" * len(hers)
@@ -109,7 +109,7 @@ async def test_a_first_frame_that_is_no_picture_is_refused(
     assert await refused(call) == ("INVALID_ARGUMENT", "NOT_A_PICTURE", ["first_frame_asset_id"])
 
 
-async def test_a_second_submit_with_the_same_key_answers_the_first_video(idle_mesh: VideoMesh) -> None:
+async def test_a_second_submit_with_the_same_key_returns_the_first_video(idle_mesh: VideoMesh) -> None:
     ada, bob = await idle_mesh.newcomer(), await idle_mesh.newcomer()
     first = await ada.generate(**SMALL, headers=(("idempotency-key", "k"),))
     again = await asyncio.gather(*(ada.generate(**SMALL, request_id="k") for _ in range(6)))
@@ -136,7 +136,7 @@ CALLS: list[Any] = [
 ]
 
 
-async def test_somebody_elses_video_answers_like_one_that_never_was(idle_mesh: VideoMesh) -> None:
+async def test_a_video_of_another_owner_is_not_found_like_a_missing_one(idle_mesh: VideoMesh) -> None:
     ada, bob = await idle_mesh.newcomer(), await idle_mesh.newcomer()
     video = await ada.generate(**SMALL)
     never = video.id[:-4] + ("0000" if video.id[-4:] != "0000" else "1111")
@@ -193,7 +193,7 @@ async def test_a_page_token_of_frames_that_is_none_is_refused(idle_mesh: VideoMe
     assert (code, named) == ("INVALID_ARGUMENT", ["page_token"])
 
 
-async def test_the_catalogue_tells_what_a_video_model_fills_in(idle_mesh: VideoMesh) -> None:
+async def test_the_catalogue_contains_the_defaults_of_a_video_model(idle_mesh: VideoMesh) -> None:
     ada = await idle_mesh.newcomer()
     answer = await ada.models()
     assert [model.id for model in answer.models] == [DEMO, ENDLESS, PAINTER]

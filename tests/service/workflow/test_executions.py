@@ -178,7 +178,7 @@ async def test_a_file_elsewhere_is_no_output(bob: Caller, said: str) -> None:
     assert not await bob.asset_ids()
 
 
-async def test_events_tell_of_nodes_and_end_once(bob: Caller) -> None:
+async def test_events_contain_nodes_and_end_once(bob: Caller) -> None:
     started = await bob.run(text(gated("events")))
     watching = asyncio.create_task(bob.watch(started.id))
     await eventually(lambda: "1" in RAN, timeout_s=10, what="the node waits")

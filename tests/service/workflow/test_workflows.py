@@ -159,7 +159,7 @@ async def test_a_deleted_workflow_is_gone_with_its_versions(ada: Caller) -> None
     assert await refused(ada.workflow(stored.id, 1)) == GONE
 
 
-async def test_a_published_version_is_everybodys_template(mesh: WorkflowMesh, ada: Caller) -> None:
+async def test_a_published_version_is_a_template_for_all_users(mesh: WorkflowMesh, ada: Caller) -> None:
     admin: Caller = await mesh.admin()
     stored = await admin.create(name="sum", graph=text(graph(1)), inputs=[seed_input()])
     publish = workflow_pb2.PublishWorkflowRequest(id=stored.id)

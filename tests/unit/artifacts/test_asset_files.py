@@ -53,7 +53,7 @@ async def test_each_try_brings_the_token_that_the_last_renewal_brought() -> None
     assert await reading == b"a picture"
 
 
-async def test_a_job_is_given_back_when_what_it_reads_stays_away() -> None:
+async def test_a_job_is_released_when_its_inputs_stay_unavailable() -> None:
     with pytest.raises(InfrastructureFault):
         await AssetFiles(Shelf(*[AWAY] * 100), 0.5).read(RUNNING, an_attempt(), "a1")
 
@@ -100,7 +100,7 @@ async def test_storage_is_not_asked_again_before_it_said() -> None:
     assert time.monotonic() - began >= 1.0
 
 
-async def test_many_files_are_answered_in_their_order() -> None:
+async def test_many_files_are_returned_in_their_order() -> None:
     first_may_end = asyncio.Event()
 
     async def first() -> str:

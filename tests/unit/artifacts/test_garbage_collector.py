@@ -84,7 +84,7 @@ async def test_when_two_epochs_are_referred_to_nothing_goes_yet() -> None:
     assert world.deleted == []
 
 
-async def test_what_was_let_go_of_goes_when_nobody_else_refers_to_it() -> None:
+async def test_released_files_are_deleted_when_no_other_job_refers_to_them() -> None:
     world = World(settled={"j": Settled(None, frozenset(), (Producer("k", 1),))})
     await collector(world).collect("j")
     assert ("k", 0, 0) in world.deleted

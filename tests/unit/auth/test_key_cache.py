@@ -29,7 +29,7 @@ def test_a_forgotten_key_is_gone_and_the_others_stay() -> None:
     assert cache.get(b"2") is not None
 
 
-def test_what_was_read_before_a_revocation_is_not_kept_after_it() -> None:
+def test_what_was_read_before_a_revocation_is_not_cached_after_it() -> None:
     cache = KeyCache(10)
     before = cache.generation
     cache.forget("k1")

@@ -195,7 +195,7 @@ async def test_a_use_is_written_beside_the_check_and_once_more_in_the_next_minut
     writer.cancel()
 
 
-async def test_uses_noted_while_the_store_is_away_are_written_when_it_is_back(bench: Bench) -> None:
+async def test_uses_recorded_while_the_store_is_unavailable_are_written_afterwards(bench: Bench) -> None:
     key = await bench.new_key()
     await bench.token(key)
     bench.store.away = True

@@ -40,7 +40,7 @@ async def revoke(store: MemoryKeyStore, key_id: str, clock: FakeClock) -> None:
     assert await store.revoke_key(key_id, user_id="ada", now_us=clock.now_us())
 
 
-async def test_each_key_is_told_once_also_one_that_another_replica_revoked() -> None:
+async def test_each_key_is_sent_once_also_one_that_another_replica_revoked() -> None:
     store, clock = await store_with_keys(), FakeClock()
     replica = Replica(store, clock)
     async with background(replica.revocations.run(), replica.listen()):
@@ -52,7 +52,7 @@ async def test_each_key_is_told_once_also_one_that_another_replica_revoked() -> 
         assert sorted(replica.forgotten) == ["k1", "k2"]
 
 
-async def test_who_comes_later_is_told_what_matters_still_and_who_comes_back_what_was_missed() -> None:
+async def test_a_new_watcher_gets_current_revocations_and_a_returning_one_those_it_missed() -> None:
     store, clock = await store_with_keys(), FakeClock()
     await revoke(store, "k0", clock)
     clock.advance(1000)
@@ -67,7 +67,7 @@ async def test_who_comes_later_is_told_what_matters_still_and_who_comes_back_wha
     assert returning.told == [{"k2"}]
 
 
-async def test_without_the_store_nobody_is_told_anything() -> None:
+async def test_without_the_store_nothing_is_sent() -> None:
     store, clock = await store_with_keys(), FakeClock()
     replica = Replica(store, clock)
     async with background(replica.revocations.run(), replica.listen()):

@@ -46,7 +46,7 @@ async def test_two_replicas_go_over_to_a_new_key_together() -> None:
     assert len(store.keys) == 2
 
 
-async def test_the_known_keys_stay_good_while_the_database_is_away() -> None:
+async def test_the_known_keys_stay_valid_while_the_database_is_unavailable() -> None:
     store, clock, signer = MemorySigningKeys(), FakeClock(), Ed25519Signer()
     keys = SigningKeys(store, signer, clock, POLICY)
     ring = await keys.ring()

@@ -56,7 +56,7 @@ def test_a_failed_job_says_why_and_exits_1(atelier: Atelier, small_mesh: SmallMe
     assert not (atelier.folder / "out.png").exists()
 
 
-async def test_ctrl_c_cancels_the_job_says_so_and_exits_130(atelier: Atelier, small_mesh: SmallMesh) -> None:
+async def test_ctrl_c_cancels_the_job_reports_it_and_exits_130(atelier: Atelier, small_mesh: SmallMesh) -> None:
     small_mesh.images.hold = True
     running = atelier.start("generate", "x")
     await eventually(lambda: small_mesh.images.watched_after, what="the command follows the image")

@@ -133,7 +133,7 @@ def test_a_wrong_key_is_refused(small_mesh: SmallMesh, hasty: RetryPolicy) -> No
             list(client.watch("i"))
 
 
-def test_nobody_there_is_said(hasty: RetryPolicy) -> None:
+def test_an_unreachable_server_is_an_error(hasty: RetryPolicy) -> None:
     refusal = pytest.raises(CannotReachError, match=r"cannot reach 127\.0\.0\.1:1")
     with Client.over_grpc("127.0.0.1:1", "k", retry=hasty) as client, refusal as caught:
         client.status()
@@ -146,7 +146,7 @@ def test_an_unknown_parameter_never_leaves(small_mesh: SmallMesh, hasty: RetryPo
     assert small_mesh.images.metadata == []
 
 
-def test_a_closed_client_says_so(small_mesh: SmallMesh, hasty: RetryPolicy) -> None:
+def test_a_call_of_a_closed_client_is_an_error(small_mesh: SmallMesh, hasty: RetryPolicy) -> None:
     client = _client(small_mesh, hasty)
     client.close()
     client.close()

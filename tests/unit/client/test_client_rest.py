@@ -61,7 +61,7 @@ async def test_two_submits_carry_different_idempotency_keys(http: ScriptedHttp, 
     assert http.asked[2].headers["idempotency-key"] == "mine"
 
 
-async def test_an_error_tells_code_reason_fields_trace_and_when_to_return(
+async def test_an_error_has_code_reason_fields_trace_and_the_time_to_retry(
     http: ScriptedHttp, hasty: RetryPolicy
 ) -> None:
     violations = [{"field": "steps", "description": "must be at most 200"}]
@@ -93,7 +93,7 @@ async def test_an_error_tells_code_reason_fields_trace_and_when_to_return(
         (Answer(200, raw=b"\xff\xfe"), "INTERNAL"),
     ],
 )
-async def test_an_answer_that_is_not_atelier_s_is_an_error_all_the_same(
+async def test_a_response_that_is_not_atelier_s_is_an_error_all_the_same(
     http: ScriptedHttp, hasty: RetryPolicy, answer: Answer, code: str
 ) -> None:
     http.answers = [answer]
@@ -122,7 +122,7 @@ async def test_making_a_key_is_never_repeated_once_it_may_have_arrived(http: Scr
     assert len(http.asked) == 1
 
 
-async def test_nobody_there_is_said_after_the_last_attempt(hasty: RetryPolicy) -> None:
+async def test_an_unreachable_gateway_is_an_error_after_the_last_attempt(hasty: RetryPolicy) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         async with AsyncClient(f"http://127.0.0.1:{unused.getsockname()[1]}", retry=hasty) as client:
@@ -149,7 +149,7 @@ async def test_a_stream_that_breaks_goes_on_behind_the_last_event(http: Scripted
     assert [path.partition("?")[2] for path in watches[1:]] == ["after_seq=2", "after_seq=2", "after_seq=3"]
 
 
-async def test_a_stream_with_nothing_more_to_tell_ends_with_the_image(http: ScriptedHttp, hasty: RetryPolicy) -> None:
+async def test_a_stream_without_further_events_ends_with_the_image(http: ScriptedHttp, hasty: RetryPolicy) -> None:
     http.answers = [Answer(lines=[]), Answer(200, IMAGE)]
     async with _client(http, hasty) as client:
         assert [event async for event in client.watch("i1", after_seq=3)] == []
@@ -212,7 +212,7 @@ async def test_a_failed_image_says_why(http: ScriptedHttp, hasty: RetryPolicy) -
     assert unwaited.state == "FAILED"
 
 
-async def test_waiting_for_a_time_answers_the_image_as_it_stands(http: ScriptedHttp, hasty: RetryPolicy) -> None:
+async def test_a_limited_wait_returns_the_current_image(http: ScriptedHttp, hasty: RetryPolicy) -> None:
     http.answers = [Answer(200, {**IMAGE, "state": "RUNNING"})]
     async with _client(http, hasty) as client:
         image = await client.generate("x", wait=0.05)

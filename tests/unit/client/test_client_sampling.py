@@ -58,7 +58,7 @@ def test_a_latent_goes_to_no_other_kind_of_file(atelier: Atelier) -> None:
     assert "a latent goes to a file" in one_line(atelier("generate", "x", "--output-latent", "-").stderr)
 
 
-def test_the_library_tells_pictures_from_latents(small_mesh: SmallMesh) -> None:
+def test_the_library_distinguishes_pictures_from_latents(small_mesh: SmallMesh) -> None:
     with Client.over_grpc(small_mesh.address, small_mesh.api_key) as client:
         image = client.generate("x", count=2, outputs=("PICTURE", "LATENT"))
         assert (len(image.outputs), len(image.pictures), len(image.latents)) == (4, 2, 2)

@@ -52,7 +52,7 @@ async def test_the_socket_is_opened_again_behind_the_last_cursor(hasty: RetryPol
     assert set(keys) == {"atl_key"}
 
 
-async def test_a_refused_upgrade_tells_its_reason(hasty: RetryPolicy) -> None:
+async def test_a_refused_upgrade_has_its_reason(hasty: RetryPolicy) -> None:
     def refuse(connection: ServerConnection, request: Request) -> Response:
         return connection.respond(401, '{"code": 16, "message": "the API key is not valid", "details": []}')
 
@@ -74,7 +74,7 @@ async def test_a_close_for_a_wrong_request_is_an_error(hasty: RetryPolicy) -> No
             await anext(client.events(after="1"))
 
 
-async def test_nobody_there_is_said(hasty: RetryPolicy) -> None:
+async def test_an_unreachable_gateway_is_an_error(hasty: RetryPolicy) -> None:
     async with AsyncClient("http://127.0.0.1:1", "k", retry=hasty) as client:
         with pytest.raises(CannotReachError):
             await anext(client.events())

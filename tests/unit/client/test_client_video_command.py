@@ -61,7 +61,7 @@ def test_a_bar_fills_with_steps_and_again_with_frames() -> None:
     assert seen == [("queued", 0, None), ("running", 0, None), ("denoising", 1, 2), ("encoding", 3, 5)]
 
 
-async def test_ctrl_c_cancels_the_video_says_so_and_exits_130(atelier: Atelier, small_mesh: SmallMesh) -> None:
+async def test_ctrl_c_cancels_the_video_reports_it_and_exits_130(atelier: Atelier, small_mesh: SmallMesh) -> None:
     small_mesh.videos.hold = True
     running = atelier.start("video", "x")
     await eventually(lambda: small_mesh.videos.watched_after, what="the command follows the video")

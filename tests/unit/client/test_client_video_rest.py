@@ -66,14 +66,14 @@ async def test_a_202_is_followed_through_its_events_to_the_end_though_they_break
     ]
 
 
-async def test_a_stream_with_nothing_more_to_tell_ends_with_the_video(http: ScriptedHttp, hasty: RetryPolicy) -> None:
+async def test_a_stream_without_further_events_ends_with_the_video(http: ScriptedHttp, hasty: RetryPolicy) -> None:
     http.answers = [Answer(lines=[]), Answer(200, VIDEO)]
     async with _client(http, hasty) as client:
         assert [event async for event in client.videos.watch("v1", after_seq=4)] == []
     assert http.asked[1].path == "/api/v1/videos/v1"
 
 
-async def test_waiting_for_a_time_answers_the_video_as_it_stands(http: ScriptedHttp, hasty: RetryPolicy) -> None:
+async def test_a_limited_wait_returns_the_current_video(http: ScriptedHttp, hasty: RetryPolicy) -> None:
     http.answers = [Answer(200, {**VIDEO, "state": "RUNNING"})]
     async with _client(http, hasty) as client:
         assert (await client.generate_video("x", wait=0.05)).state == "RUNNING"

@@ -111,7 +111,7 @@ def test_a_failed_job_is_json_alone_on_standard_error(atelier: Atelier, small_me
     assert (status["code"], status["details"][0]["reason"]) == (10, "OUT_OF_MEMORY")
 
 
-def test_the_answer_of_the_mesh_is_passed_on_as_it_is(http: ScriptedHttp, tmp_path: Path) -> None:
+def test_the_error_of_the_mesh_is_printed_unchanged(http: ScriptedHttp, tmp_path: Path) -> None:
     body = {
         "code": 3,
         "message": "steps: at most 200",

@@ -80,7 +80,7 @@ def test_the_web_uis_text_takes_any_letters_and_quotes_what_would_end_a_value() 
         assert image.info["parameters"] == text
 
 
-def test_a_picture_of_somebody_else_has_no_parameters() -> None:
+def test_a_picture_of_another_program_has_no_parameters() -> None:
     target = io.BytesIO()
     Image.new("RGB", (8, 8)).save(target, "JPEG")
     assert read_parameters(target.getvalue()) is None

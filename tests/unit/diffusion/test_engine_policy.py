@@ -115,7 +115,7 @@ def test_pictures_come_in_order_with_their_seeds_and_the_models_revision() -> No
     assert told == [(0, 7, 7, "m", "r2"), (1, 8, 8, "m", "r2")]
 
 
-def test_every_step_is_told_once_and_never_goes_back() -> None:
+def test_every_step_is_reported_once_and_in_order() -> None:
     told: list[tuple[int, int, int]] = []
 
     def on_step(report: StepReport) -> bool:
@@ -126,7 +126,7 @@ def test_every_step_is_told_once_and_never_goes_back() -> None:
     assert told == [(0, 6, 0), (1, 6, 0), (2, 6, 0), (3, 6, 0), (4, 6, 1), (5, 6, 1), (6, 6, 1)]
 
 
-def test_previews_are_drawn_only_when_asked_for() -> None:
+def test_previews_are_drawn_only_when_requested() -> None:
     bench = Bench()
     seen: list[int] = []
 
@@ -181,7 +181,7 @@ def test_an_unknown_model_is_refused_everywhere() -> None:
         assert refused.value.reason == "UNKNOWN_MODEL"
 
 
-def test_statuses_tell_of_every_model() -> None:
+def test_there_is_a_status_of_every_model() -> None:
     bench = Bench()
     bench.engine.load("m")
     assert [(s.model_id, s.state, s.revision) for s in bench.engine.statuses()] == [("m", "READY", "r2")]

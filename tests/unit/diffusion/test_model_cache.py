@@ -99,7 +99,7 @@ def test_a_model_is_loaded_once(house: House) -> None:
     assert house.heard == ["a LOADING", "a READY"]
 
 
-def test_status_tells_memory_and_the_revision_that_was_loaded(house: House) -> None:
+def test_the_status_has_the_memory_and_the_loaded_revision(house: House) -> None:
     assert house.cache.status(card("a")) == ModelStatus("a", "UNLOADED", "r2")  # type: ignore[arg-type]
     status = house.cache.load(card("a"))
     assert (status.state, status.revision, status.memory_bytes) == ("READY", "r2", 4 * GIB)
@@ -153,7 +153,7 @@ def test_unloading_what_is_not_loaded_is_no_error(house: House) -> None:
     assert house.cache.unload(card("a")).state == "UNLOADED"
 
 
-def test_failure_is_told_with_its_reason_and_the_next_try_starts_afresh(house: House) -> None:
+def test_a_failure_is_reported_with_its_reason_and_the_next_attempt_starts_afresh(house: House) -> None:
     del house.store.sizes["a"]
     with pytest.raises(ModelLoadError):
         house.cache.load(card("a"))
@@ -162,7 +162,7 @@ def test_failure_is_told_with_its_reason_and_the_next_try_starts_afresh(house: H
     assert house.cache.load(card("a")).state == "READY"
 
 
-def test_an_unexpected_error_is_told_without_its_text(house: House) -> None:
+def test_an_unexpected_error_is_reported_without_its_text(house: House) -> None:
     with pytest.raises(ModelLoadError) as refused:
         house.cache.load(card("odd"))
     assert refused.value.reason == "MODEL_LOAD_FAILED"
@@ -191,7 +191,7 @@ def test_clear_drops_what_is_idle(house: House) -> None:
     assert house.cache.status(card("b")).state == "READY"
 
 
-def test_two_threads_that_want_one_model_load_it_once_and_status_is_told_meanwhile() -> None:
+def test_two_threads_that_use_one_model_load_it_once_and_the_status_is_available_meanwhile() -> None:
     house = House()
     house.store.gate = threading.Event()
     threads = [threading.Thread(target=house.cache.load, args=(card("a"),)) for _ in range(2)]

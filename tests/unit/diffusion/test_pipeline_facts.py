@@ -83,7 +83,7 @@ def test_a_clip_takes_more_when_it_is_longer_larger_or_of_more_precision() -> No
     assert replace(facts(), number_bytes=4).needed_bytes(REQUEST) > 1.5 * usual
 
 
-def test_what_no_configuration_tells_is_taken_for_the_widest() -> None:
+def test_what_no_configuration_declares_is_assumed_to_be_the_widest() -> None:
     unknown = PipelineFacts.read(CALL, {}, "EULER", 2)
     assert unknown.needed_bytes(REQUEST) > facts().needed_bytes(REQUEST)
 

@@ -120,13 +120,13 @@ async def test_models_load_while_the_device_draws(engine: RemoteEngine) -> None:
         await drawing
 
 
-async def test_what_the_engine_refuses_the_caller_hears(engine: RemoteEngine) -> None:
+async def test_errors_of_the_engine_are_raised_in_the_caller(engine: RemoteEngine) -> None:
     with pytest.raises(EngineError, match="too large") as refused:
         await engine.generate(replace(REQUEST, prompt="refuse"))
     assert refused.value.reason == "INVALID_SIZE"
 
 
-async def test_a_bug_over_there_is_told_with_its_trace_and_stops_nothing(engine: RemoteEngine) -> None:
+async def test_a_bug_in_the_engine_is_raised_with_its_traceback_and_stops_nothing(engine: RemoteEngine) -> None:
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         await engine.generate(replace(REQUEST, prompt="bug"))
     assert await engine.generate(REQUEST)

@@ -252,7 +252,7 @@ async def test_it_leaves_no_process_behind_that_waits_for_its_frames_to_be_taken
         await drawing
 
 
-async def test_each_chunk_is_a_span_in_which_nobody_is_waited_for(engine: RemoteEngine) -> None:
+async def test_each_chunk_is_a_span_without_the_wait_for_the_caller(engine: RemoteEngine) -> None:
     spans = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))

@@ -179,7 +179,7 @@ def test_every_frame_leaves_once_and_in_order() -> None:
     assert [int(frame[0, 0, 0]) for chunk in chunks for frame in chunk.pixels] == list(range(10))
 
 
-def test_steps_are_told_and_previews_are_drawn_when_asked_for() -> None:
+def test_steps_are_reported_and_previews_are_drawn_when_requested() -> None:
     told: list[tuple[int, int, int]] = []
 
     def on_step(report: StepReport) -> bool:
@@ -283,7 +283,7 @@ def test_warming_up_draws_one_step_of_the_models_own_clip() -> None:
     assert (bench.run, bench.decoded) == (1, [4])
 
 
-def test_statuses_tell_of_every_model() -> None:
+def test_there_is_a_status_of_every_model() -> None:
     bench = Bench()
     bench.engine.load("m")
     assert [(s.model_id, s.state) for s in bench.engine.statuses()] == [("m", "READY"), ("n", "UNLOADED")]

@@ -74,7 +74,7 @@ async def test_every_step_is_reported_with_its_preview() -> None:
     assert reports.etas_s == [None, 2.0, 1.0, 0.0]
 
 
-async def test_it_stops_at_once_and_the_device_hears_of_it() -> None:
+async def test_a_cancellation_ends_it_at_once_and_reaches_the_device() -> None:
     engine, attempt = StepByStep(), an_attempt(reports := Reports())
     drawn = asyncio.create_task(drawn_by(engine, attempt))
     await eventually(lambda: reports.steps)
@@ -107,7 +107,7 @@ async def test_what_is_stopped_already_is_not_begun() -> None:
     assert not engine.drawing
 
 
-async def test_the_device_stops_when_nobody_waits_any_more() -> None:
+async def test_the_device_stops_when_no_caller_waits() -> None:
     engine = StepByStep()
     drawn = asyncio.create_task(drawn_by(engine, an_attempt()))
     await eventually(lambda: engine.drawing)

@@ -149,7 +149,7 @@ async def test_more_than_twenty_choices_are_not_named() -> None:
     assert (error["details"], error["extra_info"]["input_config"]) == ("v: 99 not in (list of length 21)", None)
 
 
-async def test_several_choices_may_be_given_where_the_input_says_so() -> None:
+async def test_several_choices_may_be_given_if_the_input_allows_them() -> None:
     several = ("COMBO", {"options": ["a", "b", "c"], "multiselect": True})
     one = ("COMBO", {"options": ["a", "b", "c"]})
     classes = {

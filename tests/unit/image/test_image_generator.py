@@ -92,13 +92,13 @@ async def test_the_file_carries_what_makes_this_picture_alone() -> None:
     assert "metadata" not in parameters
 
 
-async def test_while_storage_is_away_the_bytes_are_kept() -> None:
+async def test_while_storage_is_unavailable_the_bytes_are_retained() -> None:
     shelf = Shelf(AWAY, AWAY)
     await made(shelf, an_attempt())
     assert len(shelf.uploads) == 1
 
 
-async def test_when_storage_stays_away_the_job_is_given_back() -> None:
+async def test_when_storage_stays_unavailable_the_job_is_released() -> None:
     with pytest.raises(InfrastructureFault):
         await made(Shelf(*[AWAY] * 100), an_attempt(), patience_s=0.5)
 
@@ -116,7 +116,7 @@ async def test_what_storage_refuses_for_good_fails_the_job(refusal: AtelierError
     assert (caught.value.reason, caught.value.retryable) == (refusal.reason, False)
 
 
-async def test_a_storage_that_is_too_busy_is_asked_again() -> None:
+async def test_an_upload_to_a_busy_storage_is_retried() -> None:
     shelf = Shelf(ResourceExhaustedError("TOO_MANY_UPLOADS", "too many uploads are under way", retry_after_s=1.0))
     await made(shelf, an_attempt())
     assert len(shelf.uploads) == 1

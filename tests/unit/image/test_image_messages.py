@@ -70,7 +70,7 @@ def test_the_echo_of_a_sampler_asks_for_the_same() -> None:
     assert resolve(replace(echo, inputs=asked.inputs), DEMO, lambda: 0) == parameters
 
 
-def test_a_latent_is_told_from_pictures_and_is_read_as_an_asset() -> None:
+def test_a_latent_is_distinguished_from_pictures_and_is_read_as_an_asset() -> None:
     (picture,) = RESULT.outputs
     latent = replace(picture, kind="LATENT", asset_id="a9", content_type="application/vnd.safetensors", wide_seed=2**63)
     data = replace(RESULT, outputs=(latent, picture)).to_bytes()
@@ -103,7 +103,7 @@ def test_an_image_that_waits_has_times_and_paths_only_where_there_are_some() -> 
     assert image.progress == image_pb2.ImageProgress()
 
 
-def test_a_finished_image_tells_where_its_pictures_are() -> None:
+def test_a_finished_image_has_the_urls_of_its_pictures() -> None:
     job = replace(QUEUED, state=State.SUCCEEDED, result=RESULT.to_bytes())
     image = image_message(job)
     assert image.model_revision == "r1"
@@ -118,12 +118,12 @@ def test_an_image_says_how_many_of_its_steps_are_done() -> None:
     assert image_message(from_the_cache).progress == image_pb2.ImageProgress(fraction=1.0)
 
 
-def test_a_failed_image_tells_why() -> None:
+def test_a_failed_image_has_its_reason() -> None:
     image = image_message(replace(QUEUED, state=State.FAILED, failure=Failure("MODEL_TOO_LARGE", "too large")))
     assert (image.error.reason, image.error.message) == ("MODEL_TOO_LARGE", "too large")
 
 
-def test_a_result_is_kept_as_it_is() -> None:
+def test_a_result_is_stored_unchanged() -> None:
     assert result_from(RESULT.to_bytes(), ImageFile) == RESULT
 
 
@@ -138,7 +138,7 @@ def test_an_image_says_how_much_of_its_prompts_was_read() -> None:
     assert (image.prompt_tokens.truncated, image.HasField("negative_prompt_tokens")) == (False, False)
 
 
-def test_a_result_of_an_earlier_version_tells_no_tokens() -> None:
+def test_a_result_of_an_earlier_version_has_no_tokens() -> None:
     earlier = json.loads(RESULT.to_bytes())
     del earlier["tokens"]
     made = replace(QUEUED, state=State.SUCCEEDED, result=json.dumps(earlier).encode())

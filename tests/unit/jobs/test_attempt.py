@@ -18,7 +18,7 @@ def _attempt(save_partial: Callable[[bytes], Coroutine[Any, Any, bool]]) -> Atte
     return Attempt(replace(NEW, state=State.RUNNING, attempt=1, epoch=1), reporter, Context(), save_partial)
 
 
-async def test_an_attempt_goes_on_while_the_database_is_away_and_keeps_again_when_it_is_back() -> None:
+async def test_an_attempt_continues_while_the_database_is_unavailable_and_saves_again_afterwards() -> None:
     away, kept = True, list[bytes]()
 
     async def write(partial: bytes) -> bool:
@@ -35,7 +35,7 @@ async def test_an_attempt_goes_on_while_the_database_is_away_and_keeps_again_whe
     assert not attempt.stop_requested
 
 
-async def test_an_attempt_that_may_not_keep_has_lost_its_job_and_stops() -> None:
+async def test_an_attempt_whose_save_is_refused_has_lost_its_job_and_stops() -> None:
     async def write(_partial: bytes) -> bool:
         return False
 

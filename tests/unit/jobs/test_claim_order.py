@@ -48,7 +48,7 @@ def test_a_priority_is_late_by_the_wait_of_its_oldest_job() -> None:
     assert waits == [0, 0, 1, 2]
 
 
-def test_a_clock_that_went_back_makes_nobody_late() -> None:
+def test_a_clock_that_went_back_delays_no_job() -> None:
     assert levels_waited([_candidate("j", waited_s=-1000)], NOW_US) == 0
 
 
@@ -109,7 +109,7 @@ class _Queue:
         return self.costs[first.job_id]
 
 
-def test_one_job_of_somebody_else_is_next_after_one_of_five_hundred() -> None:
+def test_one_job_of_another_owner_is_next_after_one_of_five_hundred() -> None:
     queue = _Queue()
     for _ in range(500):
         queue.submit("much", 1.0)

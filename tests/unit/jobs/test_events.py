@@ -53,7 +53,7 @@ def test_addresses_are_made_when_the_event_is_sent_from_its_result() -> None:
     assert list(moved.changed(JobEvent.from_bytes(stored)).generation_progress.content_urls) == ["/moved/job/12"]
 
 
-def test_a_failure_is_told_apart_for_persons() -> None:
+def test_a_failure_has_an_event_of_its_own_for_users() -> None:
     error = EventFactory().failed(JobEvent.of(FAILED, 1)).error_notification
     assert (error.kind, error.error.reason, error.error.message) == ("image", "BROKEN", "It broke.")
 

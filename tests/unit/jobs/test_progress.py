@@ -64,7 +64,7 @@ def _report(reporter: ProgressReporter, step: int, preview: bytes = b"") -> None
     reporter.report(_at(step), eta_s=1.5, preview=preview, preview_content_type="image/jpeg")
 
 
-async def test_a_thread_that_reports_a_thousand_steps_is_heard_now_and_then_and_at_the_end(
+async def test_of_a_thousand_reports_of_a_thread_some_and_the_last_are_published(
     nats_server: NatsServer,
 ) -> None:
     async with _reporting(nats_server) as (reporter, heard):
@@ -86,7 +86,7 @@ async def test_a_thread_that_reports_a_thousand_steps_is_heard_now_and_then_and_
         assert len(steps) < 20
 
 
-async def test_a_step_that_comes_late_is_not_told(nats_server: NatsServer) -> None:
+async def test_a_late_step_is_not_published(nats_server: NatsServer) -> None:
     async with _reporting(nats_server) as (reporter, heard):
         _report(reporter, 5)
         _report(reporter, 3)

@@ -55,7 +55,7 @@ async def test_without_a_hold_off_they_are_looked_at_from_the_start() -> None:
         await eventually(lambda: len(upkeep.looked_s) > 2)
 
 
-async def test_while_the_database_was_unavailable_nobody_could_renew_a_lease() -> None:
+async def test_leases_are_not_reclaimed_right_after_the_database_was_unavailable() -> None:
     upkeep = RecordedUpkeep()
     async with _running(upkeep, hold_off_s=0.3):
         await eventually(lambda: upkeep.looked_s)

@@ -72,7 +72,7 @@ def test_a_clip_of_fewer_than_nine_frames_shows_some_of_them_again() -> None:
     assert sheet.picture().shape == (152, 200, 3)
 
 
-def test_a_sheet_with_a_frame_missing_says_so() -> None:
+def test_a_sheet_with_a_frame_missing_is_an_error() -> None:
     sheet = ContactSheet(16)
     sheet.add(moving_frames(15))
     with pytest.raises(MediaError) as caught:

@@ -53,7 +53,7 @@ class Broken(io.BytesIO):
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
-def test_a_clip_tells_what_it_is(clips: dict[Container, Path], container: Container) -> None:
+def test_a_clip_has_its_format_size_and_rate(clips: dict[Container, Path], container: Container) -> None:
     with ClipReader(clips[container]) as reader:
         info = reader.info
     assert (info.container, info.width_px, info.height_px, info.frame_count) == (container, 64, 48, 70)
@@ -73,7 +73,7 @@ def test_odd_frame_rates_come_back_exactly(tmp_path: Path, container: Container,
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
-def test_every_frame_is_the_one_asked_for(clips: dict[Container, Path], container: Container) -> None:
+def test_every_frame_is_the_requested_one(clips: dict[Container, Path], container: Container) -> None:
     with ClipReader(clips[container]) as reader:
         # Both sides of every keyframe, and not in order.
         for index in (69, 0, 15, 16, 17, 1, 31, 32, 48, 64, 63):
@@ -189,7 +189,7 @@ def take_all(data: bytes, taken: list[int]) -> None:
         taken.extend(read_index(frame) for frame in reader.frames())
 
 
-def test_an_mp4_cut_short_gives_the_frames_that_are_there_and_then_says_so(clips: dict[Container, Path]) -> None:
+def test_a_truncated_mp4_yields_its_frames_and_then_an_error(clips: dict[Container, Path]) -> None:
     data = clips["MP4"].read_bytes()
     taken: list[int] = []
     with pytest.raises(ClipReadError) as caught:

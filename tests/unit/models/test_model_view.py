@@ -30,12 +30,12 @@ def test_the_best_worker_counts(states: list[ModelState], best: ModelState) -> N
     assert view(DEMO, map(report, states)).state is best
 
 
-def test_a_dead_worker_says_nothing() -> None:
+def test_reports_of_a_dead_worker_are_ignored() -> None:
     assert view(DEMO, [report(READY, alive=False), report(LOADING)]).state is LOADING
     assert view(DEMO, [report(READY, alive=False)]).state is UNLOADED
 
 
-def test_a_failure_says_why() -> None:
+def test_a_failure_has_its_reason() -> None:
     older = report(FAILED, reason="MODEL_NOT_FOUND", message="no such folder", update_us=1)
     newer = report(FAILED, reason="MODEL_TOO_LARGE", message="too large", update_us=2)
     model = view(DEMO, [older, newer])
@@ -73,12 +73,12 @@ def test_the_engines_of_living_workers_draw() -> None:
     assert engine_versions("demo", reports) == (mine,)
 
 
-def test_what_the_dead_drew_with_answers_nothing() -> None:
+def test_engine_versions_of_dead_workers_are_not_used() -> None:
     assert engine_versions("demo", [report(UNLOADED, alive=False)]) == ()
     assert (
         engine_versions("demo", [report(READY, alive=False), report(UNLOADED, engine=EngineVersion("", "torch"))]) == ()
     )
 
 
-def test_a_revision_that_nobody_knows_answers_nothing() -> None:
+def test_an_unknown_revision_has_no_engine_version() -> None:
     assert engine_versions("hub", [report(UNLOADED, model_id="hub", engine=EngineVersion("", "torch"))]) == ()

@@ -65,7 +65,7 @@ def test_a_missing_video_is_refused_with_its_name(folders: NodeFolders, name: st
     assert LoadVideo.VALIDATE_INPUTS(name) == f"Invalid video file: {name}"
 
 
-def test_what_cannot_be_written_says_so(folders: NodeFolders) -> None:
+def test_what_cannot_be_written_is_an_error(folders: NodeFolders) -> None:
     with pytest.raises(MediaError, match="multiples of 2"):
         SaveVideo().save_video(CreateVideo().create(gradient(5, 5), 8.0)[0], "odd", "auto", "auto")
     with pytest.raises(ValueError, match="no sound"):

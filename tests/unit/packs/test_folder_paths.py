@@ -97,7 +97,7 @@ def test_former_names_of_categories_are_known() -> None:
     assert folder_paths.get_full_path("no_such_category", "x") is None
 
 
-def test_files_are_told_apart_by_their_content_types() -> None:
+def test_files_are_distinguished_by_their_content_types() -> None:
     files = ["a.png", "b.webp", "c.mp4", "d.wav", "e.glb", "f.txt"]
     assert folder_paths.filter_files_content_types(files, ["image", "model"]) == ["a.png", "b.webp", "e.glb"]
 

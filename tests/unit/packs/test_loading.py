@@ -212,7 +212,7 @@ async def test_an_extra_paths_file_names_more_packs_and_models(tmp_path: Path, p
     assert folder_paths.get_filename_list("loras") == ["x.safetensors"]
 
 
-async def test_a_pack_that_ended_a_process_is_not_imported_and_its_report_says_so(packs: PackFolder) -> None:
+async def test_a_pack_that_ended_a_process_is_not_imported_and_its_report_has_the_reason(packs: PackFolder) -> None:
     fatal = packs.write("fatal.py", "import os\nos._exit(7)\n")
     packs.write("works.py", pack("Works"))
     result = await load_packs([packs.path], skipped={fatal: "it ended the host"})

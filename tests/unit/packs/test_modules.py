@@ -48,7 +48,7 @@ def test_the_name_exists(module: str, name: str) -> None:
         value = getattr(value, part)
 
 
-def test_what_nobody_wrote_does_not_exist() -> None:
+def test_a_module_that_was_not_written_does_not_exist() -> None:
     for module in ("folder_paths", "nodes", "comfy.utils", "comfy.model_management"):
         assert not hasattr(importlib.import_module(module), "something_newer")
     with pytest.raises(ModuleNotFoundError):

@@ -81,6 +81,6 @@ def text(words: str) -> Any:
     return conditioning
 
 
-def test_what_has_no_counterpart_says_so_when_it_is_used() -> None:
+def test_what_has_no_counterpart_raises_an_error_when_it_is_used() -> None:
     with pytest.raises(NotImplementedError, match=r"nodes\.ControlNetLoader"):
         nodes.ControlNetLoader().load_controlnet("x")

@@ -186,7 +186,7 @@ async def test_a_node_validates_inputs_itself(graphs: V3Graphs) -> None:
     assert (error["type"], error["details"]) == ("custom_validation_failed", "value - 3 is odd")
 
 
-async def test_a_node_expands_into_a_graph_only_if_its_schema_says_so(graphs: V3Graphs) -> None:
+async def test_a_node_expands_into_a_graph_only_if_its_schema_allows_it(graphs: V3Graphs) -> None:
     assert await value(graphs, {"1": node("v3.Twice", value=2)}) == "4"
     result = await graphs.run({"1": node("v3.Smuggle", value=2), **shown(value=["1", 0])})
     assert result.error is not None

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from atelier_service.database import create_engine
 
 
-async def test_a_database_answers_on_sqlite_and_on_postgresql(database_url: str) -> None:
+async def test_queries_run_on_sqlite_and_on_postgresql(database_url: str) -> None:
     engine = create_engine(database_url)
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE t (n BIGINT PRIMARY KEY)"))

@@ -47,7 +47,7 @@ def test_items_of_lists_go_by_their_place() -> None:
     assert _found(image_pb2.Image(outputs=outputs)) == "outputs[1].sha256"
 
 
-def test_text_that_is_utf_8_is_nobodys_fault() -> None:
+def test_valid_utf_8_is_not_reported() -> None:
     data = _submit(prompt="schön", metadata={"ä": "ö"}).SerializeToString()
     assert find_invalid_text(image_pb2.GenerateImageRequest.DESCRIPTOR, data) is None
 

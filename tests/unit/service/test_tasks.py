@@ -8,7 +8,7 @@ from atelier_service.tasks import first_of, uninterrupted
 
 
 @pytest.mark.parametrize("cancellations", [1, 2])
-async def test_work_ends_before_its_caller_hears_of_the_cancellation(cancellations: int) -> None:
+async def test_work_ends_before_its_caller_is_cancelled(cancellations: int) -> None:
     began, may_end = asyncio.Event(), asyncio.Event()
     ended = False
 
@@ -30,7 +30,7 @@ async def test_work_ends_before_its_caller_hears_of_the_cancellation(cancellatio
     assert ended
 
 
-async def test_answers_and_errors_pass_through() -> None:
+async def test_results_and_errors_are_passed_on() -> None:
     async def divide(by: int) -> float:
         return 1 / by
 
@@ -39,7 +39,7 @@ async def test_answers_and_errors_pass_through() -> None:
         await uninterrupted(divide(0))
 
 
-async def test_an_error_that_nobody_hears_any_more_does_not_replace_the_cancellation() -> None:
+async def test_an_error_of_the_work_does_not_replace_the_cancellation() -> None:
     began, may_end = asyncio.Event(), asyncio.Event()
 
     async def fail() -> None:

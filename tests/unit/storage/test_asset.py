@@ -52,7 +52,7 @@ def test_every_filename_makes_a_header_that_is_plain_ascii(name: str) -> None:
     assert value.startswith('inline; filename="')
 
 
-def test_a_name_that_is_not_ascii_is_told_in_full_too() -> None:
+def test_a_name_that_is_not_ascii_is_sent_in_full_too() -> None:
     value = content_headers(asset("Zoé.png"), ContentPlan(200, 0, 10))["content_disposition"]
     assert value == "inline; filename=\"Zo_.png\"; filename*=UTF-8''Zo%C3%A9.png"
 

@@ -30,7 +30,7 @@ def test_one_range_is_understood(value: str, offset: int, length: int) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "lines=1-2", "bytes", "bytes=0-1,5-6"])
-def test_what_asks_for_no_single_range_of_bytes_gets_everything(value: str | None) -> None:
+def test_other_than_a_single_range_of_bytes_returns_everything(value: str | None) -> None:
     assert parse_range(value, 100) is None
 
 
@@ -38,7 +38,7 @@ def test_what_asks_for_no_single_range_of_bytes_gets_everything(value: str | Non
     "value",
     ["100-", "100-200", "5-4", "-0", "-", "a-b", "1", "--1", "9" * 5000 + "-", "٣-٤"],
 )
-def test_a_wrong_range_is_416_and_tells_the_size(value: str) -> None:
+def test_a_wrong_range_is_416_with_the_size(value: str) -> None:
     with pytest.raises(UnsatisfiableRangeError) as caught:
         parse_range(f"bytes={value}", 100)
     assert caught.value.content_range == "bytes */100"
@@ -46,7 +46,7 @@ def test_a_wrong_range_is_416_and_tells_the_size(value: str) -> None:
 
 
 @given(st.text(max_size=30), st.integers(1, 10**12))
-def test_whatever_is_asked_a_range_lies_inside(value: str, total: int) -> None:
+def test_every_range_lies_within_the_content(value: str, total: int) -> None:
     try:
         found = parse_range("bytes=" + value, total)
     except UnsatisfiableRangeError:

@@ -37,7 +37,7 @@ def probe(data: bytes, limits: Limits = LIMITS) -> tuple[ContentType, Extent]:
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_whole_file_tells_its_type_size_and_frames(name: str) -> None:
+def test_a_complete_file_has_its_type_size_and_frames(name: str) -> None:
     data, content_type, extent = GOOD[name]
     assert probe(data) == (content_type, extent)
 

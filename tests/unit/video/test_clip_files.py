@@ -76,7 +76,7 @@ def test_another_rate_repeats_or_leaves_out_whole_frames(tmp_path: Path, shown_h
     assert sum(file.frame_count for file in files if file.role == "FRAMES") == 20, "the frames are those drawn"
 
 
-def test_every_frame_is_kept_exactly_and_told_as_soon_as_its_file_is_full(tmp_path: Path) -> None:
+def test_every_frame_is_stored_exactly_and_reported_as_soon_as_its_file_is_full(tmp_path: Path) -> None:
     clip = ClipFiles(tmp_path / "clip", TWENTY, {})
     assert clip.add(moving_frames(15, 96, 64)) == []
     (full,) = clip.add(np.stack([moving_frame(index, 96, 64) for index in range(15, 20)]))
@@ -121,7 +121,7 @@ def test_closing_leaves_nothing_on_the_disk(tmp_path: Path, container: Container
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_nothing_can_be_written_the_encoder_says_so_and_names_no_file(tmp_path: Path) -> None:
+def test_if_nothing_can_be_written_the_error_of_the_encoder_names_no_file(tmp_path: Path) -> None:
     clip = ClipFiles(tmp_path / "gone" / "clip", TWENTY, {})
     with pytest.raises(MediaError) as caught:
         clip.add(moving_frames(20, 96, 64))

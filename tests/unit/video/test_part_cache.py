@@ -52,7 +52,7 @@ async def test_what_is_too_large_is_read_each_time() -> None:
     assert shelf.read == ["a", "a"]
 
 
-async def test_a_failure_is_nobody_elses() -> None:
+async def test_a_failure_is_not_cached() -> None:
     shelf = Shelf()
     shelf.missing.add("a")
     parts = PartCache(shelf)

@@ -164,7 +164,7 @@ async def test_each_file_is_stored_once_for_its_job_and_epoch(tmp_path: Path) ->
     assert (upload.job_id, upload.epoch, upload.filename) == ("0197", 4, "0197-contact-sheet.jpeg")
 
 
-async def test_the_frames_so_far_are_kept_while_the_clip_grows(tmp_path: Path) -> None:
+async def test_the_frames_so_far_are_stored_while_the_clip_grows(tmp_path: Path) -> None:
     kept, engine, shelf = Kept(), PaperEngine(pause_at=9), Shelf()
     making = asyncio.create_task(made(tmp_path, shelf, engine, an_attempt(kept=kept)))
     await eventually(lambda: engine.given == 9)
@@ -175,7 +175,7 @@ async def test_the_frames_so_far_are_kept_while_the_clip_grows(tmp_path: Path) -
     assert kept.frame_counts == [16, 32]  # what comes last goes to storage with the clip
 
 
-async def test_a_part_that_is_the_last_is_not_kept_before_the_end(tmp_path: Path) -> None:
+async def test_the_last_part_is_not_stored_before_the_end(tmp_path: Path) -> None:
     kept = Kept()
     done = await made(tmp_path, Shelf(), attempt=an_attempt(replace(RUNNING, spec=SHORT.to_bytes()), kept=kept))
     assert kept.frame_counts == [16]
@@ -233,13 +233,13 @@ async def test_what_cannot_be_encoded_is_not_tried_again(tmp_path: Path) -> None
     assert left_in(tmp_path) == []
 
 
-async def test_while_storage_is_away_the_clip_waits(tmp_path: Path) -> None:
+async def test_while_storage_is_unavailable_the_clip_waits(tmp_path: Path) -> None:
     shelf = Shelf(AWAY)
     await made(tmp_path, shelf)
     assert len(shelf.content) == 6
 
 
-async def test_when_storage_stays_away_the_clip_is_given_back(tmp_path: Path) -> None:
+async def test_when_storage_stays_unavailable_the_job_is_released(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureFault):
         await made(tmp_path, Shelf(*[AWAY] * 100), patience_s=0.5)
     assert left_in(tmp_path) == []

@@ -89,7 +89,7 @@ def test_a_video_that_is_made_is_wholly_done() -> None:
     assert progress_message(from_the_cache) == video_pb2.VideoProgress(fraction=1.0)
 
 
-def test_a_video_tells_of_its_clip_poster_and_sheet_and_not_of_the_files_of_its_frames() -> None:
+def test_a_video_lists_its_clip_poster_and_sheet_and_not_the_files_of_its_frames() -> None:
     video = video_message(MADE)
     assert [video_pb2.OutputRole.Name(output.role) for output in video.outputs] == ["CLIP", "POSTER", "CONTACT_SHEET"]
     assert [output.content_url for output in video.outputs] == content_paths(MADE.id, RESULT.to_bytes())
@@ -109,6 +109,6 @@ def test_a_video_that_waits_has_no_times_and_no_files() -> None:
     assert video.links.frames == "/api/v1/videos/0197/frames"
 
 
-def test_a_failed_video_tells_why() -> None:
+def test_a_failed_video_has_its_reason() -> None:
     video = video_message(replace(QUEUED, state=State.FAILED, failure=Failure("OUT_OF_MEMORY", "needs more")))
     assert (video.error.reason, video.error.message) == ("OUT_OF_MEMORY", "needs more")

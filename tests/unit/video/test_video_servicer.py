@@ -95,7 +95,7 @@ async def test_a_frame_that_the_caller_has_not_is_sent(servicer: VideoServicer) 
     assert await _frame(servicer, Call(if_none_match='"x", W/"y"'))
 
 
-async def test_frames_that_nobody_takes_stop_only_their_own_reader(servicer: VideoServicer) -> None:
+async def test_a_caller_that_reads_no_frames_stops_only_its_own_call(servicer: VideoServicer) -> None:
     request = video_pb2.GetVideoFrameRequest(id="0197", index=1)
     async with AsyncExitStack() as stack:
         for _ in range(64):
