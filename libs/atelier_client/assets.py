@@ -51,7 +51,7 @@ class AsyncAssets:
 
         Raises:
             OSError: The file cannot be read.
-            AtelierApiError: INVALID_ARGUMENT: it is not a picture or video of a supported type.
+            AtelierApiError: INVALID_ARGUMENT: it is not a picture, video or latent of a supported type.
         """
         first = CreateAssetRequest(filename=filename or path.name)
         file = await asyncio.to_thread(path.open, "rb")

@@ -102,7 +102,7 @@ class AsyncClient:
         retry: RetryPolicy | None = None,
     ) -> Self:
         """Returns a client over gRPC at `address` (`host:port`; by default `ATELIER_GRPC`), with TLS if `tls`."""
-        from atelier_client.grpc_transport import GrpcTransport  # grpc is loaded by those who use it
+        from atelier_client.grpc_transport import GrpcTransport  # grpc is imported only when it is used
 
         settings = ClientSettings.read()
         key = settings.api_key if api_key is None else api_key
@@ -275,7 +275,7 @@ class AsyncClient:
         return await self._connection.call(_UNLOAD_VIDEO_MODEL, UnloadVideoModelRequest(id=model_id))
 
     async def upload(self, path: str | os.PathLike[str], *, filename: str | None = None) -> Asset:
-        """Uploads a picture or video file. Raises OSError when `path` cannot be read."""
+        """Uploads a file: a picture, video or latent. Raises OSError when `path` cannot be read, and AtelierApiError."""
         return await self.assets.upload(Path(path), filename)
 
     async def token(self, *, scopes: Iterable[str] = ()) -> CreateTokenResponse:

@@ -95,5 +95,5 @@ class JobFailedError(AtelierApiError):
 
     @property
     def image(self) -> "Image":
-        """`job`, for those who waited for an image."""
+        """`job`, typed as an image."""
         return cast("Image", self.job)
