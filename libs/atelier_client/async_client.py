@@ -275,7 +275,7 @@ class AsyncClient:
         return await self._connection.call(_UNLOAD_VIDEO_MODEL, UnloadVideoModelRequest(id=model_id))
 
     async def upload(self, path: str | os.PathLike[str], *, filename: str | None = None) -> Asset:
-        """Uploads a file: a picture, video or latent. Raises OSError when `path` cannot be read, and AtelierApiError."""
+        """Uploads a picture, video or latent file. Raises OSError when `path` cannot be read."""
         return await self.assets.upload(Path(path), filename)
 
     async def token(self, *, scopes: Iterable[str] = ()) -> CreateTokenResponse:
