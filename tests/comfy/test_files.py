@@ -116,7 +116,7 @@ async def test_an_upload_is_stored_and_one_of_the_same_name_beside_it(client: Co
     assert list((tmp_path / "temp").iterdir()) == []
 
 
-async def test_an_upload_goes_where_it_says(client: ComfyClient, tmp_path: Path) -> None:
+async def test_an_upload_is_stored_in_its_subfolder(client: ComfyClient, tmp_path: Path) -> None:
     answer = await upload(client, "/api/upload/image", b"x", "a.bin", type="temp", subfolder="deep/er")
     assert answer == (200, {"name": "a.bin", "subfolder": "deep/er", "type": "temp"})
     assert (tmp_path / "temp/deep/er/a.bin").read_bytes() == b"x"

@@ -104,7 +104,7 @@ async def test_a_node_that_ends_its_process_fails_its_prompt_with_the_node_named
         assert (await client.run(shown(1)))["outputs"] == {"s": {"text": ["2"]}}
 
 
-async def test_a_server_that_is_asked_to_end_ends_with_its_hosts_and_goes_on_later(tmp_path: Path) -> None:
+async def test_a_server_stops_with_its_hosts_on_a_signal_and_continues_after_a_restart(tmp_path: Path) -> None:
     gate, port = tmp_path / "gate", free_port()
     flags = ("--extra-model-paths-config", str(extra_paths_file(tmp_path)))
     async with comfy_process(tmp_path, *flags, port=port) as server, comfy_client(server.url) as client:

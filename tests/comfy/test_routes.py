@@ -55,7 +55,7 @@ async def test_a_route_of_a_pack_is_served_by_its_host(client: ComfyClient) -> N
     assert (await client.post("/cats/tom"))[0] == 404
 
 
-async def test_without_a_front_end_the_page_says_how_to_get_one(client: ComfyClient) -> None:
+async def test_without_a_front_end_the_page_explains_how_to_install_one(client: ComfyClient) -> None:
     async with client.session.get(client.url) as response:
         assert "--front-end" in await response.text()
 
@@ -86,9 +86,7 @@ def test_a_folder_without_a_page_is_no_front_end(tmp_path: Path) -> None:
         (b'{"prompt": {"1": {"class_type": "Show", "inputs": {"v": ["9", 0]}}}}', "prompt_outputs_failed_validation"),
     ],
 )
-async def test_a_prompt_that_is_none_is_refused_and_says_what_is_wrong(
-    client: ComfyClient, body: bytes, kind: str
-) -> None:
+async def test_an_invalid_prompt_is_refused_with_the_reason(client: ComfyClient, body: bytes, kind: str) -> None:
     async with client.session.post(f"{client.url}/prompt", data=body) as response:
         answer = await response.json()
     assert (response.status, answer["error"]["type"]) == (400, kind)

@@ -9,7 +9,7 @@ from tests.docs.page import Page
 PAGE = Page("docs/node-reference.md")
 
 
-def test_every_node_stands_in_the_page_and_says_what_it_does() -> None:
+def test_every_node_is_in_the_page_with_a_description() -> None:
     for name, node in NODE_CLASSES.items():
         assert meaning(node), f"{name} says nothing"
         assert f"| `{name}` | {meaning(node)} |" in PAGE.text

@@ -81,7 +81,7 @@ def test_every_other_rpc_is_named_as_internal() -> None:
     assert set(PAGE.named("Internal methods")) == internal()
 
 
-def test_every_rpc_has_an_access_rule_and_the_table_of_scopes_says_the_same() -> None:
+def test_every_rpc_has_an_access_rule_which_the_table_of_scopes_contains() -> None:
     table = {
         name: row[0].removeprefix("with ").strip("`")
         for row in PAGE.rows("Scopes")

@@ -277,7 +277,7 @@ async def test_a_method_that_http_does_not_know_is_refused(gateway: Gateway, ada
 
 @pytest.mark.parametrize("path", [GENERATE, GENERATE_VIDEO])
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"])
-async def test_a_body_that_says_that_it_is_no_json_is_415(
+async def test_a_body_whose_type_is_not_json_is_415(
     gateway: Gateway, ada: dict[str, str], path: str, kind: str
 ) -> None:
     answer = await gateway.rest.post(path, headers={**ada, "content-type": kind}, content=b'{"prompt": "x"}')
@@ -287,7 +287,7 @@ async def test_a_body_that_says_that_it_is_no_json_is_415(
 
 
 @pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
-async def test_json_may_say_its_charset(gateway: Gateway, ada: dict[str, str], kind: str) -> None:
+async def test_json_may_have_a_charset(gateway: Gateway, ada: dict[str, str], kind: str) -> None:
     answer = await gateway.rest.post(GENERATE, headers={**ada, "content-type": kind}, content=b'{"prompt": "x"}')
 
     assert answer.status_code == 202
@@ -311,7 +311,7 @@ async def test_json_over_the_limit_is_413_with_and_without_a_length(
         assert json.loads(answer.body)["details"][0]["reason"] == "BODY_TOO_LARGE"
 
 
-async def test_an_upload_that_says_that_it_is_too_large_is_413_before_its_first_byte(
+async def test_an_upload_that_declares_too_large_a_size_is_413_before_its_first_byte(
     gateway: Gateway, ada: dict[str, str]
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.settings.port)

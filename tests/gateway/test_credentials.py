@@ -191,7 +191,7 @@ async def test_another_scheme_beside_a_key_is_passed_over(gateway: Gateway) -> N
 
 
 @pytest.mark.parametrize("credential", ["token", "key"])
-async def test_what_a_client_says_of_itself_is_dropped(
+async def test_identity_headers_of_a_client_are_dropped(
     gateway: Gateway, upstream: Upstream, ada: dict[str, str], credential: str
 ) -> None:
     lies = {"x-atelier-subject": "root", "x-atelier-roles": "admin", "x-http-code": "500", "x-envoy-retry-on": "5xx"}

@@ -35,7 +35,7 @@ async def test_a_clip_that_takes_its_time_is_followed_to_its_end_and_saved_with_
     assert clip.read_bytes() == sheet.read_bytes() == CONTENT
 
 
-async def test_a_refusal_is_reported_in_the_words_of_the_service(address: Address) -> None:
+async def test_an_error_is_reported_with_the_message_of_the_service(address: Address) -> None:
     assert (await why(address, "queue full")).startswith("the queue is full (QUEUE_FULL)")
 
 

@@ -116,7 +116,7 @@ async def test_a_service_that_is_down_is_503_without_internals_and_back_at_once(
     assert not_ready.status_code == 503
 
 
-async def test_a_stream_that_is_silent_for_too_long_is_closed(tmp_path: Path) -> None:
+async def test_a_stream_that_is_idle_for_too_long_is_closed(tmp_path: Path) -> None:
     async with (
         run_mesh(tmp_path, idle_timeout_s=1) as (gateway, upstream),
         gateway.rest.stream("GET", "/api/v1/images/quiet/events", headers=bearer(upstream.signer)) as answer,

@@ -40,7 +40,7 @@ async def test_head_returns_the_headers_of_get(
     assert told(dict(head.headers)) == told(dict(got.headers))
 
 
-async def test_every_get_of_the_contract_takes_head_and_says_so(gateway: Gateway, ada: dict[str, str]) -> None:
+async def test_every_get_of_the_contract_accepts_head_and_documents_it(gateway: Gateway, ada: dict[str, str]) -> None:
     paths = {
         b.template.replace("{id}", "1").replace("{index}", "0") for m in METHODS for b in m.bindings if b.verb == "GET"
     }
@@ -58,9 +58,7 @@ async def test_where_there_is_no_get_there_is_no_head(gateway: Gateway, ada: dic
     assert (head.status_code, head.headers["allow"]) == (405, "POST")
 
 
-async def test_head_of_a_file_says_its_length_whatever_range_is_asked_for(
-    gateway: Gateway, ada: dict[str, str]
-) -> None:
+async def test_head_of_a_file_has_its_full_length_with_any_range(gateway: Gateway, ada: dict[str, str]) -> None:
     for asked in ({}, {"range": "bytes=5-9"}, {"range": "bytes=999999-"}, {"range": "bytes=5-9", "if-range": ETAG}):
         head = await gateway.rest.head("/api/v1/images/1/content", headers={**ada, **asked})
 

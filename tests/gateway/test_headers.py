@@ -106,7 +106,7 @@ async def test_the_error_of_a_grpc_call_names_the_wrong_header(gateway: Gateway,
 
 
 @pytest.mark.parametrize("door", [GRPC, GRPC_WEB], ids=lambda door: door.name)
-async def test_a_grpc_call_may_say_its_deadline_and_its_encoding(gateway: Gateway, door: Door) -> None:
+async def test_a_grpc_call_may_have_a_deadline_and_an_encoding(gateway: Gateway, door: Door) -> None:
     legal = [(b"grpc-timeout", b"20S"), (b"grpc-encoding", b"identity"), (b"mine-bin", b"AAECAw"), (b"mine", b"x")]
 
     assert succeeded(await door.ask(gateway.settings.port, [KEY, *legal]))
@@ -123,7 +123,7 @@ async def test_a_deadline_reaches_the_service(gateway: Gateway) -> None:
     assert late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-async def test_rest_callers_have_no_say_in_the_call_behind(gateway: Gateway, upstream: Upstream) -> None:
+async def test_rest_callers_cannot_set_grpc_headers_of_the_call(gateway: Gateway, upstream: Upstream) -> None:
     said = [(b"grpc-timeout", b"1n"), (b"grpc-encoding", b"gzip"), (b"cookie", b"a=b"), (b"x-mine", b"x")]
 
     assert (await REST.ask(gateway.settings.port, [KEY, *said])).status == 200

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @every_route
-async def test_no_cache_keeps_what_the_service_says_nothing_of(
+async def test_without_a_header_of_the_service_no_cache_stores_a_response(
     gateway: Gateway, ada: dict[str, str], verb: str, path: str, method: Method
 ) -> None:
     takes_json = any(binding.body for binding in method.bindings) and not method.takes_bytes
@@ -20,7 +20,7 @@ async def test_no_cache_keeps_what_the_service_says_nothing_of(
 
 
 @every_route
-async def test_no_cache_keeps_a_refusal(gateway: Gateway, verb: str, path: str, method: Method) -> None:
+async def test_no_cache_stores_an_error(gateway: Gateway, verb: str, path: str, method: Method) -> None:
     headers = {"authorization": "Bearer no-token"}
     answer = await gateway.rest.request(verb, path, headers=headers)
     if method.name != "GetJwks":
@@ -33,7 +33,7 @@ async def test_no_cache_stores_the_gateways_own_responses(gateway: Gateway, path
     assert (await gateway.rest.get(path)).headers.get_list("cache-control") == ["no-store"]
 
 
-async def test_what_a_service_says_goes_on(gateway: Gateway, ada: dict[str, str]) -> None:
+async def test_cache_headers_of_a_service_are_passed_on(gateway: Gateway, ada: dict[str, str]) -> None:
     answer = await gateway.rest.get("/api/v1/images/cacheable/content", headers=ada)
     assert answer.headers.get_list("cache-control") == ["private, no-cache"]
     unchanged = await gateway.rest.get("/api/v1/images/cacheable/content", headers={**ada, "if-none-match": ETAG})

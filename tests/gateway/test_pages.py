@@ -43,7 +43,7 @@ async def _opened(gateway: Gateway, page: Page) -> Seen:
     return seen
 
 
-async def test_the_page_shows_every_operation_and_asks_no_other_host(gateway: Gateway, page: Page) -> None:
+async def test_the_page_shows_every_operation_and_loads_from_no_other_host(gateway: Gateway, page: Page) -> None:
     seen = await _opened(gateway, page)
 
     document = json.loads(gateway.settings.openapi.read_text("utf-8"))

@@ -45,7 +45,7 @@ def waits_s(status: status_pb2.Status) -> float:
 
 
 @pytest.mark.parametrize("reply", [*REPLIES, *TOKEN_REPLIES.values()], ids=lambda reply: f"{reply.http} {reply.reason}")
-async def test_both_forms_of_a_reply_say_the_same(reply: Reply) -> None:
+async def test_both_forms_of_a_reply_have_the_same_content(reply: Reply) -> None:
     body, headers = status_body(reply), status_headers(reply)
     answer = Answer(200, headers, b"")
 

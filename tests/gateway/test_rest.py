@@ -55,7 +55,7 @@ async def test_query_parameters_fill_the_request(gateway: Gateway, ada: dict[str
     assert answer.json()["next_page_token"] == "7 2"
 
 
-async def test_nothing_to_say_is_an_empty_object(gateway: Gateway, ada: dict[str, str]) -> None:
+async def test_an_empty_message_is_an_empty_object(gateway: Gateway, ada: dict[str, str]) -> None:
     answer = await gateway.rest.delete("/api/v1/images/1", headers=ada)
 
     assert (answer.status_code, answer.json()) == (200, {})
@@ -156,7 +156,7 @@ async def test_a_part_that_is_not_there_is_416(gateway: Gateway, ada: dict[str, 
     assert told(answer.json()) == (11, "RANGE_NOT_SATISFIABLE")
 
 
-async def test_a_frame_is_asked_for_by_its_place_and_in_a_size_and_a_format(
+async def test_a_frame_is_requested_by_index_width_and_format(
     gateway: Gateway, upstream: Upstream, ada: dict[str, str]
 ) -> None:
     answer = await gateway.rest.get("/api/v1/videos/7/frames/15?width_px=64&format=WEBP", headers=ada)
@@ -168,7 +168,7 @@ async def test_a_frame_is_asked_for_by_its_place_and_in_a_size_and_a_format(
     )
 
 
-async def test_another_file_of_a_video_is_asked_for_by_its_role(
+async def test_another_file_of_a_video_is_requested_by_its_role(
     gateway: Gateway, upstream: Upstream, ada: dict[str, str]
 ) -> None:
     answer = await gateway.rest.get("/api/v1/videos/7/content?role=CONTACT_SHEET", headers=ada)

@@ -23,7 +23,7 @@ async def test_a_stream_is_one_json_object_a_line(gateway: Gateway, ada: dict[st
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_a_stream_is_server_sent_events_when_asked_for(gateway: Gateway, ada: dict[str, str]) -> None:
+async def test_a_stream_is_server_sent_events_when_requested(gateway: Gateway, ada: dict[str, str]) -> None:
     answer = await gateway.rest.get(EVENTS, headers={**ada, "accept": "text/event-stream"})
 
     assert answer.headers["content-type"] == "text/event-stream"
@@ -115,7 +115,7 @@ async def test_an_upload_flows_while_it_is_sent(gateway: Gateway, upstream: Upst
     assert answer.json()["content_type"] == "image/png"
 
 
-async def test_storage_may_say_that_an_upload_is_too_large(gateway: Gateway, ada: dict[str, str]) -> None:
+async def test_storage_may_refuse_an_upload_as_too_large(gateway: Gateway, ada: dict[str, str]) -> None:
     answer = await gateway.rest.post("/api/v1/assets?filename=too%20large", headers=ada, content=b"x")
 
     assert answer.status_code == 413

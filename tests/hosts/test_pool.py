@@ -228,7 +228,7 @@ async def test_a_pack_that_ends_its_host_is_passed_over(tmp_path: Path) -> None:
         assert (await Bench(pool).run(node("Say", "x"))).text() == ["x"]
 
 
-async def test_a_pool_whose_hosts_cannot_start_says_why(tmp_path: Path) -> None:
+async def test_a_pool_whose_hosts_cannot_start_raises_the_reason(tmp_path: Path) -> None:
     async with open_pool(options_in(tmp_path, cache="nonsense")) as pool:
         with pytest.raises(HostLostError, match="nonsense") as raised:
             await asyncio.wait_for(pool.catalogue(), 60)

@@ -61,7 +61,7 @@ def test_a_prompt_becomes_a_file(atelier: Atelier) -> None:
     assert colour_at(data, 0.02, 0.02) == "blue"
 
 
-def test_several_pictures_in_the_format_that_the_name_says(atelier: Atelier) -> None:
+def test_several_pictures_in_the_format_of_the_file_name(atelier: Atelier) -> None:
     answer = json.loads(atelier("generate", PROMPT, "--count", "2", "-o", "out.webp", "--json"))
     assert answer["files"] == ["out-0.webp", "out-1.webp"]
     with Image.open(atelier.folder / "out-1.webp") as opened:
@@ -69,7 +69,7 @@ def test_several_pictures_in_the_format_that_the_name_says(atelier: Atelier) -> 
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.webm", "out.gif"])
-def test_a_prompt_becomes_a_clip_in_the_format_that_the_name_says(atelier: Atelier, name: str) -> None:
+def test_a_prompt_becomes_a_clip_in_the_format_of_the_file_name(atelier: Atelier, name: str) -> None:
     words = ("--seed", "1", "--steps", "2", "--poster", "poster.png", "--sheet", "sheet.jpg")
     assert atelier("video", "a red ball moving right", "-o", name, *words).split() == [name, "poster.png", "sheet.jpg"]
     assert sniff_container((atelier.folder / name).read_bytes()) == name.rpartition(".")[2].upper()

@@ -33,7 +33,7 @@ def person(mesh: RunningMesh) -> Iterator[httpx2.Client]:
         yield client
 
 
-def test_bytes_are_asked_for_again_and_belong_to_their_credential(person: httpx2.Client) -> None:
+def test_content_is_revalidated_and_cached_for_its_credential_alone(person: httpx2.Client) -> None:
     image, video = generate(person, seed=new_seed(), steps=1), generate_clip(person, seed=new_seed(), steps=1)
     asset = person.post("/api/v1/assets", content=PNG, headers={"content-type": "image/png"}).json()
     urls = [output["content_url"] for output in (*image["outputs"], *video["outputs"])]

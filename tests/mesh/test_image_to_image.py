@@ -175,7 +175,7 @@ def test_what_is_no_wide_seed_is_refused_with_its_field(client: httpx2.Client, w
 
 
 @pytest.mark.parametrize("scheduler", ["HEUN", "DPMPP_2M_SDE", "UNIPC", "DDPM", "LMS", "DPM2", "DPM2_ANCESTRAL"])
-def test_every_scheduler_draws_what_the_prompt_says(client: httpx2.Client, scheduler: str) -> None:
+def test_every_scheduler_follows_the_prompt(client: httpx2.Client, scheduler: str) -> None:
     image = generate(client, RED, seed=1, steps=16, scheduler=scheduler, sigmas="NORMAL")
     picture = content(client, image)
     assert colour_at(picture, 0.5, 0.5) == "red"

@@ -75,7 +75,7 @@ def test_each_of_several_pictures_can_be_made_again_alone(client: httpx2.Client)
 
 
 @pytest.mark.parametrize("output_format", ["PNG", "WEBP", "JPEG"])
-def test_pictures_come_in_the_format_asked_for(client: httpx2.Client, output_format: str) -> None:
+def test_pictures_have_the_requested_format(client: httpx2.Client, output_format: str) -> None:
     image = generate(client, seed=new_seed(), output_format=output_format, steps=4)
     answer = client.get(image["outputs"][0]["content_url"])
     assert answer.headers["content-type"] == f"image/{output_format.lower()}"

@@ -63,9 +63,7 @@ async def jobs_of(client: AsyncClient) -> int:
     return len([job async for job in client.jobs.list()])
 
 
-async def test_the_default_graph_is_one_job_and_shows_what_its_prompt_says(
-    graphs: GraphRun, client: AsyncClient
-) -> None:
+async def test_the_default_graph_is_one_job_and_follows_its_prompt(graphs: GraphRun, client: AsyncClient) -> None:
     before = await jobs_of(client)
     (file,) = await graphs.draw(drawn(RED_ON_BLUE))
     assert colours(file) == ("red", "blue")

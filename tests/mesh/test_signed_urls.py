@@ -100,7 +100,9 @@ async def test_a_signed_url_opens_its_resource_with_ranges_and_nothing_else(
     assert owner.get(path).status_code == 200
 
 
-async def test_lists_frames_and_assets_come_signed_when_asked_for(owner: httpx2.Client, nobody: httpx2.Client) -> None:
+async def test_lists_frames_and_assets_have_signed_urls_when_requested(
+    owner: httpx2.Client, nobody: httpx2.Client
+) -> None:
     video = owner.post("/api/v1/videos/generate", json=CLIP, headers=WAIT).json()
     signed = {"signed_urls": "true", "page_size": "2"}
     frame = owner.get(f"/api/v1/videos/{video['id']}/frames", params=signed).json()["frames"][1]
@@ -111,7 +113,7 @@ async def test_lists_frames_and_assets_come_signed_when_asked_for(owner: httpx2.
     assert nobody.get(listed["links"]["content"]).status_code == 200
 
 
-async def test_a_signed_url_ends_with_the_key_of_who_signed(mesh: RunningMesh, nobody: httpx2.Client) -> None:
+async def test_a_signed_url_expires_with_the_key_of_its_signer(mesh: RunningMesh, nobody: httpx2.Client) -> None:
     with mesh.client(mesh.api_key) as admin:
         made = admin.post("/api/v1/auth/keys", json={"display_name": "short", "user_id": "lender"}).json()
     with mesh.client(made["api_key"]) as lender:

@@ -48,7 +48,7 @@ def test_every_frame_is_the_one_that_the_clip_shows(client: httpx2.Client, video
 
 
 @pytest.mark.parametrize("picture_format", ["PNG", "JPEG", "WEBP"])
-def test_a_frame_comes_in_the_format_asked_for_and_as_a_thumbnail(
+def test_a_frame_is_returned_in_the_requested_format_and_as_a_thumbnail(
     client: httpx2.Client, video: dict[str, Any], picture_format: str
 ) -> None:
     url = f"{video['links']['frames']}/3"

@@ -80,7 +80,7 @@ def test_a_submit_is_accepted_with_links_and_an_echo_of_every_parameter(client: 
 @pytest.mark.parametrize(
     ("container", "content_type"), [("MP4", "video/mp4"), ("WEBM", "video/webm"), ("GIF", "image/gif")]
 )
-def test_clips_come_in_the_container_asked_for(client: httpx2.Client, container: str, content_type: str) -> None:
+def test_clips_have_the_requested_container(client: httpx2.Client, container: str, content_type: str) -> None:
     video = generate_clip(client, seed=new_seed(), container=container, steps=2)
     answer = client.get(video["links"]["content"])
     assert answer.headers["content-type"] == content_type == video["outputs"][0]["content_type"]
@@ -88,7 +88,9 @@ def test_clips_come_in_the_container_asked_for(client: httpx2.Client, container:
 
 
 @pytest.mark.parametrize(("container", "suffix"), [("MP4", ".mp4"), ("WEBM", ".webm")])
-def test_a_clip_says_what_makes_it_again(client: httpx2.Client, container: str, suffix: str, tmp_path: Any) -> None:
+def test_a_clip_contains_the_parameters_that_reproduce_it(
+    client: httpx2.Client, container: str, suffix: str, tmp_path: Any
+) -> None:
     video = generate_clip(client, seed=1, container=container, steps=2)
     (file := tmp_path / f"clip{suffix}").write_bytes(content(client, video))
     with ClipReader(file) as reader:

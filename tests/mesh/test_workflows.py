@@ -44,7 +44,7 @@ def _nodes_are_known(mesh: RunningMesh) -> None:
         until(lambda: client.get("/api/v1/nodes").status_code == 200, "a worker reports its nodes")
 
 
-def test_a_default_graph_draws_what_its_prompt_says_with_one_job(client: httpx2.Client) -> None:
+def test_a_default_graph_follows_its_prompt_with_one_job(client: httpx2.Client) -> None:
     ended = execute(client, default_graph(new_seed()))
 
     assert ended["state"] == "SUCCEEDED", ended

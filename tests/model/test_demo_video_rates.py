@@ -51,12 +51,14 @@ def wrong(judged: Sequence[Judged]) -> list[tuple[str, dict[str, bool]]]:
     return [(item.prompt, item.answers) for item in judged if not item.right]
 
 
-def test_shapes_move_in_the_asked_direction_at_the_promised_rate(card: dict[str, Any], judged: list[Judged]) -> None:
+def test_shapes_move_in_the_requested_direction_at_the_promised_rate(
+    card: dict[str, Any], judged: list[Judged]
+) -> None:
     right = sum(item.answers["motion"] for item in judged[:CLIPS])
     assert right >= least_right(card["rates"]["motion"], CLIPS), wrong(judged)
 
 
-def test_shapes_have_the_asked_color_at_the_promised_rate(card: dict[str, Any], judged: list[Judged]) -> None:
+def test_shapes_have_the_requested_color_at_the_promised_rate(card: dict[str, Any], judged: list[Judged]) -> None:
     right = sum(item.answers["color"] for item in judged[:CLIPS])
     assert right >= least_right(card["rates"]["color"], CLIPS), wrong(judged)
 
@@ -77,7 +79,7 @@ def test_a_clip_has_the_size_that_the_card_names(card: dict[str, Any], judged: l
     assert judged[0].clip.shape == (defaults["frames"], defaults["height_px"], defaults["width_px"], 3)
 
 
-def test_the_model_is_small_enough_to_ship_and_the_card_tells_services_what_they_need(card: dict[str, Any]) -> None:
+def test_the_model_is_small_enough_to_ship_and_its_card_is_complete(card: dict[str, Any]) -> None:
     assert card["id"] == "demo-video"
     assert set(card["rates"]) == {"clip", "motion", "color"}
     assert card["parameter_bytes"] == sum(path.stat().st_size for path in MODEL.rglob("*.safetensors")) < 15e6

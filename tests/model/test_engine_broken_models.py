@@ -138,7 +138,7 @@ def test_a_folder_with_half_precision_alone_is_loaded_without_configuration(
         assert opened.generate(REQUEST)
 
 
-def test_a_folder_with_several_variants_says_which(model: Path) -> None:
+def test_the_error_of_a_folder_with_several_variants_names_them(model: Path) -> None:
     file = weights_of(model, "unet")
     for variant in ("fp16", "non_ema"):
         shutil.copy(file, file.with_suffix(f".{variant}.safetensors"))
@@ -148,7 +148,7 @@ def test_a_folder_with_several_variants_says_which(model: Path) -> None:
 
 
 @pytest.mark.parametrize("in_a_folder", [True, False])
-def test_a_single_file_says_what_to_do_with_it(tmp_path: Path, model: Path, in_a_folder: bool) -> None:
+def test_the_error_of_a_single_file_names_the_remedy(tmp_path: Path, model: Path, in_a_folder: bool) -> None:
     file = tmp_path / "checkpoint" / "sd.safetensors"
     file.parent.mkdir()
     shutil.copy(weights_of(model, "unet"), file)

@@ -117,7 +117,7 @@ def load_refusal(family: str, folder: Path, **options: Any) -> ModelLoadError:
 
 @pytest.mark.parametrize("family", CALLED)
 @pytest.mark.parametrize("frames", [1, 6, 9])
-def test_a_clip_has_the_frames_and_the_size_that_were_asked_for(videos: VideoEngine, family: str, frames: int) -> None:
+def test_a_clip_has_the_requested_frames_and_size(videos: VideoEngine, family: str, frames: int) -> None:
     clip = drawn(videos, family, frames=frames)
     assert clip.shape == (frames, 96, 64, 3)
     assert clip.dtype == np.uint8
@@ -213,7 +213,7 @@ def test_a_first_frame_decides_what_the_clip_becomes(videos: VideoEngine, family
 
 
 @pytest.mark.parametrize("family", sorted(FROM_A_PICTURE))
-def test_a_model_that_goes_on_from_a_picture_asks_for_one(videos: VideoEngine, family: str) -> None:
+def test_a_model_that_needs_a_first_frame_is_an_error_without_one(videos: VideoEngine, family: str) -> None:
     told = refusal(videos, family, first_frame=None)
     assert told.reason == "INVALID_REQUEST"
     assert "a first frame" in told.message

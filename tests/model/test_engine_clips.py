@@ -136,7 +136,7 @@ def test_a_pipeline_of_that_architecture_was_made_saved_and_loaded(folder: Path,
     assert list(folder.rglob("*.bin")) == []
 
 
-def test_loading_says_nothing_in_plain_text(videos: VideoEngine, capfd: pytest.CaptureFixture[str]) -> None:
+def test_loading_prints_nothing(videos: VideoEngine, capfd: pytest.CaptureFixture[str]) -> None:
     videos.unload("m")
     videos.load("m")
     assert capfd.readouterr() == ("", "")
@@ -242,7 +242,7 @@ def test_a_warm_engine_is_ready(videos: VideoEngine) -> None:
     assert videos.warm_up().state == "READY"
 
 
-def test_a_model_of_another_kind_than_its_entry_says_is_refused(folder: Path, demo_catalogue: Catalogue) -> None:
+def test_a_model_of_another_kind_than_its_entry_is_refused(folder: Path, demo_catalogue: Catalogue) -> None:
     demo = demo_catalogue.default.folder
     assert demo is not None
     opened = open_video_engine(Catalogue([card_of(demo)], "m"), device="cpu", threads=1)

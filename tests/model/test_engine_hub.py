@@ -184,7 +184,7 @@ def test_a_repository_that_is_not_there_is_not_found(engine: ImageEngine, hub: S
     assert refused.value.reason == "MODEL_NOT_FOUND"
 
 
-def test_a_gated_repository_says_how_to_get_in(engine: ImageEngine, hub: SmallHub, tmp_path: Path) -> None:
+def test_the_error_of_a_gated_repository_names_the_remedy(engine: ImageEngine, hub: SmallHub, tmp_path: Path) -> None:
     hub.is_gated = True
     with pytest.raises(ModelLoadError, match="accept its terms") as refused:
         engine_on("hf:atelier/demo", tmp_path, hub.url).load("m")

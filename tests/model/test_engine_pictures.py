@@ -72,7 +72,7 @@ def test_a_picture_of_several_can_be_made_again_alone(engine: ImageEngine, sched
         assert np.array_equal(picture.pixels, pixels_of(engine, request.alone(picture.index)))
 
 
-def test_pictures_have_the_size_that_was_asked_for(engine: ImageEngine) -> None:
+def test_pictures_have_the_requested_size(engine: ImageEngine) -> None:
     assert pixels_of(engine, replace(QUICK, width_px=320, height_px=128)).shape == (128, 320, 3)
 
 

@@ -65,7 +65,7 @@ def test_two_text_encoders_read_as_much_as_the_one_that_cuts_first(demo: Path, t
 
 
 @pytest.mark.parametrize(("family", "limit"), [(animate_diff, 32), (ltx, 128)])
-def test_a_pipeline_that_is_called_says_how_much_it_reads(
+def test_a_pipeline_that_is_called_reports_its_token_limit(
     demo: Path, tmp_path: Path, family: Any, limit: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     family(demo).save_pretrained(tmp_path)
@@ -84,5 +84,5 @@ def test_a_pipeline_that_is_called_says_how_much_it_reads(
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_catalogue_says_how_much_a_model_in_a_folder_reads(demo_catalogue: Catalogue) -> None:
+def test_the_catalogue_has_the_token_limit_of_a_model_in_a_folder(demo_catalogue: Catalogue) -> None:
     assert demo_catalogue.default.prompt_max_tokens == 32

@@ -28,7 +28,7 @@ def urls(folder: Path) -> dict[str, str]:
     return {f"ATELIER_{name.upper()}_DATABASE_URL": f"sqlite:///{folder / name}.db" for name in NAMES}
 
 
-def test_it_upgrades_every_database_and_says_what_it_did(tmp_path: Path) -> None:
+def test_it_upgrades_every_database_and_reports_it(tmp_path: Path) -> None:
     first = ended("atelier_migrate", environment=urls(tmp_path / "new"))
     second = ended("atelier_migrate", environment=urls(tmp_path / "new"))
 
@@ -72,7 +72,7 @@ def test_a_url_that_is_none_is_a_wrong_setting_and_is_not_shown(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("service", NAMES)
-def test_a_service_ends_on_a_database_that_was_not_upgraded_and_says_what_to_do(service: str, tmp_path: Path) -> None:
+def test_a_service_ends_on_a_database_that_was_not_upgraded_and_names_the_remedy(service: str, tmp_path: Path) -> None:
     settings = {"ATELIER_DATABASE_URL": f"sqlite:///{tmp_path / 'none.db'}", "ATELIER_SPOOL_DIR": str(tmp_path)}
     done = ended(f"atelier_{service}", environment=settings)
 

@@ -42,7 +42,7 @@ def test_the_scorer_names_the_one_thing_that_is_wrong(shown: ShapeSpec, wrong: s
     assert [name for name, right in answers.items() if not right] == [wrong]
 
 
-def test_the_scorer_sees_two_shapes_where_one_was_asked_for() -> None:
+def test_the_scorer_sees_two_shapes_where_one_was_requested() -> None:
     halves = [drawn(ShapeSpec("circle", "red", "blue", "small"), seed)[:, 64:192] for seed in (1, 2)]
     answers = scorer.score(ShapeSpec("circle", "red", "blue", "small"), np.concatenate(halves, axis=1))
     assert not answers["count"]
@@ -126,7 +126,7 @@ def test_each_word_of_a_plain_prompt_is_one_token_of_the_shipped_tokenizer() -> 
     assert {word for word in words if f"{word}</w>" not in vocabulary} == set()
 
 
-def test_the_card_tells_services_what_they_need() -> None:
+def test_the_card_is_complete() -> None:
     card = json.loads((MODEL / "card.json").read_text())
     assert card["id"] == "demo-image"
     assert set(card["rates"]) == {"single", "scene"}

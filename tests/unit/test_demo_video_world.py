@@ -64,7 +64,7 @@ def test_a_shape_that_moves_slantwise_moves_in_no_named_direction() -> None:
     assert scorer.direction_name(scorer.look(slanted)) == ""
 
 
-def test_the_scorer_sees_two_shapes_where_one_was_asked_for() -> None:
+def test_the_scorer_sees_two_shapes_where_one_was_requested() -> None:
     one, other = drawn(RED_BALL), drawn(replace(RED_BALL, direction="left"))
     assert not scorer.score(RED_BALL, np.minimum(one[:4], np.roll(other[:4], 20, axis=1)))["count"]
 

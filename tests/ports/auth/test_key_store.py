@@ -64,7 +64,7 @@ async def test_a_key_is_read_with_the_scopes_that_it_was_stored_with(store: KeyS
     assert found.scopes == {READ}
 
 
-async def test_the_user_is_created_only_when_asked_for(store: KeyStore) -> None:
+async def test_the_user_is_created_only_when_requested(store: KeyStore) -> None:
     with pytest.raises(NotFoundError):
         await store.add_key(a_key("k1"), limit=100, create_user=False)
     assert not await store.has_user("ada")

@@ -24,7 +24,7 @@ async def test_a_claim_takes_as_many_as_the_worker_can_hold_and_no_more(plane: P
     assert not await plane.claim_some(3)
 
 
-async def test_one_owner_queues_five_hundred_jobs_another_asks_for_one_and_it_starts_next(plane: Plane) -> None:
+async def test_the_one_job_of_an_owner_starts_next_after_five_hundred_of_another(plane: Plane) -> None:
     for _ in range(500):
         await plane.submit("much")
     assert [claim.job.owner for claim in await plane.claim_some(1)] == ["much"]

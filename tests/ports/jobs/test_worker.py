@@ -275,7 +275,7 @@ async def test_a_worker_of_another_process_is_woken_and_does_not_wait_until_it_l
             await _ends(api, await api.plane.submit(), timeout_s=10)
 
 
-async def test_a_worker_holds_as_many_jobs_as_its_capacity_says(sqlite_url: str, nats_server: NatsServer) -> None:
+async def test_a_worker_holds_as_many_jobs_as_its_capacity(sqlite_url: str, nats_server: NatsServer) -> None:
     may_end = asyncio.Event()
 
     async def ends_when_told(job: Job, attempt: Attempt) -> bytes:

@@ -98,7 +98,7 @@ async def test_a_worker_may_call_everything(service: WorkerService) -> None:
         await getattr(service.stranger, name)(request, metadata=WORKER)
 
 
-async def test_a_worker_that_asks_for_another_kind_is_refused(service: WorkerService) -> None:
+async def test_a_claim_of_another_kind_is_refused(service: WorkerService) -> None:
     request = worker_service_pb2.ClaimJobsRequest(worker_id="w1", kind="video", lease_s=30, max_jobs=1)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await service.stub.ClaimJobs(request)

@@ -28,7 +28,7 @@ async def upgraded_history(name: str, url: str) -> History:
         return await read_history(database, accepted=[])
 
 
-async def test_old_events_say_what_they_said(database_url: str, tmp_path: Path) -> None:
+async def test_old_events_have_the_same_content(database_url: str, tmp_path: Path) -> None:
     history = await upgraded_history("image", await old_database("image", database_url, tmp_path / "old"))
     jobs = {job.id: job for job in history.jobs}
     ends = [event for event in history.events if event.state is State.SUCCEEDED]

@@ -71,7 +71,7 @@ async def test_a_service_does_not_create_a_sqlite_file_that_is_missing(tmp_path:
     assert not (tmp_path / "none.db").exists()
 
 
-async def test_a_service_refuses_an_older_revision_and_says_both(database_url: str, tmp_path: Path) -> None:
+async def test_a_service_refuses_an_older_revision_and_names_both(database_url: str, tmp_path: Path) -> None:
     await upgrade(database_url, [schema_of(tmp_path / "revisions", PEOPLE)])
 
     said = await refusal(database_url, [schema_of(tmp_path / "revisions", PEOPLE, "pass")])

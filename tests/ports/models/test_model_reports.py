@@ -51,7 +51,7 @@ async def test_facts_from_the_files_of_a_model_are_reported(reports: SqlModelRep
     assert (said["demo"].facts, said["big"].facts) == (facts, NO_FACTS)
 
 
-async def test_the_last_word_counts(reports: SqlModelReports) -> None:
+async def test_the_last_report_counts(reports: SqlModelReports) -> None:
     await reports.store("w1", [READY])
     await reports.store(
         "w1", [ModelReport(worker_id="w1", model_id="demo", state=ModelState.UNLOADED, engine=READY.engine)]

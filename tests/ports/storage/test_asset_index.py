@@ -158,7 +158,7 @@ async def test_a_job_is_removed_of_one_owner_or_of_all(
     assert (await asset_index.remove_job(owner, "j", 0)).count == count
 
 
-async def test_the_asset_index_says_which_blobs_it_knows(asset_index: SqlAssetIndex) -> None:
+async def test_the_asset_index_returns_which_blobs_it_knows(asset_index: SqlAssetIndex) -> None:
     added = await asset_index.add(draft(), blob())
     assert await asset_index.known([added.blob.key, "ada/zz-1"]) == {added.blob.key}
     await asset_index.check()

@@ -64,7 +64,7 @@ async def test_plain_headers_do_not_authenticate(auth: RunningAuth) -> None:
     assert answer.status.code == 16
 
 
-async def test_a_web_socket_is_asked_like_everything_else(auth: RunningAuth) -> None:
+async def test_a_web_socket_is_authenticated_like_every_request(auth: RunningAuth) -> None:
     upgrade = {"upgrade": "websocket", "connection": "upgrade", ":path": "/ws/v1/events"}
     assert (await auth.check(None, **upgrade)).status.code == 16
     assert (await auth.check(auth.dev_key, **upgrade)).status.code == 0

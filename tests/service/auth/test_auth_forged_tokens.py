@@ -103,7 +103,7 @@ async def test_a_forged_token_is_refused(auth: RunningAuth, forgery: str) -> Non
         (("x-api-key", "atl_0000000000000000_" + "x" * 43),),
     ],
 )
-async def test_no_token_is_no_caller_whatever_plain_headers_say(
+async def test_without_a_token_plain_headers_do_not_authenticate(
     auth: RunningAuth, metadata: tuple[tuple[str, str], ...]
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:

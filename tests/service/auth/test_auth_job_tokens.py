@@ -44,7 +44,7 @@ async def test_it_ends_with_the_lease(auth: RunningAuth) -> None:
 
 
 @pytest.mark.parametrize("user_id", ["nobody", "service:atelier-storage"])
-async def test_there_is_none_for_a_user_who_is_not_there(auth: RunningAuth, user_id: str) -> None:
+async def test_there_is_none_for_an_unknown_user(auth: RunningAuth, user_id: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await job_token(auth, await auth.as_service(), user_id=user_id)
     assert reason_of(raised.value) == "USER_NOT_FOUND"
@@ -82,7 +82,7 @@ async def test_the_token_of_a_job_opens_nothing_of_auth(auth: RunningAuth) -> No
         assert reason_of(raised.value) == "JOB_TOKEN"
 
 
-async def test_a_workers_own_token_says_that_it_is_one(auth: RunningAuth) -> None:
+async def test_a_workers_own_token_has_its_role(auth: RunningAuth) -> None:
     verifier = TokenVerifier(jwks_from(auth.address))
     [(_, value)] = await as_worker(auth)
     principal = await verifier.verify(value.removeprefix("Bearer "))

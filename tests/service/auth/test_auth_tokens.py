@@ -30,7 +30,7 @@ async def claims_of(auth: RunningAuth, token: str) -> dict[str, Any]:
         return jwt.decode(token, key_set, algorithms=["EdDSA"]).claims
 
 
-async def test_a_keys_token_says_who_where_from_and_for_how_long(auth: RunningAuth) -> None:
+async def test_a_keys_token_has_subject_issuer_and_expiry(auth: RunningAuth) -> None:
     made = await auth.new_key(await auth.as_dev(), user_id="ada")
     claims = await claims_of(auth, await auth.token(made.api_key))
     assert claims["iss"] == "atelier"

@@ -31,7 +31,7 @@ async def link(postgres_server: str) -> AsyncIterator[SeverableLink]:
         await link.cut()
 
 
-async def test_without_its_database_the_service_says_unavailable_and_no_more(
+async def test_without_its_database_the_service_is_unavailable_without_details(
     link: SeverableLink, tmp_path: Path
 ) -> None:
     clock = FakeClock(SystemClock().now_us())

@@ -149,7 +149,7 @@ async def test_a_tokens_stream_ends_when_the_token_does(service: Service) -> Non
     await eventually(lambda: service.images.open == 0)
 
 
-async def test_a_stream_of_events_says_why_it_ends(service: Service) -> None:
+async def test_the_last_event_of_a_stream_has_the_reason_of_its_end(service: Service) -> None:
     call = service.watch(lifetime_s=ALMOST_OVER_S)
     assert (await call.read()).seq == 1
     last = await asyncio.wait_for(call.read(), 30)

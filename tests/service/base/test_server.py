@@ -245,7 +245,7 @@ async def _spans_of(caller: trace.Span, count: int) -> dict[trace.SpanKind, Read
     return {s.kind: s for s in spans if s.context and s.context.span_id != root}
 
 
-async def test_a_client_span_says_whom_it_asked_what_and_how_that_ended(
+async def test_a_client_span_has_peer_method_and_status(
     service: _Service, stub: image_pb2_grpc.ImageServiceStub
 ) -> None:
     with trace.get_tracer("test").start_as_current_span("caller") as caller:

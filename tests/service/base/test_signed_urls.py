@@ -137,7 +137,7 @@ async def test_one_that_is_over_or_whose_key_is_revoked_opens_nothing(service: S
 
 
 @pytest.mark.parametrize("claims", [{"resource": {}}, {"resource": None}, {"route": None}, {"resource": {"id": "1"}}])
-async def test_one_that_says_too_little_opens_nothing(service: Service, claims: dict[str, Any]) -> None:
+async def test_a_signature_without_a_resource_permits_nothing(service: Service, claims: dict[str, Any]) -> None:
     signed = service.signed("/api/v1/images/1/content", **claims)
     assert await refusal(service.content(signed, id="1")) == "SIGNATURE_MISMATCH"
 

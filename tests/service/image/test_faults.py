@@ -109,7 +109,7 @@ async def test_jobs_wait_for_the_first_worker(idle_mesh: ImageMesh) -> None:
     assert [image.state for image in images] == [job_pb2.SUCCEEDED] * 3
 
 
-async def test_a_worker_that_is_asked_to_end_gives_its_job_back(mesh: ImageMesh) -> None:
+async def test_a_worker_that_is_stopped_releases_its_job(mesh: ImageMesh) -> None:
     ada = await mesh.owner()
     image = await ada.running((await ada.generate(**LONG)).id)
     await mesh.worker.stop()

@@ -99,7 +99,7 @@ async def test_a_wrong_field_is_named(
     assert not (await ada.page()).images
 
 
-async def test_a_full_queue_says_when_to_come_back(idle_mesh: ImageMesh) -> None:
+async def test_the_error_of_a_full_queue_has_the_time_to_retry(idle_mesh: ImageMesh) -> None:
     ada = await idle_mesh.owner()
     for _ in range(3):
         await ada.generate(**SMALL)

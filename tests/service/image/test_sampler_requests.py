@@ -24,7 +24,7 @@ async def refused(call: Any) -> tuple[str, str, list[str]]:
     return refusal(caught.value)
 
 
-async def test_what_is_asked_is_echoed_and_what_is_not_is_filled_in(idle_mesh: ImageMesh) -> None:
+async def test_given_parameters_are_echoed_and_the_others_get_defaults(idle_mesh: ImageMesh) -> None:
     ada = await idle_mesh.owner()
     picture, mask = [await ada.upload(pictures.png(64, 64, colour), "image/png") for colour in ("red", "white")]
     image = await ada.generate(**SMALL | ECHOED, init_image_asset_id=picture, mask_asset_id=mask)
@@ -122,6 +122,6 @@ async def test_a_repeat_returns_the_first_image_also_when_its_asset_is_gone(idle
     assert (await ada.generate(**SMALL, init_image_asset_id=picture, request_id="k")).id == first.id
 
 
-async def test_the_catalogue_says_which_latents_a_model_takes(idle_mesh: ImageMesh) -> None:
+async def test_the_catalogue_has_the_latent_family_of_a_model(idle_mesh: ImageMesh) -> None:
     model = await (await idle_mesh.owner()).model("Get", "demo-image")
     assert (model.latents.family, model.latents.channels, model.latents.cell_px) == ("kl-12x16-1", 12, 16)

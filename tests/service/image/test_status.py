@@ -10,7 +10,7 @@ from tests.support.nats import NatsServer
 from tests.support.s3 import S3Server
 
 
-async def test_a_worker_says_what_it_holds_and_what_it_does(idle_mesh: ImageMesh, nats_server: NatsServer) -> None:
+async def test_a_worker_reports_its_models_and_its_job(idle_mesh: ImageMesh, nats_server: NatsServer) -> None:
     ada = await idle_mesh.owner()
     image = await ada.generate(**SMALL)
     async with Bus.open(nats_server.url, name="test") as bus:

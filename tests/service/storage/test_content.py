@@ -59,7 +59,7 @@ async def test_a_range_past_the_end_is_416_with_the_size(storage: Storage) -> No
     assert answer.trailers["content-range"] == f"bytes */{len(DATA)}"
 
 
-async def test_a_reader_who_has_the_content_gets_304_and_no_byte(storage: Storage) -> None:
+async def test_a_matching_etag_is_304_without_content(storage: Storage) -> None:
     asset = await storage.caller().upload(DATA)
     content = await storage.caller().content(asset.id, if_none_match=f'"{asset.sha256}"')
     assert content.data == b""

@@ -37,7 +37,9 @@ async def test_an_upload_returns_the_stored_asset(storage: Storage, chunk: int) 
         (pictures.webm(), "video/webm"),
     ],
 )
-async def test_the_type_is_sniffed_whatever_the_name_says(storage: Storage, data: bytes, content_type: str) -> None:
+async def test_the_type_is_detected_from_the_bytes_and_not_from_the_name(
+    storage: Storage, data: bytes, content_type: str
+) -> None:
     asset = await storage.caller().upload(data, filename="it.exe")
     assert asset.content_type == content_type
     assert (await storage.caller().content(asset.id)).data == data

@@ -159,7 +159,7 @@ async def test_pages_of_videos_are_newest_first_and_filtered(idle_mesh: VideoMes
     assert [video.id for video in (await ada.page(state=job_pb2.CANCELED)).videos] == [ids[1]]
 
 
-async def test_a_quota_says_when_to_come_back(idle_mesh: VideoMesh) -> None:
+async def test_the_error_of_a_quota_has_the_time_to_retry(idle_mesh: VideoMesh) -> None:
     ada = await idle_mesh.newcomer()
     for _ in range(4):
         await ada.generate(**SMALL)

@@ -58,7 +58,7 @@ async def test_a_job_is_released_when_its_inputs_stay_unavailable() -> None:
         await AssetFiles(Shelf(*[AWAY] * 100), 0.5).read(RUNNING, an_attempt(), "a1")
 
 
-async def test_a_file_that_is_not_there_is_asked_for_once() -> None:
+async def test_a_missing_file_is_requested_once() -> None:
     shelf = Shelf(NotFoundError("ASSET_NOT_FOUND", "there is no such asset"))
     with pytest.raises(JobFault) as caught:
         await AssetFiles(shelf, 60).read(RUNNING, an_attempt(), "a1")
@@ -93,7 +93,7 @@ async def test_a_bug_of_storages_is_not_waited_out() -> None:
     assert len(shelf.asked) == 4
 
 
-async def test_storage_is_not_asked_again_before_it_said() -> None:
+async def test_storage_is_not_called_again_before_its_retry_delay() -> None:
     shelf = Shelf(UnavailableError("STORAGE_UNAVAILABLE", "away", retry_after_s=1.0))
     began = time.monotonic()
     await AssetFiles(shelf, 60).read(RUNNING, an_attempt(), "a1")

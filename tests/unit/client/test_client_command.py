@@ -15,7 +15,7 @@ from atelier.jobs.v1 import job_pb2
 from atelier.type.v1 import type_pb2
 
 
-def test_generate_writes_the_picture_and_says_where(atelier: Atelier, small_mesh: SmallMesh) -> None:
+def test_generate_writes_the_picture_and_prints_its_path(atelier: Atelier, small_mesh: SmallMesh) -> None:
     done = atelier(
         "generate", "a red circle", "-o", "out.webp", "--steps", "20", "--width", "64", "--height", "72", "--seed", "1",
         "--guidance", "3.5", "--scheduler", "euler-ancestral", "--negative", "blur", "--metadata", "a=b=c",
@@ -42,13 +42,13 @@ def test_without_a_file_name_the_id_is_the_name(atelier: Atelier) -> None:
     assert (atelier.folder / "image-0.png").exists()
 
 
-def test_not_waiting_only_says_the_id(atelier: Atelier, small_mesh: SmallMesh) -> None:
+def test_without_waiting_only_the_id_is_printed(atelier: Atelier, small_mesh: SmallMesh) -> None:
     done = atelier("generate", "x", "--no-wait")
     assert (done.returncode, done.stdout, done.stderr) == (0, "image-0\n", "")
     assert small_mesh.images.images["image-0"].state == job_pb2.QUEUED
 
 
-def test_a_failed_job_says_why_and_exits_1(atelier: Atelier, small_mesh: SmallMesh) -> None:
+def test_a_failed_job_prints_its_reason_and_exits_1(atelier: Atelier, small_mesh: SmallMesh) -> None:
     small_mesh.images.fail = True
     done = atelier("generate", "x", "-o", "out.png")
     assert done.returncode == 1

@@ -71,7 +71,7 @@ async def test_waiting_ends_in_time_with_the_image_as_it_stands(small_mesh: Smal
             await image.wait()
 
 
-def test_a_failed_image_says_why(small_mesh: SmallMesh, hasty: RetryPolicy) -> None:
+def test_a_failed_image_raises_its_reason(small_mesh: SmallMesh, hasty: RetryPolicy) -> None:
     small_mesh.images.fail = True
     with _client(small_mesh, hasty) as client, pytest.raises(JobFailedError) as caught:
         client.generate("x")

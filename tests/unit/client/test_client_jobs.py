@@ -57,7 +57,7 @@ def test_a_list_that_is_incomplete_raises_after_what_came(client: Client, small_
 
 
 @pytest.mark.usefixtures("client")
-def test_the_command_lists_jobs_and_says_what_is_missing(atelier: Atelier, small_mesh: SmallMesh) -> None:
+def test_the_command_lists_jobs_and_reports_what_is_missing(atelier: Atelier, small_mesh: SmallMesh) -> None:
     rows = [line.split("\t")[:3] for line in atelier("jobs").stdout.splitlines()]
     assert sorted(rows) == [
         ["image-0", "image", "QUEUED"],
@@ -72,7 +72,7 @@ def test_the_command_lists_jobs_and_says_what_is_missing(atelier: Atelier, small
     assert (done.returncode, "unavailable: video (KINDS_UNREACHABLE)" in done.stderr) == (3, True)
 
 
-def test_a_submit_says_how_urgent_it_is_and_what_it_is_a_part_of(client: Client, small_mesh: SmallMesh) -> None:
+def test_a_submit_has_a_priority_and_a_parent(client: Client, small_mesh: SmallMesh) -> None:
     client.generate("a part", wait=False, priority="low", parent_id="video-0")
     client.generate_video("another", wait=False, priority="HIGH", parent_id="image-0")
     image, video = small_mesh.images.requests[-1], small_mesh.videos.requests[-1]

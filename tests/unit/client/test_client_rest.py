@@ -200,7 +200,7 @@ def test_a_picture_that_stays_half_is_an_error_and_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_failed_image_says_why(http: ScriptedHttp, hasty: RetryPolicy) -> None:
+async def test_a_failed_image_raises_its_reason(http: ScriptedHttp, hasty: RetryPolicy) -> None:
     failed = {**IMAGE, "state": "FAILED", "error": {"reason": "OUT_OF_MEMORY", "message": "it does not fit"}}
     http.answers = [Answer(200, failed)]
     async with _client(http, hasty) as client:

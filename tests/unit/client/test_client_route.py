@@ -79,7 +79,7 @@ def _route(service: str, method: str) -> Route:
         ),
     ],
 )
-def test_a_call_becomes_the_request_that_its_annotation_says(
+def test_a_call_becomes_the_request_of_its_annotation(
     service: str,
     method: str,
     request_: Message,

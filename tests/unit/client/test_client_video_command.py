@@ -95,7 +95,7 @@ def test_what_cannot_be_is_said_in_one_line(atelier: Atelier, words: tuple[str, 
     assert said in one_line(done.stderr)
 
 
-def test_a_wrong_key_is_not_asked_twice(atelier: Atelier) -> None:
+def test_a_wrong_key_is_not_retried(atelier: Atelier) -> None:
     atelier.environment["ATELIER_API_KEY"] = "wrong"
     done = atelier("show", "video-0")
     assert (done.returncode, "the API key is not valid" in one_line(done.stderr)) == (4, True)
@@ -143,7 +143,7 @@ def test_frames_of_a_running_video_are_those_that_are_there(atelier: Atelier) ->
     assert done.stderr == "the video is QUEUED: more frames may come\n"
 
 
-def test_models_of_both_kinds_in_json_say_which(atelier: Atelier) -> None:
+def test_models_of_both_kinds_in_json_have_their_kind(atelier: Atelier) -> None:
     assert [(model["id"], model["kind"]) for model in json.loads(atelier("models", "--json").stdout)] == [
         ("demo", "image"),
         ("demo-clips", "video"),

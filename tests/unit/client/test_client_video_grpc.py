@@ -115,7 +115,7 @@ def test_videos_are_cancelled_and_deleted(small_mesh: SmallMesh, hasty: RetryPol
     assert (caught.value.code, caught.value.reason) == ("NOT_FOUND", "VIDEO_NOT_FOUND")
 
 
-def test_a_failed_video_says_why(small_mesh: SmallMesh, hasty: RetryPolicy) -> None:
+def test_a_failed_video_raises_its_reason(small_mesh: SmallMesh, hasty: RetryPolicy) -> None:
     small_mesh.videos.fail = True
     with _client(small_mesh, hasty) as client, pytest.raises(JobFailedError) as caught:
         client.generate_video("x")

@@ -132,7 +132,9 @@ async def test_cancel_and_delete_and_models_have_their_routes(http: ScriptedHttp
     ]
 
 
-async def test_a_failed_video_says_why_and_a_refused_one_which_field(http: ScriptedHttp, hasty: RetryPolicy) -> None:
+async def test_a_failed_video_raises_its_reason_and_a_refused_one_its_field(
+    http: ScriptedHttp, hasty: RetryPolicy
+) -> None:
     violations = [{"field": "frames", "description": "must be at most 64"}]
     bad = {"@type": "type.googleapis.com/google.rpc.BadRequest", "field_violations": violations}
     http.answers = [

@@ -12,7 +12,7 @@ from atelier_client.external_command import EXTERNAL_COMMANDS, ExternalCommand
 ECHO = "import sys\nprint(sys.argv[1:])\nsys.exit(5)\n"
 
 
-def test_the_words_after_the_command_reach_the_program_as_they_are_and_its_exit_code_comes_back(tmp_path: Path) -> None:
+def test_arguments_are_passed_to_the_program_unchanged_and_its_exit_code_is_returned(tmp_path: Path) -> None:
     (tmp_path / "echoing.py").write_text(ECHO)
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"

@@ -90,7 +90,7 @@ def test_a_reader_that_leaves_ends_the_command_without_a_word(atelier: Atelier, 
         (("images", "--state", "done"), 3, "USAGE", 2),
     ],
 )
-def test_errors_are_json_where_json_was_asked_for(
+def test_errors_are_json_when_json_was_requested(
     atelier: Atelier, words: tuple[str, ...], code: int, reason: str, exit_code: int
 ) -> None:
     done = atelier(*words, "--json")

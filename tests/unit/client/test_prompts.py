@@ -50,7 +50,7 @@ def test_without_a_name_the_ids_are_the_names(atelier: Atelier) -> None:
     assert sorted(said) == ["image-0.png", "image-1.png"]
 
 
-def test_not_waiting_says_the_ids(atelier: Atelier, small_mesh: SmallMesh) -> None:
+def test_without_waiting_the_ids_are_printed(atelier: Atelier, small_mesh: SmallMesh) -> None:
     said = piped(atelier, b"one\ntwo\n", "generate", "--prompts", "-", "--no-wait").stdout.decode().split()
     assert sorted(said) == ["image-0", "image-1"]
     assert {image.state for image in small_mesh.images.images.values()} == {job_pb2.QUEUED}

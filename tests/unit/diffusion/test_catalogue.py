@@ -176,7 +176,7 @@ def test_a_size_must_suit_the_model(tmp_path: Path) -> None:
         assert refused.value.reason == "INVALID_SIZE"
 
 
-def test_an_entry_says_whether_its_model_takes_a_first_frame(tmp_path: Path) -> None:
+def test_an_entry_declares_whether_its_model_accepts_a_first_frame(tmp_path: Path) -> None:
     entry = {"kind": "video", "source": "path:models/v"}
     document = {"default": "v", "models": {"v": entry, "w": {**entry, "takes_first_frame": True}}}
     (tmp_path / "catalogue.yaml").write_text(json.dumps(document))

@@ -41,7 +41,7 @@ def test_each_kind_has_its_own_models_and_its_own_default(tmp_path: Path) -> Non
     assert refused.value.reason == "UNKNOWN_MODEL"
 
 
-def test_a_video_model_says_how_long_and_how_fast_its_clips_are(tmp_path: Path) -> None:
+def test_a_video_model_declares_length_and_rate_of_its_clips(tmp_path: Path) -> None:
     clip = read(tmp_path, "video").default
     assert (clip.kind, clip.max_frames) == ("video", 24)
     assert clip.defaults == ModelDefaults(128, 128, frames=12, frame_rate_hz=6.5)

@@ -49,7 +49,7 @@ def test_png_loses_nothing() -> None:
         assert np.array_equal(np.asarray(image), gradient())
 
 
-def test_png_has_a_line_for_people() -> None:
+def test_png_has_a_readable_line_of_parameters() -> None:
     with Image.open(io.BytesIO(encode_picture(gradient(), "PNG", PARAMETERS))) as image:
         assert isinstance(image, Image.Image)
         assert image.info["Description"].startswith("ein Boot – 船 · guidance_scale: 3.0 · ")
@@ -61,7 +61,7 @@ DRAWN = {
 }  # fmt: skip
 
 
-def test_png_says_what_the_programs_around_the_web_ui_read() -> None:
+def test_png_has_the_parameters_that_programs_around_the_web_ui_read() -> None:
     data = encode_picture(gradient(), "PNG", DRAWN)
     with Image.open(io.BytesIO(data)) as image:
         assert image.info["parameters"] == (

@@ -217,7 +217,7 @@ def test_who_brings_work_may_refuse_it_before_the_model_is_loaded(house: House) 
     assert (house.store.loads, house.heard) == (0, ["a LOADING", "a UNLOADED"])
 
 
-def test_a_loaded_model_is_not_asked_for_again(house: House) -> None:
+def test_a_loaded_model_is_not_loaded_again(house: House) -> None:
     asked: list[Located] = []
     for _ in range(2):
         with house.cache.using(card("a"), asked.append):

@@ -78,7 +78,7 @@ def still(self: Any, prompt: Any, height: Any, width: Any, num_inference_steps: 
 @pytest.mark.parametrize(
     ("call", "takes", "needs"), [(text, False, False), (perhaps_picture, True, False), (picture, True, True)]
 )
-def test_a_call_says_whether_it_takes_a_picture_and_whether_it_must(
+def test_a_call_declares_whether_a_picture_is_accepted_and_required(
     call: Callable[..., None], takes: bool, needs: bool
 ) -> None:
     read = PipelineCall.read("P", call)
@@ -109,7 +109,7 @@ def test_a_call_that_is_no_use_is_refused_with_its_reason(call: Callable[..., No
         (picture, False, False),
     ],
 )
-def test_what_the_catalogue_says_of_a_first_frame_must_be_true(
+def test_the_first_frame_in_the_catalogue_must_match_the_pipeline(
     call: Callable[..., None], promised: bool, is_true: bool
 ) -> None:
     read = PipelineCall.read("P", call)

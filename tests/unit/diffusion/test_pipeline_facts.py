@@ -58,7 +58,7 @@ def test_the_models_own_scheduler_has_a_name_and_others_may_take_its_place(
             assert f"not with {name}" in refusal(known, replace(REQUEST, scheduler=name)).message
 
 
-def test_a_picture_that_is_needed_is_asked_for() -> None:
+def test_a_needed_picture_is_required() -> None:
     known = facts(call=replace(CALL, needs_image=True))
     assert refusal(known, REQUEST).message == "the model needs a first frame"
     known.check(replace(REQUEST, first_frame=np.zeros((480, 832, 3), np.uint8)))

@@ -29,7 +29,7 @@ from atelier_diffusion.policy.scheduler_choice import BETAS_SCHEDULERS, Schedule
         ({}, "own", None, ()),
     ],
 )  # fmt: skip
-def test_a_models_own_scheduler_says_which(
+def test_the_scheduler_is_read_from_the_models_own(
     config: dict[str, Any], family: str, own: str | None, names: tuple[str, ...]
 ) -> None:
     choice = SchedulerChoice.read(config)
@@ -57,9 +57,7 @@ def test_what_fills_in_is_the_models_own(tmp_path: Path, entry: dict[str, str], 
 
 
 @pytest.mark.parametrize(("entry", "frames"), [({}, 24), ({"max_frames": 16}, 16)])
-def test_motion_layers_say_how_many_frames_there_are_at_most(
-    tmp_path: Path, entry: dict[str, int], frames: int
-) -> None:
+def test_motion_layers_limit_the_number_of_frames(tmp_path: Path, entry: dict[str, int], frames: int) -> None:
     file = tmp_path / "m" / "motion_adapter" / "config.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"motion_max_seq_length": 24}))
@@ -68,7 +66,7 @@ def test_motion_layers_say_how_many_frames_there_are_at_most(
     assert read_catalogue(tmp_path / "catalogue.yaml", root=tmp_path, kind="video").default.max_frames == frames
 
 
-def test_clip_text_encoders_say_how_much_of_a_prompt_they_read(tmp_path: Path) -> None:
+def test_the_token_limit_is_read_from_clip_text_encoders(tmp_path: Path) -> None:
     index = {"text_encoder": ["transformers", "CLIPTextModel"], "text_encoder_2": ["transformers", "CLIPTextModel"]}
     limits = {"text_encoder": 77, "text_encoder_2": 64}
     for name, limit in limits.items():

@@ -222,7 +222,7 @@ def test_what_cannot_fit_is_refused_before_the_model_is_loaded() -> None:
     assert bench.draw()
 
 
-def test_a_huge_clip_is_refused_and_says_what_it_needs() -> None:
+def test_a_huge_clip_is_refused_with_the_memory_that_it_needs() -> None:
     bench = Bench(2 * 2**30)
     told = bench.refusal(replace(REQUEST, frames=10_000, width_px=1024, height_px=1024))
     assert told.reason == "CLIP_TOO_LARGE"

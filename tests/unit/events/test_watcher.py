@@ -82,7 +82,7 @@ async def test_events_that_are_not_wanted_take_no_place() -> None:
     assert shared.event.cursor == "50"
 
 
-async def test_who_waits_is_woken_by_whoever_offers() -> None:
+async def test_an_offer_wakes_the_waiting_reader() -> None:
     waiting = watcher()
     task = asyncio.create_task(waiting.next(60))
     await asyncio.sleep(0)  # it waits now

@@ -60,7 +60,7 @@ async def test_two_nodes_of_equal_inputs_share_a_result_whatever_their_ids() -> 
 
 
 @pytest.mark.parametrize("attributes", [{"NOT_IDEMPOTENT": True}, {"hidden": {"id": "UNIQUE_ID"}}])
-async def test_nodes_that_are_not_idempotent_or_ask_for_their_id_share_nothing(attributes: dict[str, Any]) -> None:
+async def test_nodes_that_are_not_idempotent_or_take_their_id_share_nothing(attributes: dict[str, Any]) -> None:
     calls = []
 
     def call(v: object, **_: object) -> tuple[object]:
@@ -146,7 +146,7 @@ async def test_is_changed_may_be_asynchronous_and_sees_constants_alone() -> None
     assert seen == [(1, None), (1, None)]
 
 
-async def test_is_changed_of_a_node_is_asked_once_in_an_execution() -> None:
+async def test_is_changed_of_a_node_is_called_once_in_an_execution() -> None:
     calls: list[object] = []
     bench = Bench({"Changing": _changing(calls.append)})
     await bench.run({**_graph(), "look2": ("Look", {"v": ["c", 0], "x": 1})})

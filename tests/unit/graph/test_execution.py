@@ -378,7 +378,7 @@ async def test_whatever_a_node_raises_is_a_failure_of_that_node_and_the_next_exe
     assert (await bench.run(TWO_NODES)).result.status == "success"
 
 
-async def test_a_failure_says_what_was_raised_where_and_with_which_inputs() -> None:
+async def test_a_failure_has_the_exception_the_node_and_its_inputs() -> None:
     class Big:
         def __repr__(self) -> str:
             return "B" * 1_000_000

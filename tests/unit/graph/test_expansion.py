@@ -38,7 +38,7 @@ async def test_the_outputs_of_an_expansion_become_those_of_its_node() -> None:
     assert ran.record.started == ["e", "e.0.0.1", "e.0.0.2", "look"]
 
 
-async def test_nodes_of_an_expansion_are_shown_at_the_node_that_expands_unless_they_say_otherwise() -> None:
+async def test_nodes_of_an_expansion_are_shown_at_the_node_that_expands_by_default() -> None:
     def build(graph: GraphBuilder, v: int) -> tuple[Any]:
         graph.node("Look", v=v, id="own")
         graph.node("Look", v=v + 1, id="other").set_override_display_id("look")
@@ -248,7 +248,7 @@ def _expansion(class_type: str, v: object) -> dict[str, Any]:
     return {"result": (graph.node(class_type, v=v).out(0),), "expand": graph.finalize()}
 
 
-async def test_lazy_inputs_inside_an_expansion_are_asked_for() -> None:
+async def test_lazy_inputs_inside_an_expansion_are_requested() -> None:
     lazy = node_class(
         lambda v, w=None: (w,),
         required={"v": ANY, "w": ("*", {"lazy": True})},

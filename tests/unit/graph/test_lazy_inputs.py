@@ -37,7 +37,7 @@ def _graph(on: object) -> Graph:
     }
 
 
-async def test_only_the_input_that_is_asked_for_is_evaluated_and_the_node_is_entered_again() -> None:
+async def test_only_the_requested_input_is_evaluated_and_the_node_is_called_again() -> None:
     ran = await run(_graph(True), {"Switch": _switch(_needs)})
     assert ran.seen == {"look": ["yes"]}
     assert ran.record.started == ["s", "y", "s", "look"]
@@ -48,13 +48,13 @@ async def test_without_check_lazy_status_a_lazy_input_stays_none() -> None:
     assert (await run(_graph(True), {"Switch": switch})).seen == {"look": [[True, None, None]]}
 
 
-async def test_a_list_asks_for_the_union_of_what_its_elements_need() -> None:
+async def test_a_list_requests_the_union_of_what_its_elements_need() -> None:
     ran = await run(_graph(["on", 0]), {"Switch": _switch(_needs)})
     assert ran.seen == {"look": ["yes", "no"]}
     assert sorted(ran.record.started) == ["look", "n", "on", "s", "s", "y"]
 
 
-async def test_a_node_may_ask_in_several_rounds() -> None:
+async def test_a_node_may_request_inputs_in_several_rounds() -> None:
     def check(on: object, yes: Any = None, no: Any = None) -> list[str]:
         return ["yes"] if yes is None else ["no"] if no is None else []
 
@@ -94,13 +94,13 @@ async def test_asking_for_an_input_that_is_absent_or_an_undeclared_constant_fail
     assert (error.node_id, error.exception_type) == ("s", "NodeInputError")
 
 
-async def test_asking_for_what_is_there_already_asks_for_nothing() -> None:
+async def test_requesting_an_available_input_has_no_effect() -> None:
     switch = _switch(lambda **_: ["on", "yes"])
     graph: Graph = {"look": ("Look", {"v": ["s", 0]}), "s": ("Switch", {"on": True, "yes": 5})}
     assert (await run(graph, {"Switch": switch})).seen == {"look": [5]}
 
 
-async def test_what_was_asked_for_and_returned_nothing_is_not_asked_for_again() -> None:
+async def test_a_requested_input_without_a_value_is_not_requested_again() -> None:
     less = node_class(dict, returns=("*",))
     graph: Graph = {
         "look": ("Look", {"v": ["s", 0]}),
@@ -110,7 +110,7 @@ async def test_what_was_asked_for_and_returned_nothing_is_not_asked_for_again() 
     assert (await run(graph, {"Switch": _switch(_needs), "Less": less})).seen == {"look": [None]}
 
 
-async def test_a_blocked_element_asks_for_nothing() -> None:
+async def test_a_blocked_element_requests_nothing() -> None:
     blocks = node_class(lambda: (ExecutionBlocker(None),))
     graph = {**_graph(["b", 0]), "b": ("Blocks", {})}
     ran = await run(graph, {"Switch": _switch(_needs), "Blocks": blocks})
@@ -132,7 +132,7 @@ async def test_a_cycle_over_lazy_inputs_is_a_failure_and_no_endless_loop() -> No
     assert (ran.result.error.node_id, ran.result.error.exception_type) == ("s", "DependencyCycleError")
 
 
-async def test_a_node_that_is_asked_for_late_runs_again_without_a_cache_and_may_expand_again() -> None:
+async def test_a_node_that_is_requested_late_runs_again_without_a_cache_and_may_expand_again() -> None:
     def expands(v: int) -> dict[str, Any]:
         graph = GraphBuilder()
         return {"result": (graph.node("Inc", v=v, d=0.0).out(0),), "expand": graph.finalize()}

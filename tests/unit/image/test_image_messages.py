@@ -52,12 +52,12 @@ def test_unspecified_choices_are_absent() -> None:
     assert (asked.scheduler, asked.output_format) == (None, None)
 
 
-def test_the_echo_asks_for_the_same() -> None:
+def test_the_echo_is_an_equal_request() -> None:
     echo = asked_from(parameters_message(PARAMETERS))
     assert resolve(echo, DEMO, lambda: 0) == PARAMETERS
 
 
-def test_the_echo_of_a_sampler_asks_for_the_same() -> None:
+def test_the_echo_of_a_sampler_is_an_equal_request() -> None:
     asked = AskedImage(
         prompt="a cat", wide_seed=2**64 - 1, inputs={"init_image": Input("a1", "00"), "mask": Input("a2", "11")},
         denoise=0.5, sigmas="KARRAS", outputs=("PICTURE", "LATENT"), add_noise=False,
@@ -111,7 +111,7 @@ def test_a_finished_image_has_the_urls_of_its_pictures() -> None:
     assert content_paths(job.id, RESULT.to_bytes()) == ["/api/v1/images/0197/content?index=0"]
 
 
-def test_an_image_says_how_many_of_its_steps_are_done() -> None:
+def test_an_image_has_the_number_of_its_done_steps() -> None:
     job = replace(QUEUED, state=State.RUNNING, progress=denoising(3, 12))
     assert image_message(job).progress == image_pb2.ImageProgress(step=3, steps=12, fraction=0.25)
     from_the_cache = replace(QUEUED, state=State.SUCCEEDED, result=RESULT.to_bytes(), progress=FINISHED)
@@ -127,7 +127,7 @@ def test_a_result_is_stored_unchanged() -> None:
     assert result_from(RESULT.to_bytes(), ImageFile) == RESULT
 
 
-def test_an_image_says_how_much_of_its_prompts_was_read() -> None:
+def test_an_image_has_the_token_counts_of_its_prompts() -> None:
     tokens = PromptTokens(TokenCount(90, 77), TokenCount(77, 77))
     made = replace(QUEUED, state=State.SUCCEEDED, result=replace(RESULT, tokens=tokens).to_bytes())
     image = image_message(made)

@@ -67,7 +67,7 @@ def test_the_stored_form_is_that_of_the_first_version() -> None:
     assert resolve(asked, DEMO, no_seed).to_bytes().decode() == stored
 
 
-def test_the_engine_is_asked_for_the_same() -> None:
+def test_the_request_of_the_engine_has_the_same_parameters() -> None:
     request = resolve(AskedImage(prompt="a cat", count=3, seed=4294967295), DEMO, no_seed).request
     assert request.seeds == (4294967295, 0, 1)
     assert (request.prompt, request.width_px, request.height_px, request.scheduler) == ("a cat", 256, 128, "DDIM")

@@ -43,13 +43,13 @@ def test_what_is_sent_reaches_the_engine() -> None:
     assert request.outputs == ("PICTURE", "LATENT")
 
 
-def test_a_drawing_that_goes_on_adds_no_noise_unless_it_is_asked_to() -> None:
+def test_a_continued_drawing_adds_no_noise_unless_requested() -> None:
     on = {"inputs": {"init_latent": LATENT}, "start_step": 8}
     assert not resolved(**on).request.add_noise
     assert resolved(**on, add_noise=True).request.add_noise
 
 
-def test_a_drawing_that_stops_early_leaves_its_noise_unless_it_is_asked_not_to() -> None:
+def test_a_drawing_that_stops_early_leaves_its_noise_by_default() -> None:
     assert resolved(end_step=8).request.keep_noise
     assert not resolved(end_step=8, keep_noise=False).request.keep_noise
 

@@ -119,7 +119,7 @@ def test_one_job_of_another_owner_is_next_after_one_of_five_hundred() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_owners_who_always_wait_get_equal_shares_whatever_they_ask_for_and_when(seed: int) -> None:
+def test_owners_who_always_wait_get_equal_shares_whatever_they_submit_and_when(seed: int) -> None:
     random_numbers = random.Random(seed)
     queue, served = _Queue(), Counter[str]()
     owners = {"small": (0.2, 0.5), "middle": (0.5, 2.0), "large": (2.0, 5.0)}

@@ -29,7 +29,7 @@ def test_an_event_is_read_as_it_was_stored(job: Job) -> None:
     assert JobEvent.from_bytes(event.to_bytes()) == event
 
 
-def test_durable_events_snapshots_and_ephemeral_events_say_the_same_of_progress() -> None:
+def test_durable_events_snapshots_and_ephemeral_events_have_the_same_progress() -> None:
     events = EventFactory()
     said = progress_message(HALFWAY)
     ephemeral = events.advanced(replace(RUNNING, progress=NOT_BEGUN), 1, HALFWAY, eta_s=1.5).generation_progress
@@ -41,7 +41,7 @@ def test_durable_events_snapshots_and_ephemeral_events_say_the_same_of_progress(
     assert progress_from(said) == HALFWAY
 
 
-def test_a_progress_carries_what_its_kind_says_of_it() -> None:
+def test_a_progress_contains_the_detail_of_its_kind() -> None:
     assert unpack_detail(HALFWAY, image_pb2.ImageProgress) == DETAIL
     assert unpack_detail(NOT_BEGUN, image_pb2.ImageProgress) == image_pb2.ImageProgress()
     assert progress_message(NOT_BEGUN) == job_pb2.Progress()

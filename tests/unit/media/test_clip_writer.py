@@ -60,7 +60,7 @@ def test_a_stranger_counts_as_many_frames_of_that_size_and_rate(
 
 
 @pytest.mark.parametrize("container", ["MP4", "WEBM"])
-def test_video_says_bt709_with_limited_range(tmp_path: Path, container: Container) -> None:
+def test_video_is_tagged_bt709_with_limited_range(tmp_path: Path, container: Container) -> None:
     opened, stream = video_of(write_clip(tmp_path / "clip", small(container), moving_frames(3)))
     with opened:
         frame = next(opened.decode(stream))

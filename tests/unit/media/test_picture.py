@@ -69,7 +69,7 @@ def test_transparency_and_a_profile_go_together() -> None:
 
 
 @pytest.mark.parametrize("profile", [b"no profile", srgb_with_red_and_green_exchanged()[:200]])
-def test_a_profile_that_says_nothing_is_left_out(profile: bytes) -> None:
+def test_a_profile_without_effect_is_left_out(profile: bytes) -> None:
     assert colour_of(saved(Image.new("RGB", (4, 4), RED), icc_profile=profile)) == RED
 
 

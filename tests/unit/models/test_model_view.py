@@ -49,7 +49,7 @@ def test_what_other_models_do_is_of_no_interest() -> None:
 EDM = FileFacts("EULER", ("EULER", "DPMPP_2M"), 77)
 
 
-def test_what_a_hubs_files_say_completes_its_card() -> None:
+def test_facts_from_a_hubs_files_complete_its_card() -> None:
     assert (HUB.defaults.scheduler, HUB.prompt_max_tokens) == ("DPMPP_2M", 0)
     card = view(HUB, [report(READY, model_id="hub", facts=EDM)]).card
     assert (card.defaults.scheduler, card.schedulers, card.prompt_max_tokens) == ("EULER", ("EULER", "DPMPP_2M"), 77)

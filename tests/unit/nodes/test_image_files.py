@@ -36,7 +36,7 @@ def test_a_picture_that_is_loaded_and_saved_is_the_same(folders: NodeFolders) ->
     assert np.array_equal(np.asarray(Image.open(file)), values)
 
 
-def test_names_count_on_and_have_the_prefix_the_graph_asks_for(folders: NodeFolders) -> None:
+def test_names_count_on_and_have_the_prefix_of_the_graph(folders: NodeFolders) -> None:
     first = SaveImage().save_images(gradient(count=2), "shapes/red [1] %width%x%height%")
     assert first["ui"]["images"] == [
         {"filename": f"red [1] 8x6_0000{number}_.png", "subfolder": "shapes", "type": "output"} for number in (1, 2)

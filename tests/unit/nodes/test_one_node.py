@@ -36,7 +36,7 @@ async def test_a_prompt_becomes_pictures(mesh: MemoryMesh) -> None:
     assert (mesh.calls[0]["scheduler"], mesh.calls[0]["sigmas"]) == ("HEUN", "BETA")
 
 
-async def test_the_model_may_say_how_it_samples(mesh: MemoryMesh) -> None:
+async def test_the_model_may_have_sampling_options(mesh: MemoryMesh) -> None:
     await AtelierTextToImage().draw("shapes", "red", 16, width=64, height=64, steps=4)
     await AtelierTextToImage().draw("shapes", "red", 16, "", 64, 64, 4, sampler_name="ddim", scheduler="karras")
     assert "scheduler" not in mesh.calls[0]
@@ -45,7 +45,7 @@ async def test_the_model_may_say_how_it_samples(mesh: MemoryMesh) -> None:
     assert "no sampler 'dpm_fast'" in str(AtelierTextToImage.VALIDATE_INPUTS("dpm_fast", "model"))
 
 
-async def test_a_prompt_becomes_a_clip_with_what_the_model_says_for_the_rest(mesh: MemoryMesh, node: Progress) -> None:
+async def test_a_prompt_becomes_a_clip_with_the_defaults_of_the_model(mesh: MemoryMesh, node: Progress) -> None:
     (video,) = await AtelierTextToClip().draw(model="film", prompt="red", seed=7, frames=3, frame_rate=0.0, width=0)
     assert mesh.clips == [{"model": "film", "prompt": "red", "seed": 7, "frames": 3, "container": "MP4"}]
     assert video.get_frame_count() == 3

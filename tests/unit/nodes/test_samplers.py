@@ -188,7 +188,7 @@ async def test_a_picture_repeated_is_stored_once_and_drawn_by_one_job(mesh: Memo
     assert [call["count"] for call in mesh.calls] == [3]
 
 
-async def test_a_mask_says_what_is_drawn_anew(mesh: MemoryMesh) -> None:
+async def test_a_mask_selects_what_is_redrawn(mesh: MemoryMesh) -> None:
     mask = torch.zeros(1, 64, 128)
     mask[:, :, 64:] = 1
     (latent,) = VAEEncode().encode(VAE, plain((0, 1, 0)))

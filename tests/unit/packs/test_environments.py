@@ -37,7 +37,7 @@ def write_pack(packs: PackFolder, requirements: str, name: str = "needs") -> Pac
     return Pack.at(packs.path / name)
 
 
-async def test_without_them_the_report_says_what_to_run(packs: PackFolder) -> None:
+async def test_without_them_the_report_names_the_command(packs: PackFolder) -> None:
     path = write_pack(packs, "# comment\nmade-for-a-pack>=1 # why\nnumpy\n").path
     (report,) = (await load_packs([packs.path])).reports
     assert report.error == "module 'made_for_a_pack' is not installed (needs/__init__.py:1)"
@@ -68,7 +68,7 @@ async def test_installed_requirements_are_found_after_the_host_s_own(packs: Pack
     del sys.modules["made_for_a_pack"]
 
 
-async def test_of_two_versions_of_a_package_the_first_pack_s_is_used_and_the_second_pack_says_so(
+async def test_of_two_versions_of_a_package_the_first_pack_s_is_used_and_the_second_pack_has_a_note(
     packs: PackFolder, tmp_path: Path
 ) -> None:
     for name, version in (("a", "1.0"), ("b", "2.0")):

@@ -62,7 +62,7 @@ async def test_a_prestartup_script_that_fails_is_a_note_and_the_pack_loads(packs
     assert report.notes == ("prestartup_script.py failed: ValueError: no display (a/prestartup_script.py:1)",)
 
 
-async def test_a_pack_that_fails_costs_itself_alone_and_says_where(packs: PackFolder) -> None:
+async def test_a_pack_that_fails_affects_itself_alone_and_its_report_has_the_place(packs: PackFolder) -> None:
     packs.write("broken/__init__.py", "from .parts import x\n")
     packs.write("broken/parts.py", "import os\n\nimport a_module_that_nobody_has\n")
     packs.write("misspelt.py", "from folder_paths import get_everything\n")

@@ -113,7 +113,7 @@ async def test_widgets_are_validated_by_their_schema(graphs: V3Graphs) -> None:
     }
 
 
-async def test_hidden_inputs_are_on_the_class_and_those_not_asked_for_are_none(graphs: V3Graphs) -> None:
+async def test_hidden_inputs_are_on_the_class_and_undeclared_ones_are_none(graphs: V3Graphs) -> None:
     result = await graphs.run(shown(value=1), extra_pnginfo={"workflow": {}})
     assert result.outputs["show"]["hidden"] == ["show", ["show"], {"workflow": {}}, None]
 
@@ -165,7 +165,7 @@ async def test_a_synchronous_node_reports_progress(graphs: V3Graphs) -> None:
     assert [(event.value, event.max) for event in graphs.progress] == [(1, 3), (2, 3), (3, 3)]
 
 
-async def test_a_lazy_input_is_evaluated_only_when_the_node_asks_for_it(graphs: V3Graphs) -> None:
+async def test_a_lazy_input_is_evaluated_only_when_the_node_requests_it(graphs: V3Graphs) -> None:
     branches = {"2": node("v3.Slow", steps=1), "3": node("v3.Counted", value=1)}
     switch = node("v3.Switch", on=True, yes=["2", 0], no=["3", 0])
     assert await value(graphs, {**branches, "1": switch}) == "1"

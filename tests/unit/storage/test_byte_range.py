@@ -59,11 +59,11 @@ def test_the_header_of_a_part_counts_from_zero_and_includes_the_last_byte() -> N
 
 
 @pytest.mark.parametrize("tags", [ETAG, "*", f"W/{ETAG}", f'"x", {ETAG}'])
-def test_a_reader_who_has_the_content_gets_304(tags: str) -> None:
+def test_a_matching_etag_is_304(tags: str) -> None:
     assert plan("bytes=0-1", if_none_match=tags).status == 304
 
 
-def test_a_reader_who_has_something_else_gets_the_content() -> None:
+def test_another_etag_returns_the_content() -> None:
     assert plan(if_none_match='"x"') == ContentPlan(200, 0, 100)
 
 

@@ -25,7 +25,7 @@ class Shelf:
         return asset_id.encode() * 4
 
 
-async def test_those_who_ask_together_and_soon_after_read_once() -> None:
+async def test_concurrent_and_soon_repeated_reads_are_one_read() -> None:
     shelf = Shelf()
     shelf.open.clear()
     parts = PartCache(shelf)
@@ -37,7 +37,7 @@ async def test_those_who_ask_together_and_soon_after_read_once() -> None:
     assert shelf.read == ["a"]
 
 
-async def test_what_was_not_asked_for_the_longest_goes_first() -> None:
+async def test_the_least_recently_used_part_is_evicted_first() -> None:
     shelf = Shelf()
     parts = PartCache(shelf, max_bytes=8)
     for asset_id in ("a", "b", "a", "c", "a", "b"):
@@ -62,7 +62,7 @@ async def test_a_failure_is_not_cached() -> None:
     assert await parts.get("a") == b"aaaa"
 
 
-async def test_one_who_hangs_up_leaves_the_others_their_file() -> None:
+async def test_a_reader_that_is_cancelled_leaves_the_others_their_file() -> None:
     shelf = Shelf()
     shelf.open.clear()
     parts = PartCache(shelf)

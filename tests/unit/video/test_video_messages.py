@@ -53,7 +53,7 @@ def test_zero_is_not_absent_in_a_video() -> None:
     assert (absent.scheduler, absent.container) == (None, None)
 
 
-def test_the_echo_of_a_video_asks_for_the_same() -> None:
+def test_the_echo_of_a_video_is_an_equal_request() -> None:
     assert resolve(asked_from(parameters_message(PARAMETERS)), CARD, lambda: 0) == PARAMETERS
 
 

@@ -101,7 +101,7 @@ def test_a_first_frame_is_no_part_of_the_stored_form() -> None:
     assert begun.to_bytes() == parameters.to_bytes()
 
 
-def test_the_video_engine_is_asked_for_the_same() -> None:
+def test_the_request_of_the_video_engine_has_the_same_parameters() -> None:
     request = resolve(AskedVideo(prompt="a cat", seed=4294967295), CARD, no_seed).request
     assert (request.prompt, request.width_px, request.height_px, request.frames) == ("a cat", 96, 64, 12)
     assert (request.steps, request.guidance_scale, request.seed, request.scheduler) == (4, 2.0, 4294967295, "DDIM")

@@ -46,5 +46,5 @@ async def test_it_is_valid_with_its_defaults(template_id: str) -> None:
 
 
 @pytest.mark.parametrize("template_id", TEMPLATES)
-def test_each_of_its_inputs_says_what_it_is_for(template_id: str) -> None:
+def test_each_of_its_inputs_has_a_description(template_id: str) -> None:
     assert all(typed.description for typed in TEMPLATES[template_id].definition.inputs)
