@@ -66,7 +66,7 @@ class WorkflowWorkerSettings(JobWorkerSettings):
         default=3600.0, gt=0, le=86_400, description="seconds after which an execution is stopped and FAILED"
     )
     max_graph_nodes: int = Field(
-        default=10_000, ge=1, le=100_000, description="nodes that a graph may have, expansions among them"
+        default=10_000, ge=1, le=100_000, description="nodes that a graph may have, without those that expansions add"
     )
     report_s: float = Field(default=5.0, gt=0, le=10, description="seconds between two reports of this worker")
     store_patience_s: float = Field(

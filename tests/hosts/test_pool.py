@@ -137,6 +137,28 @@ async def test_an_interrupt_reaches_a_graph_that_waits_for_a_host(bench: Bench) 
     assert [(await each).status for each in running] == ["success"] * 4
 
 
+async def test_a_call_cancelled_at_any_moment_leaves_its_host_to_others(tmp_path: Path) -> None:
+    async with open_pool(options_in(tmp_path, hosts=1)) as pool:
+        bench = Bench(pool)
+        await bench.run(node("Say", "ready"))
+        for turns in range(12):  # the graph begins in one of the first turns of the event loop
+            running = asyncio.create_task(bench.run(node("Say", "cancelled")))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            async with asyncio.timeout(20):
+                assert (await bench.run(node("Say", "next"))).text() == ["next"]
+
+
+async def test_the_time_limit_of_a_graph_does_not_count_its_wait_for_a_host(tmp_path: Path) -> None:
+    async with open_pool(options_in(tmp_path, hosts=1)) as pool:
+        bench = Bench(pool)
+        first = asyncio.create_task(bench.run(node("Sleep", "2")))
+        second = await bench.run(node("Sleep", "0.1"), time_limit_s=1.5)
+        assert (await first).status == second.status == "success"
+
+
 async def test_an_execution_runs_once_at_a_time(bench: Bench) -> None:
     execution = execution_of(node("Sleep", "0.5"))
     running = asyncio.create_task(bench.pool.run(execution, MemoryMesh(), lambda _: None))

@@ -1,7 +1,6 @@
 """The host pool: runs graphs in hosts and returns events and results. A failure of a node ends only its execution."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -132,8 +131,6 @@ class HostPool:
         if execution.id in self._stops:
             raise ValueError(f"execution {execution.id} runs already")
         stop = self._stops[execution.id] = asyncio.Event()
-        limit_s = execution.time_limit_s
-        until = None if limit_s is None else time.monotonic() + limit_s
         running = RunningGraph(execution, mesh, on_event)
         try:
             while True:
@@ -142,7 +139,7 @@ class HostPool:
                     return running.interrupted()
                 others = len(host.running) - 1
                 try:
-                    return await self._finish(host, running, stop, until)
+                    return await self._finish(host, running, stop)
                 except HostLostError as error:
                     if others == 0 or error.reason == "TIME_LIMIT":
                         raise running.failed(error.reason, error.message) from error
@@ -202,6 +199,11 @@ class HostPool:
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            host = taking.result() if taking.done() else None
+            if host is not None:  # the graph began in the turn in which the call was cancelled
+                self._abandon(host, running)
+            raise
         finally:
             stopping.cancel()
             if not taking.done():
@@ -219,13 +221,16 @@ class HostPool:
         ]
         return max(free, key=lambda host: (len(host.running) > 0, host.used_at), default=None)
 
-    async def _finish(self, host: Host, running: RunningGraph, stop: asyncio.Event, until: float | None) -> RunResult:
-        """Waits for the end of a running graph, and ends it when it is interrupted or its time limit is exceeded."""
+    async def _finish(self, host: Host, running: RunningGraph, stop: asyncio.Event) -> RunResult:
+        """Waits for the end of a running graph, and ends it when it is interrupted or its time limit is exceeded.
+
+        The limit counts from here: a graph that waited for a host has all of its time.
+        """
         stopping = asyncio.create_task(stop.wait())
-        is_finished = True
+        is_abandoned = False
         try:
-            limit_s = None if until is None else max(0.0, until - time.monotonic())
             either: set[asyncio.Future[Any]] = {running.ended, stopping}
+            limit_s = running.execution.time_limit_s
             await asyncio.wait(either, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
             if running.ended.done():
                 return running.ended.result()
@@ -239,18 +244,21 @@ class HostPool:
                 raise HostLostError("TIME_LIMIT", message)
             return running.ended.result() if running.ended.done() else running.interrupted()
         except asyncio.CancelledError:
-            running.mute()
-            host.interrupt(running.execution.id)
-            if not running.ended.done():
-                winding_down = asyncio.create_task(self._wind_down(host, running))
-                self._winding_down.add(winding_down)
-                winding_down.add_done_callback(self._winding_down.discard)
-                is_finished = False
+            is_abandoned = True
+            self._abandon(host, running)
             raise
         finally:
             stopping.cancel()
-            if is_finished:
+            if not is_abandoned:
                 self._leave(host, running)
+
+    def _abandon(self, host: Host, running: RunningGraph) -> None:
+        """Interrupts the graph of a cancelled call, and leaves it when it has ended."""
+        running.mute()
+        host.interrupt(running.execution.id)
+        winding_down = asyncio.create_task(self._wind_down(host, running))
+        self._winding_down.add(winding_down)
+        winding_down.add_done_callback(self._winding_down.discard)
 
     async def _wind_down(self, host: Host, running: RunningGraph) -> None:
         """Waits for the interrupted graph of a cancelled call to end by itself, and then leaves it."""

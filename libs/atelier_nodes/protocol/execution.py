@@ -31,7 +31,7 @@ class HostExecution:
         outputs: The ids of the output nodes to run.
         extra_data: What was submitted besides the graph.
         folders: Its folders; None for those of the pool.
-        time_limit_s: Seconds after which it fails, the time that it waits for a host included; None for no limit.
+        time_limit_s: Seconds in a host after which it fails; None for no limit.
         scope: Executions of the same scope share cached results and objects of nodes; others share nothing. The
             workflow worker gives each attempt a scope of its own.
     """

@@ -95,6 +95,8 @@ class ChildJobs:
         while record.state not in _ENDED:
             await self._patiently(lambda metadata: self._watch(calls, job_id, metadata, on_progress))
             record = await self._patiently(lambda metadata: calls.get(job_id, timeout=_CALL_S, metadata=metadata))
+            if record.state not in _ENDED:  # the stream ended first, perhaps at once
+                await asyncio.sleep(_FIRST_PAUSE_S)
         self._open.pop(job_id, None)
         _JOBS.labels(calls.kind, job_pb2.State.Name(record.state)).inc()
         if record.state == job_pb2.FAILED:

@@ -80,6 +80,7 @@ class GraphHandler:
         try:
             async with self._folders.open(f"{job.id}-{attempt.epoch}") as folders:
                 outcome = await self._run(job, attempt, mesh, folders)
+            await mesh.cancel_open()  # jobs that a node requested and did not wait for
         except Stopped:
             if attempt.stop_reason not in _LEAVE_RUNNING:
                 await mesh.cancel_open()
